@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.frames.arrow import findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Hold, ImportFile, ImportResult
@@ -45,7 +45,7 @@ def ended(
         import_id=number,
         status=status,  # type: ignore[arg-type]
         finished_at=at,
-        findings=to_table(findings_frame(findings)),
+        findings=findings_table(findings),
         rejected_rows=pa.Table.from_pylist([dict(row) for row in rejected], REJECTED_ROWS_SCHEMA),
         files=files,
         checks=(),

@@ -14,7 +14,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile, empty_result, validate_file
-from roster_etl.frames.arrow import REFUSED, to_table
+from roster_etl.frames.arrow import REFUSED
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.spec import File
 from roster_etl.spec.options import resolve_options
@@ -41,7 +41,7 @@ def found(result: ValidatedFile | MappedTable) -> list[tuple[str, str, int | Non
 
 def rows(result: ValidatedFile) -> list[dict[str, object]]:
     """Return the judged rows, blank cells left out."""
-    return [{k: v for k, v in row.items() if v is not None} for row in to_table(result.frame).to_pylist()]
+    return [{k: v for k, v in row.items() if v is not None} for row in result.rows.to_pylist()]
 
 
 def judge_upload(
@@ -55,7 +55,7 @@ def judge_upload(
     results: dict[str, ValidatedFile] = {}
     for file in vendor.format.files:
         others = {
-            name: ReferencedFile(frame=result.frame, file_name=vendor.format.file(name).file_name)
+            name: ReferencedFile(rows=result.rows, file_name=vendor.format.file(name).file_name)
             for name, result in results.items()
         }
         relaxed = frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False)
@@ -72,7 +72,7 @@ def map_upload(
 ) -> dict[str, MappedTable]:
     """Map `upload` to every canonical table that `vendor` fills."""
     sources = {
-        name: SourceFile(rows=to_table(result.frame), file_name=vendor.format.file(name).file_name, extensions=result.extensions)
+        name: SourceFile(rows=result.rows, file_name=vendor.format.file(name).file_name, extensions=result.extensions)
         for name, result in judge_upload(vendor, upload, rules, **options).items()
     }
     values = {**resolve_options(vendor.format, options), RECEIVED_ON: RECEIVED}

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from roster_etl.cli.demo.processes import free_port, running_process
 from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def prepare(home: Path) -> None:
     (home / "roster_etl.toml").write_text(SETTINGS)
     _command(home, "districts", "contacts", DISTRICT, "data@lincoln.example.org")
     workspace = Workspace.open(home)
-    publish_report(workspace, _newest(home, "held"))
+    publish_report(workspace, read_import_summary(workspace, _newest(home, "held")))
     _command(home, "data-docs", str(_newest(home, "held")))
     _late_district(home)
 

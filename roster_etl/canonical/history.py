@@ -22,6 +22,8 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "date": sa.Date,
     "timestamp": Timestamp,
 }
+LEFT = "valid_to_import IS NOT NULL AND close_reason <> 'changed'"
+"""SQL of the versions that no newer version of the same record replaced, in the words of the index that holds them."""
 _REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
 
 
@@ -60,6 +62,8 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     yield sa.Index(f"ix_{name}_opened", "valid_from_import")
     yield sa.Index(f"ix_{name}_past", *key, sqlite_where=closed, postgresql_where=closed)
     yield sa.Index(f"ix_{name}_closed", "valid_to_import", sqlite_where=closed, postgresql_where=closed)
+    gone = sa.text(LEFT)
+    yield sa.Index(f"ix_{name}_gone", "district_id", "source", "version_id", sqlite_where=gone, postgresql_where=gone)
 
 
 def _declare(table: RosterTable) -> sa.Table:

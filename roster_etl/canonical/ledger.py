@@ -62,6 +62,8 @@ IMPORTS: Final = sa.Table(
         comment="The set of the format's files that the upload was of; empty where all of them arrive together",
     ),
     sa.Index("ix_imports_feed", "district_id", "source", "status", "import_id"),
+    sa.Index("ix_imports_district", "district_id", "import_id"),
+    sa.Index("ix_imports_status", "status", "import_id"),
     comment="Every import, and how it ended",
     sqlite_autoincrement=True,
 )
@@ -105,7 +107,10 @@ REJECTED_ROWS: Final = sa.Table(
     _integer("row", "Record number with the header as row 1", nullable=False),
     _text("code", "Why it was refused", nullable=False),
     _text("record", "JSON object of the raw cells, without passwords", nullable=False),
-    sa.Index("ix_rejected_rows_import_id", "import_id"),
+    _text("record_hash", "Hash of feed, file and record (hex): equal for the same cells refused again"),
+    _timestamp("refused_at", "When the import began that refused the row"),
+    sa.Index("ix_rejected_rows_place", "import_id", "file", "row"),
+    sa.Index("ix_rejected_rows_record", "record_hash", "refused_at"),
     comment="The quarantine: one row for each finding of severity reject",
 )
 
@@ -119,6 +124,12 @@ HOLDS: Final = sa.Table(
     _text("decision", "approved, discarded or superseded; NULL while open"),
     _text("decided_by", "Who decided"),
     _timestamp("decided_at", "When it was decided"),
+    sa.Index(
+        "ix_holds_open",
+        "import_id",
+        sqlite_where=sa.text("decision IS NULL"),
+        postgresql_where=sa.text("decision IS NULL"),
+    ),
     comment="Imports that a gate or a threshold stopped, and what a person decided",
 )
 

@@ -36,7 +36,7 @@ _COMMANDS = {
         "as-of": "lineage:as_of",
         "report": "reports:report",
         "data-docs": "reports:data_docs",
-        "refused": "reports:refused",
+        "refused": "reports:list_refused",
         "changes": "exports:changes",
         "audit": "audit:audit",
     },

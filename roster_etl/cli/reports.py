@@ -10,6 +10,7 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, resolve_format
 from roster_etl.pipeline.reporting.data_docs import data_docs_url, write_data_docs
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
@@ -17,8 +18,9 @@ from roster_etl.pipeline.reporting.report_files import report_url, write_report
 def report(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Write the report of an import again from the ledger, and print its path."""
     call: Call = ctx.obj
-    page = write_report(call.workspace, import_id)
-    url = report_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
+    summary = read_import_summary(call.workspace, import_id)
+    page = write_report(call.workspace, summary).page
+    url = report_url(call.workspace, summary.district_id, import_id)
     files = {kind: str(page.with_suffix(f".{kind}")) for kind in ("html", "json", "csv")}
     return call.show_result({"import_id": import_id, **files, "url": url}, url or str(page))
 
@@ -26,9 +28,10 @@ def report(ctx: typer.Context, import_id: ImportNumber) -> int:
 def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Build Great Expectations' Data Docs of an import, beside its report: every expectation, and how many rows failed it."""
     call: Call = ctx.obj
-    index = write_data_docs(call.workspace, import_id)
-    write_report(call.workspace, import_id)
-    url = data_docs_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
+    summary = read_import_summary(call.workspace, import_id)
+    index = write_data_docs(call.workspace, summary)
+    write_report(call.workspace, summary)
+    url = data_docs_url(call.workspace, summary.district_id, import_id)
     return call.show_result({"import_id": import_id, "index": str(index), "url": url}, url or str(index))
 
 

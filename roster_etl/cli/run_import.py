@@ -12,6 +12,7 @@ from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.pipeline.import_upload import count_steps
 from roster_etl.pipeline.lifecycle.holds import as_lost_race
 from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -55,7 +56,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         found = order.approves[0] if order.approves else _find_opened_import(call, order, begun)
         if found is None:
             raise
-        publish_report(call.workspace, found)
+        publish_report(call.workspace, read_import_summary(call.workspace, found))
         failure = failure_of(as_lost_race(call.workspace, found, error) if order.approves else error)
         call.log(f"roster-etl: {failure.message}")
         return found, failure
@@ -78,7 +79,7 @@ def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
         call.workspace.warehouse.conclude(
             ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
         )
-        publish_report(call.workspace, import_id)
+        publish_report(call.workspace, read_import_summary(call.workspace, import_id))
     else:
         told = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
         failure = replace(failure, code=told["code"], message=told["message"])

@@ -20,9 +20,12 @@ TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
 FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
-REFUSED = "_refused"  # the row was readable, but a rule rejected it (bool); in a mapped table: it opens no version
-DELETED = "_deleted"  # the row applies, and marks its record as deleted (bool)
-CLOSE_REASON = "_close"  # why the record of a ``_deleted`` mapped row is closed (text); if the column is absent: deleted
+REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
+DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
+STRANGER = (
+    "_stranger"  # the row was refused and describes another record than the one that its id stands for (bool); absent: none
+)
+CLOSE_REASON = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(
     [
@@ -60,11 +63,6 @@ def release_memory() -> None:
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return `table` as a DataFrame of Arrow-backed columns, without copying."""
     return table.to_pandas(types_mapper=pd.ArrowDtype)
-
-
-def to_table(frame: pd.DataFrame) -> pa.Table:
-    """Return `frame` (Arrow-backed columns) as an Arrow table, without its index."""
-    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 def to_chunked_array(values: pd.Series) -> pa.ChunkedArray:
@@ -109,8 +107,8 @@ def text_series(values: Iterable[str | None]) -> pd.Series:
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(list(values), pa.string())))
 
 
-def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Return `findings` as a DataFrame with the columns of FINDINGS. Grain: one row per finding."""
+def findings_table(findings: Iterable[Finding]) -> pa.Table:
+    """Return one row a finding (FINDINGS)."""
     rows = [
         {
             "severity": f.severity,
@@ -126,4 +124,4 @@ def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
         }
         for f in findings
     ]
-    return to_frame(pa.Table.from_pylist(rows, schema=FINDINGS))
+    return pa.Table.from_pylist(rows, schema=FINDINGS)

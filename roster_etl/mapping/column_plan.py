@@ -336,6 +336,10 @@ class Mapping:
             case _:
                 return []
 
+    def origins(self, column: str) -> list[tuple[str, str]]:
+        """Return the (file, column) pairs that a column of the mapped rows is made of."""
+        return self._origin(column)
+
     def _origin(self, column: str) -> list[tuple[str, str]]:
         added = (found for step in self.steps if (found := self._added(step, column)) is not None)
         return next(added, [(self.source, column)])

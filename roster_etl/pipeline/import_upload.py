@@ -12,6 +12,8 @@ import pyarrow as pa
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.reporting.announce import publish_report, try_publish_report
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
+from roster_etl.pipeline.reporting.report_files import ImportReport
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import apply_upload_changes, build_table
 from roster_etl.pipeline.steps.conclude import fail_import
@@ -36,19 +38,24 @@ def import_upload(workspace: Workspace, order: Order, on_progress: ProgressCallb
 
     Raises: what failed; the import is then in the ledger as ``failed``.
     """
-    upload = receive_upload(workspace, order)
+    return import_and_report(workspace, order, on_progress).summary.import_id
+
+
+def import_and_report(workspace: Workspace, order: Order, tell: ProgressCallback = lambda _: None) -> ImportReport:
+    """Import one upload as `import_upload` does. Returns the report that was written of it."""
+    received = receive_upload(workspace, order)
+    upload, summary = received.upload, received.summary
     try:
-        on_progress("received")
-        if upload.ended is None:
-            run_steps(workspace, upload, on_progress)
+        tell("received")
+        if summary is None:
+            _, summary = run_steps(workspace, upload, tell)
     except Exception as error:
-        fail_import(workspace, upload, error)
-        try_publish_report(workspace, upload.import_id, error)
+        summary = fail_import(workspace, upload, error)
+        try_publish_report(workspace, upload.import_id, error, summary)
         raise
     finally:
-        release_import(workspace, upload.import_id)
-    publish_report(workspace, upload.import_id)
-    return upload.import_id
+        release_import(workspace, upload.import_id, ended=summary is not None)
+    return publish_report(workspace, summary)
 
 
 def count_steps(vendor: Vendor) -> int:
@@ -56,8 +63,10 @@ def count_steps(vendor: Vendor) -> int:
     return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.change_plan else 3)
 
 
-def run_steps(workspace: Workspace, upload: Upload, on_progress: ProgressCallback = lambda _: None) -> Planned:
-    """Walk the steps after the door: judge, map, gate, plan, publish."""
+def run_steps(
+    workspace: Workspace, upload: Upload, on_progress: ProgressCallback = lambda _: None
+) -> tuple[Planned, ImportSummary]:
+    """Run the steps after receiving: validate, map, gate, plan, publish. Returns the plan, and what the ledger says of the import now."""
     staging = staging_of(workspace, upload)
     judged: dict[str, pa.Table] = {}
     for file in upload.format.files:
@@ -77,9 +86,9 @@ def run_steps(workspace: Workspace, upload: Upload, on_progress: ProgressCallbac
     judged.clear()
     gate_upload(workspace, upload)
     tables = staging.tables(tables_of(upload.vendor))
-    planned = plan_import(workspace, upload, tables, feed)
+    planned, summary = plan_import(workspace, upload, tables, feed)
     on_progress("planned")
-    if planned.decision == "publish":
-        publish_import(workspace, upload, planned, tables)
+    if summary is None:
+        summary = publish_import(workspace, upload, planned, tables)
         on_progress("done")
-    return planned
+    return planned, summary

@@ -24,10 +24,13 @@ from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import RELEASED_ROWS_SCHEMA, Edit
 from roster_etl.vendors.lineage import tables_of
 
-_CHANGES = "fold"
-_PLAN = "plan"
-_UPLOAD = "upload"
-_VERDICTS = "verdicts"
+# The containers of an import: at most one a stage where steps share a process, one a step where they run apart.
+_RECEIVED = "received"
+_VALIDATED, _FILE_ROWS = "validated", "file-rows"
+_APPLIED = "applied"
+_MAPPED, _TABLE_ROWS = "mapped", "table-rows"
+_GATED = "gated"
+_PLANNED = "planned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,7 @@ class AppliedChanges:
 class Staging:
     """What the steps of one import leave for each other.
 
+    Each stage has a container of its own. Where steps run apart, each step has one: a container has one writer at a time.
     Every reading method raises FrameError where a step that has run left nothing, or what it left is damaged.
     """
 
@@ -106,48 +110,61 @@ class Staging:
         self._frames = frames
         self._at = (district_id, import_id)
 
+    def begin(self) -> None:
+        """Have what is written from now on replace what an earlier attempt left."""
+        self._frames.begin(*self._at)
+
+    def flush(self) -> None:
+        """Put what was written where other processes read it. Raises StoreUnavailable, StoreRefused."""
+        self._frames.flush()
+
     # ---- receiving the upload
 
     def write_upload(self, upload: Upload) -> None:
         """Write what the import is about."""
-        self._frames.write_json(*self._at, _UPLOAD, upload.to_dict())
+        self._frames.write_json(*self._at, _RECEIVED, "upload", upload.to_dict())
 
     def upload(self) -> Upload:
         """Return what the import is about."""
-        return Upload.from_dict(self._frames.read_json(*self._at, _UPLOAD))
+        return Upload.from_dict(self._frames.read_json(*self._at, _RECEIVED, "upload"))
 
     def has_upload(self) -> bool:
         """Return whether the import got as far as its upload."""
-        return self._frames.exists(*self._at, _UPLOAD)
+        return self._frames.exists(*self._at, _RECEIVED, "upload")
 
     def write_upload_findings(self, findings: pa.Table) -> None:
         """Write what was found before any row was read (FINDINGS)."""
-        self._write(f"findings/{_UPLOAD}", findings)
+        self._write(_RECEIVED, "findings", findings)
 
-    def upload_findings(self) -> pa.Table | None:
-        """Return what was found before any row was read (FINDINGS); None: the import did not get that far."""
-        return self._read(f"findings/{_UPLOAD}", FINDINGS) if self._has(f"findings/{_UPLOAD}") else None
+    def upload_findings(self) -> pa.Table:
+        """Return what was found before any row was read (FINDINGS)."""
+        return self._read(_RECEIVED, "findings", FINDINGS)
+
+    def has_upload_findings(self) -> bool:
+        """Return whether the import got as far as the findings on its upload."""
+        return self._frames.exists(*self._at, _RECEIVED, "findings")
 
     def write_unarchived(self, upload: Upload, member: Member, findings: pa.Table) -> None:
         """Write what was found in a file whose bytes were not archived (FINDINGS)."""
-        self._write(_unarchived(upload, member), findings)
+        self._write(_RECEIVED, _unarchived(upload, member), findings)
 
     def unarchived(self, upload: Upload, member: Member) -> pa.Table | None:
         """Return what was found in a file whose bytes were not archived (FINDINGS); None: nothing is known."""
         name = _unarchived(upload, member)
-        return self._read(name, FINDINGS) if self._has(name) else None
+        return self._read(_RECEIVED, name, FINDINGS) if self._frames.exists(*self._at, _RECEIVED, name) else None
 
-    def door_findings(self, upload: Upload) -> tuple[pa.Table | None, dict[str, pa.Table]]:
-        """Return what was found before any row was read, and by name what was found in files that were not archived."""
+    def door_findings(self, upload: Upload) -> tuple[pa.Table, dict[str, pa.Table]]:
+        """Return what was found before any row was read (FINDINGS), and by name what was found in files that were not archived."""
         members = [member for member in upload.members if member.kind and member.key is None]
         found = {_unarchived(upload, member): self.unarchived(upload, member) for member in members}
-        return self.upload_findings(), {name: table for name, table in found.items() if table is not None}
+        before = self.upload_findings() if self.has_upload_findings() else FINDINGS.empty_table()
+        return before, {name: table for name, table in found.items() if table is not None}
 
     def write_door_findings(self, found: pa.Table, unarchived: Mapping[str, pa.Table]) -> None:
         """Write what `door_findings` returned."""
         self.write_upload_findings(found)
         for name, table in unarchived.items():
-            self._write(name, table)
+            self._write(_RECEIVED, name, table)
 
     # ---- validating files
 
@@ -158,51 +175,45 @@ class Staging:
 
         Args: named: key cells of rows that were refused. quarantine: the refused rows. lines: what the suite is to judge.
         """
-        self._write(f"findings/{name}", findings)
-        self._write(f"named/{name}", named)
-        self._write(f"quarantine/{name}", quarantine)
-        self._write(f"lines/{name}", lines)
-        self._frames.write_json(*self._at, f"judged/{name}", asdict(result))
+        to = self._own(_VALIDATED, name)
+        self._write(to, f"findings/{name}", findings)
+        self._write(to, f"named/{name}", named)
+        self._write(to, f"quarantine/{name}", quarantine)
+        self._write(to, f"lines/{name}", lines)
+        self._frames.write_json(*self._at, to, f"judged/{name}", asdict(result))
 
     def judged(self, name: str) -> FileResult:
         """Return the result of validating the file `name` of the format."""
-        return FileResult.from_dict(self._frames.read_json(*self._at, f"judged/{name}"))
+        item = f"judged/{name}"
+        return FileResult.from_dict(self._frames.read_json(*self._at, self._holder(_VALIDATED, name, item), item))
 
     def is_judged(self, name: str) -> bool:
         """Return whether the file `name` of the format was validated."""
-        return self._has(f"judged/{name}")
+        return self._has(_VALIDATED, name, f"judged/{name}")
 
     def judged_files(self, upload: Upload) -> dict[str, FileResult]:
         """Return the result of each file of the format that the upload has."""
-        return {file.name: self.judged(file.name) for file in upload.format.files if upload.member(file.name)}
+        return {name: self.judged(name) for name in _given(upload)}
 
     def file_findings(self, name: str) -> pa.Table:
         """Return what validation found in the file `name` of the format (FINDINGS)."""
-        return self._read(f"findings/{name}", FINDINGS)
+        return self._read_part(_VALIDATED, name, "findings", FINDINGS)
 
     def named(self, name: str) -> pa.Table:
         """Return the key cells of rows of the file `name` that were refused, or emptied in part."""
-        return self._frames.read(*self._at, f"named/{name}")
+        return self._read_part(_VALIDATED, name, "named")
 
     def file_lines(self, name: str) -> pa.Table:
         """Return what the suite of the file `name` is to judge (VERDICTS)."""
-        return self._read(f"lines/{name}", VERDICTS)
+        return self._read_part(_VALIDATED, name, "lines", VERDICTS)
 
-    # ---- gates
+    def write_file_rows(self, name: str, rows: pa.Table) -> None:
+        """Write the validated rows of the file `name`."""
+        self._write(self._own(_FILE_ROWS, name), f"rows/{name}", rows)
 
-    def write_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """Write the verdicts of all suites of the import, files before tables."""
-        self._frames.write_json(*self._at, _VERDICTS, [verdict.to_dict() for verdict in verdicts])
-
-    def verdicts(self, *, whole: bool = False) -> list[Verdict]:
-        """Return the verdicts of the import's suites, files before tables; none before the suites were run.
-
-        Args:   whole: every step has run, so that verdicts which are missing were lost.
-        Raises: FrameError: they were lost.
-        """
-        if not whole and not self._has(_VERDICTS):
-            return []
-        return [Verdict.from_dict(document) for document in self._frames.read_json(*self._at, _VERDICTS)]
+    def file_rows(self, name: str) -> pa.Table:
+        """Return the validated rows of the file `name`."""
+        return self._read_part(_FILE_ROWS, name, "rows")
 
     # ---- applying changes
 
@@ -211,105 +222,111 @@ class Staging:
     ) -> None:
         """Write what applying the rows of a change upload came to: the canonical tables, findings and refused rows."""
         for name, table in tables.items():
-            self._write(f"folded/{name}", table)
-        self._write(f"findings/{_CHANGES}", findings)
-        self._write(f"quarantine/{_CHANGES}", quarantine)
-        self._frames.write_json(*self._at, _CHANGES, asdict(changes))
+            self._write(_APPLIED, f"rows/{name}", table)
+        self._write(_APPLIED, "findings", findings)
+        self._write(_APPLIED, "quarantine", quarantine)
+        self._frames.write_json(*self._at, _APPLIED, "changes", asdict(changes))
 
     def changes(self, upload: Upload, *, whole: bool = True) -> AppliedChanges:
         """Return what applying the upload's changes did; nothing for formats whose uploads are full snapshots.
 
         Args: whole: the step has run; an import that failed may not have come to it.
         """
-        if upload.vendor.change_plan is None or not (whole or self._has(_CHANGES)):
+        if upload.vendor.change_plan is None or not (whole or self._frames.exists(*self._at, _APPLIED, "changes")):
             return AppliedChanges()
-        return AppliedChanges.from_dict(self._frames.read_json(*self._at, _CHANGES))
+        return AppliedChanges.from_dict(self._frames.read_json(*self._at, _APPLIED, "changes"))
 
     def changes_findings(self) -> pa.Table:
         """Return what was found while changes were applied (FINDINGS)."""
-        return self._read(f"findings/{_CHANGES}", FINDINGS)
+        return self._read(_APPLIED, "findings", FINDINGS)
 
     def changed_table(self, table: str) -> pa.Table:
         """Return canonical `table` as it is once the upload's changes are applied."""
-        return self._frames.read(*self._at, f"folded/{table}")
+        return self._read(_APPLIED, f"rows/{table}")
 
     # ---- mapping tables
 
     def write_mapped(self, table: str, *, findings: pa.Table, lines: pa.Table) -> None:
         """Write what was found while canonical `table` was mapped (FINDINGS), and what its suite is to judge (VERDICTS)."""
-        self._write(f"findings/roster-{table}", findings)
-        self._write(f"lines/roster-{table}", lines)
+        to = self._own(_MAPPED, table)
+        self._write(to, f"findings/{table}", findings)
+        self._write(to, f"lines/{table}", lines)
 
     def table_findings(self, table: str) -> pa.Table:
         """Return what was found while canonical `table` was mapped (FINDINGS)."""
-        return self._read(f"findings/roster-{table}", FINDINGS)
+        return self._read_part(_MAPPED, table, "findings", FINDINGS)
 
     def table_lines(self, table: str) -> pa.Table:
         """Return what the suite of canonical `table` is to judge (VERDICTS)."""
-        return self._read(f"lines/roster-{table}", VERDICTS)
-
-    # ---- rows that move between steps
-
-    def write_file_rows(self, source: str, name: str, rows: pa.Table) -> None:
-        """Write the validated rows of the file `name` of format `source`."""
-        self._write(f"frames/{source}/{name}", rows)
-
-    def file_rows(self, source: str, name: str) -> pa.Table:
-        """Return the validated rows of the file `name` of format `source`."""
-        return self._frames.read(*self._at, f"frames/{source}/{name}")
+        return self._read_part(_MAPPED, table, "lines", VERDICTS)
 
     def write_table(self, table: str, rows: pa.Table) -> None:
         """Write the mapped rows of canonical `table`."""
-        self._write(f"frames/roster/{table}", rows)
+        self._write(self._own(_TABLE_ROWS, table), f"rows/{table}", rows)
 
     def table(self, table: str) -> pa.Table:
         """Return the mapped rows of canonical `table`."""
-        return self._frames.read(*self._at, f"frames/roster/{table}")
+        return self._read_part(_TABLE_ROWS, table, "rows")
 
     def tables(self, names: Iterable[str]) -> LazyMapping[pa.Table]:
         """Return the mapped canonical tables `names`, each read when it is asked for."""
         return LazyMapping(names, self.table)
 
+    # ---- gates
+
+    def write_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """Write the verdicts of all suites of the import, files before tables."""
+        self._frames.write_json(*self._at, _GATED, "verdicts", [verdict.to_dict() for verdict in verdicts])
+
+    def verdicts(self, *, whole: bool = False) -> list[Verdict]:
+        """Return the verdicts of the import's suites, files before tables; none before the suites were run.
+
+        Args:   whole: every step has run, so that verdicts which are missing were lost.
+        Raises: FrameError: they were lost.
+        """
+        if not whole and not self._frames.exists(*self._at, _GATED, "verdicts"):
+            return []
+        return [Verdict.from_dict(document) for document in self._frames.read_json(*self._at, _GATED, "verdicts")]
+
     # ---- planning
 
     def write_plan(self, planned: Planned) -> None:
         """Write the decision on the import."""
-        self._frames.write_json(*self._at, _PLAN, asdict(planned))
+        self._frames.write_json(*self._at, _PLANNED, "plan", asdict(planned))
 
     def plan(self) -> Planned:
         """Return the decision on the import."""
-        return Planned.from_dict(self._frames.read_json(*self._at, _PLAN))
+        return Planned.from_dict(self._frames.read_json(*self._at, _PLANNED, "plan"))
 
     def write_plan_findings(self, findings: pa.Table) -> None:
         """Write what planning found (FINDINGS)."""
-        self._write(f"findings/{_PLAN}", findings)
+        self._write(_PLANNED, "findings", findings)
 
     def write_table_change(self, table: str, *, opens: pa.Table, closes: pa.Table) -> None:
         """Write which rows of canonical `table` open, or their positions in the mapped table, and which versions close (CLOSES)."""
-        self._write(f"closes/{table}", closes)
-        self._write(f"opens/{table}", opens)
+        self._write(_PLANNED, f"closes/{table}", closes)
+        self._write(_PLANNED, f"opens/{table}", opens)
 
     def opens(self, table: str) -> pa.Table:
         """Return which rows of canonical `table` open, or their positions in the mapped table."""
-        return self._frames.read(*self._at, f"opens/{table}")
+        return self._read(_PLANNED, f"opens/{table}")
 
     def closes(self, table: str) -> pa.Table:
         """Return which versions of canonical `table` close (CLOSES)."""
-        return self._read(f"closes/{table}", CLOSES)
+        return self._read(_PLANNED, f"closes/{table}", CLOSES)
 
     def write_renames(self, proposed: pa.Table, rows: pa.Table) -> None:
         """Write who seems to have got another id (PROPOSALS), and the rows of ``id_changes`` that open for those approved."""
-        self._write("renames", proposed)
-        if rows.num_rows:
-            self._write("renamed/id_changes", rows)
+        self._write(_PLANNED, "renames", proposed)
+        self._write(_PLANNED, "opens/id_changes", rows)
 
     def renames(self) -> pa.Table:
         """Return who seems to have got another id (PROPOSALS)."""
-        return self._read("renames", PROPOSALS)
+        return self._read(_PLANNED, "renames", PROPOSALS)
 
-    def rename_rows(self) -> pa.Table | None:
-        """Return the rows of ``id_changes`` that open for approved renames; None: no rename was approved."""
-        return self._frames.read(*self._at, "renamed/id_changes") if self._has("renamed/id_changes") else None
+    def rename_rows(self) -> pa.Table:
+        """Return the rows of ``id_changes`` that open for approved renames."""
+        return self._read(_PLANNED, "opens/id_changes")
 
     # ---- everything of the import
 
@@ -319,27 +336,49 @@ class Staging:
         Args:   whole: every step has run, so that findings which are missing were lost.
         Raises: FrameError: some were lost.
         """
-        tables = [f"roster-{table}" for table in tables_of(upload.vendor)]
-        always = [_UPLOAD, *_given(upload), *_applied(upload), *tables]
-        names = [_UPLOAD, *(file.name for file in upload.format.files), _CHANGES, *tables, _PLAN]
-        return self._left("findings", names, set(always) if whole else set(), FINDINGS)
+        given, is_delta = _given(upload), upload.vendor.change_plan is not None
+        tables = tables_of(upload.vendor)
+        found = [self.upload_findings()] if whole or self.has_upload_findings() else []
+        found += [self.file_findings(n) for n in given if whole or self._has(_VALIDATED, n, f"findings/{n}")]
+        if is_delta and (whole or self._frames.exists(*self._at, _APPLIED, "findings")):
+            found.append(self.changes_findings())
+        found += [self.table_findings(n) for n in tables if whole or self._has(_MAPPED, n, f"findings/{n}")]
+        if self._frames.exists(*self._at, _PLANNED, "findings"):  # an import that does not publish has them in its ending
+            found.append(self._read(_PLANNED, "findings", FINDINGS))
+        return found
 
     def quarantine(self, upload: Upload, *, whole: bool) -> list[pa.Table]:
         """Return the refused rows that each step left (QUARANTINE). Args and errors as of `findings`."""
-        names = [*(file.name for file in upload.format.files), _CHANGES]
-        return self._left("quarantine", names, {*_given(upload), *_applied(upload)} if whole else set(), QUARANTINE)
+        names = [n for n in _given(upload) if whole or self._has(_VALIDATED, n, f"quarantine/{n}")]
+        found = [self._read_part(_VALIDATED, name, "quarantine", QUARANTINE) for name in names]
+        is_delta = upload.vendor.change_plan is not None
+        if is_delta and (whole or self._frames.exists(*self._at, _APPLIED, "quarantine")):
+            found.append(self._read(_APPLIED, "quarantine", QUARANTINE))
+        return found
 
-    def _left(self, what: str, names: Sequence[str], always: set[str], schema: pa.Schema) -> list[pa.Table]:
-        return [self._read(f"{what}/{name}", schema) for name in names if name in always or self._has(f"{what}/{name}")]
+    def _write(self, container: str, name: str, table: pa.Table) -> None:
+        self._frames.write(*self._at, container, name, table)
 
-    def _write(self, name: str, table: pa.Table) -> None:
-        self._frames.write(*self._at, name, table)
+    def _read(self, container: str, name: str, schema: pa.Schema | None = None) -> pa.Table:
+        table = self._frames.read(*self._at, container, name)
+        return table if schema is None else table.cast(schema)
 
-    def _read(self, name: str, schema: pa.Schema) -> pa.Table:
-        return self._frames.read(*self._at, name).cast(schema)
+    def _read_part(self, stage: str, part: str, what: str, schema: pa.Schema | None = None) -> pa.Table:
+        """Return `what` the step for `part` of a stage left."""
+        name = f"{what}/{part}"
+        return self._read(self._holder(stage, part, name), name, schema)
 
-    def _has(self, name: str) -> bool:
-        return self._frames.exists(*self._at, name)
+    def _has(self, stage: str, part: str, name: str) -> bool:
+        return self._frames.exists(*self._at, self._holder(stage, part, name), name)
+
+    def _own(self, stage: str, part: str) -> str:
+        """Return the container that the step for `part` of a stage writes."""
+        return f"{stage}.{part}" if self._frames.apart else stage
+
+    def _holder(self, stage: str, part: str, name: str) -> str:
+        """Return the container that has the entry `name`: a run may be resumed where steps share a process, or do so no more."""
+        own, other = (f"{stage}.{part}", stage) if self._frames.apart else (stage, f"{stage}.{part}")
+        return own if self._frames.exists(*self._at, own, name) or not self._frames.exists(*self._at, other, name) else other
 
 
 def staging_of(workspace: Workspace, upload: Upload) -> Staging:
@@ -350,10 +389,6 @@ def staging_of(workspace: Workspace, upload: Upload) -> Staging:
 def _given(upload: Upload) -> list[str]:
     """Return the files of the format that the upload has."""
     return [file.name for file in upload.format.files if upload.member(file.name)]
-
-
-def _applied(upload: Upload) -> list[str]:
-    return [_CHANGES] if upload.vendor.change_plan is not None else []
 
 
 def _unarchived(upload: Upload, member: Member) -> str:

@@ -54,6 +54,8 @@ class Workspace:
         """Close the connections that were opened. The workspace can still be used."""
         if "warehouse" in vars(self):
             self.warehouse.close()
+        if "frames" in vars(self):
+            self.frames.close()
 
     @property
     def home(self) -> Path:
@@ -73,7 +75,7 @@ class Workspace:
     @cached_property
     def frames(self) -> FrameStore:
         """Frames between steps."""
-        return FrameStore(self.settings.staging)
+        return FrameStore(self.settings.staging, self.settings.scratch)
 
     @property
     def import_locks(self) -> ImportLocks:

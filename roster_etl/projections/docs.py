@@ -229,8 +229,7 @@ def _file_facts(file: File) -> list[str]:
         facts.append(f"The file is known by its headers: {signature_text(file.recognised_by)}.")
     if file.in_order:
         facts.append("Rows apply in their order; of several about one record, the last word counts.")
-    if file.repeats:
-        facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
+    facts += _identity_facts(file)
     facts += [f"Another published order of the columns: {_names(order)}." for order in file.other_column_orders]
     if file.deleted:
         facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
@@ -240,6 +239,19 @@ def _file_facts(file: File) -> list[str]:
         facts.append("Given once: an upload without it goes on with the newest that was published.")
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
+    return facts
+
+
+def _identity_facts(file: File) -> list[str]:
+    facts = []
+    if file.repeats:
+        own = (*file.repeats.columns, *file.repeats.first_counts)
+        facts.append(f"A record may have several rows. Each further row needs a value of its own in {_names(own)}.")
+    if file.repeats and file.repeats.first_counts:
+        facts.append(f"Of {_names(file.repeats.first_counts)}, the first row's value counts.")
+    if file.identity:
+        named = f"Rows with one {_names(file.identity_key)} describe different records where they contradict each other in "
+        facts.append(f"{named}{_names(file.identity.columns)}.")
     return facts
 
 

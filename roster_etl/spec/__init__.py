@@ -22,7 +22,18 @@ from roster_etl.spec.field_rules import (
     Text,
     WholeNumber,
 )
-from roster_etl.spec.files import Column, CrossFeedMatch, Family, File, Reference, RepeatedRows, RowCondition, Signature, Unique
+from roster_etl.spec.files import (
+    Column,
+    CrossFeedMatch,
+    Family,
+    File,
+    Identity,
+    Reference,
+    RepeatedRows,
+    RowCondition,
+    Signature,
+    Unique,
+)
 from roster_etl.spec.formats import Excludes, FileSet, Format, FormatError, Needs, Option, UnsupportedFile
 
 __all__ = [
@@ -43,6 +54,7 @@ __all__ = [
     "FileSet",
     "Format",
     "FormatError",
+    "Identity",
     "Needs",
     "NotBefore",
     "Option",

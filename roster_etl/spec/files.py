@@ -13,11 +13,16 @@ from roster_etl.spec.field_rules import AnyOf, CellFormat, CompositeReference, N
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """The value must occur in ``column`` of ``file`` (of the same upload), or be one of ``also``."""
+    """The value must be found in ``column`` of ``file`` (of the same upload), or be one of ``also``.
+
+    ``told_by``: pairs of (own column, column of ``file``). Where several records of ``file`` claim one id, equal cells in these
+    columns tell which of them is meant; without such a pair, or with other cells, the reference is ambiguous.
+    """
 
     file: str = field(kw_only=False)
     column: str = field(kw_only=False)
     also: tuple[str, ...] = ()
+    told_by: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +131,29 @@ class Family:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepeatedRows:
-    """Several rows with one key may differ in ``columns``. In other columns the first row wins, with a warning."""
+class Identity:
+    """What tells one record from another: rows with the same ``key`` (the file's key unless given) must not contradict each other here.
+
+    Empty cells contradict nothing; case does not count. A row that contradicts the one that stands describes another record.
+    """
 
     columns: tuple[str, ...]
+    key: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise ValueError("Identity: name the columns that identify a record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatedRows:
+    """Several rows with one key are allowed where each further row has a value of its own in ``columns`` or ``first_counts``.
+
+    Of ``columns`` each row's value counts. In all others the first row counts, with a warning; in those of ``first_counts`` too.
+    """
+
+    columns: tuple[str, ...]
+    first_counts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,16 +180,13 @@ class Signature:
 class File:
     """One CSV file of a format.
 
-    - ``key``: the columns that identify a record
-    - ``extensions``: header prefixes under which further columns are accepted (``ext.``)
-    - ``repeats``: see ``RepeatedRows``; without it, a second row with a known key is rejected
-    - ``in_order``: rows are changes that apply in order, so several may have one key
-    - ``recognised_by``: headers that identify the file, in formats where its name does not
-    - ``other_column_orders``: where the format fixes the order of columns, further published orders beside that of ``columns``
-    - ``carried_forward``: uploaded once; an upload without the file uses the newest one that the feed has published
-    - ``record_groups``: groups of optional columns that form a record of their own, such as a contact; a group of which all cells
-      are invalid does not remove its record
-    - ``deleted``: the rows that mark their record as deleted
+    ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
+    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``identity``: see there. ``in_order``: rows are changes
+    that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
+    formats where its name does not. ``other_column_orders``: where the format fixes the order of columns, further orders that were published;
+    that of ``columns`` is the first. ``carried_forward``: given once; an upload without the file goes on with the newest one that the
+    feed has published. ``record_groups``: groups of optional columns that make a record of their own, such as a contact; one whose
+    cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
     """
 
     name: str
@@ -178,6 +199,7 @@ class File:
     families: tuple[Family, ...] = ()
     extensions: tuple[str, ...] = ()
     repeats: RepeatedRows | None = None
+    identity: Identity | None = None
     in_order: bool = False
     recognised_by: Signature | None = None
     deleted: RowCondition | None = None
@@ -194,11 +216,10 @@ class File:
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
-        named = {
-            *self.key,
-            *(self.repeats.columns if self.repeats else ()),
-            *(name for group in self.record_groups for name in group),
-        }
+        named = {*self.key, *(name for group in self.record_groups for name in group)}
+        named |= {*self.repeats.columns, *self.repeats.first_counts} if self.repeats else set()
+        named |= {*self.identity.columns, *self.identity.key} if self.identity else set()
+        named |= {own for reference in self.references() for own, _ in reference.told_by}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
             named |= _rule_columns(rule)
@@ -206,12 +227,17 @@ class File:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
-        if self.in_order and self.repeats:
+        if self.in_order and (self.repeats or self.identity):
             raise ValueError(f"File {self.name}: rows that apply in order are changes, not repeats of one record")
         if any(sorted(order) != sorted(known) for order in self.other_column_orders):
             raise ValueError(f"File {self.name}: an order of columns names each column once")
         if self.carried_forward and self.required:
             raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
+
+    @property
+    def identity_key(self) -> tuple[str, ...]:
+        """The columns under which ``identity`` tells records apart."""
+        return (self.identity.key if self.identity else ()) or self.key
 
     def lookups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the lookups into other files: (file, the columns whose values are looked up together)."""

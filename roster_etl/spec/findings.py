@@ -96,7 +96,7 @@ _ROW = (
     ("bad_status", "A status is none of those that the format allows.", "Use one of the statuses of the document."),
     (
         "duplicate_key",
-        "A second, different row has the key of an earlier one; the first stands.",
+        "Another row has the same key and describes another record, or adds nothing of its own; the row that stands is named.",
         "Make the id unique, or remove one of the rows.",
     ),
     (
@@ -152,6 +152,11 @@ _ROW = (
     ("deleted_reference", "The record that is referred to is deleted.", "Restore it, or correct the id."),
     ("unrelated_section", "The section does not belong to the course that the row names.", "Correct the section or the course."),
     ("repeated_header", "A row repeats the header line.", "Remove it; files may have been joined."),
+    (
+        "not_a_record",
+        "A line is no record: a ruler of dashes, a total, or a count of rows.",
+        "Turn off rulers, totals and row counts in the export.",
+    ),
     (
         "no_enrollments",
         "A section has no accepted student enrollment and was not loaded.",

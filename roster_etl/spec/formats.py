@@ -149,7 +149,8 @@ class Format:
             for other, columns in file.lookups():
                 if other not in before:
                     raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
-                if unknown := sorted(set(columns) - {c.name for c in by_name[other].columns}):
+                told = {there for r in file.references() if r.file == other for _, there in r.told_by}
+                if unknown := sorted({*columns, *told} - {c.name for c in by_name[other].columns}):
                     raise FormatError(f"{self.name}/{file.name}: {other} has no column {', '.join(unknown)}")
             self._check_matches(file)
 

@@ -42,18 +42,18 @@ class Rule:
 
     What a verdict counts as checked, and as failing, for each ``check``:
 
-    - ``header``: 1; 1 if the header is invalid
-    - ``rows``: rows read; all of them if none was accepted, otherwise none
-    - ``refused``: rows read; rows rejected, including those rejected because of a row that they refer to
-    - ``key``: rows that reached this check; those with the key of an earlier, different row (exact repeats do not fail)
-    - ``required``, ``present``: rows; those with an empty cell
-    - ``form``, ``reference``, ``unique``: filled cells; invalid ones
-    - ``listed``: filled cells; those that the district's table does not list; 0 and 0 if it has no table
-    - ``together``: rows with a value in any of the columns; those that lack a required one
-    - ``any_of``: rows; those where all of the columns are empty
-    - ``not_before``: rows; those with the dates in the wrong order
-    - ``found``: rows with values in all the columns; those whose values do not occur together in the other file
-    - ``repeats``: rows that reached this check; those that repeat a key and disagree with its first row
+    - ``header``: 1, and 1 if it does not fit
+    - ``rows``: rows seen; all of them when none was accepted, else none
+    - ``refused``: rows seen, rows refused (because of rows that they refer to, too)
+    - ``key``: rows that got so far, those that another row of the same key shuts out (exact repeats do not fail)
+    - ``required``, ``present``: rows, those with an empty cell
+    - ``cell_format``, ``reference``, ``unique``: filled cells, broken ones
+    - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
+    - ``together``: rows with any of the columns filled, those that lack a needed one
+    - ``any_of``: rows, those where all of the columns are empty
+    - ``not_before``: rows, those with the dates in the wrong order
+    - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
+    - ``repeats``: rows that got so far, those that repeat a key and disagree with the row that stands (refused or not)
     """
 
     name: str

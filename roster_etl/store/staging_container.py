@@ -3,16 +3,18 @@
 Belongs here: the file format, appending to it, and reading one entry of it. Does not belong here: which entries a container has
 (``pipeline.staging``), or where containers are stored (``staging_frames``).
 
-An entry is a header (magic, length of its name, size of its content), the name, and the content. The size is written last, so a
-killed process leaves an entry without a size: it is ignored, and the next entry overwrites it. Of several entries with one name,
+A file begins with a magic and random bytes, so that a file that replaced another one is told from it. An entry is a head (magic, length of its name, size of its content), the name, and the content. The size is written last, so that a
+process that is killed leaves an entry without a size: it does not count, and the next entry replaces it. Of several entries of one name
 the last counts.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -22,7 +24,9 @@ import pyarrow as pa
 
 from roster_etl.store.files.folder import create_private_file, create_private_folder
 
-_MAGIC = b"RST1"
+_FILE = b"ROSTER01"
+_TOKEN = 8  # random bytes after it
+_MAGIC = b"ITEM"
 _HEAD = struct.Struct("<4sIQ")
 _UNFINISHED = (1 << 64) - 1
 
@@ -44,7 +48,7 @@ class Container:
     path: Path
     _entries: dict[str, _Entry] = field(default_factory=dict)
     _end: int = 0
-    _inode: int = 0
+    _token: bytes = b""
     _lock: Any = field(default_factory=Lock)
 
     def append(self, name: str, fill: Callable[[BinaryIO], Any], *, replace: bool = False) -> None:
@@ -56,11 +60,14 @@ class Container:
         with self._lock:
             create_private_folder(self.path.parent)
             if replace:
-                self.path.unlink(missing_ok=True)  # a new file, so that other readers notice that their index is out of date
+                self.path.unlink(missing_ok=True)
             with self._opened() as file:
                 self._scan(file)
                 file.truncate(self._end)
                 file.seek(self._end)
+                if not self._end:
+                    self._token = _FILE + secrets.token_bytes(_TOKEN)
+                    self._end = file.write(self._token)
                 key = name.encode("utf-8")
                 file.write(_HEAD.pack(_MAGIC, len(key), _UNFINISHED) + key)
                 start = file.tell()
@@ -87,11 +94,18 @@ class Container:
             raise ContainerDamaged(self.path.name)
         return content
 
+    @contextmanager
+    def held(self) -> Iterator[Path]:
+        """Yield the file, to which no thread appends inside the block."""
+        with self._lock:
+            yield self.path
+
     def _opened(self) -> BinaryIO:
         try:
             return self.path.open("r+b")
         except FileNotFoundError:
-            return create_private_file(self.path)
+            create_private_file(self.path).close()
+            return self.path.open("r+b")
 
     def _current(self) -> dict[str, _Entry]:
         """Return the current entries of the file: another process may have written or removed some."""
@@ -104,10 +118,16 @@ class Container:
             return self._entries
 
     def _scan(self, file: BinaryIO) -> None:
-        """Read the entries up to the end of `file`; from its beginning, if it is not the file read before."""
-        found = os.fstat(file.fileno())
-        length, is_known = found.st_size, found.st_ino == self._inode and found.st_size >= self._end
-        entries, end = (dict(self._entries), self._end) if is_known else ({}, 0)
+        """Bring the entries up to the end of `file`; from its beginning, if it is not the file that is known."""
+        length = os.fstat(file.fileno()).st_size
+        beginning = file.read(len(_FILE) + _TOKEN)
+        if len(beginning) < len(_FILE) + _TOKEN:  # its writer was killed at once
+            self._entries, self._end = {}, 0
+            return
+        if not beginning.startswith(_FILE):
+            raise ContainerDamaged(self.path.name)
+        is_known = beginning == self._token and length >= self._end
+        entries, end = (dict(self._entries), self._end) if is_known else ({}, len(beginning))
         while end + _HEAD.size <= length:
             file.seek(end)
             magic, letters, size = _HEAD.unpack(file.read(_HEAD.size))
@@ -118,4 +138,4 @@ class Container:
                 break  # its writer was killed, or is still writing
             entries[file.read(letters).decode("utf-8")] = _Entry(start, size)
             end = start + size
-        self._entries, self._end, self._inode = entries, end, found.st_ino
+        self._entries, self._end, self._token = entries, end, beginning

@@ -1,72 +1,111 @@
-"""Staging tables and documents between the steps of an import: Parquet and JSON, private, disposable, rebuilt by a rerun.
+"""Tables between the steps of an import: Arrow and JSON, private, disposable, rebuilt by a rerun.
 
-Belongs here: writing and reading them by district and import. Does not belong here: their content, or anything permanent.
+Belongs here: which containers an import has, where they lie, and when an object store gets them. Does not belong here: what is in
+them, or anything that must last.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Any
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from roster_etl.spec.errors import FrameError
+from roster_etl.spec.errors import FolderUnavailable, FrameError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import Folder
+from roster_etl.store.files.folder import Folder, require_safe_name
+from roster_etl.store.files.temp_folders import scratch_folder
+from roster_etl.store.files.urls import redact
 from roster_etl.store.registry.district import check_id
+from roster_etl.store.staging_container import Container, ContainerDamaged
+
+_LOST = "nothing of this name was left by this version; run the step before again, or the whole upload: `roster-etl rerun --district {0} --import {1}`"
+_DAMAGED = "it is damaged; run the step before again, or the whole upload: `roster-etl rerun --district {0} --import {1}`"
 
 
 class FrameStore:
-    """Staging in a folder (path or fsspec URL): ``<district>/<import>/<name>.parquet`` or ``.json``.
+    """Staging in a folder (path or fsspec URL): ``<district>/<import>/<container>.arrows``.
 
-    A name is one or more plain segments joined by ``/`` (``clever/students``). Raises UnsafePath for any other.
+    In a folder, an entry is there once it was written. In an object store, a container is one object that is put as a whole by
+    `flush`; until then it lies in a private folder below `scratch`. Names are plain segments joined by ``/``. Raises UnsafePath for
+    any other.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, scratch: Path | None = None) -> None:
         self._folder = Folder(url)
+        self._scratch = scratch or Path(tempfile.gettempdir())
+        self._closing = ExitStack()
+        self._copies: Path | None = None
+        self._known: dict[str, Container] = {}
+        self._own: set[str] = set()
+        self._unsent: set[str] = set()
+        self._fetched: dict[str, str] = {}
+        self._fresh: set[tuple[str, int]] = set()
+        self._lock = RLock()
+        self.apart = False
 
-    def write(self, district_id: str, import_id: int, name: str, table: pa.Table) -> None:
-        """Write a table, replacing one of the same name; the metadata of its schema is dropped."""
-        table = table.replace_schema_metadata(None)  # pandas' metadata cannot name every Arrow type, and then breaks reading
+    def keep_apart(self) -> None:
+        """Have every container that is written replaced as a whole: other processes write other containers of the same import."""
+        self.apart = True
+
+    def begin(self, district_id: str, import_id: int) -> None:
+        """Have what is written from now on for an import replace what an earlier attempt left, a container at a time."""
+        self._fresh.add((district_id, import_id))
+        self._own.clear()
+
+    def write(self, district_id: str, import_id: int, container: str, name: str, table: pa.Table) -> None:
+        """Write a table, replacing one of the same name; the metadata of its schema is not kept."""
+        table = table.replace_schema_metadata(None)  # pandas' notes there are of no use to whoever reads it
         fault_point("frames.write")
-        self._folder.write_with(
-            _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
-        )
+        self._append(district_id, import_id, container, name, lambda out: _write_table(table, out))
         fault_point("frames.written")
 
-    def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the table as written, types included; only `columns`, if given. Raises FrameError."""
-        file = _file(district_id, import_id, name, "parquet")
-        try:
-            source = self._folder.local_file(file) or pa.BufferReader(self._folder.read(file))
-            return _read_parquet(source, columns)
-        except FileNotFoundError:
-            raise FrameError(name=file, problem="there is no such frame; run the step before again") from None
-        except pa.ArrowInvalid:
-            raise FrameError(name=file, problem="the frame is damaged; run the step before again") from None
+    def read(self, district_id: str, import_id: int, container: str, name: str) -> pa.Table:
+        """Return the table as it was written, types included. Raises FrameError."""
+        with _explained(district_id, import_id, container, name):
+            return _table(self._content(district_id, import_id, container, name))
 
-    def write_json(self, district_id: str, import_id: int, name: str, document: Any) -> None:
+    def write_json(self, district_id: str, import_id: int, container: str, name: str, document: Any) -> None:
         """Write a JSON document, replacing one of the same name."""
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        self._folder.write_with(
-            _file(district_id, import_id, name, "json"), lambda out: out.write(text.encode("utf-8")), durable=False
-        )
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        self._append(district_id, import_id, container, name, lambda out: out.write(text))
 
-    def read_json(self, district_id: str, import_id: int, name: str) -> Any:
+    def read_json(self, district_id: str, import_id: int, container: str, name: str) -> Any:
         """Return a JSON document. Raises FrameError."""
-        file = _file(district_id, import_id, name, "json")
-        try:
-            return json.loads(self._folder.read(file))
-        except FileNotFoundError:
-            raise FrameError(name=file, problem="there is no such document; run the step before again") from None
-        except ValueError:
-            raise FrameError(name=file, problem="the document is damaged; run the step before again") from None
+        with _explained(district_id, import_id, container, name):
+            return json.loads(self._content(district_id, import_id, container, name).to_pybytes())
 
-    def exists(self, district_id: str, import_id: int, name: str) -> bool:
-        """Return whether a frame or document of this name exists."""
-        return any(self._folder.exists(_file(district_id, import_id, name, kind)) for kind in ("parquet", "json"))
+    def exists(self, district_id: str, import_id: int, container: str, name: str) -> bool:
+        """Return whether there is a table or a document of this name. Raises FrameError: the container is damaged."""
+        with _explained(district_id, import_id, container, name):
+            found = self._fetch(_path(district_id, import_id, container))
+            return found is not None and found.has(require_safe_name(name))
+
+    def flush(self) -> None:
+        """Put every container that was written since the last time into the object store; in a folder they are there already.
+
+        Raises: StoreUnavailable, StoreRefused: one could not be put.
+        """
+        with self._lock:
+            unsent = sorted(self._unsent)
+        for path in unsent:
+            with self._local(path).held() as file:
+                self._folder.put(path, file)
+                with self._lock:
+                    self._unsent.discard(path)
+
+    def close(self) -> None:
+        """Forget what was written or read, and remove the local copies. The store can still be used."""
+        with self._lock:
+            self._closing.close()
+            self._copies = None
+            for known in (self._known, self._own, self._unsent, self._fetched, self._fresh):
+                known.clear()
 
     def drop(self, district_id: str, import_id: int) -> None:
         """Remove all data of an import; does nothing if there is none."""
@@ -96,17 +135,88 @@ class FrameStore:
                 removed += 1
         return removed
 
+    def _append(self, district_id: str, import_id: int, container: str, name: str, fill: Callable[[BinaryIO], Any]) -> None:
+        path = _path(district_id, import_id, container)
+        is_first = path not in self._own
+        if is_first:
+            self.flush()  # the stage before is over
+        replace = is_first and (self.apart or (district_id, import_id) in self._fresh)
+        found = self._local(path) if replace else self._fetch(path) or self._local(path)
+        try:
+            try:
+                found.append(require_safe_name(name), fill, replace=replace)
+            except ContainerDamaged:  # what is in it is lost in any case
+                found.append(require_safe_name(name), fill, replace=True)
+        except OSError as error:
+            raise FolderUnavailable(where=redact(self._folder.url), problem=error.strerror or type(error).__name__) from None
+        with self._lock:
+            self._own.add(path)
+            if not self._folder.is_local:
+                self._unsent.add(path)
 
-def _read_parquet(source: Any, columns: Sequence[str] | None) -> pa.Table:
-    # buffered: reading the whole file ahead takes twice the memory of the frame
-    with pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20) as file:
-        return file.read(columns=None if columns is None else list(columns))
+    def _content(self, district_id: str, import_id: int, container: str, name: str) -> pa.Buffer:
+        found = self._fetch(_path(district_id, import_id, container))
+        if found is None:
+            raise FileNotFoundError(name)
+        return found.read(require_safe_name(name))
+
+    def _fetch(self, path: str) -> Container | None:
+        """Return the container at `path`, None if there is none; of an object store, a local copy that is up to date."""
+        if not self._folder.is_local and path not in self._own:
+            version = self._folder.version(path)
+            if version is None:
+                return None
+            if self._fetched.get(path) != version:
+                copies = Folder(str(self._copy_folder()))
+                copies.write_with(path, lambda out: _copy_pieces(self._folder.read_chunks(path), out), durable=False)
+                self._fetched[path] = version
+        return self._local(path)
+
+    def _local(self, path: str) -> Container:
+        with self._lock:
+            if path not in self._known:
+                local = self._folder.local_file(path) if self._folder.is_local else self._copy_folder() / path
+                assert local is not None
+                self._known[path] = Container(local)
+            return self._known[path]
+
+    def _copy_folder(self) -> Path:
+        with self._lock:
+            if self._copies is None:
+                self._copies = self._closing.enter_context(scratch_folder(self._scratch))
+            return self._copies
 
 
-def _write_parquet(table: pa.Table, out: Any) -> None:
-    # no compression, dictionaries or statistics: frames are written once, read once or twice, and deleted
-    pq.write_table(table, out, compression="none", use_dictionary=False, write_statistics=False, row_group_size=1 << 20)
+def _path(district_id: str, import_id: int, container: str) -> str:
+    return require_safe_name(f"{check_id(district_id)}/{int(import_id)}/{container}.arrows")
 
 
-def _file(district_id: str, import_id: int, name: str, kind: str) -> str:
-    return f"{check_id(district_id)}/{int(import_id)}/{name}.{kind}"
+def _write_table(table: pa.Table, out: BinaryIO) -> None:
+    # no compression: tables are written once, read once or twice, and thrown away
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+
+
+def _table(content: pa.Buffer) -> pa.Table:
+    try:
+        table = pa.ipc.open_stream(content).read_all()
+        table.validate()
+    except (pa.ArrowInvalid, OSError) as error:  # Arrow raises either
+        raise ContainerDamaged from error
+    return table
+
+
+def _copy_pieces(pieces: Iterator[bytes], out: BinaryIO) -> None:
+    out.writelines(pieces)
+
+
+@contextmanager
+def _explained(district_id: str, import_id: int, container: str, name: str) -> Iterator[None]:
+    """Raise FrameError where an entry is missing or damaged, with what to do about it."""
+    where = f"{district_id}/{import_id}/{container}: {name}"
+    try:
+        yield
+    except FileNotFoundError:
+        raise FrameError(name=where, problem=_LOST.format(district_id, import_id)) from None
+    except (ContainerDamaged, ValueError):
+        raise FrameError(name=where, problem=_DAMAGED.format(district_id, import_id)) from None

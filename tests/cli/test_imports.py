@@ -237,7 +237,7 @@ def test_a_zip_is_an_upload_and_a_single_csv_is_not_enough(kind: str, uploads: P
 
 
 def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, monkeypatch) -> None:
-    def broken(home: Path, order, *, tell, began) -> int:
+    def broken(home: Path, order, *, on_step, on_start) -> int:
         with Warehouse(f"sqlite:///{home / 'warehouse.sqlite'}") as warehouse:
             return warehouse.open_import(
                 kind="upload", district_id=order.district_id, source=order.source, started_at=datetime.now(UTC)
@@ -278,10 +278,10 @@ def test_a_frame_that_cannot_be_written_beside_the_next_step_is_told_in_a_clear_
 ) -> None:
     write = FrameStore.write
 
-    def full(store: FrameStore, district_id: str, import_id: int, name: str, frame: object) -> None:
-        if name == "frames/roster/organizations":
+    def full(store: FrameStore, district_id: str, import_id: int, container: str, name: str, table: object) -> None:
+        if (container, name) == ("table-rows", "rows/organizations"):
             raise FolderUnavailable(where="staging", problem="No space left on device")
-        write(store, district_id, import_id, name, frame)  # type: ignore[arg-type]
+        write(store, district_id, import_id, container, name, table)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FrameStore, "write", full)
     answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)

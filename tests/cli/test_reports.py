@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
@@ -32,7 +33,7 @@ def held(home: Path, office: PostOffice) -> Path:
     )
     workspace = Workspace.open(home)
     workspace.registry.add(District(id="lincoln", contacts=("data@lincoln.example.org",), feeds=(Feed(format="clever"),)))
-    publish_report(workspace, ended(workspace, "held", findings=refused(1)))
+    publish_report(workspace, read_import_summary(workspace, ended(workspace, "held", findings=refused(1))))
     return home
 
 

@@ -14,7 +14,7 @@ def reading(content: bytes, *, limits: Limits = DEFAULT_LIMITS, window: int = WI
 
 def as_reading(file: RawFile) -> Reading:
     columns = [column.to_pylist() for column in file.table.columns]
-    severity, row, code = (file.findings[name].tolist() for name in ("severity", "row", "code"))
+    severity, row, code = (file.findings[name].to_pylist() for name in ("severity", "row", "code"))
     rows: list[int] = file.rows.to_numpy().tolist()
     return Reading(
         header=file.header,

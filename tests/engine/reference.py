@@ -82,9 +82,16 @@ def _verdict(cells: list[bytes], quoted: list[bool], stray: bool, header: tuple[
         return "blank"
     if len(texts) != len(header):
         return "ragged_row"
-    if tuple(text.strip(" \t\ufeff\u00a0") for text in texts) == header:
+    if [text.strip(" \t\ufeff\u00a0").lower() for text in texts] == [name.lower() for name in header]:
         return "repeated_header"
+    if all(not text or is_ruler(text) for text in texts):
+        return "not_a_record"
     return ""
+
+
+def is_ruler(text: str) -> bool:
+    """Tell whether a cell is drawn, not written."""
+    return bool(text.strip()) and set(text) <= set("-=_*~+\u2013\u2014\u2500\u2501\u2550 \t\n\r\f\v")
 
 
 def _record(content: bytes, place: int) -> tuple[list[bytes], list[bool], bool, int]:

@@ -94,9 +94,9 @@ def resume(home: Path) -> None:
         upload = Staging(workspace.frames, FEED[0], number).upload()
         workspace.import_locks.take(number)
         workspace.warehouse.resume(number)
-        run_steps(workspace, upload)
+        _, summary = run_steps(workspace, upload)
         release_import(workspace, number)
-        publish_report(workspace, number)
+        publish_report(workspace, summary)
 
 
 def approve(home: Path) -> None:
@@ -216,9 +216,10 @@ def restore(home: Path, to: str) -> None:
 def data_docs(home: Path) -> None:
     """Make the Data Docs of the newest import."""
     from roster_etl.pipeline.reporting.data_docs import write_data_docs
+    from roster_etl.pipeline.reporting.import_summary import read_import_summary
 
     with _open(home) as workspace:
-        write_data_docs(workspace, workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"])
+        write_data_docs(workspace, read_import_summary(workspace, workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]))
 
 
 def twice(home: Path, feed: tuple[str, str]) -> int:

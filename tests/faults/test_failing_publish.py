@@ -58,13 +58,13 @@ def prepared(url):
 def publish_with_failure(warehouse, plan, n):
     """Publish, with the n-th statement failing, and return whether there was such a statement."""
     engine, fail = warehouse._database._writer, FailAt(n)
-    sa.holds_events.listen(engine, "before_cursor_execute", fail)
+    sa.event.listen(engine, "before_cursor_execute", fail)
     try:
         warehouse.publish(*plan)
     except Broken:
         return True
     finally:
-        sa.holds_events.remove(engine, "before_cursor_execute", fail)
+        sa.event.remove(engine, "before_cursor_execute", fail)
     return False
 
 

@@ -60,7 +60,7 @@ def test_a_life_in_a_bucket_is_that_of_a_folder(home: Workspace, bucket: str, tm
         assert dump(again) == original
     assert (before, places(bucket)) == ({"archive", "staging"}, {"archive"})
     assert [path for path in held_bytes(bucket) if path.endswith(".part") or "probe" in path] == []
-    assert [name for name in ("archive", "staging") if list((home.home / name).rglob("*.parquet"))] == []
+    assert [name for name in ("archive", "staging") if list((home.home / name).rglob("*.arrows"))] == []
 
     with (tmp_path / "a" / "students.csv").open(newline="") as students:
         person = max(csv.DictReader(students), key=lambda row: len(row["Student_email"]))

@@ -42,11 +42,11 @@ class Connections:
 def connections() -> Iterator[Connections]:
     """Count from here on."""
     counted = Connections()
-    sa.holds_events.listen(Pool, "checkout", counted.taken)
-    sa.holds_events.listen(Pool, "checkin", counted.returned)
+    sa.event.listen(Pool, "checkout", counted.taken)
+    sa.event.listen(Pool, "checkin", counted.returned)
     yield counted
-    sa.holds_events.remove(Pool, "checkout", counted.taken)
-    sa.holds_events.remove(Pool, "checkin", counted.returned)
+    sa.event.remove(Pool, "checkout", counted.taken)
+    sa.event.remove(Pool, "checkin", counted.returned)
 
 
 @pytest.mark.parametrize("source", sorted(discover_vendors()))

@@ -54,10 +54,10 @@ def test_a_rule_without_a_line_was_not_judged(gates):
 def test_several_suites_are_one_request_and_each_gets_its_own_answer(gates, monkeypatch):
     asked = []
     ask = gates._request
-    monkeypatch.setattr(gates, "_ask", lambda name, *rest: asked.append(name) or ask(name, *rest))
+    monkeypatch.setattr(gates, "_request", lambda name, *rest: asked.append(name) or ask(name, *rest))
     (found,), failed = FOUND, ExpectationResult(passed=False, judged=4, failing=3)
 
-    assert gates.run_expectations([STUDENTS, TEACHERS, replace(STUDENTS, feed_id="demo/empty", expectations=[])]) == [
+    assert gates.run_expectations([STUDENTS, TEACHERS, replace(STUDENTS, name="demo/empty", expectations=[])]) == [
         found,
         (failed, failed),
         (),
@@ -173,7 +173,7 @@ def test_a_forked_process_leaves_the_child_alone_and_starts_its_own():
     gates = fake("import sys; sys.stdin.read()")
     gates.start()
     child = gates._process
-    gates.forget()
+    gates.detach()
 
     assert gates._process is None
     assert os.waitpid(child.pid, 0) == (child.pid, 0)  # not killed: it ended because nobody holds the pipe any more
@@ -188,7 +188,7 @@ def test_the_child_gets_no_secrets(monkeypatch):
 
 @pytest.mark.faults
 def test_a_parent_that_is_killed_leaves_nothing():
-    code = "from roster_etl.quality.gx_client import GATES; GATES.start(); print(GATES._process.pid, flush=True); input()"
+    code = "from roster_etl.quality.gx_client import GX_CLIENT; GX_CLIENT.start(); print(GX_CLIENT._process.pid, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
@@ -211,11 +211,11 @@ def is_zombie(pid):
 def test_judging_loads_great_expectations_elsewhere_and_a_process_ends_with_its_child():
     code = """
 import sys
-from roster_etl.quality.gx_client import GATES
+from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.quality.gx_client import SuiteRequest
 suite = SuiteRequest(name="demo", expectations=[], lines={"rule": [], "judged": [], "failing": []})
-assert GATES.observe([suite]) == [()]
-print("great_expectations" in sys.modules, GATES._process.pid)
+assert GX_CLIENT.run_expectations([suite]) == [()]
+print("great_expectations" in sys.modules, GX_CLIENT._process.pid)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded, pid = said.stdout.split()

@@ -58,8 +58,8 @@ def test_a_file_tells_its_set_by_its_name(name: str, expected: str):
     [
         (ROSTER,),
         (ROSTER, replace(DAILY, files=("bells", "people"))),
-        (ROSTER, replace(DAILY, feed_id="roster")),
-        (ROSTER, replace(DAILY, feed_id="No")),
+        (ROSTER, replace(DAILY, name="roster")),
+        (ROSTER, replace(DAILY, name="No")),
     ],
 )
 def test_sets_that_do_not_part_the_files_are_refused(sets: tuple[FileSet, ...]):

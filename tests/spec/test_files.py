@@ -78,21 +78,21 @@ def _file(**how: Any) -> File:
 
 
 def test_a_published_order_names_each_column_once() -> None:
-    assert _file(orders=(("Name", "Id"),)).other_column_orders
+    assert _file(other_column_orders=(("Name", "Id"),)).other_column_orders
     for order in (("Name",), ("Name", "Id", "Id"), ("Name", "Other")):
         with pytest.raises(ValueError, match="order"):
-            _file(orders=(order,))
+            _file(other_column_orders=(order,))
 
 
 def test_a_file_that_is_given_once_is_not_required_of_every_upload() -> None:
-    assert _file(required=False, lasting=True).carried_forward
+    assert _file(required=False, carried_forward=True).carried_forward
     with pytest.raises(ValueError, match="once"):
-        _file(lasting=True)
+        _file(carried_forward=True)
 
 
 def test_records_within_a_row_are_made_of_known_columns() -> None:
     with pytest.raises(ValueError, match="Other"):
-        _file(records=(("Name", "Other"),))
+        _file(record_groups=(("Name", "Other"),))
 
 
 def test_the_option_that_relaxes_the_order_of_columns_exists() -> None:

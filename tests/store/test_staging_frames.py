@@ -38,8 +38,8 @@ def frames(request: pytest.FixtureRequest, tmp_path: Path) -> FrameStore:
 
 
 def test_a_frame_comes_back_exactly(frames: FrameStore) -> None:
-    frames.write("lincoln", 7, "clever/students", TABLE)
-    again = frames.read("lincoln", 7, "clever/students")
+    frames.write("lincoln", 7, "rows", "clever/students", TABLE)
+    again = frames.read("lincoln", 7, "rows", "clever/students")
 
     assert again.schema.equals(TABLE.schema)
     assert again.drop_columns("share").equals(TABLE.drop_columns("share"))
@@ -47,69 +47,134 @@ def test_a_frame_comes_back_exactly(frames: FrameStore) -> None:
 
 
 def test_a_frame_without_rows_keeps_its_types(frames: FrameStore) -> None:
-    frames.write("lincoln", 7, "findings", FINDINGS.empty_table())
+    frames.write("lincoln", 7, "validated", "findings", FINDINGS.empty_table())
 
-    assert frames.read("lincoln", 7, "findings").schema.equals(FINDINGS)
-
-
-def test_some_columns_can_be_read_alone(frames: FrameStore) -> None:
-    frames.write("lincoln", 7, "x", TABLE.slice(5, 2))
-    part = frames.read("lincoln", 7, "x", columns=["Last_name"])
-
-    assert part.to_pydict() == {"Last_name": ["007", "1E5"]}
+    assert frames.read("lincoln", 7, "validated", "findings").schema.equals(FINDINGS)
 
 
 def test_documents_rest_beside_frames(frames: FrameStore) -> None:
-    frames.write_json("lincoln", 7, "plan", {"users": {"created": 1}, "é": [None]})
+    frames.write_json("lincoln", 7, "planned", "plan", {"users": {"created": 1}, "é": [None]})
 
-    assert frames.read_json("lincoln", 7, "plan") == {"users": {"created": 1}, "é": [None]}
-    assert frames.exists("lincoln", 7, "plan")
-    assert not frames.exists("lincoln", 8, "plan")
+    assert frames.read_json("lincoln", 7, "planned", "plan") == {"users": {"created": 1}, "é": [None]}
+    assert frames.exists("lincoln", 7, "planned", "plan")
+    assert not frames.exists("lincoln", 8, "planned", "plan")
 
 
 def test_what_is_missing_says_what_to_do(frames: FrameStore) -> None:
     with pytest.raises(FrameError, match="run the step before again"):
-        frames.read("lincoln", 7, "nothing")
+        frames.read("lincoln", 7, "planned", "nothing")
     with pytest.raises(FrameError, match="run the step before again"):
-        frames.read_json("lincoln", 7, "nothing")
+        frames.read_json("lincoln", 7, "planned", "nothing")
 
 
 def test_names_that_could_leave_the_folder_are_refused(frames: FrameStore) -> None:
     for name in ("../x", "a/../../x", "/etc/x", ""):
         with pytest.raises(UnsafePath):
-            frames.write_json("lincoln", 7, name, {})
+            frames.write_json("lincoln", 7, name, "x", {})
+        with pytest.raises(UnsafePath):
+            frames.write_json("lincoln", 7, "x", name, {})
     with pytest.raises(BadDistrictId):
-        frames.write("../x", 7, "x", TABLE)
+        frames.write("../x", 7, "x", "x", TABLE)
 
 
 def test_the_newest_imports_of_each_district_survive_a_sweep(frames: FrameStore) -> None:
     for import_id in (8, 9, 10, 11):
-        frames.write_json("lincoln", import_id, "plan", {})
-    frames.write_json("adams", 1, "plan", {})
+        frames.write_json("lincoln", import_id, "planned", "plan", {})
+    frames.write_json("adams", 1, "planned", "plan", {})
+    frames.flush()
+    frames.close()
 
     assert frames.remove_old_imports(newest=2) == 2
-    assert [frames.exists("lincoln", n, "plan") for n in (8, 9, 10, 11)] == [False, False, True, True]
-    assert frames.exists("adams", 1, "plan")
+    assert [frames.exists("lincoln", n, "planned", "plan") for n in (8, 9, 10, 11)] == [False, False, True, True]
+    assert frames.exists("adams", 1, "planned", "plan")
 
 
 def test_frames_are_private_and_a_damaged_one_is_an_error(tmp_path: Path) -> None:
     frames = FrameStore(str(tmp_path / "staging"))
-    frames.write("lincoln", 7, "clever/students", TABLE)
-    path = tmp_path / "staging" / "lincoln" / "7" / "clever" / "students.parquet"
+    frames.write("lincoln", 7, "rows", "clever/students", TABLE)
+    path = tmp_path / "staging" / "lincoln" / "7" / "rows.arrows"
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(FrameError, match="damaged"):
-        frames.read("lincoln", 7, "clever/students")
+    content = path.read_bytes()
+    for damage in (content[:100], content[:60] + bytes(200) + content[260:], b"?" + content[1:]):
+        path.write_bytes(damage)
+        with pytest.raises(FrameError, match=r"roster-etl rerun --district lincoln --import 7"):
+            frames.read("lincoln", 7, "rows", "clever/students")
 
 
-def test_a_document_that_a_crash_cut_off_is_an_error(tmp_path: Path) -> None:
+def test_a_damaged_container_is_written_anew(tmp_path: Path) -> None:
     frames = FrameStore(str(tmp_path / "staging"))
-    frames.write_json("lincoln", 7, "plan", {"users": 1})
-    path = tmp_path / "staging" / "lincoln" / "7" / "plan.json"
+    frames.write_json("lincoln", 7, "planned", "plan", 1)
+    path = tmp_path / "staging" / "lincoln" / "7" / "planned.arrows"
+    path.write_bytes(b"?" * 100)
+    FrameStore(str(tmp_path / "staging")).write_json("lincoln", 7, "planned", "plan", 2)
 
-    for left in (b"", path.read_bytes()[:5], b"\xff"):
-        path.write_bytes(left)
-        with pytest.raises(FrameError, match="damaged"):
-            frames.read_json("lincoln", 7, "plan")
+    assert frames.read_json("lincoln", 7, "planned", "plan") == 2
+
+
+def test_a_run_that_goes_on_adds_to_what_was_left(frames: FrameStore) -> None:
+    frames.write_json("lincoln", 7, "validated", "users", 1)
+    frames.flush()
+    frames.close()
+    frames.write_json("lincoln", 7, "validated", "courses", 2)
+
+    assert [frames.read_json("lincoln", 7, "validated", name) for name in ("users", "courses")] == [1, 2]
+
+
+def test_an_attempt_that_begins_replaces_what_was_left_a_container_at_a_time(frames: FrameStore) -> None:
+    frames.write_json("lincoln", 7, "validated", "users", 1)
+    frames.write_json("lincoln", 7, "planned", "plan", 1)
+    frames.flush()
+    frames.begin("lincoln", 7)
+    frames.write_json("lincoln", 7, "validated", "courses", 2)
+    frames.write_json("lincoln", 7, "validated", "terms", 3)
+    frames.flush()
+    frames.close()
+
+    assert not frames.exists("lincoln", 7, "validated", "users")
+    assert [frames.read_json("lincoln", 7, "validated", name) for name in ("courses", "terms")] == [2, 3]
+    assert frames.exists("lincoln", 7, "planned", "plan")
+
+
+def test_where_steps_run_apart_a_container_is_written_as_a_whole(frames: FrameStore) -> None:
+    frames.keep_apart()
+    frames.write_json("lincoln", 7, "validated.users", "judged/users", 1)
+    frames.flush()
+    frames.close()
+    frames.write_json("lincoln", 7, "validated.users", "lines/users", 2)
+
+    assert not frames.exists("lincoln", 7, "validated.users", "judged/users")
+
+
+def test_an_object_store_has_a_container_once_it_was_put_and_others_see_each_version() -> None:
+    url = f"memory://{uuid4().hex}"
+    one, other = FrameStore(url), FrameStore(url)
+    one.write("lincoln", 7, "validated", "users", TABLE)
+    assert not other.exists("lincoln", 7, "validated", "users")
+
+    one.flush()
+    assert other.read("lincoln", 7, "validated", "users").num_rows == TABLE.num_rows
+    one.write("lincoln", 7, "validated", "users", TABLE.slice(0, 3))
+    one.flush()
+    assert other.read("lincoln", 7, "validated", "users").num_rows == 3
+
+
+def test_the_next_stage_puts_the_one_before_into_the_object_store() -> None:
+    url = f"memory://{uuid4().hex}"
+    store = FrameStore(url)
+    store.write_json("lincoln", 7, "validated", "users", 1)
+    store.write_json("lincoln", 7, "validated", "courses", 1)
+    store.write_json("lincoln", 7, "mapped", "users", 1)
+
+    assert FrameStore(url).exists("lincoln", 7, "validated", "courses")
+    assert not FrameStore(url).exists("lincoln", 7, "mapped", "users")
+
+
+def test_local_copies_of_an_object_store_are_removed(tmp_path: Path) -> None:
+    store = FrameStore(f"memory://{uuid4().hex}", tmp_path)
+    store.write_json("lincoln", 7, "validated", "users", 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()]
+    store.close()
+
+    assert list(tmp_path.iterdir()) == []

@@ -44,7 +44,7 @@ def sample(name: str) -> dict[str, str]:
 def _others(name: str) -> dict[str, ReferencedFile]:
     judged = judge_upload(vendor(name), sample(name))
     return {
-        file: ReferencedFile(frame=result.frame, file_name=vendor(name).format.file(file).file_name)
+        file: ReferencedFile(rows=result.rows, file_name=vendor(name).format.file(file).file_name)
         for file, result in judged.items()
     }
 

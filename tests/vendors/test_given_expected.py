@@ -123,7 +123,7 @@ def test_no_record_is_made_twice(case: Case) -> None:
 def test_passwords_are_nowhere(case: Case) -> None:
     upload, options, rules = case.settings()
     judged = judge_upload(case.vendor, upload, rules, **options).values()
-    frames = [result.frame.to_csv() + str(result.quarantine.to_pylist()) + str(result.findings) for result in judged]
+    frames = [str(result.rows.to_pylist()) + str(result.quarantine.to_pylist()) + str(result.findings) for result in judged]
     tables = [str(made.table.to_pylist()) for made in map_upload(case.vendor, upload, rules, **options).values()]
 
     assert not [secret for secret in ("hunter2", PASSWORD) if secret in "".join(frames + tables)]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_rows import DROPPED, ChangeFile, Row
 from roster_etl.engine.validation.quarantine import QUARANTINE
-from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, combine_chunks, findings_frame, to_table
+from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, combine_chunks, findings_table
 from roster_etl.mapping.change_plan import RowKind
 from roster_etl.spec.findings import CODES, Finding, Severity, mask, strip_control_chars
 
@@ -123,7 +123,7 @@ class ChangeLog:
 
     def findings_table(self) -> pa.Table:
         """Return the findings, FINDINGS columns."""
-        singles = to_table(findings_frame(self.findings)).cast(FINDINGS)
+        singles = findings_table(self.findings)
         return pa.concat_tables(
             [*(_findings_table(said) for said in _group_by_source(self.row_findings)), singles]
         ).combine_chunks()

@@ -6,6 +6,7 @@ Belongs here: parents, cycles, and what prevents ending an organization.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from roster_etl.engine.changes.change_findings import RowRefused
 from roster_etl.engine.changes.change_rows import Row
@@ -27,6 +28,7 @@ class _Tree:
         self.table = state.table(kind.table)
         self.ids = index_integration_ids(self.table)
         self.children = Counter(parent for _, parent in self.table.live_values(PARENT) if parent)
+        self._rings: set[str] | None = None
         self.courses = {place for _, place in state.table("courses").live_values("organization_id")}
 
     def apply(self, row: Row) -> None:
@@ -55,6 +57,8 @@ class _Tree:
         if parent is None:
             return
         above: str | None = parent
+        if parent != key and self.table.find(parent) is None and key in self._in_rings():
+            raise RowRefused("loop", "The account would be above itself.", about=PARENT)
         if parent != key:
             self.state.require_live_record(row, PARENT, self.kind.table, parent, "deleted_parent")
         while above is not None:
@@ -62,6 +66,14 @@ class _Tree:
                 raise RowRefused("loop", "The account would be above itself.", about=PARENT)
             found = self.table.find_live(above)
             above = found.values[PARENT] if found else None
+
+    def _in_rings(self) -> set[str]:
+        """Return the accounts that rows of the upload put above themselves, through each other."""
+        if self._rings is None:
+            reads = self.state.reads.get(self.kind.name, ())
+            rows = (row for read in reads for row in read.rows() if not row.source.is_retried)
+            self._rings = rings({row.get("organization_id"): row.get(PARENT) for row in rows})
+        return self._rings
 
     def _end(self, row: Row, key: str) -> None:
         if self.children[key] or key in self.courses:
@@ -76,3 +88,19 @@ class _Tree:
             self.children[before] -= 1
         if after:
             self.children[after] += 1
+
+
+def rings(parents: Mapping[str, str | None]) -> set[str]:
+    """Return the keys of `parents` (child → parent) that are above themselves."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    for start in parents:
+        path: dict[str, int] = {}
+        at: str | None = start
+        while at is not None and at not in seen and at not in path:
+            path[at] = len(path)
+            at = parents.get(at)
+        if at is not None and at in path:
+            found.update(list(path)[path[at] :])
+        seen.update(path)
+    return found

@@ -6,7 +6,11 @@ Belongs here: the owners of logins and integration ids, and the effects when a p
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_findings import RowRefused
 from roster_etl.engine.changes.change_rows import Row
@@ -17,6 +21,8 @@ from roster_etl.engine.changes.state import State, UniqueIndex, next_integration
 from roster_etl.engine.changes.working_table import Record
 from roster_etl.mapping.change_plan import RowKind
 
+OF_PERSON = ("first_name", "last_name", "full_name", "sortable_name", "short_name", "email")
+"""What the rows of one person should agree about, whichever of the person's ids they name."""
 PERSON_REFERENCES = (
     ("enrollments", ("user_id", "associated_user_id")),
     ("group_memberships", ("user_id",)),
@@ -118,6 +124,8 @@ class _PeopleChanges:
         self.ended: set[str] = set()  # ids as at the start
         self.first_id: dict[str, str] = {}
         self.renamed: dict[str, RenamedRecord] = {}
+        self.told: dict[str, Row] = {}  # person → the last row of the upload about her or him, where there may be several
+        self.repeated = _repeated([read.columns["user_id"] for read in state.reads.get(kind.name, ())])
         self.claims = bool(state.options.get("update_sis_id_if_login_claimed"))
 
     def apply(self, row: Row) -> None:
@@ -142,9 +150,24 @@ class _PeopleChanges:
             self._give_new_id(row, now, key, record)
         holder = ("users", key)
         was = dict(record.values) if record is not None and record.alive else {}
+        self._compare(row, key)
         after = self.state.upsert(self.kind, row, key, values).values
         self.register.names.move(_lower(was.get("username")), _lower(after["username"]), holder)
         self.register.ids.move(was.get("integration_id"), after["integration_id"], holder)
+
+    def _compare(self, row: Row, person: str) -> None:
+        """Report what a row says of a person otherwise than an earlier row of the upload: by another id, or with another login, too."""
+        key = row.get("user_id")
+        if not (self.claims or key in self.repeated or self.register.more[person]):
+            return
+        before = self.told.get(person)
+        self.told[person] = row
+        if before is None or (before.get("user_id") == key and _same(before, row, "username")):
+            return
+        message = f"Row {before.number} says something else about the same person, by another id or with another login; this row counts."
+        for name in OF_PERSON:
+            if before.get(name) and row.get(name) and not _same(before, row, name):
+                self.state.log.warn_row(self.kind, row, "conflicting_rows", message, name)
 
     def _person_values(self, row: Row, person: str, record: Record | None) -> dict[str, Any]:
         values = stated_values(self.kind, row, self.users.target.names)
@@ -167,6 +190,7 @@ class _PeopleChanges:
     def _give_new_id(self, row: Row, holder: str, key: str, record: Record) -> None:
         """Give the owner of the login that a new user requests the new user's id."""
         self.first_id[key] = self.first_id.pop(holder, holder)
+        self.told |= {key: self.told.pop(holder)} if holder in self.told else {}
         self.users.rename_record(holder, key, row.origin)
         self.register.names.add(_lower(record.values["username"]), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))
@@ -222,6 +246,7 @@ class _PeopleChanges:
         self.register.names.move(_lower(was.get("username")), _lower(name), holder)
         self.register.ids.move(was.get("integration_id"), login.values["integration_id"], holder)
         self.register.more[user] += not was
+        self._compare(row, user)
         rest = {n: v for n, v in self._person_values(row, user, person).items() if n not in own and n != "status"}
         self.state.upsert(self.kind, row, user, rest)
 
@@ -240,6 +265,17 @@ def end_participation(state: State, ids: set[str]) -> None:
     """End the enrollments and memberships of deleted people; restoring the people does not restore these."""
     for name, columns in PERSON_REFERENCES if ids else ():
         state.cascade(name, columns, ids)
+
+
+def _repeated(ids: Sequence[pa.Array]) -> set[str]:
+    """Return the ids that several rows of an upload have."""
+    counts = pc.value_counts(pa.concat_arrays([*ids, pa.array([], pa.string())]))
+    return set(counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist())
+
+
+def _same(one: Row, other: Row, name: str) -> bool:
+    """Tell whether two rows say the same of a person; case does not count."""
+    return (one.get(name) or "").casefold() == (other.get(name) or "").casefold()
 
 
 def _lower(name: str | None) -> str | None:

@@ -10,12 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from roster_etl.engine.csv.record_offsets import Fault, cell_text, read_record
-from roster_etl.engine.csv.record_scan import FINDING_CODES, LONG, RAGGED, REPEATED, STRAY, UNDECODABLE, Codes, RecordScan
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_frame
+from roster_etl.engine.csv.record_scan import (
+    FINDING_CODES,
+    LONG,
+    NO_RECORD,
+    RAGGED,
+    REPEATED,
+    STRAY,
+    UNDECODABLE,
+    Codes,
+    RecordScan,
+)
+from roster_etl.frames.arrow import FINDINGS, findings_table
 from roster_etl.spec.findings import Finding
 
 FIRST_ROW = 2  # the record number of the first record below the header
@@ -72,11 +81,12 @@ class DamagedRecord:
 
 def record_findings(
     file_findings: tuple[Finding, ...], scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
-) -> pd.DataFrame:
-    """Return the findings of the file, then one finding per rejected record, in file order."""
+) -> pa.Table:
+    """Return one finding a refused record, in file order, after those of the file."""
     places = np.flatnonzero(codes >= RAGGED)
     messages = {
         REPEATED: "The record repeats the header.",
+        NO_RECORD: "The line is a ruler, a total or a count, and no record.",
         LONG: f"A cell has more than {limits.cell_chars:,} characters.",
         STRAY: f"{FAULTS['stray_quote'].capitalize()}.",
         UNDECODABLE: "The record has bytes that are not valid UTF-8.",
@@ -95,8 +105,7 @@ def record_findings(
     arrays = [
         pa.array(known[field.name], type=field.type) if field.name in known else pa.nulls(count, field.type) for field in FINDINGS
     ]
-    rejects = to_frame(pa.table(arrays, schema=FINDINGS))
-    return pd.concat([findings_frame(file_findings), rejects], ignore_index=True) if file_findings else rejects
+    return pa.concat_tables([findings_table(file_findings), pa.table(arrays, schema=FINDINGS)])
 
 
 def _ragged(cells: int, width: int) -> str:

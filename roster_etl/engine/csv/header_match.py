@@ -6,7 +6,7 @@ Belongs here: names only. ``engine.csv.reader`` reads the file, ``engine.validat
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -45,12 +45,16 @@ def match_header(
     columns, matched, extensions, hidden, unexpected = _classify_columns(header, file)
     twice = [name for name, places in {**matched, **extensions}.items() if len(places) > 1]
     missing = [c.name for c in file.columns if c.required and c.name not in matched and c.name not in relaxed]
+    is_shown = _is_header(header, matched, extensions)
     findings = [
-        *_duplicate_findings(twice),
-        *_missing_findings(missing, header),
-        *_unexpected_findings(unexpected),
-        *_secret_findings(hidden),
+        *_duplicate_findings([name for name in twice if is_shown or name in matched]),
+        *_missing_findings(file, missing, unexpected if is_shown else ()),
     ]
+    findings += (
+        [*_unexpected_findings(unexpected), *_secret_findings(hidden)]
+        if is_shown
+        else _not_shown([*unexpected, *extensions, *hidden])
+    )
     refused = "duplicate_column" if twice else "missing_column" if missing else None
     if not refused and fixed_order and (order := _order_finding(file, matched)):
         findings, refused = [*findings, order], "column_order"
@@ -64,6 +68,16 @@ def match_header(
         findings=tuple(findings),
         refused=refused,
     )
+
+
+def _is_header(header: Sequence[str], matched: Collection[str], extensions: Collection[str]) -> bool:
+    """Tell whether the first line is a header for certain: names of it that are not the format's may then be shown.
+
+    A record without a header can have a cell or two that read like column names, and a record can be glued to its header. So two
+    names of the format are needed (one where there is only one), and they make up half of the line.
+    """
+    named = sum(1 for spelling in header if spelling)
+    return len(matched) >= min(2, named) and 2 * (len(matched) + len(extensions)) >= named
 
 
 def _classify_columns(
@@ -144,21 +158,35 @@ def _duplicate_findings(names: Sequence[str]) -> list[Finding]:
     ]
 
 
-def _missing_findings(names: Sequence[str], header: Sequence[str]) -> list[Finding]:
-    spellings = {spelling.casefold(): spelling for spelling in header if spelling}
+def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str]) -> list[Finding]:
+    """Return a finding for each missing column; `unexpected`: names in the line that fit no column, one of which may be meant."""
+    spellings = {spelling.casefold(): spelling for spelling in unexpected if spelling}
     findings = []
     for name in names:
         near = get_close_matches(name.casefold(), spellings, n=1, cutoff=0.7)
-        hint = f'; the nearest of the {len(header)} found is "{spellings[near[0]][:60]}"' if near else ""
+        hint = f'; the column "{spellings[near[0]][:60]}" fits none, and may be meant' if near else ""
+        option = file.column(name).relaxed_by
+        otherwise = f" If the export has no such column, set the option {option}=false." if option else ""
         findings.append(
             Finding(
                 severity="file",
                 code="missing_column",
                 field=name,
-                message=f"The required column is missing{hint}. Export again with the column named as in the format.",
+                message=f"The required column is missing{hint}. Export again with the column named as in the format.{otherwise}",
             )
         )
     return findings
+
+
+def _not_shown(names: Sequence[str]) -> list[Finding]:
+    """Return one finding for names that may be cells of a record."""
+    if not names:
+        return []
+    message = (
+        "Columns are not the format's and were not read. Their names are not shown, because the first line may hold a record. "
+        "Check that the file begins with a header row, and that the header has a line of its own."
+    )
+    return [Finding(severity="warning", code="unexpected_column", message=message, count=len(names))]
 
 
 def _unexpected_findings(names: Sequence[str]) -> list[Finding]:

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.engine.csv.arrow_columns import column_names, parse_columns
 from roster_etl.engine.csv.damaged_records import (
@@ -30,15 +27,15 @@ from roster_etl.engine.csv.damaged_records import (
     record_findings,
 )
 from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, refusal, to_utf8
+from roster_etl.engine.csv.not_records import WHITE, not_records
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
-from roster_etl.engine.csv.record_scan import REPEATED, SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
-from roster_etl.frames.arrow import findings_frame
+from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
+from roster_etl.frames.arrow import findings_table
 from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "DamagedRecord", "Limits", "RawFile", "raw_file_of", "read_csv", "read_header"]
 
-_NAMED_ROWS = 10  # how many records the message of a rejected file lists
-_WHITE = " \t\ufeff\u00a0"
+_NAMED_ROWS = 10  # how many records a refusal of the file names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +54,7 @@ class RawFile:
     table: pa.Table
     rows: pa.Array[Any]
     rows_read: int
-    findings: pd.DataFrame
+    findings: pa.Table
     damaged: tuple[DamagedRecord, ...]
     refused: str | None
 
@@ -110,7 +107,7 @@ def raw_file_of(header: Sequence[str], rows: Sequence[int], records: Sequence[Se
         table=pa.table(columns, names=column_names(len(header))),
         rows=pa.array(rows, pa.int64()),
         rows_read=len(rows),
-        findings=findings_frame([]),
+        findings=findings_table([]),
         damaged=(),
         refused=None,
     )
@@ -140,7 +137,7 @@ def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...]
         return refusal(
             "too_long", f"Record 1, the header, has a name of more than {limits.cell_chars:,} characters.", row=1
         ), record.stop
-    return tuple(cell.strip().strip(_WHITE) for cell in cells), record.stop
+    return tuple(cell.strip().strip(WHITE) for cell in cells), record.stop
 
 
 def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits, window: int) -> RawFile:
@@ -152,11 +149,11 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits
         return _refused_file(finding, *text.findings, header=header, rows_read=len(found.codes))
     columns = parse_columns(content, found, len(header))
     codes = found.codes
-    repeats = _repeats(columns, header)
-    if repeats is not None:
+    verdicts = not_records(columns, header)
+    if verdicts is not None:
         codes = codes.copy()
-        codes[np.flatnonzero(codes == SOUND)[repeats]] = REPEATED
-        columns = [column.filter(pa.array(~repeats)) for column in columns]
+        codes[codes == SOUND] = verdicts
+        columns = [column.filter(pa.array(verdicts == SOUND)) for column in columns]
     rows = pa.array(np.flatnonzero(codes == SOUND) + FIRST_ROW, type=pa.int64())
     return RawFile(
         header=header,
@@ -201,28 +198,16 @@ def _quoting_refusal(scan: RecordScan, limits: Limits) -> Finding | None:
     return refusal("malformed_csv", message, row=int(rows[0]), count=len(rows))
 
 
-def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:
-    """Return which rows repeat the header, as in concatenated files; None if none does."""
-    same: npt.NDArray[np.bool_] | None = None
-    for column, name in zip(columns, header, strict=True):
-        trimmed: Any = pc.fill_null(pc.utf8_trim(column, _WHITE), pa.scalar(""))
-        here = np.asarray(pc.equal(trimmed, pa.scalar(name)))
-        same = here if same is None else same & here
-        if not same.any():
-            return None
-    return same
-
-
 def _refused_file(finding: Finding, *others: Finding, header: tuple[str, ...] = (), rows_read: int = 0) -> RawFile:
-    """Return the result for a rejected file, without rows."""
-    return _file_without_rows(header, findings_frame((finding, *others)), rows_read, finding.code)
+    """Return a file of which nothing is used."""
+    return _file_without_rows(header, findings_table((finding, *others)), rows_read, finding.code)
 
 
 def _empty_file(text: DecodedText) -> RawFile:
-    return _file_without_rows((), findings_frame(text.findings), 0, None)
+    return _file_without_rows((), findings_table(text.findings), 0, None)
 
 
-def _file_without_rows(header: tuple[str, ...], findings: pd.DataFrame, rows_read: int, refused: str | None) -> RawFile:
+def _file_without_rows(header: tuple[str, ...], findings: pa.Table, rows_read: int, refused: str | None) -> RawFile:
     columns = [pa.array([], type=pa.string())] * len(header)
     return RawFile(
         header=header,

@@ -16,11 +16,12 @@ from roster_etl.engine.csv.record_offsets import WINDOW, Block, Fault, cell_text
 
 Codes = npt.NDArray[np.uint8]
 
-# Codes of a record. If several apply, the highest wins.
-SOUND, BLANK, RAGGED, REPEATED, LONG, STRAY, UNDECODABLE = range(7)
+# A record's verdict. Where several fit, the highest stands.
+SOUND, BLANK, RAGGED, REPEATED, NO_RECORD, LONG, STRAY, UNDECODABLE = range(8)
 FINDING_CODES = {
     RAGGED: "ragged_row",
     REPEATED: "repeated_header",
+    NO_RECORD: "not_a_record",
     LONG: "too_long",
     STRAY: "malformed_csv",
     UNDECODABLE: "invalid_encoding",

@@ -171,7 +171,7 @@ def _secret_cells(content: bytes, block: Block, names: tuple[str, ...], secret: 
     repeats = [
         i
         for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))
-        if content[first_begin[i] : first_end[i]] in _header_spellings(names[secret[0]])
+        if content[first_begin[i] : first_end[i]].lower() in _header_spellings(names[secret[0]].lower())
         and _is_header(content, int(block.starts[whole[i]]), names)
     ]
     begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])
@@ -220,6 +220,7 @@ def _header_spellings(name: str) -> tuple[bytes, bytes]:
 
 
 def _is_header(content: bytes, start: int, names: tuple[str, ...]) -> bool:
-    """Return whether the record at `start` repeats the header."""
+    """Tell whether the record at `start` repeats the header; case does not count."""
     cells = read_record(content, start).cells
-    return tuple(cell_text(content[begin:end], "replace").strip().strip("\ufeff") for begin, end in cells) == names
+    texts = (cell_text(content[begin:end], "replace").strip().strip("\ufeff") for begin, end in cells)
+    return [text.lower() for text in texts] == [name.lower() for name in names]

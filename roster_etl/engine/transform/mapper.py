@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.row_steps import run_step
+from roster_etl.engine.transform.row_steps import edited_name, run_step
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.frames.prefetch import prefetch
@@ -29,6 +29,18 @@ ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
 )
 HASH = "row_hash"
+__all__ = [
+    "HASH",
+    "ORIGIN",
+    "MappedTable",
+    "SourceFile",
+    "as_text",
+    "edited_name",
+    "key_text",
+    "map_table",
+    "row_hash",
+    "source_records",
+]
 _SLICE = 200_000
 
 
@@ -89,6 +101,27 @@ def map_table(
     return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
 
 
+def source_records(
+    target: RosterTable, mapping: Mapping, files: MappingABC[str, SourceFile], options: MappingABC[str, object]
+) -> tuple[pa.Array, np.ndarray]:
+    """Return (the key of the record that each row of a mapping gives, as `key_text`; the number of that row in its file).
+
+    Rows that give no record because they were refused are left out.
+    """
+    rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
+    rows = rows_by_name[mapping.source]
+    for step in mapping.steps:
+        rows = run_step(step, rows, rows_by_name, FindingsBuilder(None))
+    rows = rows.filter(pc.invert(rows.column(REFUSED)))
+    evaluator = _Evaluator(rows, options, target.arrow_schema)
+    for name in target.key:
+        if name in mapping.columns:
+            evaluator.evaluate(name, mapping.columns[name])
+    absent = {n: pa.nulls(rows.num_rows, target.arrow_schema.field(n).type) for n in target.key if n not in evaluator.made}
+    table = pa.table({**{name: column.values for name, column in evaluator.made.items()}, **absent})
+    return key_text(table, target.key), combine_chunks(rows.column(ROW)).to_numpy()
+
+
 def _with_row_marks(rows: pa.Table) -> pa.Table:
     """Return validated `rows` with both marks; a deleted row is also marked as rejected, since neither kind supplies values."""
     if DELETED not in rows.column_names:
@@ -112,12 +145,13 @@ def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
 
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
-    """Return the cells of `key` joined to one text per row; null and empty text differ."""
-    texts = [_text(combine_chunks(table.column(name))) for name in key]
+    """Return the cells of `key` joined to one text a row; null and empty are told apart."""
+    texts = [as_text(combine_chunks(table.column(name))) for name in key]
     return pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
 
 
-def _text(column: pa.Array) -> pa.Array:
+def as_text(column: pa.Array) -> pa.Array:
+    """Return canonical cells as the text that keys and hashes are made of."""
     if pa.types.is_string(column.type):
         return column
     if pa.types.is_timestamp(column.type):
@@ -134,13 +168,15 @@ class _Column:
 
 
 class _Evaluator:
-    """Evaluate the expressions of one mapping; ``made`` has the finished columns, for expressions that read targets."""
+    """``reads_edits``: derived values of the column at hand are made of edited cells, where there are any; ids never are."""
 
     def __init__(self, rows: pa.Table, options: MappingABC[str, object], types: pa.Schema) -> None:
         self.rows, self.options, self.types = rows, options, types
         self.made: dict[str, _Column] = {}
+        self.reads_edits = False
 
     def evaluate(self, name: str, expression: Expression) -> None:
+        self.reads_edits = not name.endswith("_id")
         column = self._value(expression, self.rows, self.types.field(name).type)
         self.made[name] = column
 
@@ -163,7 +199,8 @@ class _Evaluator:
 
     def _from(self, expression: From, rows: pa.Table, kind: pa.DataType) -> pa.Array:
         absent = pa.nulls(rows.num_rows, pa.string())
-        cells = [combine_chunks(rows.column(s)) if s in rows.column_names else absent for s in expression.sources]
+        names = [self._name(source, rows) if expression.derived else source for source in expression.sources]
+        cells = [combine_chunks(rows.column(s)) if s in rows.column_names else absent for s in names]
         if expression.via is None:
             return cells[0] if cells[0].type == kind else cells[0].cast(kind)
         settings = [self.options[expression.option]] if expression.option else []
@@ -173,6 +210,10 @@ class _Evaluator:
         )  # a function of nulls gives the same result in all rows
         made = _typed(expression.via(*(pd.Series(pd.arrays.ArrowExtensionArray(c)) for c in used), *settings), kind)
         return pa.repeat(made[0], rows.num_rows) if empty and rows.num_rows else made
+
+    def _name(self, source: str, rows: pa.Table) -> str:
+        edited = edited_name(source)
+        return edited if self.reads_edits and edited in rows.column_names else source
 
     def _first_of(self, choices: Sequence[Expression], rows: pa.Table, kind: pa.DataType) -> _Column:
         """Return the first value of several choices; later choices are evaluated only for rows that need them."""
@@ -354,7 +395,7 @@ def _report_disagreements(
     """Warn once per record and column where a later row differs from the first row of its key."""
     if not len(later):
         return
-    keys = [_text(combine_chunks(table.column(name))) for name in target.key]
+    keys = [as_text(combine_chunks(table.column(name))) for name in target.key]
     numbers = combine_chunks(table.column("source_row")).to_numpy()
     for name, field in fields.items():
         column = combine_chunks(table.column(name))

@@ -38,6 +38,11 @@ from roster_etl.mapping.column_plan import (
 Files = Mapping[str, pa.Table]
 
 
+def edited_name(column: str) -> str:
+    """Return the name of the column that holds the cells of `column` as stewards edited them."""
+    return f"_edited {column}"
+
+
 @singledispatch
 def run_step(step: Step, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """Return `rows` after `step`; `files` are the validated files by name. Raises TypeError for an unknown step."""
@@ -126,6 +131,8 @@ def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> 
     for name, column in step.take.items():
         found = _cells(other, column).take(places) if column in other.column_names else pa.nulls(rows.num_rows, pa.string())
         rows = _set_column(rows, name, found)
+        if edited_name(column) in other.column_names:
+            rows = _set_column(rows, edited_name(name), _cells(other, edited_name(column)).take(places))
     return rows
 
 
@@ -135,7 +142,8 @@ def _(step: MostCommon, rows: pa.Table, files: Files, findings: FindingsBuilder)
     others = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
     if step.value not in others.column_names:
         return _set_column(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
-    codes = _code_positions(_cells(others, step.value), step.codes, step.order)
+    edited = edited_name(step.value) in others.column_names
+    codes = _code_positions(_cells(others, edited_name(step.value) if edited else step.value), step.codes, step.order)
     groups = pc.unique(pc.drop_null(_cells(rows, step.by)))
     group = pc.fill_null(pc.index_in(_cells(links, step.by), value_set=groups), -1).to_numpy()
     member = pc.fill_null(pc.index_in(_cells(links, step.member), value_set=_cells(others, step.member)), -1).to_numpy()
@@ -218,7 +226,11 @@ def _(step: AssignUnique, rows: pa.Table, files: Files, findings: FindingsBuilde
     numbers = _cells(rows, ROW).to_numpy()[places]
     findings.add_rows("warning", step.code, numbers, field=field, message=step.message, keys=values.take(pa.array(places)))
     for place, (name, column) in enumerate(zip(step.take, given, strict=True)):
-        rows = _set_column(rows, name, pc.if_else(pa.array((rank == place) & ~taken), column, pa.scalar(None, pa.string())))
+        chosen = pa.array((rank == place) & ~taken)
+        rows = _set_column(rows, name, pc.if_else(chosen, column, pa.scalar(None, pa.string())))
+        edited = edited_name(step.take[name])
+        if edited in rows.column_names:
+            rows = _set_column(rows, edited_name(name), pc.if_else(chosen, _cells(rows, edited), pa.scalar(None, pa.string())))
     return rows
 
 

@@ -9,14 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_state import FileState, Mask, to_mask
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, combine_chunks, findings_frame, to_arrow_array
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Reference, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
@@ -27,12 +26,12 @@ CELL_CHARS = 65_535  # maximum of any other cell
 
 @dataclass(frozen=True, kw_only=True)
 class ReferencedFile:
-    """A file that others refer to: its DataFrame, and its name as uploaded.
+    """A file that others refer to: its rows, and its name as uploaded.
 
-    ``published``: it was not in this upload; the DataFrame holds the published roster.
+    ``published``: it is of another upload; the rows are what the roster has of it.
     """
 
-    frame: pd.DataFrame
+    rows: pa.Table
     file_name: str
     published: bool = False
 
@@ -192,14 +191,19 @@ def _check_reference(
 ) -> None:
     values, target = state.columns[column.name], referenced_files[reference.file]
     known, refused, deleted = (
-        to_arrow_array(target.frame[reference.column]),
-        to_arrow_array(target.frame[REFUSED]),
+        combine_chunks(target.rows.column(reference.column)),
+        combine_chunks(target.rows.column(REFUSED)),
         _deleted_rows(target),
     )
     applied = known.filter(pc.invert(pc.or_(refused, deleted)))
     allowed = pa.concat_arrays([pc.unique(applied), pa.array(reference.also, pa.string())])
     wrong = to_mask(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed)))) & ~state.deleted_mask()
-    state.record_check(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
+    ambiguous = _ambiguous(state, column, reference, target) & ~wrong
+    state.record_check(f"{column.name}: reference", "reference", len(values) - values.null_count, int((wrong | ambiguous).sum()))
+    if ambiguous.any():
+        causes = (target.file_name, _strangers(state, column, reference, target, ambiguous))
+        message = f"Rows of {reference.file} that describe different records have this {reference.column}, so it is not clear which is meant."
+        state.refuse_or_clear(column.name, ambiguous, "unknown_reference", message, causes)
     if not wrong.any():
         return
     if pc.all(refused, min_count=0).as_py() and not target.published:
@@ -213,11 +217,59 @@ def _check_reference(
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
     state.refuse_or_clear(column.name, told, "deleted_reference", message)
     wrong &= ~told
-    causes = _cause_rows(values, wrong, known.filter(refused), to_arrow_array(target.frame[ROW]).filter(refused))
+    causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
     state.refuse_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+
+
+def _ambiguous(sheet: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:
+    """Return the rows whose value names an id that different records claim, unless other cells tell the one that stands.
+
+    The cells of ``Reference.told_by`` tell it where a row that stands has them, and no refused row of another record does.
+    """
+    values = sheet.columns[column.name]
+    if STRANGER not in target.rows.column_names:
+        return np.zeros(len(values), dtype=bool)
+    others, refused = (to_mask(combine_chunks(target.rows.column(mark))) for mark in (STRANGER, REFUSED))
+    claimed = (
+        to_mask(pc.is_in(values, value_set=combine_chunks(target.rows.column(reference.column)).filter(pa.array(others))))
+        & ~sheet.deleted_mask()
+    )
+    if claimed.any():
+        own, there = _told(sheet, column, reference, target)
+        if own is not None and there is not None:
+            told = to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(~refused)))))
+            claimed &= ~told | to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(others)))))
+    return claimed
+
+
+def _strangers(sheet: FileState, column: Column, reference: Reference, target: ReferencedFile, rows: Mask) -> pa.Array:
+    """Return, for each of `rows`, the number of a refused row that claims its id: the one that the other cells tell, else the first."""
+    others = pa.array(to_mask(combine_chunks(target.rows.column(STRANGER))))
+    places, numbers = pa.array(np.flatnonzero(rows)), combine_chunks(target.rows.column(ROW)).filter(others)
+    claims = combine_chunks(target.rows.column(reference.column)).filter(others)
+    first = numbers.take(pc.index_in(sheet.columns[column.name].take(places), value_set=claims))
+    own, there = _told(sheet, column, reference, target)
+    if own is None or there is None:
+        return first
+    named = there.filter(others)
+    told = pc.index_in(own.take(places), value_set=pc.drop_null(named))
+    return pc.coalesce(numbers.filter(pc.is_valid(named)).take(told), first)
+
+
+def _told(
+    sheet: FileState, column: Column, reference: Reference, target: ReferencedFile
+) -> tuple[pa.Array | None, pa.Array | None]:
+    """Return id and telling cells as one text a row, here and in the file referred to; null where one is empty; None without such cells."""
+    pairs = [pair for pair in reference.told_by if pair[0] in sheet.columns and pair[1] in target.rows.column_names]
+    if not pairs:
+        return None, None
+    here = [sheet.columns[name] for name in (column.name, *(own for own, _ in pairs))]
+    there = [combine_chunks(target.rows.column(name)) for name in (reference.column, *(other for _, other in pairs))]
+    joined = (pc.binary_join_element_wise(*cells, "\x1f", null_handling="emit_null") for cells in (here, there))
+    return next(joined), next(joined)
 
 
 def _report_unreadable_target(state: FileState, column: Column, reference: Reference, wrong: Mask, file_name: str) -> None:
@@ -232,7 +284,7 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
         cause=(file_name, None),
         count=int(wrong.sum()),
     )
-    state.findings.add_frame(findings_frame([finding]))
+    state.findings.add_table(findings_table([finding]))
     if required:
         state.reasons.append((np.flatnonzero(wrong), finding.code))
         state.refused = state.refused | wrong
@@ -241,9 +293,9 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
 
 
 def _deleted_rows(target: ReferencedFile) -> pa.Array:
-    """Return which rows of a referenced file mark their record as deleted."""
-    frame = target.frame
-    return to_arrow_array(frame[DELETED]) if DELETED in frame.columns else pa.array(np.zeros(len(frame), dtype=bool))
+    """Return which rows of a file that others refer to say that their record is gone."""
+    rows = target.rows
+    return combine_chunks(rows.column(DELETED)) if DELETED in rows.column_names else pa.array(np.zeros(rows.num_rows, dtype=bool))
 
 
 def _cause_rows(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import FINDINGS, to_frame
+from roster_etl.frames.arrow import FINDINGS
 from roster_etl.spec.findings import CODES, Severity, mask, strip_control_chars
 
 
 class FindingsBuilder:
-    """Collect the findings about one file; ``frame()`` returns them in row order."""
+    """Collects the findings about one file; ``table()`` gives them in the order of their rows."""
 
     def __init__(self, file: str | None) -> None:
         self.file = strip_control_chars(file)
@@ -30,25 +29,28 @@ class FindingsBuilder:
         rows: np.ndarray,
         *,
         field: str | None,
-        message: str,
+        message: str | pa.Array,
         keys: pa.Array | None = None,
         causes: tuple[str, pa.Array] | None = None,
         counts: np.ndarray | None = None,
     ) -> None:
         """Add one finding for each of `rows` (record numbers), standing for `counts` rows each if given.
 
-        Args: keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the rejected rows that
-            caused these findings (null for none).
+        Args: message: one for all, or one a row (an array of text without cell values); keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the refused rows
+            that these follow from (null where they follow from none).
         """
         if code not in CODES:
             raise KeyError(code)
         count = len(rows)
         if not count:
             return
-        constant = {"severity": severity, "code": code, "file": self.file, "field": field, "message": message}
+        constant = {"severity": severity, "code": code, "file": self.file, "field": field}
+        constant |= {"message": message} if isinstance(message, str) else {}
         constant = {name: strip_control_chars(value) for name, value in constant.items()}
         cause_rows = causes[1] if causes else pa.nulls(count, pa.int64())
         columns = {name: pa.repeat(pa.scalar(value, pa.string()), count) for name, value in constant.items()}
+        if not isinstance(message, str):
+            columns["message"] = message
         columns["row"] = pa.array(rows, pa.int64())
         columns["key"] = (
             pa.array([mask(k) if k else None for k in keys.to_pylist()], pa.string())
@@ -64,9 +66,8 @@ class FindingsBuilder:
         columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)
         self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))
 
-    def add_frame(self, frame: pd.DataFrame) -> None:
-        """Add existing findings; those without a file get this one."""
-        table = pa.Table.from_pandas(frame, schema=FINDINGS, preserve_index=False)
+    def add_table(self, table: pa.Table) -> None:
+        """Add findings made elsewhere (FINDINGS); those without a file get this one."""
         place = FINDINGS.get_field_index("file")
         filled = pc.fill_null(table.column("file"), self.file) if self.file else table.column("file")
         self._parts.append(table.set_column(place, FINDINGS.field("file"), filled))
@@ -76,10 +77,6 @@ class FindingsBuilder:
         if not self._parts:
             return FINDINGS.empty_table()
         return pa.concat_tables(self._parts).combine_chunks().sort_by([("row", "ascending")])
-
-    def frame(self) -> pd.DataFrame:
-        """Return `table` as a DataFrame."""
-        return to_frame(self.table())
 
 
 def joined_keys(columns: Sequence[pa.Array], rows: np.ndarray) -> pa.Array:

@@ -1,37 +1,46 @@
 """Checks of rows against each other: keys, repeated rows of one record, unique columns.
 
-Belongs here: when two rows are about one record, and which of them applies. Rejected rows claim neither keys nor unique values.
+Belongs here: what follows for rows with one key, and which of them stands. Refused rows take neither keys nor values. Which rows
+under one id describe another record is decided in ``identity_checks``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identity
 from roster_etl.engine.validation.row_state import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import row_codes
 from roster_etl.spec import RepeatedRows, Unique
 
 
-def check_keys(state: FileState) -> None:
-    """Check rows with the same key: exact repeats are dropped; others are rejected, or (``repeats``) compared by column.
+def check_keys(state: FileState, published: PublishedRecords | None = None) -> None:
+    """Rows with one key: those of another record are refused, an exact repeat is dropped; others are refused, or (``repeats``) compared.
 
-    In a delta format every row applies: nothing is checked.
+    Where rows are changes, each applies: nothing is checked. `published`: what the roster has of the file's records.
     """
     if state.file.in_order or len(state.key()) < len(state.file.key):
         return
-    good = np.flatnonzero(~state.refused)
-    first, repeated = _first_occurrences(row_codes(state.key())[good])
-    later, firsts = good[repeated], good[first[repeated]]
+    judged = int((~state.refused).sum())
+    strangers = check_identity(state, published)
+    good, gone = ~state.refused, state.deleted_mask()
+    rows = np.concatenate(
+        [np.flatnonzero(good & ~gone), np.flatnonzero(good & gone)]
+    )  # a row that deletes shuts out none that does not
+    first, repeated = _first_occurrences(row_codes(state.key())[rows])
+    later, firsts = rows[repeated], rows[first[repeated]]
     if state.file.repeats:
-        _check_repeated_rows(state, state.file.repeats, good, later, firsts)
+        failing = _check_repeated_rows(state, state.file.repeats, later, firsts)
+        state.record_check(f"{state.label}: repeated rows agree", "repeats", judged, strangers + failing)
         return
     exact = same_cells(later, firsts, list(state.columns.values()))
-    state.record_check(f"{state.label}: unique", "key", len(good), int((~exact).sum()))
+    state.record_check(f"{state.label}: unique", "key", judged, strangers + int((~exact).sum()))
     state.drop_repeats(later[exact])
-    message = f"An earlier row has the same {state.label}; the first one stands."
-    state.refuse(state.mask(later[~exact]), "duplicate_key", state.key_field, message)
+    _refuse(state, later[~exact], firsts[~exact])
 
 
 def check_unique(state: FileState, name: str, unique: Unique) -> None:
@@ -46,20 +55,45 @@ def check_unique(state: FileState, name: str, unique: Unique) -> None:
     state.refuse_or_clear(name, state.mask(foreign), "id_taken", f"{name} must be unique, and an earlier record has this one.")
 
 
-def _check_repeated_rows(
-    state: FileState, repeats: RepeatedRows, good: RowPositions, later: RowPositions, firsts: RowPositions
-) -> None:
+def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions) -> int:
+    """Further rows of a record: repeats are dropped, those without a value of their own refused; return how many disagree."""
     once = [name for name in state.columns if name not in {*repeats.columns, *state.file.key}]
-    agree = same_cells(later, firsts, [state.columns[name] for name in once])
-    state.record_check(f"{state.label}: repeated rows agree", "repeats", len(good), int((~agree).sum()))
     again = _exact_repeats(state, repeats, np.union1d(firsts, later))
     state.drop_repeats(again)
-    fresh = ~np.isin(later, again) & ~agree
+    rest = ~np.isin(later, again)
+    later, firsts = later[rest], firsts[rest]
+    differs = ~same_cells(later, firsts, [state.columns[name] for name in once])
+    own = _own_value(state, repeats.columns, later, firsts) | _own_value(state, repeats.first_counts, later, firsts)
+    _refuse(state, later[differs & ~own], firsts[differs & ~own], "and this one adds nothing of its own")
+    fresh = differs & own
     for name in once if fresh.any() else ():
-        differs = ~same_cells(later[fresh], firsts[fresh], [state.columns[name]])
+        other = ~same_cells(later[fresh], firsts[fresh], [state.columns[name]])
         message = f"Rows of one {state.label} disagree about {name}; the first row counts."
-        state.warn(state.mask(later[fresh][differs]), "conflicting_rows", name, message)
-        state.copy_cells(name, later[fresh][differs], firsts[fresh][differs])  # else a second school would mean a second role
+        state.warn(state.mask(later[fresh][other]), "conflicting_rows", name, message)
+        state.copy_cells(name, later[fresh][other], firsts[fresh][other])  # else a second school would be a second role
+    return int(differs.sum())
+
+
+def _own_value(sheet: FileState, names: Sequence[str], later: RowPositions, firsts: RowPositions) -> Mask:
+    """Return which of the `later` rows have cells in columns `names` that no earlier row of their key has."""
+    present = [sheet.columns[name] for name in names if name in sheet.columns]
+    if not present or not len(later):
+        return np.zeros(len(later), dtype=bool)
+    rows = np.union1d(firsts, later)
+    telling = [*sheet.key(), *present]
+    _, repeated = _first_occurrences(row_codes([column.take(pa.array(rows)) for column in telling]))
+    filled = np.logical_or.reduce([to_mask(pc.is_valid(column.take(pa.array(later)))) for column in present])
+    return filled & ~repeated[np.searchsorted(rows, later)]
+
+
+def _refuse(sheet: FileState, later: RowPositions, firsts: RowPositions, why: str = "") -> None:
+    """Refuse the `later` rows, each naming the row of its key that stands."""
+    if not len(later):
+        return
+    order = np.argsort(later)
+    numbers = pa.array(sheet.numbers[firsts[order]]).cast(pa.string())
+    ending = f" has the same {sheet.label}, {why}; that row stands." if why else f" has the same {sheet.label}; that row stands."
+    sheet.refuse(sheet.mask(later), "duplicate_key", sheet.key_field, pc.binary_join_element_wise("Row ", numbers, ending, ""))
 
 
 def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) -> RowPositions:

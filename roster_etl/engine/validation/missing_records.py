@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.row_state import FileState, Mask
-from roster_etl.frames.arrow import findings_frame
+from roster_etl.frames.arrow import findings_table
 from roster_etl.spec import Reference
 from roster_etl.spec.findings import Finding, mask
 
@@ -40,8 +40,8 @@ def attribute_to_missing_records(
     if not missing:
         return causes
     places = [missing_record_number(reference, value) for value in missing]
-    state.findings.add_frame(
-        findings_frame([_finding(reference, file_name, *pair) for pair in zip(missing, places, strict=True)])
+    state.findings.add_table(
+        findings_table([_finding(reference, file_name, *pair) for pair in zip(missing, places, strict=True)])
     )
     found = pa.array(places, pa.int64()).take(pc.index_in(named, value_set=pa.array(missing, pa.string())))
     return pc.coalesce(causes, found)

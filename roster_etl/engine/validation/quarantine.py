@@ -67,5 +67,8 @@ def _damaged_lines(state: FileState) -> Iterator[dict[str, object]]:
         yield {"row": damage.row, "code": damage.code, "record": _json({"cells": list(cells)})}
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # made once: json.dumps makes one for each record
+
+
 def _json(record: Mapping[str, object]) -> str:
-    return json.dumps(record, ensure_ascii=False)
+    return _ENCODER.encode(record)

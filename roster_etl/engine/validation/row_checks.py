@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.row_state import FileState, to_mask
-from roster_etl.frames.arrow import REFUSED, combine_chunks, to_arrow_array, to_table
+from roster_etl.frames.arrow import REFUSED, combine_chunks
 from roster_etl.spec import AnyOf, CompositeReference, Date, NotBefore, RequiredTogether, RowRule
 
 
@@ -34,8 +34,8 @@ def check_rule(state: FileState, rule: RowRule, referenced_files: Mapping[str, R
 def _check_found_together(state: FileState, rule: CompositeReference, referenced_file: ReferencedFile) -> None:
     if not set(rule.columns) <= state.columns.keys():
         return
-    there = [combine_chunks(to_table(referenced_file.frame).column(name)) for name in rule.other_columns]
-    accepted = pa.array(~to_arrow_array(referenced_file.frame[REFUSED]).to_numpy(zero_copy_only=False))
+    there = [combine_chunks(referenced_file.rows.column(name)) for name in rule.other_columns]
+    accepted = pc.invert(combine_chunks(referenced_file.rows.column(REFUSED)))
     known = _join_lowercase([column.filter(accepted) for column in there])
     values = _join_lowercase([state.columns[name] for name in rule.columns])
     filled = to_mask(pc.is_valid(values)) & ~state.refused

@@ -11,14 +11,13 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, combine_chunks, findings_frame, to_frame
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -35,10 +34,8 @@ VERDICTS = pa.schema(
 class FileState:
     """One file during validation. Grain: one row per readable record.
 
-    ``columns``: cells in vendor spelling, without secret columns; ``refused``: rejected rows; ``doubted``: rows that apply with
-    part of their content cleared (a reference, or a group of cells); ``kept``: rows that are not exact repeats; ``unreadable``:
-    cells by column that were cleared because of a NUL; ``emptied``: cells by column that were cleared as invalid; ``reasons``:
-    rejected rows with their code.
+    ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
+    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``reasons``: which rows were refused for what.
     """
 
     def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
@@ -48,6 +45,7 @@ class FileState:
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.doubted: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
+        self.strangers: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
@@ -112,8 +110,8 @@ class FileState:
         if causes is not None:
             self.doubted = self.doubted | emptied
 
-    def refuse(self, wrong: Mask, code: str, field: str, message: str, causes: Causes | None = None) -> None:
-        """Reject rows; they stay in the DataFrame, so that their records are not taken for missing."""
+    def refuse(self, wrong: Mask, code: str, field: str, message: str | pa.Array, causes: Causes | None = None) -> None:
+        """Take the rows out of what applies; they stay in the frame, so that their records are seen. `message`: one for all, or one each."""
         if not wrong.any():
             return
         self.add_findings("reject", code, wrong, field, message, causes)
@@ -143,7 +141,7 @@ class FileState:
             self.columns[name] = self.columns[name].take(pa.array(places))
 
     def add_findings(
-        self, severity: Severity, code: str, rows: Mask, field: str, message: str, causes: Causes | None = None
+        self, severity: Severity, code: str, rows: Mask, field: str, message: str | pa.Array, causes: Causes | None = None
     ) -> None:
         """Add a finding for each of `rows`."""
         places = np.flatnonzero(rows)
@@ -156,7 +154,7 @@ class FileState:
     def add_finding(self, severity: Severity, code: str, field: str | None, count: int, message: str) -> None:
         """Add one finding that stands for `count` rows."""
         finding = Finding(severity=severity, code=code, field=field, message=message, count=count)
-        self.findings.add_frame(findings_frame([finding]))
+        self.findings.add_table(findings_table([finding]))
 
     def record_check(self, rule: str, check: RuleCheck, judged: int, failing: int) -> None:
         """Record the result of a rule; rules are named as in ``spec.rule_catalog``."""
@@ -170,17 +168,21 @@ class FileState:
         ]
         return pa.Table.from_pylist(lines, schema=VERDICTS)
 
-    def frame(self) -> pd.DataFrame:
-        """Return the kept rows, with ``_row`` and ``_refused``."""
+    def rows(self) -> pa.Table:
+        """Return the rows that are kept, with ``_row`` and ``_refused``."""
         deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
-        frame = rows_frame(self.columns, self.raw.rows, self.refused, deleted)
-        return frame if self.kept.all() else frame[self.kept].reset_index(drop=True)
+        strangers = self.strangers if self.strangers.any() else None
+        rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, strangers)
+        return rows if self.kept.all() else rows.filter(pa.array(self.kept))
 
 
-def rows_frame(columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None) -> pd.DataFrame:
-    """Return validated rows as a DataFrame: `columns`, ``_row``, ``_refused``, and ``_deleted`` in files that mark deletions."""
-    marks = {REFUSED: refused} if deleted is None else {REFUSED: refused, DELETED: deleted}
-    return to_frame(pa.table({**columns, ROW: rows, **{name: pa.array(mark, pa.bool_()) for name, mark in marks.items()}}))
+def rows_table(
+    columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None, strangers: Mask | None = None
+) -> pa.Table:
+    """Return judged rows as a table: `columns`, ``_row``, ``_refused``, and ``_deleted`` and ``_stranger`` where there are such marks."""
+    marks = {REFUSED: refused, DELETED: deleted, STRANGER: strangers}
+    there = {name: pa.array(mark, pa.bool_()) for name, mark in marks.items() if mark is not None}
+    return pa.table({**columns, ROW: rows, **there})
 
 
 def _filter_causes(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:

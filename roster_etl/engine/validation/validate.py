@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from roster_etl.engine.csv.header_match import match_header
@@ -29,11 +28,12 @@ from roster_etl.engine.validation.column_checks import (
     record_absent_columns,
 )
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
+from roster_etl.engine.validation.identity_checks import PublishedRecords
 from roster_etl.engine.validation.key_checks import check_keys, check_unique
 from roster_etl.engine.validation.quarantine import QUARANTINE, doubtful_keys, quarantine_table, unidentified_records
 from roster_etl.engine.validation.row_checks import check_rule, mark_doubtful_records
-from roster_etl.engine.validation.row_state import VERDICTS, FileState, rows_frame
-from roster_etl.frames.arrow import findings_frame
+from roster_etl.engine.validation.row_state import VERDICTS, FileState, rows_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.spec import File
 from roster_etl.spec.replacements import Replacements
 from roster_etl.spec.rule_catalog import ANY_ROW, HEADER, REFUSED_ROWS
@@ -45,15 +45,14 @@ __all__ = ["QUARANTINE", "VERDICTS", "FeedValues", "ReferencedFile", "ValidatedF
 class ValidatedFile:
     """The validation result of one file.
 
-    ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files that mark deletions;
-    ``verdicts``: one line per rule (VERDICTS); ``quarantine_table``: one line per ``reject`` finding (QUARANTINE);
-    ``unidentified_records``: cells of records whose key could not be read (they prove no removal);
-    ``doubtful_keys``: keys of rows that were rejected or partly cleared;
-    ``present``: columns of the spec in the header, a family by its pattern; ``has_redacted_key``: the key of a damaged record had
-    to be redacted, so it cannot be identified; ``refused``: code that rejected the whole file, or None.
+    ``rows``: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files whose rows can say so; ``verdicts``: one line a rule (VERDICTS);
+    ``quarantine_table``: one line a ``reject`` finding (QUARANTINE); ``unidentified_records``: the cells of records whose key could not be
+    read (they prove of nobody that he is gone); ``doubtful_keys``: the key cells of rows that were refused, or emptied in part;
+    ``present``: the columns of the spec that the header has, a family by its pattern; ``has_redacted_key``: a damaged record had to be
+    blanked so far that nobody can say whose it is; ``refused``: code that refused the whole file, or None.
     """
 
-    frame: pd.DataFrame
+    rows: pa.Table
     findings: pa.Table
     verdicts: pa.Table
     quarantine: pa.Table
@@ -79,26 +78,27 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
     fixed_order: bool = False,
     listed: Mapping[str, Collection[str]] | None = None,
     feed_values: Mapping[str, FeedValues] | None = None,
+    published: PublishedRecords | None = None,
 ) -> ValidatedFile:
     """Validate the rows read from `file`.
 
     Args:    file_name: the member's path as uploaded; referenced_files: the files that this one refers to, by spec name;
-             relaxed: required columns that a district option made optional; replacements: column → uploaded value →
-             value to use instead; listed: column → the values that the district lists for it, if any;
-             feed_values: column → its values in another feed.
-    Raises:  nothing for invalid data: it becomes findings.
+             relaxed: required columns that a district option made optional; replacements: column → value as uploaded →
+             value to read instead; listed: column → the values that the district lists for it, where it lists any;
+             feed_values: column → the values that another feed has of it; published: what the roster has of the file's records.
+    Raises:  nothing for bad data: it becomes findings.
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order)
     sheet = FileState(raw, file, header, file_name or file.file_name, relaxed)
-    sheet.findings.add_frame(raw.findings)
+    sheet.findings.add_table(raw.findings)
     if raw.header:
-        sheet.findings.add_frame(findings_frame(header.findings))
+        sheet.findings.add_table(findings_table(header.findings))
     refused = raw.refused or (header.refused if raw.header else "empty_file")
     if file.in_order and not refused and not raw.rows_read:
         return _header_only_result(sheet)
     if refused or not raw.rows_read:
         return _refused_result(sheet, refused or "empty_file")
-    _run_checks(sheet, referenced_files or {}, replacements or {}, listed or {}, feed_values or {})
+    _run_checks(sheet, referenced_files or {}, replacements or {}, listed or {}, feed_values or {}, published)
     return _validated_file(sheet)
 
 
@@ -106,7 +106,7 @@ def empty_result(file: File, *, refused: str | None = None, findings: pa.Table |
     """Return the result for a file without rows: absent from the upload, or rejected as a whole (`refused`)."""
     columns, nothing = {column.name: pa.nulls(0, pa.string()) for column in file.columns}, np.zeros(0, dtype=bool)
     return ValidatedFile(
-        frame=rows_frame(columns, pa.array([], pa.int64()), nothing, nothing if file.deleted else None),
+        rows=rows_table(columns, pa.array([], pa.int64()), nothing, nothing if file.deleted else None),
         findings=FindingsBuilder(None).table() if findings is None else findings,
         verdicts=VERDICTS.empty_table(),
         quarantine=QUARANTINE.empty_table(),
@@ -124,6 +124,7 @@ def _run_checks(
     replacements: Replacements,
     listed: Mapping[str, Collection[str]],
     feed_values: Mapping[str, FeedValues],
+    published: PublishedRecords | None,
 ) -> None:
     """Run the checks: cells first, then single rows, then rows against each other."""
     load_columns(state, replacements)
@@ -138,7 +139,7 @@ def _run_checks(
         check_rule(state, rule, referenced_files)
     for group in state.file.record_groups:
         mark_doubtful_records(state, group)
-    check_keys(state)
+    check_keys(state, published)
     for column in present:
         if column.unique:
             check_unique(state, column.name, column.unique)
@@ -155,7 +156,7 @@ def _validated_file(state: FileState) -> ValidatedFile:
     state.record_check(ANY_ROW, "rows", read, 0 if accepted else read)
     state.record_check(REFUSED_ROWS, "refused", read, rejected)
     return ValidatedFile(
-        frame=state.frame(),
+        rows=state.rows(),
         findings=state.findings.table(),
         verdicts=state.verdicts(),
         quarantine=quarantine_table(state),
@@ -202,7 +203,7 @@ def _refused_result(state: FileState, code: str) -> ValidatedFile:
         state.add_finding("file" if state.file.required else "warning", code, None, 1, message)
     state.record_check(HEADER, "header", 1, 1)
     return ValidatedFile(
-        frame=empty_result(state.file).frame,
+        rows=empty_result(state.file).rows,
         findings=state.findings.table(),
         verdicts=state.verdicts(),
         quarantine=QUARANTINE.empty_table(),

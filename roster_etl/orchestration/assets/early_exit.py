@@ -15,6 +15,7 @@ from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
 from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
 
 REPORT = dg.AssetKey("report")
@@ -27,44 +28,51 @@ def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -
     """
     tag_import(context, upload, upload.ended or "running")
     if upload.ended == "unchanged":
-        finish_unchanged(context, upload, context.job_def.asset_layer.executable_asset_keys)
+        finish_unchanged(context, _summary(context), context.job_def.asset_layer.executable_asset_keys)
     elif upload.ended is not None:
         fail_run(
             context,
-            upload,
-            f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_findings_text(context, upload)}",
+            _summary(context),
+            f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_findings_text(_summary(context))}",
         )
     return upload.ended is not None
 
 
-def finish_unchanged(context: dg.AssetExecutionContext, upload: Upload, skipped_keys: Iterable[dg.AssetKey]) -> None:
+def _summary(context: dg.AssetExecutionContext) -> ImportSummary:
+    desk: RunContext = context.resources.desk
+    return desk.import_summary()
+
+
+def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, skipped_keys: Iterable[dg.AssetKey]) -> None:
     """Log that the roster is up to date, and materialize `skipped_keys` in a backfill.
 
     A backfill counts only materialized assets, so the skipped ones have to be recorded.
     """
     text = "Import %d: unchanged, the roster was published from this upload under these settings already."
-    context.log.info(text, upload.import_id)
+    context.log.info(text, summary.import_id)
     desk: RunContext = context.resources.desk
-    publish_report(desk.workspace, upload.import_id)
-    log_materialization(context, REPORT, report_metadata(desk.workspace, upload.import_id))
-    log_freshness(context, desk.workspace, upload.district_id, upload.source)
+    report = publish_report(desk.workspace, summary)
+    log_materialization(context, REPORT, report_metadata(desk.workspace, report))
+    log_freshness(context, desk.workspace, summary.district_id, summary.source)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
-            log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
+            log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
 
 
-def fail_run(context: dg.AssetExecutionContext, upload: Upload, reason: str, instructions: Metadata | None = None) -> NoReturn:
+def fail_run(
+    context: dg.AssetExecutionContext, summary: ImportSummary, reason: str, instructions: Metadata | None = None
+) -> NoReturn:
     """End the run as failed, so that the partition is red until a person or a newer upload resolves it.
 
     Args: instructions: metadata that explains how to resolve it.
     Raises: dg.Failure: always, without retries, because a retry changes nothing.
     """
     desk: RunContext = context.resources.desk
-    path = publish_report(desk.workspace, upload.import_id)
-    about = report_metadata(desk.workspace, upload.import_id)
+    report = publish_report(desk.workspace, summary)
+    about = report_metadata(desk.workspace, report)
     log_materialization(context, REPORT, about)
-    log_freshness(context, desk.workspace, upload.district_id, upload.source)
-    metadata = {**about, "report": dg.MetadataValue.path(str(path)), **(instructions or {})}
+    log_freshness(context, desk.workspace, summary.district_id, summary.source)
+    metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}
     raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 
 
@@ -73,7 +81,6 @@ def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, met
     context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
 
 
-def _findings_text(context: dg.AssetExecutionContext, upload: Upload) -> str:
-    desk: RunContext = context.resources.desk
-    found = [f for f in desk.workspace.warehouse.findings(upload.import_id) if f["severity"] in ("upload", "file")]
+def _findings_text(summary: ImportSummary) -> str:
+    found = [f for f in summary.folded_findings if f["severity"] in ("upload", "file")]
     return " ".join(f"{f['file']}: {f['message']}" if f["file"] else f["message"] for f in found) or "see the import's findings."

@@ -1,4 +1,4 @@
-"""IO manager of the assets' tables between steps: Parquet in the home's staging, files 0600, without password columns.
+"""IO manager of the assets' tables between steps: Arrow in the home's staging, files 0600, without password columns.
 
 Belongs here: passing tables to the run's context. Steps read them from there by import, not through inputs: a roster table is
 made of the files of one format, although every format that fills it is upstream in the graph.
@@ -27,7 +27,7 @@ class FrameIOManager(dg.IOManager):
         return self._run_context.read_frame(context.asset_key.path)
 
 
-@dg.io_manager(required_resource_keys={"desk"}, description="Parquet under the home's staging, one folder an import.")
+@dg.io_manager(required_resource_keys={"desk"}, description="Arrow tables under the home's staging, one folder an import.")
 def frame_io_manager(context: dg.InitResourceContext) -> FrameIOManager:
     """Return the IO manager of this run's context."""
     return FrameIOManager(context.resources.desk)

@@ -16,6 +16,7 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.markdown import Link, markdown_table
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.urls import join, redact
 from roster_etl.vendors import vendor
@@ -38,15 +39,14 @@ class Provenance:
     manifest: str
 
     @classmethod
-    def read(cls, workspace: Workspace, import_id: int) -> Provenance:
-        """Read the provenance of an import from the ledger. Raises UnknownImport."""
-        row = workspace.warehouse.import_(import_id)
-        edits = workspace.warehouse.overrides(row["district_id"], row["source"])
+    def read(cls, workspace: Workspace, summary: ImportSummary) -> Provenance:
+        """Return the provenance of the import of `summary`, with the overrides of its feed that are in force now."""
+        edits = workspace.warehouse.overrides(summary.district_id, summary.source)
         return cls(
-            row=row,
-            files=workspace.warehouse.files(import_id),
+            row=summary.row,
+            files=summary.files,
             edits=Counter((edit["table_name"], edit["field"]) for edit in edits),
-            manifest=join(redact(workspace.settings.archive), f"manifests/{row['district_id']}/{import_id}.json"),
+            manifest=join(redact(workspace.settings.archive), f"manifests/{summary.district_id}/{summary.import_id}.json"),
         )
 
     def table_metadata(self, table: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_
 from roster_etl.pipeline.reporting.notifications import summary_text
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
-from roster_etl.pipeline.reporting.report_files import report_url
+from roster_etl.pipeline.reporting.report_files import ImportReport, report_url
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -191,9 +191,8 @@ def upload_metadata(upload: Upload) -> Metadata:
     }
 
 
-def report_links(workspace: Workspace, import_id: int) -> Metadata:
+def report_links(workspace: Workspace, district_id: str, import_id: int) -> Metadata:
     """Return the path of an import's report, and its URL if the settings have one."""
-    district_id = workspace.warehouse.import_(import_id)["district_id"]
     links = {"open the report": report_url(workspace, district_id, import_id)}
     found: Metadata = {"report": dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))}
     if (docs := data_docs_path(workspace, district_id, import_id)).exists():
@@ -202,23 +201,23 @@ def report_links(workspace: Workspace, import_id: int) -> Metadata:
     return found | {name: dg.MetadataValue.url(url) for name, url in links.items() if url}
 
 
-def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
+def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
     """Return the summary of an import's report, and where the full report is."""
-    link = report_links(workspace, import_id)
+    summary = report.summary
+    link = report_links(workspace, summary.district_id, summary.import_id)
     return {
-        "import": import_id,
+        "import": summary.import_id,
         "path": link.pop("report"),
         **link,
-        **Provenance.read(workspace, import_id).import_metadata(),
-        **_quarantine_metadata(workspace, import_id),
-        "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
+        **Provenance.read(workspace, summary).import_metadata(),
+        **_quarantine_metadata(workspace, summary.district_id, summary.source),
+        "summary": dg.MetadataValue.md(summary_text(workspace, report.document)),
     }
 
 
-def _quarantine_metadata(workspace: Workspace, import_id: int) -> Metadata:
+def _quarantine_metadata(workspace: Workspace, district_id: str, source: str) -> Metadata:
     """Return the feed's currently quarantined rows, by age; empty if there are none."""
-    row = workspace.warehouse.import_(import_id)
-    found = refused_rows(workspace, row["district_id"], row["source"], datetime.now(UTC))
+    found = refused_rows(workspace, district_id, source, datetime.now(UTC))
     rows = [(line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES)) for line in found]
     return (
         {"rows of the feed that are refused, by age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)}

@@ -67,7 +67,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         dagster_type=table_type(table),
         io_manager_key="frames",
         group_name="roster",
-        kinds={"pandas", "parquet"},
+        kinds={"pyarrow"},
         owners=OWNERS,
         required_resource_keys={"desk"},
         description=f"{table.comment}, as the upload would have it.",
@@ -131,7 +131,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             refused = {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
             yield from gate_results(suites_of([upload.vendor]), verdicts, refused)
             tables = mapped_tables(desk, upload)
-            planned = plan_import(desk.workspace, upload, tables, desk.feed_state())
+            planned, desk.summary = plan_import(desk.workspace, upload, tables, desk.feed_state())
             why = _decision_reason(planned, upload.import_id)
             numbers = plan_metadata(planned.tables, planned.decision, planned.sha256)
             how = decision_metadata(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
@@ -144,9 +144,14 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             if planned.decision != "publish":
                 tag_run(context, import_status=planned.decision)
             if planned.decision == "unchanged":
-                finish_unchanged(context, upload, [REPORT, *(warehouse_key(table) for table in tables)])
+                finish_unchanged(context, desk.import_summary(), [REPORT, *(warehouse_key(table) for table in tables)])
             elif planned.decision != "publish":
-                fail_run(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}", how)
+                fail_run(
+                    context,
+                    desk.import_summary(),
+                    f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}",
+                    how,
+                )
 
     return plan
 

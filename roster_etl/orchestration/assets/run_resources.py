@@ -19,6 +19,7 @@ from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.executors import steps_run_separately
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.reporting.announce import try_publish_report
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import LazyMapping, Staging, staging_of
 from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.steps.feed_state import FeedState, read_feed_state
@@ -44,13 +45,17 @@ class RunContext:
     """State shared by the steps of one run: workspace, upload, cached tables.
 
     In the in-process executor all steps share it; with `separate_steps`, each step gets an empty one.
-    ``write_error``: why a table could not be written.
+    ``write_error``: why a table could not be written; ``summary``: the summary of the run's import from the ledger, once a step
+    of this process has ended it.
     """
 
     def __init__(self, workspace: Workspace, *, separate_steps: bool = False) -> None:
         self.workspace = workspace
         self.separate_steps = separate_steps
+        if separate_steps:
+            workspace.frames.keep_apart()
         self.upload: Upload | None = None
+        self.summary: ImportSummary | None = None
         self._feed_state: FeedState | None = None
         self._frames: dict[tuple[str, str], pa.Table] = {}
         self._pending_reads: Counter[tuple[str, str]] = Counter()
@@ -60,7 +65,7 @@ class RunContext:
 
     def begin_upload(self, upload: Upload) -> Upload:
         """Set the run's upload, and return it."""
-        self.upload, self._feed_state = upload, None
+        self.upload, self.summary, self._feed_state = upload, None, None
         self._frames.clear()
         self._pending_reads = _count_readers(upload)
         return upload
@@ -98,6 +103,10 @@ class RunContext:
         self.flush()
         return _read(staging_of(self.workspace, upload), name)
 
+    def import_summary(self) -> ImportSummary:
+        """Return the summary of the run's import: the one from the step that ended it, or read now."""
+        return self.summary or read_import_summary(self.workspace, self._require_upload().import_id)
+
     def feed_state(self) -> FeedState:
         """Return the state of the upload's feed, read once per run, or once per step with `separate_steps`."""
         if self._feed_state is None:
@@ -106,7 +115,9 @@ class RunContext:
 
     def unfinished_upload(self) -> Upload | None:
         """Return the run's upload if its import has not ended: the run broke between its steps, or did not have all of them."""
-        if self.upload is None or self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
+        if self.upload is None or self.summary is not None:
+            return None
+        if self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
             return None
         return self.upload
 
@@ -115,7 +126,9 @@ class RunContext:
         self._frames.clear()
         self._writer.shutdown()
         if self.upload is not None:
-            release_import(self.workspace, self.upload.import_id, continues_elsewhere=self.separate_steps)
+            release_import(
+                self.workspace, self.upload.import_id, continues_elsewhere=self.separate_steps, ended=self.summary is not None
+            )
         self.workspace.close()
 
     def _require_upload(self) -> Upload:
@@ -138,11 +151,11 @@ def _write(staging: Staging, name: tuple[str, str], rows: pa.Table) -> None:
     if name[0] == ROSTER:
         staging.write_table(name[1], rows)
     else:
-        staging.write_file_rows(*name, rows)
+        staging.write_file_rows(name[1], rows)
 
 
 def _read(staging: Staging, name: tuple[str, str]) -> pa.Table:
-    return staging.table(name[1]) if name[0] == ROSTER else staging.file_rows(*name)
+    return staging.table(name[1]) if name[0] == ROSTER else staging.file_rows(name[1])
 
 
 def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
@@ -187,7 +200,7 @@ def _fail_unfinished_import(context: dg.InitResourceContext, run_context: RunCon
     if upload is None:
         return
     broken = run_context.write_error or RunBroken(import_id=upload.import_id)
-    fail_import(run_context.workspace, upload, broken)
-    try_publish_report(run_context.workspace, upload.import_id, broken)
+    run_context.summary = fail_import(run_context.workspace, upload, broken)
+    try_publish_report(run_context.workspace, upload.import_id, broken, run_context.summary)
     if context.instance is not None and context.run is not None:
         context.instance.add_run_tags(context.run.run_id, {"import_status": "failed"})

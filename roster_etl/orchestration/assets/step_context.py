@@ -57,6 +57,8 @@ def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext,
         upload = desk.upload or desk.begin_upload(_resume_upload(context, desk))
         try:
             yield desk, upload
+            if desk.separate_steps:
+                desk.workspace.frames.flush()
         except dg.Failure:
             raise
         except dg.DagsterExecutionInterruptedError:
@@ -133,9 +135,10 @@ def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -
 
 
 def _fail_import(context: dg.AssetExecutionContext, run_context: RunContext, upload: Upload, error: Exception) -> None:
+    summary = None
     with suppress(RosterError):  # the import may have ended already, or belong to another run by now
-        fail_import(run_context.workspace, upload, error)
+        summary = fail_import(run_context.workspace, upload, error)
     tag_run(context, import_status="held" if upload.approved_plan else "failed")
-    try_publish_report(run_context.workspace, upload.import_id, error)
+    try_publish_report(run_context.workspace, upload.import_id, error, summary)
     with suppress(RosterError):
         log_freshness(context, run_context.workspace, upload.district_id, upload.source)

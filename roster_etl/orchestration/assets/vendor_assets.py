@@ -159,7 +159,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
         group_name=vendor.format.name,
-        kinds={"csv", "pandas", "parquet"},
+        kinds={"csv", "pyarrow"},
         owners=OWNERS,
         required_resource_keys={"desk"},
         description=f"{file.file_name}: {file.title}, read strictly and judged by the format's rules.{note}",
@@ -201,7 +201,10 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
             else default_order(desk.workspace, district_id, source, file_set=file_set, run_id=run_id)
         )
         context.log.info("Taking %s.", choice)
-        return desk.begin_upload(receive_upload(desk.workspace, order)), choice
+        received = receive_upload(desk.workspace, order)
+        desk.begin_upload(received.upload)
+        desk.summary = received.summary
+        return received.upload, choice
     except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
         _report_failed_import(desk.workspace, district_id, source, context.run.run_id, error)

@@ -15,7 +15,6 @@ from roster_etl.orchestration.assets.launchpad_links import undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
-    Metadata,
     code_references,
     published_counts,
     published_metadata,
@@ -28,6 +27,7 @@ from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
@@ -58,9 +58,9 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             planned = staging_of(desk.workspace, upload).plan()
             if planned.decision != "publish":
                 return
-            publish_import(desk.workspace, upload, planned, mapped_tables(desk, upload))
+            desk.summary = publish_import(desk.workspace, upload, planned, mapped_tables(desk, upload))
             tag_run(context, import_status="published")
-            yield from _materialize_tables(context, upload, planned, report_links(desk.workspace, upload.import_id))
+            yield from _materialize_tables(context, upload, planned, desk.summary)
 
     return warehouse
 
@@ -82,18 +82,19 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with import_step(context) as (desk, upload):
-            publish_report(desk.workspace, upload.import_id)
+            written = publish_report(desk.workspace, desk.import_summary())
             log_freshness(context, desk.workspace, upload.district_id, upload.source)
-            yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, upload.import_id))
+            yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, written))
 
     return report
 
 
 def _materialize_tables(
-    context: dg.AssetExecutionContext, upload: Upload, planned: Planned, report: Metadata
+    context: dg.AssetExecutionContext, upload: Upload, planned: Planned, summary: ImportSummary
 ) -> Iterator[dg.MaterializeResult[None]]:
     desk: RunContext = context.resources.desk
-    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(desk.workspace, upload.import_id)
+    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(desk.workspace, summary)
+    report = report_links(desk.workspace, upload.district_id, upload.import_id)
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             yield dg.MaterializeResult(

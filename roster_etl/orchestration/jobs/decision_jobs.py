@@ -23,6 +23,8 @@ from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import district_tags, redacted_failures, tag_run
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.report_files import ImportReport
 from roster_etl.pipeline.review.approve import (
     ApprovalRequest,
     apply_approval,
@@ -89,8 +91,8 @@ def _approve_hold() -> dg.JobDefinition:
                 renames=tuple(config.rename),
             )
             given = validate_approval(workspace, decision)
-            apply_approval(workspace, given, context.run.run_id, on_progress=context.log.debug)
-            _log_published_assets(context, workspace, config.import_id, f"approved by {given.by}")
+            report = apply_approval(workspace, given, context.run.run_id, on_progress=context.log.debug)
+            _log_published_assets(context, workspace, report, f"approved by {given.by}")
 
     @dg.job(
         name=APPROVE,
@@ -124,7 +126,7 @@ def _undo_import() -> dg.JobDefinition:
                 _require_idle_district(context, desk.workspace, config.import_id)
                 number = plan_undo(desk.workspace, config.import_id, validate_decider(config.by), run_id=context.run.run_id)
             row = _tag_run_with_import(context, desk.workspace, number)
-            _publish_report(context, desk.workspace, number)
+            _log_report(context, desk.workspace, publish_report(desk.workspace, read_import_summary(desk.workspace, number)))
             if row["status"] == "held":
                 metadata = {**_plan_metadata(row), **decision_metadata(context.run, number, row["summary"]["sha256"])}
                 _log_materialization(context, PLAN, row, metadata)
@@ -183,10 +185,10 @@ def _tag_run_with_import(context: dg.OpExecutionContext, workspace: Workspace, i
     return row
 
 
-def _log_published_assets(context: dg.OpExecutionContext, workspace: Workspace, import_id: int, decision_note: str) -> None:
-    """Log materializations of the published assets; the check before publishing passes, as a person has decided."""
-    row = workspace.warehouse.import_(import_id)
-    _publish_report(context, workspace, import_id)
+def _log_published_assets(context: dg.OpExecutionContext, workspace: Workspace, report: ImportReport, decision_note: str) -> None:
+    """Log to the district's assets what was published; the check before the writer passes, as a person has decided."""
+    row, import_id = report.summary.row, report.summary.import_id
+    _log_report(context, workspace, report)
     evaluation = dg.AssetCheckEvaluation(
         asset_key=PLAN,
         check_name=PUBLISHABLE,
@@ -196,8 +198,8 @@ def _log_published_assets(context: dg.OpExecutionContext, workspace: Workspace, 
         partition=row["district_id"],
     )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
-    links = {**report_links(workspace, import_id), **undo_metadata(context.run, import_id)}
-    provenance = Provenance.read(workspace, import_id)
+    links = {**report_links(workspace, report.summary.district_id, import_id), **undo_metadata(context.run, import_id)}
+    provenance = Provenance.read(workspace, report.summary)
     for name, table in row["summary"]["plan"].items():
         _log_materialization(
             context, warehouse_key(name), row, {**published_counts(table, import_id), **provenance.table_metadata(name), **links}
@@ -208,9 +210,8 @@ def _plan_metadata(row: Mapping[str, Any]) -> Metadata:
     return {**plan_metadata(row["summary"]["plan"], row["status"], row["summary"]["sha256"]), "import": row["import_id"]}
 
 
-def _publish_report(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
-    publish_report(workspace, import_id)
-    _log_materialization(context, REPORT, workspace.warehouse.import_(import_id), report_metadata(workspace, import_id))
+def _log_report(context: dg.OpExecutionContext, workspace: Workspace, report: ImportReport) -> None:
+    _log_materialization(context, REPORT, report.summary.row, report_metadata(workspace, report))
 
 
 def _log_materialization(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:

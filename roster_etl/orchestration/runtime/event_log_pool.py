@@ -9,15 +9,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 
 @contextmanager
 def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Pool the event log's SQLite connections of this thread for the block; any other storage is unchanged."""
+    """Keep the event log's SQLite connections open inside the block, for this thread.
+
+    Any other storage, and any version of Dagster but the tested one, is left as it is.
+    """
+    if not is_tested_dagster("event log with kept connections"):
+        yield
+        return
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
     storage = instance.event_log_storage
     if type(storage) is not SqliteEventLogStorage or "_connect" in vars(storage):
         yield

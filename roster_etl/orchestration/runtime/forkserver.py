@@ -14,6 +14,8 @@ import os
 import sys
 from typing import Any
 
+from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
+
 VARIABLE = "ROSTER_ETL_WARM_RUNS"
 _SERVER_MODULE, _CONTEXT_ATTRIBUTE = "dagster._grpc.server", "_mp_ctx"
 PRELOADED_MODULES = (
@@ -36,11 +38,11 @@ PRELOADED_MODULES = (
 def enable_forkserver() -> bool:
     """Let the code server that loads this module start warm runs, if enabled, and return whether it does.
 
-    The server keeps its start method in an instance attribute, set before or after it loads this module; a data descriptor of the
-    class takes precedence in both cases.
+    The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
+    class comes before both. With any version of Dagster but the tested one, runs start as new interpreters.
     """
     server = sys.modules.get(_SERVER_MODULE)
-    if os.environ.get(VARIABLE) != "1" or server is None:
+    if os.environ.get(VARIABLE) != "1" or server is None or not is_tested_dagster("warm runs"):
         return False
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED_MODULES))

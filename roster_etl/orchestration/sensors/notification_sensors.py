@@ -14,6 +14,7 @@ from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPOR
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.lifecycle.import_lifecycle import fail_import_of_run
 from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.notifications import queue_alert
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
@@ -81,7 +82,7 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
     if number is not None:
         try:
             fail_import_of_run(workspace, int(number), run.run_id)
-            publish_report(workspace, int(number))
+            publish_report(workspace, read_import_summary(workspace, int(number)))
         except RosterError as error:
             return f"import {number} could not be told of: {error.message}"
         return f"{where}: import {number} is told of"

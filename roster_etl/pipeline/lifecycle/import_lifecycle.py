@@ -10,10 +10,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings, parked_summary
 from roster_etl.pipeline.reporting.announce import try_publish_report
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.warehouse import ImportNotRunning, ImportResult, UnknownImport
@@ -84,8 +85,9 @@ def fail_import_of_run(workspace: Workspace, import_id: int, run_id: str) -> boo
 def _fail_and_report(workspace: Workspace, import_id: int, row: Mapping[str, Any]) -> bool:
     """End an import if it is running, and do what its process did not come to. Returns whether it was running until now."""
     ended = row["status"] == "running" and fail_running_import(workspace, import_id, Abandoned(), row["summary"])
-    refresh_manifest(workspace, import_id)
-    try_publish_report(workspace, import_id, Abandoned())
+    summary = read_import_summary(workspace, import_id)
+    refresh_manifest(workspace, summary)
+    try_publish_report(workspace, import_id, Abandoned(), summary)
     return ended
 
 
@@ -109,7 +111,7 @@ def fail_running_import(workspace: Workspace, import_id: int, error: Exception, 
         import_id=import_id,
         status="failed",
         finished_at=datetime.now(UTC),
-        findings=to_table(findings_frame(parked)).cast(FINDINGS) if parked else None,
+        findings=findings_table(parked) if parked else None,
         summary={**(summary or {}), "error": error_summary(error), **parked_summary(parked)},
     )
     try:
@@ -130,14 +132,18 @@ def orphaned_imports(workspace: Workspace) -> list[tuple[int, dict[str, Any]]]:
     return found
 
 
-def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere: bool = False) -> None:
-    """Work on an import no more; one that has not ended is left to be ended by the feed's next import.
+def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere: bool = False, ended: bool = False) -> None:
+    """Release this process's lock on an import; one that has not ended is left to be ended by the feed's next import.
 
-    ``continues_elsewhere``: another process, maybe of another host, does the next step, and nothing is left here.
+    Args: goes_on: another process, maybe of another host, does the next step, and nothing is left here. ended: the caller knows that the
+        import has ended; otherwise the ledger is asked.
     """
-    ended = continues_elsewhere
+    ended = ended or continues_elsewhere
     with suppress(RosterError):  # the ledger may be what failed
         ended = ended or workspace.warehouse.import_(import_id)["status"] != "running"
+    with suppress(RosterError):  # what a failed import left; of any other everything was put before it ended
+        workspace.frames.flush()
+    workspace.frames.close()
     workspace.import_locks.release(import_id, ended=ended)
 
 

@@ -5,11 +5,13 @@ Belongs here: what a manifest says, and keeping it true when a person decides la
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -19,34 +21,31 @@ MANIFEST_VERSION = 2
 Document = dict[str, Any]
 
 
-def write_manifest(workspace: Workspace, upload: Upload) -> None:
+def write_manifest(workspace: Workspace, upload: Upload, summary: ImportSummary) -> None:
     """Write beside the archived bytes what is needed to run them again, and what the ledger says came of it."""
-    with workspace.warehouse.read():  # all queries about how it ended join it
-        ended = _ledger_state(workspace, upload.import_id)
     document = {
         **upload.to_dict(),
         "version": MANIFEST_VERSION,
         "gates": _gates(workspace, upload),
         **_receive_findings(workspace, upload),
-        **ended,
+        **_ledger_state(workspace, summary),
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
 
-def refresh_manifest(workspace: Workspace, import_id: int) -> None:
-    """Bring the manifest of an import up to what the ledger says of it by now; one that has none gets one."""
-    row = workspace.warehouse.import_(import_id)
+def refresh_manifest(workspace: Workspace, summary: ImportSummary) -> None:
+    """Update the manifest of an import to what the ledger says of it; one that has none gets one."""
+    row, details = summary.row, summary.details
     try:
-        document = workspace.archive.read_manifest(row["district_id"], import_id)
+        document = workspace.archive.read_manifest(summary.district_id, summary.import_id)
     except ArchiveError:
         document = _minimal_manifest(row)
-    ended = _ledger_state(workspace, import_id, settled=bool(document.get("settled")))
-    summary = row["summary"] or {}
-    if "left_out" in summary:  # a person approved in part, and the process was killed at that moment
-        document["leave_out"] = summary["left_out"]
-    if row["kind"] == "upload" and (numbers := summary.get("renames", {}).get("numbers")):  # or approved renames
+    ended = _ledger_state(workspace, summary, settled=bool(document.get("settled")))
+    if "left_out" in details:  # a person approved in part, and the process was killed at that moment
+        document["leave_out"] = details["left_out"]
+    if row["kind"] == "upload" and (numbers := details.get("renames", {}).get("numbers")):  # or approved renames
         document["renames"] = [str(number) for number in numbers]
-    workspace.archive.write_manifest(row["district_id"], import_id, {**document, **ended})
+    workspace.archive.write_manifest(summary.district_id, summary.import_id, {**document, **ended})
 
 
 def finalize_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
@@ -54,11 +53,11 @@ def finalize_manifest(workspace: Workspace, district_id: str, import_id: int, **
     before = workspace.archive.read_manifest(district_id, import_id)
     kept = {name: value for name, value in before.items() if name not in ("edit", "renames")}  # keys, cells and ids of people
     document = {**kept, "settled": True, "door": [], "unkept": {}, **changes}
-    ended = _ledger_state(workspace, import_id, settled=True)
+    ended = _ledger_state(workspace, read_import_summary(workspace, import_id), settled=True)
     workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
 
 
-def _minimal_manifest(row: dict[str, Any]) -> Document:
+def _minimal_manifest(row: Mapping[str, Any]) -> Document:
     """Return the manifest of an import whose process was killed before it knew its upload."""
     upload = Upload(
         import_id=row["import_id"],
@@ -85,25 +84,23 @@ def _gates(workspace: Workspace, upload: Upload) -> list[Document]:
 def _receive_findings(workspace: Workspace, upload: Upload) -> Document:
     """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
     found, unarchived = staging_of(workspace, upload).door_findings(upload)
-    return {"door": found.to_pylist() if found else [], "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
+    return {"door": found.to_pylist(), "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
 
 
-def _ledger_state(workspace: Workspace, import_id: int, *, settled: bool = False) -> Document:
+def _ledger_state(workspace: Workspace, summary: ImportSummary, *, settled: bool = False) -> Document:
     """Return what the ledger says. Of an import that was not walked to its plan also what was found, which bytes do not tell."""
-    warehouse = workspace.warehouse
-    row = warehouse.import_(import_id)
-    walked = "plan" in (row["summary"] or {}) and row["status"] not in ("failed", "running") and not settled
+    walked = "plan" in summary.details and summary.status not in ("failed", "running") and not settled
     document: Document = {
-        "status": row["status"],
+        "status": summary.status,
         "walked": walked,
-        "ledger": {name: _plain(value) for name, value in row.items()},
-        "files": warehouse.files(import_id),
-        "checks": warehouse.checks(import_id),
-        "hold": {name: _plain(value) for name, value in (warehouse.hold(import_id) or {}).items()} or None,
+        "ledger": {name: _plain(value) for name, value in summary.row.items()},
+        "files": summary.files,
+        "checks": summary.checks,
+        "hold": {name: _plain(value) for name, value in (summary.hold or {}).items()} or None,
     }
     if not walked:
-        document["findings"] = warehouse.findings(import_id, fold=None)
-        document["rejected"] = warehouse.quarantined(import_id=import_id).to_pylist()
+        document["findings"] = summary.findings
+        document["rejected"] = workspace.warehouse.quarantined(import_id=summary.import_id).to_pylist()
     return document
 
 

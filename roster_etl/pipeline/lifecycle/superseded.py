@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from roster_etl.canonical.ledger import ImportKind
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
-from roster_etl.pipeline.reporting.report_files import rewrite_reports
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.report_files import rewrite_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import vendor
 
@@ -19,11 +20,12 @@ def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at:
     undo is over in any case.
     """
     kind: ImportKind | None = "undo" if vendor(feed[1]).format.mode == "changes" else None
-    refresh_manifests_and_reports(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
+    refresh_files(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
 
 
-def refresh_manifests_and_reports(workspace: Workspace, import_ids: Sequence[int]) -> None:
-    """Write the manifest and the report of each import again, as the ledger has it now."""
+def refresh_files(workspace: Workspace, import_ids: Iterable[int]) -> None:
+    """Update manifest and report of imports whose holds were decided, from one reading of the ledger each."""
     for import_id in import_ids:
-        refresh_manifest(workspace, import_id)
-    rewrite_reports(workspace, import_ids)
+        summary = read_import_summary(workspace, import_id)
+        refresh_manifest(workspace, summary)
+        rewrite_report(workspace, summary)

@@ -139,6 +139,11 @@ def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, 
         raise UnknownRecord(table=target.name, district_id=district_id, problem=problem)
 
 
+def row_name(file: str | None, row: int | None) -> str:
+    """Return the key of an upload's row in the summary of an edit."""
+    return f"{file}:{row}"
+
+
 def _candidates(found: pa.Table, name: str) -> str:
     """Return what distinguishes the records `found` in a key column: codes, or the number of IDs (no message may hold IDs)."""
     values = found[name].unique().to_pylist()
@@ -284,6 +289,9 @@ class _Origin:
         """Return the import whose upload had the version's row: an earlier one if the row was accepted on retry."""
         opened = int(version["valid_from_import"])
         summary = self.import_(opened)["summary"] or {}
+        by_row = summary.get("read_in_by_row", {}).get(row_name(version["source_file"], version["source_row"]))
+        if by_row is not None:  # a section whose name follows from a steward's edit of another record
+            return int(by_row)
         if "read_in" in summary:  # a steward's edit of one column: the other values are from an earlier upload
             return int(summary["read_in"])
         if undoes := summary.get("undoes"):  # a restored version: it was read by the import that first published it

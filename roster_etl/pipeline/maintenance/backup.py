@@ -32,6 +32,7 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
     read_verified_backup,
     write_atomically,
 )
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import RESTORE_MARKER, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.store.archive import referenced_keys
@@ -244,7 +245,7 @@ def _restore_stores(
     ended = _fail_running_imports(workspace)
     for row in workspace.warehouse.imports():
         if is_manifest_outdated(workspace, row):
-            refresh_manifest(workspace, row["import_id"])
+            refresh_manifest(workspace, read_import_summary(workspace, row["import_id"]))
     workspace.warehouse.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
     forgotten = sum(_number(name) > newest for name in selection.manifests)
     return RestoreResult(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files import temp_folders as scratch
@@ -41,7 +42,7 @@ def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS) -> Ho
     fault_point("sweep.ended")
     behind = [row["import_id"] for row in workspace.warehouse.imports() if is_manifest_outdated(workspace, row)]
     for import_id in behind:
-        refresh_manifest(workspace, import_id)
+        refresh_manifest(workspace, read_import_summary(workspace, import_id))
     removed = workspace.frames.remove_old_imports(newest=frames, exclude=open_holds(workspace))
     folders = scratch.remove_orphaned_folders(workspace.settings.scratch)
     return HomeCleanupResult(

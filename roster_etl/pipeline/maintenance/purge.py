@@ -22,7 +22,7 @@ from roster_etl.mapping.column_plan import Const
 from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock, open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
-from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
+from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
@@ -289,7 +289,7 @@ def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping
         members = changed.get(str(import_id), document.get("members", []))
         finalize_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
     for source, number in numbers.items():
-        refresh_manifest(workspace, number)
+        refresh_manifest(workspace, read_import_summary(workspace, number))
         versions = {name: workspace.warehouse.all_versions(district_id, source, name) for name in TABLES}
         checkpoint = {name: workspace.archive.put_table(rows) for name, rows in versions.items() if rows.num_rows}
         edits = [
@@ -306,7 +306,7 @@ def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
     for row in workspace.warehouse.imports(district_id):
         page = report_path(workspace, district_id, row["import_id"])
         if not remove and (page.exists() or row["import_id"] in kept):
-            write_report(workspace, row["import_id"])
+            write_report(workspace, read_import_summary(workspace, row["import_id"]))
         elif page.exists():
             for kind in (".html", ".json", ".csv"):
                 page.with_suffix(kind).unlink(missing_ok=True)

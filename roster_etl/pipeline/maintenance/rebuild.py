@@ -129,7 +129,7 @@ def replay_upload(replay: ReplayWorkspace, document: Document) -> bool:
     if document["walked"]:
         upload = _received_upload(replay, document)
         with replay.replay_context(document):
-            planned = run_steps(replay, upload)
+            planned, _ = run_steps(replay, upload)
         same = bool(document.get("purged")) or _plain(planned.tables) == document["ledger"]["summary"].get("plan")
         replay.frames.drop(upload.district_id, upload.import_id)
     replay.end_again(document)

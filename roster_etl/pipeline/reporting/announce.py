@@ -9,12 +9,11 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from roster_etl.pipeline.reporting.data_docs import try_write_data_docs
-from roster_etl.pipeline.reporting.import_summary import report_path
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary, report_path
 from roster_etl.pipeline.reporting.notifications import queue_notifications
-from roster_etl.pipeline.reporting.report_files import write_report
+from roster_etl.pipeline.reporting.report_files import ImportReport, write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.outbox.outbox import MessageKind, SendResult, Transport
@@ -24,23 +23,33 @@ from roster_etl.store.outbox.webhook import Webhook
 MAX_IMPORTS_PER_SCAN = 200  # imports that one look takes in
 
 
-def publish_report(workspace: Workspace, import_id: int) -> Path:
-    """Write the report of an import, and queue its mail and alert, each once. Returns the path of the page. Raises UnknownImport.
+def publish_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
+    """Write the report of an import, and queue its mail and alert, each once. Returns the report that was written.
 
-    Data Docs, where the settings ask for them, come first, so that the report can link to them; an import is not the worse for lacking them.
+    Data Docs, where the settings ask for them, come first, so that the report can link to them; a failure to build them is logged.
     """
     if workspace.settings.reports.data_docs:
-        try_write_data_docs(workspace, import_id)
-    with workspace.warehouse.read():  # both join it
-        page = write_report(workspace, import_id)
-        queue_notifications(workspace, import_id)
-    return page
+        try_write_data_docs(workspace, summary)
+    with workspace.warehouse.read():  # all three join it
+        report = write_report(workspace, _as_decided(workspace, summary))
+        queue_notifications(workspace, report.document)
+    return report
 
 
-def try_publish_report(workspace: Workspace, import_id: int, error: BaseException) -> None:
-    """Tell of an import that ended because of `error`, which says so where even that cannot be done."""
+def _as_decided(workspace: Workspace, summary: ImportSummary) -> ImportSummary:
+    """Return `summary`, read again if somebody has decided about its hold since: whoever decides rewrites only a report that is there."""
+    if summary.status == "held" and workspace.warehouse.hold(summary.import_id) != summary.hold:
+        return read_import_summary(workspace, summary.import_id)
+    return summary
+
+
+def try_publish_report(workspace: Workspace, import_id: int, error: BaseException, summary: ImportSummary | None = None) -> None:
+    """Report an import that ended because of `error`; a second failure is added to `error` as a note.
+
+    Args: summary: how the import ended; None: it is read from the ledger.
+    """
     try:
-        publish_report(workspace, import_id)
+        publish_report(workspace, summary or read_import_summary(workspace, import_id))
     except (RosterError, OSError) as second:
         problem = second.message if isinstance(second, RosterError) else type(second).__name__
         error.add_note(f"No report could be written: {problem}")
@@ -69,7 +78,7 @@ def report_missed_imports(workspace: Workspace, cursor: ReportCursor | None) -> 
     ended = [row for row in rows if row["status"] != "running"]
     untold = [r["import_id"] for r in ended if not report_path(workspace, r["district_id"], r["import_id"]).exists()]
     for import_id in untold:
-        publish_report(workspace, import_id)
+        publish_report(workspace, read_import_summary(workspace, import_id))
     still = tuple(row["import_id"] for row in rows if row["status"] == "running")
     return ReportCursor(last=max([cursor.last, *(row["import_id"] for row in rows)]), open=still), untold
 

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.reporting.import_summary import data_docs_path
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, data_docs_path
 from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.workspace import Workspace
@@ -35,13 +35,13 @@ class NothingJudged(PermanentError):
     )
 
 
-def write_data_docs(workspace: Workspace, import_id: int) -> Path:
+def write_data_docs(workspace: Workspace, summary: ImportSummary) -> Path:
     """Build the Data Docs of an import, in place of those that may be there, and return their index.
 
-    Raises: UnknownImport, NothingJudged, GatesUnavailable.
+    Raises: NothingJudged, GatesUnavailable.
     """
-    row = workspace.warehouse.import_(import_id)
-    staging = Staging(workspace.frames, row["district_id"], import_id)
+    row, import_id = summary.row, summary.import_id
+    staging = Staging(workspace.frames, summary.district_id, import_id)
     judged = staging.verdicts()
     if not judged:
         raise NothingJudged(import_id=import_id)
@@ -64,15 +64,15 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
     return index
 
 
-def try_write_data_docs(workspace: Workspace, import_id: int) -> None:
+def try_write_data_docs(workspace: Workspace, summary: ImportSummary) -> None:
     """Build the Data Docs of an import if anything was judged; where they cannot be built, the log says why."""
     try:
-        write_data_docs(workspace, import_id)
+        write_data_docs(workspace, summary)
     except NothingJudged:
         return
     except (RosterError, OSError) as error:
         problem = error.message if isinstance(error, RosterError) else type(error).__name__
-        _LOG.warning("The Data Docs of import %d could not be built: %s", import_id, problem)
+        _LOG.warning("The Data Docs of import %d could not be built: %s", summary.import_id, problem)
 
 
 def data_docs_url(workspace: Workspace, district_id: str, import_id: int) -> str | None:

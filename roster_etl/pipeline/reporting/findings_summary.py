@@ -5,6 +5,7 @@ Belongs here: grouping for people, on the command line and in the report. Does n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,33 @@ CHECK_COUNT_NOTE = (
     "two for each file of the upload and each table; the run in the UI also counts files that are not there, and the plan"
 )
 """What is counted as a check, in the command line and in the report; Dagster counts all that it knows of."""
+
+
+FOLD = 1000
+"""More findings of one kind and cause than this are listed as one."""
+
+_KIND = ("severity", "code", "file", "field", "cause_id")
+
+
+def fold_findings(findings: Sequence[Mapping[str, Any]], fold: int = FOLD) -> list[dict[str, Any]]:
+    """Fold findings as ``Warehouse.findings`` does: more than `fold` of one severity, code, file, field and cause become the first of them.
+
+    Grain: one row a finding, in the order given. A folded row has no ``row`` and no ``key``; its ``count`` is the sum of theirs.
+    Findings that are folded already stay as they are.
+    """
+    kinds = [tuple(finding[name] for name in _KIND) for finding in findings]
+    sizes = Counter(kinds)
+    totals: Counter[tuple[Any, ...]] = Counter()
+    for kind, finding in zip(kinds, findings, strict=True):
+        totals[kind] += finding["count"]
+    rows, listed = [], set()
+    for kind, finding in zip(kinds, findings, strict=True):
+        if sizes[kind] <= fold:
+            rows.append(dict(finding))
+        elif kind not in listed:
+            listed.add(kind)
+            rows.append({**finding, "row": None, "key": None, "count": totals[kind]})
+    return rows
 
 
 @dataclass(frozen=True, kw_only=True)

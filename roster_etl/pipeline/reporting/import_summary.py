@@ -1,14 +1,19 @@
-"""What became of an import, as the document that the command line prints and tools read.
+"""What became of an import: the ledger's facts about it, read once, and the JSON document made of them.
 
-Belongs here: the shape of ``import --json`` and ``show --json`` (HEADLESS.md), read back from the ledger.
+Belongs here: `ImportSummary`, which whoever ends an import builds and hands on, and the shape of ``import --json`` and ``show --json``
+(HEADLESS.md). Not here: the report (``pipeline.reporting.report_files``), the manifest (``pipeline.lifecycle.manifest``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from roster_etl.canonical.ledger import ImportStatus
+from roster_etl.pipeline.reporting.findings_summary import fold_findings
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.registry.registry import check_id
@@ -17,11 +22,85 @@ from roster_etl.vendors import vendor
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportSummary:
+    """The ledger's facts about one import. Holds no quarantined rows.
+
+    Attributes:
+        row: the import's row in the ledger.
+        files: one row a file, by name.
+        findings: one row a finding, in the order of their ids; more than a thousand of one kind may be folded (see `read_import_summary`).
+        checks: one row a quality gate, by name.
+        hold: the hold, decided or not; None: the import was never held.
+        import_published_since: the import that was published after this one was held; None: none was, or the hold is decided.
+    """
+
+    row: Mapping[str, Any]
+    files: Sequence[Mapping[str, Any]]
+    findings: Sequence[Mapping[str, Any]]
+    checks: Sequence[Mapping[str, Any]]
+    hold: Mapping[str, Any] | None
+    overtaken_by: int | None
+
+    @property
+    def import_id(self) -> int:
+        """The import's number."""
+        return int(self.row["import_id"])
+
+    @property
+    def district_id(self) -> str:
+        """The district's partition key."""
+        return str(self.row["district_id"])
+
+    @property
+    def source(self) -> str:
+        """The format of the feed."""
+        return str(self.row["source"])
+
+    @property
+    def status(self) -> ImportStatus:
+        """The import's status when the summary was read."""
+        status: ImportStatus = self.row["status"]
+        return status
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The JSON object that the ledger keeps of what came of the import: plan, changes, error."""
+        return self.row["summary"] or {}
+
+    @cached_property
+    def folded_findings(self) -> Sequence[Mapping[str, Any]]:
+        """The findings, more than a thousand of one kind folded into one."""
+        return fold_findings(self.findings)
+
+
+def read_import_summary(workspace: Workspace, import_id: int, *, folded: bool = False) -> ImportSummary:
+    """Read the facts about an import from the ledger, each once, from one snapshot.
+
+    Args: folded: have the database fold findings of one kind, for readers that list them and need not hold all in memory.
+    Raises: UnknownImport.
+    """
+    with workspace.warehouse.read() as session:
+        row = session.ledger.import_(import_id)
+        hold = session.ledger.hold(import_id)
+        return ImportSummary(
+            row=row,
+            files=session.ledger.files(import_id),
+            findings=session.ledger.findings(import_id) if folded else session.ledger.findings(import_id, group_above=None),
+            checks=session.ledger.checks(import_id),
+            hold=hold,
+            overtaken_by=import_published_since(workspace, row) if hold and not hold["decision"] else None,  # joins the session
+        )
+
+
 def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
-    """Return the document of one import. Raises UnknownImport."""
-    warehouse = workspace.warehouse
-    row = warehouse.import_(import_id)
-    summary = row["summary"] or {}
+    """Return the document of one import, read from the ledger. Raises UnknownImport."""
+    return import_document(workspace, read_import_summary(workspace, import_id, folded=True))
+
+
+def import_document(workspace: Workspace, summary: ImportSummary) -> dict[str, Any]:
+    """Return the document of the import of `summary`."""
+    row, details = summary.row, summary.details
     return {
         "import_id": row["import_id"],
         "kind": row["kind"],
@@ -35,21 +114,21 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "received_at": _time(row["received_at"]),
         "started_at": _time(row["started_at"]),
         "finished_at": _time(row["finished_at"]),
-        "files": _rows(warehouse.files(import_id)),
-        "changes": summary.get("changes", {}),
-        "findings": _rows(warehouse.findings(import_id)),
-        "checks": _rows(warehouse.checks(import_id)),
-        "hold": _hold(workspace, row, summary, warehouse.hold(import_id)),
-        "plan": summary.get("plan", {}),
-        "plan_sha256": summary.get("sha256"),
-        "left_out": summary.get("left_out", []),
-        "renames": summary.get("renames", {}),
-        "edit": summary.get("edit"),
-        "undoes": summary.get("undoes", []),
-        "error": summary.get("error"),
+        "files": _rows(summary.files),
+        "changes": details.get("changes", {}),
+        "findings": _rows(summary.folded_findings),
+        "checks": _rows(summary.checks),
+        "hold": _hold(summary),
+        "plan": details.get("plan", {}),
+        "plan_sha256": details.get("sha256"),
+        "left_out": details.get("left_out", []),
+        "renames": details.get("renames", {}),
+        "edit": details.get("edit"),
+        "undoes": details.get("undoes", []),
+        "error": details.get("error"),
         "parked": is_parked(row),
-        "report": _existing_path(report_path(workspace, row["district_id"], import_id)),
-        "data_docs": _existing_path(data_docs_path(workspace, row["district_id"], import_id)),
+        "report": _existing_path(report_path(workspace, summary.district_id, summary.import_id)),
+        "data_docs": _existing_path(data_docs_path(workspace, summary.district_id, summary.import_id)),
         "warehouse": workspace.settings.to_redacted_dict()["warehouse"]["url"],
     }
 
@@ -82,7 +161,7 @@ def _existing_path(page: Path) -> str | None:
     return str(page) if page.exists() else None
 
 
-def _rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return ledger rows without the number of the import, which the document says once."""
     return [{name: value for name, value in row.items() if name != "import_id"} for row in rows]
 
@@ -99,12 +178,11 @@ def import_published_since(workspace: Workspace, row: Mapping[str, Any]) -> int 
     return newest if newest is not None and newest > row["import_id"] else None
 
 
-def _hold(
-    workspace: Workspace, row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | None
-) -> dict[str, Any] | None:
+def _hold(summary: ImportSummary) -> dict[str, Any] | None:
+    row, hold = summary.row, summary.hold
     if hold is None:
         return None
-    stopped = summary.get("hold", {})
+    stopped = summary.details.get("hold", {})
     waits = row["kind"] == "upload" and vendor(row["source"]).format.mode == "changes"
     return {
         "reason": hold["reason"],
@@ -115,7 +193,7 @@ def _hold(
         "decided_by": hold["decided_by"],
         "decided_at": _time(hold["decided_at"]),
         "outlasts_uploads": waits,
-        "overtaken_by": None if hold["decision"] else import_published_since(workspace, row),
+        "overtaken_by": summary.overtaken_by,
     }
 
 

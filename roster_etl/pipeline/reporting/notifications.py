@@ -7,7 +7,7 @@ schools where much changes, no name of a person, no password. Not here: the repo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +19,7 @@ from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
 from roster_etl.pipeline.reporting.import_summary import report_path
 from roster_etl.pipeline.reporting.next_steps import NextStep, next_steps
 from roster_etl.pipeline.reporting.plan_summary import TableLine, table_lines
-from roster_etl.pipeline.reporting.report_files import report_document, report_url
+from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.spec.findings import CODES
@@ -48,9 +48,11 @@ class MailContent:
     url: str | None = None
 
 
-def queue_notifications(workspace: Workspace, import_id: int) -> list[str]:
-    """Queue what is to be told of an import that has ended, unless that was done before. Returns the ids of new messages."""
-    document = report_document(workspace, import_id)
+def queue_notifications(workspace: Workspace, document: Mapping[str, Any]) -> list[str]:
+    """Queue mail and alerts about an import that has ended, unless that was done before. Returns the ids of new messages.
+
+    Args: document: of its report (``pipeline.reporting.report_files.report_document``).
+    """
     if document["status"] == "running":
         return []
     messages = [*_mails(workspace, document), *_alerts(workspace, document)]
@@ -71,9 +73,9 @@ def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> li
     return [message.id] if message and workspace.outbox.put(message) else []
 
 
-def summary_text(workspace: Workspace, import_id: int) -> str:
-    """Return the words of the mail about an import, as Markdown; they are made whether anybody gets mail or not."""
-    told = _mail_content(workspace, report_document(workspace, import_id))
+def summary_text(workspace: Workspace, document: Mapping[str, Any]) -> str:
+    """Return the text of the mail about an import, as Markdown, whether anybody gets mail or not. Args: document: of its report."""
+    told = _mail_content(workspace, document)
     return f"```\n{_template('mail.txt.j2').render(t=told, attached=False).replace('```', '')}```\n"
 
 
@@ -98,17 +100,18 @@ def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
         return True
     if document["status"] != "published":
         return False
-    earlier = workspace.warehouse.imports(document["district_id"], document["source"], status="published")
-    before = next((row["import_id"] for row in earlier if row["import_id"] < document["import_id"]), None)
-    known = _refused(workspace.warehouse.findings(before)) if before else Counter()
-    return any(count > known[what] for what, count in _refused(document["findings"]).items())
+    refused = _count_by_place(finding for finding in document["findings"] if finding["severity"] in _REFUSING)
+    if not refused:
+        return False
+    feed = (document["district_id"], document["source"])
+    known = _count_by_place(workspace.warehouse.previous_finding_counts(*feed, document["import_id"], _REFUSING))
+    return any(count > known[place] for place, count in refused.items())
 
 
-def _refused(findings: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str | None, str | None]]:
+def _count_by_place(findings: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str | None, str | None]]:
     counts: Counter[tuple[str, str | None, str | None]] = Counter()
     for finding in findings:
-        if finding["severity"] in _REFUSING:
-            counts[finding["code"], finding["file"], finding["field"]] += finding["count"]
+        counts[finding["code"], finding["file"], finding["field"]] += finding["count"]
     return counts
 
 
@@ -116,8 +119,10 @@ def _refused(findings: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str | 
 
 
 def _mails(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
+    if not workspace.settings.mail.host:
+        return
     to = recipients(workspace, document["district_id"], document["source"], problem=is_problem(workspace, document))
-    if workspace.settings.mail.host and to:
+    if to:
         yield from _render_mails(
             workspace, to, _message_key(document), _mail_content(workspace, document), _attachments(workspace, document)
         )

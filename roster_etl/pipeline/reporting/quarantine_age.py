@@ -52,6 +52,6 @@ def _imports(workspace: Workspace, district_id: str, source: str) -> list[int]:
     """Return the imports whose quarantine counts."""
     format_ = vendor(source).format
     if format_.mode == "changes":
-        return sorted(set(workspace.warehouse.open_quarantine(district_id, source).column("import_id").to_pylist()))
+        return workspace.warehouse.waiting_imports(district_id, source)
     last = (workspace.warehouse.last_published(district_id, source, "upload", file_set=s.name) for s in format_.file_sets)
     return [row["import_id"] for row in last if row]

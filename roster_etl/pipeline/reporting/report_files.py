@@ -10,8 +10,8 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
 from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
-from roster_etl.pipeline.reporting.import_summary import outcome, report_path
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, report_path
 from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
@@ -39,34 +39,41 @@ CSV_COLUMNS = ("id", "severity", "code", "file", "row", "field", "key", "message
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
-def write_report(workspace: Workspace, import_id: int) -> Path:
-    """Write ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, in the home and in the archive, and return the path of the page.
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """A report that was written: the facts that it is made of, its document as JSON has it, and the path of its page."""
 
-    Raises: UnknownImport.
-    """
-    document, findings = report_document(workspace, import_id), workspace.warehouse.findings(import_id, fold=None)
-    page = report_path(workspace, document["district_id"], import_id)
+    summary: ImportSummary
+    document: Mapping[str, Any]
+    page: Path
+
+
+def write_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
+    """Write ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, in the home and in the archive."""
+    document = report_document(workspace, summary)
+    district_id, import_id = summary.district_id, summary.import_id
+    page = report_path(workspace, district_id, import_id)
     contents = {
         "json": indented_json(document).encode(),
-        "csv": findings_csv(findings).encode("utf-8-sig"),  # spreadsheet programs need the mark
-        "html": report_page(document, findings).encode(),  # the last, as it says that all are there
+        "csv": findings_csv(summary.findings).encode("utf-8-sig"),  # spreadsheet programs need the mark
+        "html": report_page(document, summary.findings).encode(),  # the last, as it says that all are there
     }
     fault_point("report.write")
     for kind, content in contents.items():
         Folder(str(page.parent)).write(f"{import_id}.{kind}", content)
-        workspace.archive.write_report(document["district_id"], import_id, kind, content)
+        workspace.archive.write_report(district_id, import_id, kind, content)
     fault_point("report.written")
-    return page
+    return ImportReport(summary=summary, document=document, page=page)
 
 
-def report_document(workspace: Workspace, import_id: int) -> dict[str, Any]:
+def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, Any]:
     """Return the document of an import (``pipeline.reporting.import_summary``) with ``next_steps``, and in ``history`` the last imports of its feed."""
-    document = outcome(workspace, import_id)
-    document["report"] = str(report_path(workspace, document["district_id"], import_id))
+    document = import_document(workspace, summary)
+    document["report"] = str(report_path(workspace, summary.district_id, summary.import_id))
     if document["hold"]:
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
-    document["history"] = [_history_entry(row) for row in workspace.warehouse.history(import_id, PAST)]
+    document["history"] = [_history_entry(row) for row in workspace.warehouse.history(summary.import_id, PAST)]
     return document
 
 
@@ -76,11 +83,10 @@ def report_url(workspace: Workspace, district_id: str, import_id: int) -> str | 
     return join(base, f"{district_id}/{import_id}.html") if base else None
 
 
-def rewrite_reports(workspace: Workspace, import_ids: Iterable[int]) -> None:
-    """Write the reports of imports anew that were decided about after theirs was written; one without a report gets none."""
-    for import_id in import_ids:
-        if report_path(workspace, workspace.warehouse.import_(import_id)["district_id"], import_id).exists():
-            write_report(workspace, import_id)
+def rewrite_report(workspace: Workspace, summary: ImportSummary) -> None:
+    """Write the report of an import again that was decided about after it was written; one without a report gets none."""
+    if report_path(workspace, summary.district_id, summary.import_id).exists():
+        write_report(workspace, summary)
 
 
 def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None = None) -> str:
@@ -108,9 +114,14 @@ def findings_csv(findings: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(CSV_COLUMNS)
+    safe: dict[object, object] = {None: None}  # most cells are those of other findings, too
     for finding in findings:
-        cells = {**finding, "advice": CODES[finding["code"]].advice}
-        writer.writerow([_escape_formulas(cells[name]) for name in CSV_COLUMNS])
+        cells = [finding[name] for name in CSV_COLUMNS[:-1]]
+        cells.append(CODES[finding["code"]].advice)
+        for cell in cells:
+            if cell not in safe:
+                safe[cell] = _escape_formulas(cell)
+        writer.writerow([safe[cell] for cell in cells])
     return text.getvalue()
 
 

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.canonical.audit import Action
-from roster_etl.pipeline.import_upload import ProgressCallback, import_upload
+from roster_etl.pipeline.import_upload import ProgressCallback, import_and_report
 from roster_etl.pipeline.lifecycle.holds import lost_race_as_no_hold
-from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
+from roster_etl.pipeline.lifecycle.superseded import refresh_files
+from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import import_published_since
 from roster_etl.pipeline.reporting.next_steps import replan_command
-from roster_etl.pipeline.reporting.report_files import rewrite_reports
+from roster_etl.pipeline.reporting.report_files import ImportReport
 from roster_etl.pipeline.review.preview import preview_approval
 from roster_etl.pipeline.review.undo import publish_undo
 from roster_etl.pipeline.steps.rename_proposals import contains_ids, replace_ids_by_numbers
@@ -130,17 +131,16 @@ def _validate_request(workspace: Workspace, request: ApprovalRequest) -> Approva
 
 def apply_approval(
     workspace: Workspace, approved: Approval, run_id: str | None = None, on_progress: ProgressCallback = lambda _: None
-) -> None:
-    """Publish exactly the approved plan.
+) -> ImportReport:
+    """Publish exactly the approved plan, and write the report of the import. Returns the report.
 
     Raises: PlanMoved, RosterMoved: the roster has changed; the import stays held. NoHold: another person decided first.
     """
     fault_point("approve.begin")
     if approved.is_upload:
         with lost_race_as_no_hold(workspace, approved.row["import_id"]):
-            import_upload(workspace, approved.order(run_id), on_progress)
-    else:
-        publish_undo(workspace, approved.row["import_id"], approved.sha256, approved.by)
+            return import_and_report(workspace, approved.order(run_id), on_progress)
+    return publish_report(workspace, publish_undo(workspace, approved.row["import_id"], approved.sha256, approved.by))
 
 
 def discard_import(workspace: Workspace, import_id: int, by: str) -> None:
@@ -150,8 +150,7 @@ def discard_import(workspace: Workspace, import_id: int, by: str) -> None:
         require_open_hold(workspace, import_id)
         with lost_race_as_no_hold(workspace, import_id):
             workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
-    refresh_manifest(workspace, import_id)
-    rewrite_reports(workspace, [import_id])
+    refresh_files(workspace, [import_id])
 
 
 def require_open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:

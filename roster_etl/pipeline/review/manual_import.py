@@ -15,6 +15,7 @@ from typing import Any
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
@@ -93,7 +94,7 @@ def publish_manual_import(
     try:
         fault_point("override.opened")
         write_manual_manifest(
-            workspace, number, at=now.isoformat(), **manifest_fields
+            workspace, read_import_summary(workspace, number), at=now.isoformat(), **manifest_fields
         )  # manifest first: a crash must not lose what was requested
         _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
@@ -102,7 +103,7 @@ def publish_manual_import(
         raise
     finally:
         release_import(workspace, number)
-    refresh_manifest(workspace, number)
+    refresh_manifest(workspace, read_import_summary(workspace, number))
     return number
 
 
@@ -113,14 +114,13 @@ def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[st
         raise ConcurrentPublish(**error.data) from None
 
 
-def write_manual_manifest(workspace: Workspace, import_id: int, **manifest_fields: Any) -> None:
+def write_manual_manifest(workspace: Workspace, summary: ImportSummary, **manifest_fields: Any) -> None:
     """Write a manifest to the archive with everything that is needed to replay the import."""
-    row = workspace.warehouse.import_(import_id)
     document = {
         "version": MANIFEST_VERSION,
         "members": [],
-        **{name: row[name] for name in ("kind", "import_id", "district_id", "source")},
+        **{name: summary.row[name] for name in ("kind", "import_id", "district_id", "source")},
         **manifest_fields,
     }
-    workspace.archive.write_manifest(row["district_id"], import_id, document)
-    refresh_manifest(workspace, import_id)
+    workspace.archive.write_manifest(summary.district_id, summary.import_id, document)
+    refresh_manifest(workspace, summary)

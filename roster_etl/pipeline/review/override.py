@@ -19,7 +19,8 @@ from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.engine.transform.mapper import HASH
-from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
+from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table, row_name
+from roster_etl.pipeline.review.derived_values import sections_after, with_derived
 from roster_etl.pipeline.review.manual_import import RosterBase, carry_over_summary, publish_manual_import, roster_base
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -73,8 +74,11 @@ def _publish_set(workspace: Workspace, table: RosterTable, target: Target, value
     before = _record(workspace, table, target)
     key = {name: before.column(name)[0].as_py() for name in table.key}
     after = apply_edits(table, before, [RecordEdit(key=key, field=target.field, value=value)])
+    feed = (target.district_id, target.source)
+    after = with_derived(workspace, feed, table, after, target.field)
+    sections = sections_after(workspace, feed, table.name, before, after, target.field)
     edit = Edit(begins=True, table=table.name, key=key_json(key), field=target.field, value=value, by=by)
-    return _publish_edit(workspace, target, basis, before, after, edit)
+    return _publish_edit(workspace, target, basis, before, after, edit, sections)
 
 
 def clear_override(workspace: Workspace, target: Target, by: str) -> int:
@@ -151,16 +155,27 @@ def _ensure_reference_exists(workspace: Workspace, table: RosterTable, target: T
         raise BadEdit(table=table.name, field=target.field, expected=f"the id of a current record of {parent}")
 
 
-def _publish_edit(workspace: Workspace, target: Target, basis: RosterBase, before: pa.Table, after: pa.Table, edit: Edit) -> int:
+def _publish_edit(  # noqa: PLR0917 - what is published, and the edit that it follows from
+    workspace: Workspace,
+    target: Target,
+    basis: RosterBase,
+    before: pa.Table,
+    after: pa.Table,
+    edit: Edit,
+    sections: tuple[pa.Table, pa.Table] | None = None,
+) -> int:
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
+    pairs = {target.table: (before, after)} if is_new else {}
+    pairs |= {"sections": sections} if sections else {}
+    changes = {name: _change(*pair) for name, pair in pairs.items()}
     summary = {
         **carry_over_summary(basis.last, (*_CARRIED_OVER_KEYS, *(_UNCHANGED if edit.begins else ()))),
         **({"read_in": _source_import(workspace, before)} if is_new else {}),
-        "changes": {target.table: {"created": 0, "updated": 1, "deleted": 0}} if is_new else {},
+        **({"read_in_by_row": _read_in_by_row(workspace, sections[0])} if sections else {}),
+        "changes": {name: {"created": 0, "updated": new.num_rows, "deleted": 0} for name, (_, new) in pairs.items()},
         "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
     }
     said = {"edit": {name: getattr(edit, name) for name in ("begins", "table", "key", "field", "value", "by")}}
-    changes = {target.table: _change(before, after)} if is_new else {}
     return publish_manual_import(
         workspace,
         basis,
@@ -180,7 +195,18 @@ def _source_import(workspace: Workspace, before: pa.Table) -> int:
     """Return the import whose upload had the record's row, from which the unedited columns are."""
     opened = int(before.column("valid_from_import")[0].as_py())
     summary = workspace.warehouse.import_(opened)["summary"] or {}
-    return int(summary.get("read_in", opened))
+    by_row = summary.get("read_in_by_row", {})
+    row = row_name(*(before.column(name)[0].as_py() for name in ("source_file", "source_row")))
+    return int(by_row.get(row, summary.get("read_in", opened)))
+
+
+def _read_in_by_row(workspace: Workspace, versions: pa.Table) -> dict[str, int]:
+    """Return the import in which the row of each of `versions` was read, by file and row."""
+    rows = [versions.slice(at, 1) for at in range(versions.num_rows)]
+    return {
+        row_name(*(row.column(n)[0].as_py() for n in ("source_file", "source_row"))): _source_import(workspace, row)
+        for row in rows
+    }
 
 
 def _change(before: pa.Table, after: pa.Table) -> TableChange:

@@ -18,13 +18,12 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
-from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
-from roster_etl.pipeline.lifecycle.superseded import close_holds
+from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
 from roster_etl.pipeline.planned import PlanMoved, planned_from
-from roster_etl.pipeline.reporting.report_files import rewrite_reports
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -89,9 +88,10 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     return number
 
 
-def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> None:
+def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> ImportSummary:
     """Publish the undo that is held as import `import_id`, if its plan still has the hash `sha256`.
 
+    Returns: the summary of the import from the ledger.
     Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
     """
     row = workspace.warehouse.import_(import_id)
@@ -105,8 +105,9 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     )
     with workspace.warehouse.attempt(entry), lost_race_as_no_hold(workspace, import_id):
         undo = _published(workspace, row, sha256, by, entry)
-    _write_undo_manifest(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
+    summary = _write_undo_manifest(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     close_holds(workspace, (undo.district_id, undo.source), import_id, datetime.now(UTC))
+    return summary
 
 
 def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: AuditEntry) -> _Undo:
@@ -132,7 +133,7 @@ def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, A
     """Replay the undo of ledger row `row` on a roster that is in the same state as then. Returns its plan, by table."""
     number: int = row["import_id"]
     undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
-    found = to_table(findings_frame([_finding(undo)])).cast(FINDINGS)
+    found = findings_table([_finding(undo)])
     now = datetime.now(UTC)
     if row["status"] == "published":
         conclusion = ImportResult(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
@@ -241,7 +242,7 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
         import_id=number,
         status="held" if held else "unchanged",
         finished_at=now,
-        findings=to_table(findings_frame([_finding(undo)])).cast(FINDINGS),
+        findings=findings_table([_finding(undo)]),
         files=[],
         checks=[],
         summary={
@@ -265,8 +266,7 @@ def _supersede_same_undo(workspace: Workspace, number: int, undo: _Undo) -> None
     for hold in workspace.warehouse.holds(undo.district_id, undo.source):
         if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:
             workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
-            refresh_manifest(workspace, hold["import_id"])
-            rewrite_reports(workspace, [hold["import_id"]])
+            refresh_files(workspace, [hold["import_id"]])
 
 
 def _share(part: int, whole: int) -> dict[str, float]:
@@ -293,15 +293,18 @@ def _change(undo: _Undo, name: str) -> TableChange:
     return TableChange(opens=opens, closes=table.closes)
 
 
-def _write_undo_manifest(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None) -> None:
-    row = workspace.warehouse.import_(number)
+def _write_undo_manifest(
+    workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None
+) -> ImportSummary:
+    summary = read_import_summary(workspace, number)
     write_manual_manifest(
         workspace,
-        number,
+        summary,
         undoes=list(undo.undoes),
         plan_sha256=undo.plan.sha256,
         close_reason=UNDONE,
         asked_by=by,
         approved_by=approved_by,
-        at=(row["finished_at"] or row["started_at"]).isoformat(),
+        at=(summary.row["finished_at"] or summary.row["started_at"]).isoformat(),
     )
+    return summary

@@ -19,7 +19,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import ChangeFile, ChangeInput, ChangeResult, IdChange, Override, apply_changes
 from roster_etl.engine.csv.reader import raw_file_of
 from roster_etl.engine.validation.validate import validate_file
-from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_frame, release_memory, to_table
+from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
@@ -49,7 +49,7 @@ def apply_upload_changes(
         waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
     retried = list(_retried_rows(upload, waiting)) if waiting is not None else []
     folded = apply_changes(plan, replace(given, sources=[*retried, *comparison.sources]))
-    noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
+    noticed = findings_table(comparison.findings)
     staging_of(workspace, upload).write_changes(
         _applied(folded, comparison.how),
         tables=folded.tables,
@@ -144,8 +144,8 @@ def _retried_rows(upload: Upload, waiting: pa.Table) -> Iterator[ChangeFile]:
     for (import_id, name, kind), headers in groups.items():
         for header, rows in headers.items():
             raw = raw_file_of(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
-            frame = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements).frame
-            yield ChangeFile(kind=kind, file=name, rows=to_table(frame), import_id=import_id)
+            judged = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements)
+            yield ChangeFile(kind=kind, file=name, rows=judged.rows, import_id=import_id)
 
 
 def _to_override(row: Mapping[str, Any]) -> Override:

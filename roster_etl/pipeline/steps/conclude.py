@@ -6,7 +6,6 @@ Belongs here: building one result from what the steps wrote to staging. Publishi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,13 +13,14 @@ import pyarrow as pa
 
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import as_lost_race
 from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
-from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_manifests_and_reports
+from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.archived_uploads import is_upload, origin_import
 from roster_etl.pipeline.uploads.upload import Member, Upload
@@ -47,8 +47,8 @@ def conclude_import(
     summary: Mapping[str, Any] | None = None,
     hold: Hold | None = None,
     error: Exception | None = None,
-) -> Upload:
-    """End an import in the ledger without publishing, and write its manifest. Returns the upload with ``ended`` set.
+) -> ImportSummary:
+    """End an import in the ledger without publishing. Returns its summary from the ledger.
 
     Args: error: the cause of a failure. Its class and code are stored; its text only if it is our own class (such texts hold no
         cells).
@@ -57,10 +57,11 @@ def conclude_import(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
     conclusion = build_conclusion(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
-    write_manifest(workspace, upload)
+    ended = read_import_summary(workspace, upload.import_id)
+    write_manifest(workspace, upload, ended)
     if status in ("unchanged", "held", "rejected"):
         supersede_holds(workspace, upload, conclusion.finished_at, planned=status == "held")
-    return replace(upload, ended=status)  # type: ignore[arg-type]
+    return ended
 
 
 def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False, planned: bool = True) -> None:
@@ -72,7 +73,7 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     before = None if published else upload.origin_import + 1
     close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
     if planned and upload.format.mode == "changes":
-        refresh_manifests_and_reports(workspace, _close_holds_of_earlier_runs(workspace, upload, at))
+        refresh_files(workspace, _close_holds_of_earlier_runs(workspace, upload, at))
 
 
 def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
@@ -89,21 +90,24 @@ def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datet
     return closed
 
 
-def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> None:
+def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> ImportSummary | None:
     """Record a technical failure in the ledger; an import with an approved hold stays held.
 
     If the ledger or the archive cannot be written (it may be what failed), a note is added to `error`. The import then stays
     ``running`` until it is resumed or failed as orphaned.
+
+    Returns: the summary of the import from the ledger; None: nothing was written.
     """
     if upload.approved_plan is not None:
         workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
-        return
+        return None
     try:
-        conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)
+        return conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)
     except RosterError as second:
         error.add_note(f"The ledger could not be told of it: {second.message}")
     except OSError:
         error.add_note("The archive could not be told of it.")
+    return None
 
 
 def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> AuditEntry:
@@ -135,7 +139,7 @@ def build_conclusion(
         import_id=upload.import_id,
         status=status,
         finished_at=datetime.now(UTC),
-        findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *staging.findings(upload, whole=whole)]),
+        findings=pa.concat_tables([findings_table(findings), *staging.findings(upload, whole=whole)]),
         rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
         files=_files(staging, upload, whole=whole),
         checks=[check for verdict in staging.verdicts(whole=whole) for check in checks_of(verdict)],

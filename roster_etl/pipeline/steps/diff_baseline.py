@@ -13,7 +13,6 @@ from typing import Any
 from roster_etl.engine.changes import ChangeFile, EarlierImport, UploadedFile, choose_baseline, diff_upload
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import validate_file
-from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.steps.validate import limits_of
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -87,7 +86,7 @@ def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iter
         result = validate_file(raw, upload.format.file(member.kind), file_name=member.name, replacements=upload.replacements)
         if result.refused:
             continue
-        rows = to_table(result.frame)
+        rows = result.rows
         absent = {column for column in rows.column_names if not column.startswith("_")} - set(result.present)
         source = ChangeFile(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
         yield UploadedFile(source=source, size=member.size)

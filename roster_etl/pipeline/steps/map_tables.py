@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.carry_over import carry_over_missing_columns, suppress_placeholders
+from roster_etl.engine.transform.edited_cells import with_edited_cells
 from roster_etl.engine.transform.manual_edits import RecordEdit, apply_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
@@ -38,22 +39,26 @@ def map_roster_table(
         ``_refused`` (a rejected row has the record: it is present, not removed).
     """
     files = {name: _source(workspace, upload, name, rows) for name, rows in validated.items()}
-    settings = {**upload.values, RECEIVED_ON: upload.received_on}
+    settings, edits = {**upload.values, RECEIVED_ON: upload.received_on}, _edits(feed)
+    files = with_edited_cells(files, upload.vendor.mappings, edits, settings)
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
     with workspace.warehouse.read() as session:
         mapped = _carry_over_missing_values(session.roster, upload, table, mapped, files)
         mapped = drop_placeholder_rows(workspace, session.roster, upload, table, mapped)
-    mapped = replace(mapped, table=apply_edits(TABLES[table], mapped.table, _edits(feed, table)))
+    mapped = replace(mapped, table=apply_edits(TABLES[table], mapped.table, edits.get(table, [])))
     lines = table_rule_counts(table, mapped.table, mapped.collisions, feed.counts[table])
     staging_of(workspace, upload).write_mapped(table, findings=mapped.findings, lines=lines)
     release_memory()
     return mapped.table
 
 
-def _edits(feed: FeedState, table: str) -> list[RecordEdit]:
-    """Return the stewards' edits in force of a table; they take precedence over the upload's values."""
-    rows = (row for row in feed.overrides if row["table_name"] == table)
-    return [RecordEdit(key=json.loads(row["key"]), field=row["field"], value=row["value"]) for row in rows]
+def _edits(feed: FeedState) -> dict[str, list[RecordEdit]]:
+    """Return the stewards' edits in force, by table; they take precedence over the upload's values."""
+    found: dict[str, list[RecordEdit]] = {}
+    for row in feed.overrides:
+        edit = RecordEdit(key=json.loads(row["key"]), field=row["field"], value=row["value"])
+        found.setdefault(row["table_name"], []).append(edit)
+    return found
 
 
 def _missing_target_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
-from roster_etl.frames.arrow import findings_frame, release_memory, to_table
+from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.feed_state import FeedState
@@ -28,9 +29,12 @@ from roster_etl.store.warehouse import Hold, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 
-def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState) -> Planned:
+def plan_import(
+    workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
+) -> tuple[Planned, ImportSummary | None]:
     """Compare the mapped `tables` with the roster and decide. An import that does not publish is ended in the ledger here.
 
+    Returns: the plan with its decision, and the summary of an import that ended here (None: it is to be published).
     Raises: PlanMoved: the import executes an approved plan, and the roster has changed since.
     """
     fault_point("plan.begin")
@@ -47,10 +51,11 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
     staging = staging_of(workspace, upload)
     staging.write_plan(planned)
     if planned.decision == "publish":
-        staging.write_plan_findings(to_table(findings_frame(findings)))
+        staging.write_plan_findings(findings_table(findings))
         _stage_plan(workspace, upload, plan)
         fault_point("plan.done")
-        return planned
+        return planned, None
+    staging.flush()
     summary = {
         "changes": {} if planned.decision == "rejected" else planned.changes,
         "plan": planned.tables,
@@ -61,9 +66,9 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
         summary["changes"] = {}
     if planned.hold is not None:
         summary["hold"] = {name: planned.hold[name] for name in ("tables", "schools")}
-    conclude_import(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
+    ended = conclude_import(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
     fault_point("plan.done")
-    return planned
+    return planned, ended
 
 
 def compute_plan(

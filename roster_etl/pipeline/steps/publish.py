@@ -16,6 +16,7 @@ from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.planned import PLACE, Planned
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, supersede_holds
 from roster_etl.pipeline.uploads.upload import Upload
@@ -24,13 +25,14 @@ from roster_etl.store.warehouse import TableChange
 from roster_etl.vendors.lineage import tables_of
 
 
-def publish_import(workspace: Workspace, upload: Upload, planned: Planned, tables: Mapping[str, pa.Table]) -> None:
-    """Publish the staged plan of `upload`, and end its import as ``published``.
+def publish_import(workspace: Workspace, upload: Upload, planned: Planned, tables: Mapping[str, pa.Table]) -> ImportSummary:
+    """Publish the staged plan of `upload`, and end its import as ``published``. Returns its summary from the ledger.
 
     Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
     """
     staging = staging_of(workspace, upload)
+    staging.flush()
     changes = {name: _change(staging, name, tables) for name in tables_of(upload.vendor)} | _id_change_rows(staging, upload)
     applied = staging.changes(upload)
     summary: dict[str, Any] = {
@@ -54,8 +56,10 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         entries=[approval_entry(upload, summary)] if upload.approved_by else [],
     )
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
-    write_manifest(workspace, upload)
+    ended = read_import_summary(workspace, upload.import_id)
+    write_manifest(workspace, upload, ended)
     supersede_holds(workspace, upload, conclusion.finished_at, published=True)
+    return ended
 
 
 def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
@@ -69,7 +73,7 @@ def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
 def _id_change_rows(staging: Staging, upload: Upload) -> dict[str, TableChange]:
     """Return the rows of ``id_changes`` that the approved renames open."""
     rows = staging.rename_rows() if upload.renames else None
-    return {} if rows is None else {TABLE: TableChange(opens=rows, closes=CLOSES.empty_table())}
+    return {TABLE: TableChange(opens=rows, closes=CLOSES.empty_table())} if rows else {}
 
 
 def _change(staging: Staging, name: str, tables: Mapping[str, pa.Table]) -> TableChange:

@@ -5,16 +5,17 @@ Belongs here: checks before any row is read: whether the upload is unchanged or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from roster_etl.frames.arrow import findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import, fail_import
 from roster_etl.pipeline.uploads.archived_uploads import (
@@ -45,12 +46,23 @@ from roster_etl.store.registry.district import Feed, Window
 from roster_etl.vendors import vendor
 
 
-def receive_upload(workspace: Workspace, order: Order) -> Upload:
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """An upload whose import has begun.
+
+    ``summary``: the summary from the ledger if receiving ended the import; None: the import continues.
+    """
+
+    upload: Upload
+    summary: ImportSummary | None = None
+
+
+def receive_upload(workspace: Workspace, order: Order) -> Received:
     """Open an import for `order` and receive its upload.
 
     The caller releases the import in the end (``pipeline.lifecycle.import_lifecycle``).
 
-    Returns: the upload; ``ended`` is set if receiving already ended the import (``unchanged``, ``rejected``).
+    Returns: the upload, and the summary if receiving already ended the import (``unchanged``, ``rejected``).
     Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is unknown, or the
         landing zone cannot be read (the import is then in the ledger as ``failed``).
     """
@@ -60,7 +72,7 @@ def receive_upload(workspace: Workspace, order: Order) -> Upload:
         return _receive_order(workspace, order)
 
 
-def _receive_order(workspace: Workspace, order: Order) -> Upload:
+def _receive_order(workspace: Workspace, order: Order) -> Received:
     require_not_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
@@ -96,7 +108,8 @@ def _calendar_finding(window: Window) -> Finding:
     return Finding(severity="info", code="expected_change", message=message)
 
 
-def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
+def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Received:
+    staging_of(workspace, upload).begin()
     try:
         if order.archived is not None or order.approves:
             received = _receive_from_archive(workspace, upload, order, findings)
@@ -106,17 +119,26 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
             received = _receive_from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
         finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
-        return conclude_import(workspace, upload, "rejected", [finding])
+        return _ended(workspace, upload, "rejected", [finding])
     except Exception as error:
         fail_import(workspace, upload, error)
         raise
-    staging_of(workspace, upload).write_upload(received)
-    if received.ended is None and not order.approves:
-        write_manifest(workspace, received)  # manifest first: a crash must not orphan archived bytes
+    staging = staging_of(workspace, upload)
+    staging.write_upload(received.upload)
+    staging.flush()
+    if received.summary is None and not order.approves:  # manifest first: a crash must not orphan archived bytes
+        write_manifest(workspace, received.upload, read_import_summary(workspace, upload.import_id))
     if order.arrival is not None:  # only once the archive has an import that owns the bytes
         remove_pending(workspace, upload.district_id, upload.source, order.arrival)
     fault_point("receive.done")
     return received
+
+
+def _ended(
+    workspace: Workspace, upload: Upload, status: Literal["unchanged", "rejected"], findings: Iterable[Finding]
+) -> Received:
+    """End the import before any row is read."""
+    return Received(upload=replace(upload, ended=status), summary=conclude_import(workspace, upload, status, findings))
 
 
 def _open_upload(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
@@ -168,7 +190,7 @@ def _begin_upload_import(workspace: Workspace, order: Order, texts: Mapping[str,
 
 def _receive_from_landing(
     workspace: Workspace, upload: Upload, order: Order, feed: Feed, calendar_findings: Sequence[Finding]
-) -> Upload:
+) -> Received:
     remove_orphaned_folders(workspace.settings.scratch)
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collect_files(workspace, upload, order, feed, scratch)
@@ -184,7 +206,7 @@ def _receive_from_landing(
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
-            return conclude_import(workspace, upload, "unchanged", [*findings, *lasting])
+            return _ended(workspace, upload, "unchanged", [*findings, *lasting])
         start_gx_process()  # start early: its library loads while files are read
         findings += [
             *_missing_file_findings(upload),
@@ -199,9 +221,9 @@ def _receive_from_landing(
         )
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
-        return conclude_import(workspace, upload, "rejected", findings)
-    staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
-    return upload
+        return _ended(workspace, upload, "rejected", findings)
+    staging_of(workspace, upload).write_upload_findings(findings_table(findings))
+    return Received(upload=upload)
 
 
 def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> FetchedUpload:
@@ -269,33 +291,32 @@ def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Mem
         return member
     kept, why = archive_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
     if why is not None:
-        staging_of(workspace, upload).write_unarchived(upload, member, to_table(why))
+        staging_of(workspace, upload).write_unarchived(upload, member, why)
     return kept
 
 
 # ---- pending uploads
 
 
-def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar_findings: Sequence[Finding]) -> Upload:
+def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar_findings: Sequence[Finding]) -> Received:
     """Continue with a pending upload, whose bytes were archived once it had settled; from now on the import owns them."""
     members, findings = read_pending(workspace, upload.district_id, upload.source, number)
     upload, last = _with_headers(workspace, upload)
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
     workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
     if is_unchanged(upload, last):
-        upload = conclude_import(workspace, upload, "unchanged", findings)
-    elif missing := _missing_file_findings(upload):
-        upload = conclude_import(workspace, upload, "rejected", [*findings, *missing])
-    else:
-        start_gx_process()
-        staging_of(workspace, upload).write_upload_findings(to_table(findings_frame([*findings, *calendar_findings])))
-    return upload
+        return _ended(workspace, upload, "unchanged", findings)
+    if missing := _missing_file_findings(upload):
+        return _ended(workspace, upload, "rejected", [*findings, *missing])
+    start_gx_process()
+    staging_of(workspace, upload).write_upload_findings(findings_table([*findings, *calendar_findings]))
+    return Received(upload=upload)
 
 
 # ---- from the archive
 
 
-def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, calendar_findings: Sequence[Finding]) -> Upload:
+def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, calendar_findings: Sequence[Finding]) -> Received:
     earlier = order.approves[0] if order.approves else order.archived
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
@@ -315,12 +336,12 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         arrived = datetime.fromisoformat(upload.received_at)
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
         if is_unchanged(upload, last):
-            return conclude_import(workspace, upload, "unchanged", findings)
+            return _ended(workspace, upload, "unchanged", findings)
     if missing := [*_missing_file_findings(upload), *_unpublished_file_findings(workspace, upload)]:
-        return conclude_import(workspace, upload, "rejected", [*findings, *missing])
+        return _ended(workspace, upload, "rejected", [*findings, *missing])
     start_gx_process()
-    staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
-    return upload
+    staging_of(workspace, upload).write_upload_findings(findings_table(findings))
+    return Received(upload=upload)
 
 
 def _archived_upload_finding(earlier: int) -> Finding:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, Limits, read_csv
 from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
-from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_frame, release_memory, to_frame, to_table
+from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
+from roster_etl.pipeline.uploads.published_records import published_records
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -38,7 +38,7 @@ def validate_member(workspace: Workspace, upload: Upload, name: str, referenced:
     parts = [(member, _validate_file(workspace, upload, file, member, referenced)) for member in upload.members_of(name)]
     if parts:
         _stage_results(workspace, upload, name, parts)
-    rows = _concat_in_order(file, parts) if file.in_order else to_table((parts[0][1] if parts else empty_result(file)).frame)
+    rows = _concat_in_order(file, parts) if file.in_order else (parts[0][1] if parts else empty_result(file)).rows
     release_memory()
     fault_point("judge.done")
     return rows
@@ -65,8 +65,7 @@ def _validate_file(
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {
-        name: ReferencedFile(frame=to_frame(rows), file_name=upload.file_name(upload.format.file(name)))
-        for name, rows in referenced.items()
+        name: ReferencedFile(rows=rows, file_name=upload.file_name(upload.format.file(name))) for name, rows in referenced.items()
     }
     with workspace.warehouse.read():  # both calls use this session
         others |= published_files(workspace, upload, file)
@@ -82,6 +81,7 @@ def _validate_file(
         replacements=upload.replacements,
         fixed_order=upload.fixed_column_order,
         feed_values=known,
+        published=published_records(workspace, upload, file),
     )
     return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
 
@@ -106,7 +106,7 @@ def _missing_feed_findings(upload: Upload, file: File, known: Mapping[str, FeedV
         if source and not known and of_option[0][0] is file:
             message = f"Nothing of {source} was published for this district yet, so these could not be compared with it: {names}."
             found.append(Finding(severity="warning", code="unknown_reference", file=upload.file_name(file), message=message))
-    return to_table(findings_frame(found)).cast(FINDINGS)
+    return findings_table(found)
 
 
 def _unarchived_result(workspace: Workspace, upload: Upload, file: File, member: Member) -> ValidatedFile:
@@ -118,7 +118,7 @@ def _unarchived_result(workspace: Workspace, upload: Upload, file: File, member:
     if not codes:
         message = "The file was refused, and not kept: the cells of its password column cannot be told apart."
         finding = Finding(severity="file", code=refused, message=message)
-        found = pa.concat_tables([found, to_table(findings_frame([finding])).cast(FINDINGS)])
+        found = pa.concat_tables([found, findings_table([finding])])
     names = pa.array([member.name] * found.num_rows, pa.string())
     found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), names)
     return empty_result(file, refused=refused, findings=found)
@@ -126,10 +126,9 @@ def _unarchived_result(workspace: Workspace, upload: Upload, file: File, member:
 
 def _concat_in_order(file: File, parts: Sequence[tuple[Member, ValidatedFile]]) -> pa.Table:
     """Return the rows of all `parts` one after the other, each with the name of its file."""
-    named: list[tuple[str | None, pd.DataFrame]] = [(member.name, result.frame) for member, result in parts]
+    named: list[tuple[str | None, pa.Table]] = [(member.name, result.rows) for member, result in parts]
     tables = []
-    for name, frame in named or [(None, empty_result(file).frame)]:
-        table = to_table(frame)
+    for name, table in named or [(None, empty_result(file).rows)]:
         tables.append(table.append_column(FILE, pa.repeat(pa.scalar(name, pa.string()), table.num_rows)))
     filled = [table for table in tables if table.num_rows] or tables[:1]
     return pa.concat_tables(filled, promote_options="default").combine_chunks()
@@ -140,7 +139,7 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
     refused = next((result.refused for result in results if result.refused), None)
     is_snapshot = not upload.format.file(name).in_order  # in delta formats any set of columns is valid
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
-    missing = to_table(findings_frame(_missing_column_findings(upload, name, lost))).cast(FINDINGS)
+    missing = findings_table(_missing_column_findings(upload, name, lost))
     result = FileResult(
         refused=refused,
         rows_read=sum(r.rows_read for r in results),

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -75,7 +74,7 @@ def _unusable_file_findings(upload: Upload, file: File, member: Member, contents
     else:
         found = [
             Finding(severity="file", code=line["code"], message=line["message"])
-            for line in to_table(raw.findings).to_pylist()
+            for line in raw.findings.to_pylist()
             if line["severity"] == "file"
         ]
     empty = Finding(severity="warning", code="empty_file", message="The file has no rows.")

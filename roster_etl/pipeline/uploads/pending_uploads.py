@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-import pandas as pd
+import pyarrow as pa
 
 from roster_etl.engine.csv.header_match import is_secret_column, match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
-from roster_etl.frames.arrow import findings_frame
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.uploads.classify import classify_files
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
@@ -79,7 +79,7 @@ def remove_pending(workspace: Workspace, district_id: str, source: str, number: 
 
 def archive_member(
     archive: Archive, format_: Format, encoding: str, member: Member, data: bytes
-) -> tuple[Member, pd.DataFrame | None]:
+) -> tuple[Member, pa.Table | None]:
     """Archive a member's bytes with secrets blanked; if they cannot be located, archive nothing and return findings."""
     file = format_.file(str(member.kind))
     has_secrets = any(column.secret for column in file.columns)
@@ -91,8 +91,8 @@ def archive_member(
     )
     if blanked is None:
         why = _findings_of_unarchived(data, file, encoding)
-        codes = why.loc[why["severity"] == "file", "code"]
-        return replace(member, refused=str(codes.iloc[0]) if len(codes) else "malformed_csv"), why
+        codes = [line["code"] for line in why.to_pylist() if line["severity"] == "file"]
+        return replace(member, refused=codes[0] if codes else "malformed_csv"), why
     return replace(member, key=archive.put(blanked, original_sha256=member.sha256).key), None
 
 
@@ -102,9 +102,9 @@ def _has_required(names: Sequence[str], file: File) -> bool:
     return any(column.required and column.name in found for column in file.columns)
 
 
-def _findings_of_unarchived(content: bytes, file: File, encoding: str) -> pd.DataFrame:
+def _findings_of_unarchived(content: bytes, file: File, encoding: str) -> pa.Table:
     """Return the findings about a file whose bytes are not archived."""
     raw = read_csv(content, encoding=encoding)
     if raw.refused or not raw.header:
         return raw.findings
-    return findings_frame(match_header(raw.header, file).findings)
+    return findings_table(match_header(raw.header, file).findings)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.validation.validate import ReferencedFile
-from roster_etl.frames.arrow import REFUSED, ROW, to_frame
+from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.mapping.column_plan import Const, From, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -40,7 +40,7 @@ def published_files(workspace: Workspace, upload: Upload, file: File) -> dict[st
         rows = pa.concat_tables(parts, promote_options="default")
         rows = rows.append_column(ROW, pa.nulls(rows.num_rows, pa.int64()))
         rows = rows.append_column(REFUSED, pa.repeat(pa.scalar(value=False), rows.num_rows))
-        found[name] = ReferencedFile(frame=to_frame(rows), file_name=upload.format.file(name).file_name, published=True)
+        found[name] = ReferencedFile(rows=rows, file_name=upload.format.file(name).file_name, published=True)
     return found
 
 

@@ -189,6 +189,13 @@ class Folder:
         """Return when `name` was last written, in seconds since 1970. Raises FileNotFoundError."""
         return self._objects.modified_at(require_safe_name(name)) if self._objects else self._resolve(name).stat().st_mtime
 
+    def version(self, name: str) -> str | None:
+        """Return a text that is another one once `name` was written anew, None if it is not there."""
+        if self._objects:
+            return self._objects.version(require_safe_name(name))
+        path = self._resolve(name)
+        return repr((found.st_ino, found.st_size, found.st_mtime_ns)) if path.exists() and (found := path.stat()) else None
+
     def move(self, name: str, to: str) -> None:
         """Rename a file within this folder."""
         if self._objects:

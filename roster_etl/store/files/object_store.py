@@ -20,7 +20,9 @@ from roster_etl.store.files.urls import has_password, redact, scheme
 CHUNK_SIZE = 1 << 20
 """Bytes in memory at once when a file is read in chunks."""
 _BUCKETS = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"})
-"""Stores without folders: "not found" on writing means that the bucket is missing, and we do not create buckets."""
+"""Stores that have no folders: where something is not found on writing, the bucket is missing, and it is not ours to create."""
+_VERSION = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "modified", "created", "size")
+"""What the kinds of stores call a fact about an object that changes when it is written anew."""
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 _CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError")
 
@@ -131,6 +133,11 @@ class ObjectFolder:
         with translate_store_errors(self.where):
             when: datetime = self._fs.modified(self._object_path(name))
             return when.timestamp()
+
+    def version(self, name: str) -> str | None:
+        """Return a text that is another one once `name` was written anew, None if it is not there."""
+        info = self._info(name)
+        return None if info is None else repr([info.get(about) for about in _VERSION])
 
     def move(self, name: str, to: str) -> None:
         """Copy the object `name` to `to`, then remove it; a process killed in between leaves both."""

@@ -158,10 +158,8 @@ def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
 
 _IDS_PER_QUERY = 500  # ids per query
 
-_FOUND = pa.schema(
-    [(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c]
-    + [(name, pa.int64()) for name in ("size", "total", "nth")]
-)
+_FINDING = pa.schema([(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c])
+_FOUND = pa.schema([*_FINDING, *((name, pa.int64()) for name in ("size", "total", "nth"))])
 
 
 def findings(connection: sa.Connection, import_id: int, group_above: int | None = 1000) -> list[dict[str, Any]]:
@@ -170,6 +168,9 @@ def findings(connection: sa.Connection, import_id: int, group_above: int | None 
     More than `group_above` findings with the same severity, code, file, field and cause are grouped into one, without row and
     key, whose count is the sum of theirs.
     """
+    if group_above is None:
+        every = sa.select(FINDINGS).where(FINDINGS.c.import_id == import_id).order_by(FINDINGS.c.id)
+        return list(bulk_load.fetch(connection, every, _FINDING).to_pylist())
     found, group = FINDINGS.c, [FINDINGS.c[name] for name in ("severity", "code", "file", "field", "cause_id")]
     size = sa.func.count().over(partition_by=group)
     total = sa.cast(sa.func.sum(found.count).over(partition_by=group), sa.BigInteger())
@@ -177,15 +178,30 @@ def findings(connection: sa.Connection, import_id: int, group_above: int | None 
     marked = sa.select(FINDINGS, size.label("size"), total.label("total"), nth.label("nth")).where(found.import_id == import_id)
     chosen = marked.subquery()
     query = sa.select(*(chosen.c[name] for name in _FOUND.names)).order_by(chosen.c.id)
-    if group_above is not None:
-        query = query.where(sa.or_(chosen.c.size <= group_above, chosen.c.nth == 1))
+    query = query.where(sa.or_(chosen.c.size <= group_above, chosen.c.nth == 1))
     return [_grouped_finding(row, group_above) for row in bulk_load.fetch(connection, query, _FOUND).to_pylist()]
 
 
-def _grouped_finding(row: dict[str, Any], group_above: int | None) -> dict[str, Any]:
+def _grouped_finding(row: dict[str, Any], group_above: int) -> dict[str, Any]:
     size, total = row.pop("size"), row.pop("total")
     del row["nth"]
-    return row if group_above is None or size <= group_above else row | {"row": None, "key": None, "count": int(total)}
+    return row if size <= group_above else row | {"row": None, "key": None, "count": int(total)}
+
+
+def previous_finding_counts(
+    connection: sa.Connection, district_id: str, source: str, import_id: int, severities: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the findings of the import that was published for this feed before `import_id`, counted by place.
+
+    Grain: one row a ``code``, ``file`` and ``field``; ``count``: findings of one of `severities`. Empty: none was published before.
+    """
+    feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published")
+    before = sa.select(IMPORTS.c.import_id).where(*feed, IMPORTS.c.import_id < import_id)
+    before = before.order_by(IMPORTS.c.import_id.desc()).limit(1)
+    place = (FINDINGS.c.code, FINDINGS.c.file, FINDINGS.c.field)
+    total = sa.cast(sa.func.sum(FINDINGS.c.count), sa.BigInteger()).label("count")
+    query = sa.select(*place, total).where(FINDINGS.c.import_id == before.scalar_subquery())
+    return _dicts(connection, query.where(FINDINGS.c.severity.in_(severities)).group_by(*place))
 
 
 def holds(
@@ -247,32 +263,30 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
 def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return since when the rows that `import_ids` (of one feed) rejected have been rejected, with counts.
 
-    Columns: ``file``, ``code`` (the first of a row), ``since`` (start of the feed's first import that rejected the same cells in
-    the same file), ``rows``.
+    Columns: ``file``, ``code`` (the first of a row), ``since`` (when the first import of the feed began that refused the same cells in the
+    same file), ``rows``. Costs one look into an index for each row, however long the history is.
     """
-    rows, theirs, ours = REJECTED_ROWS.alias("earlier"), IMPORTS.alias("theirs"), IMPORTS.alias("ours")
-    now = sa.select(
-        REJECTED_ROWS.c.import_id,
-        REJECTED_ROWS.c.file,
-        REJECTED_ROWS.c.row,
-        sa.func.min(REJECTED_ROWS.c.code).label("code"),
-        sa.func.min(REJECTED_ROWS.c.record).label("record"),
-    )
-    now = now.where(REJECTED_ROWS.c.import_id.in_(import_ids))
-    refused = now.group_by(REJECTED_ROWS.c.import_id, REJECTED_ROWS.c.file, REJECTED_ROWS.c.row).subquery("refused")
-    query = sa.select(refused.c.file, refused.c.code, sa.func.min(theirs.c.started_at).label("since")).select_from(refused)
-    query = query.join(ours, ours.c.import_id == refused.c.import_id)
-    query = query.join(rows, sa.and_(rows.c.file == refused.c.file, rows.c.record == refused.c.record))
-    query = query.join(
-        theirs,
-        sa.and_(
-            theirs.c.import_id == rows.c.import_id, theirs.c.district_id == ours.c.district_id, theirs.c.source == ours.c.source
-        ),
-    )
-    first = query.group_by(refused.c.import_id, refused.c.file, refused.c.row, refused.c.code).subquery("first")
+    rows = REJECTED_ROWS.c
+    place = (rows.import_id, rows.file, rows.row)
+    now = sa.select(*place, sa.func.min(rows.code).label("code"), sa.func.min(rows.record_hash).label("record_hash"))
+    refused = now.where(rows.import_id.in_(import_ids)).group_by(*place).subquery("refused")
+    same = REJECTED_ROWS.alias("same")
+    since = sa.select(same.c.refused_at).where(same.c.record_hash == refused.c.record_hash, same.c.refused_at.is_not(None))
+    first = sa.select(
+        refused.c.file, refused.c.code, since.order_by(same.c.refused_at).limit(1).scalar_subquery().label("since")
+    ).subquery("first")
     counted = sa.select(first.c.file, first.c.code, first.c.since, sa.func.count().label("rows"))
     order = (first.c.since, first.c.file, first.c.code)
     return _dicts(connection, counted.group_by(first.c.file, first.c.code, first.c.since).order_by(*order))
+
+
+def waiting_imports(connection: sa.Connection, district_id: str, source: str) -> list[int]:
+    """Return the published imports of a feed of which refused rows are in the quarantine."""
+    waits = sa.exists().where(REJECTED_ROWS.c.import_id == IMPORTS.c.import_id)
+    query = sa.select(IMPORTS.c.import_id).where(
+        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published", waits
+    )
+    return list(connection.execute(query.order_by(IMPORTS.c.import_id)).scalars())
 
 
 def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Does not belong here: reading (``ledger_read``), or the roster's versions (``pub
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -80,12 +81,7 @@ def conclude(connection: sa.Connection, import_result: ImportResult) -> None:
     if import_result.findings is not None:
         _replace_rows(connection, FINDINGS, number, number_findings(import_result.findings))
     if import_result.rejected_rows is not None:
-        _replace_rows(
-            connection,
-            REJECTED_ROWS,
-            number,
-            import_result.rejected_rows.select(REJECTED_ROWS_SCHEMA.names).cast(REJECTED_ROWS_SCHEMA),
-        )
+        replace_rejected(connection, number, import_result.rejected_rows)
     if import_result.released_rows is not None:
         _remove_from_quarantine(connection, import_result.released_rows)
     for edit in import_result.edits:
@@ -132,15 +128,18 @@ def supersede_holds(
     Args:    kind: only holds of imports of this kind.
     Returns: the ids of their imports.
     """
-    file_set = sa.select(IMPORTS.c.file_set).where(IMPORTS.c.import_id == by_import).scalar_subquery()
-    older = sa.select(IMPORTS.c.import_id).where(
+    newer = IMPORTS.alias("newer")
+    file_set = sa.select(newer.c.file_set).where(newer.c.import_id == by_import).scalar_subquery()
+    # Asked of each open hold, of which there are few: a list of all older imports would grow with the history.
+    of_feed = sa.exists().where(
+        IMPORTS.c.import_id == HOLDS.c.import_id,
         IMPORTS.c.district_id == district_id,
         IMPORTS.c.source == source,
-        IMPORTS.c.import_id < min(by_import, before or by_import),
         IMPORTS.c.file_set == file_set,
         *([IMPORTS.c.kind == kind] if kind else []),
     )
-    decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))
+    older = HOLDS.c.import_id < min(by_import, before or by_import)
+    decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), older, of_feed)
     decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)
     return sorted(connection.execute(decided.returning(HOLDS.c.import_id)).scalars())
 
@@ -199,6 +198,35 @@ def _location_keys(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedA
     return pc.binary_join_element_wise(files, rows.cast(pa.string()), "\x1f")
 
 
+def replace_rejected(connection: sa.Connection, import_id: int, rejected: pa.Table) -> None:
+    """Write the refused rows (schema REJECTED) of the import, instead of those that the ledger has. Raises UnknownImport."""
+    _replace_rows(connection, REJECTED_ROWS, import_id, _with_identity(connection, import_id, rejected))
+
+
+def _with_identity(connection: sa.Connection, import_id: int, rejected: pa.Table) -> pa.Table:
+    """Return `rejected_rows` (schema REJECTED) with ``record_hash`` and ``refused_at``, which find the same cells in other imports.
+
+    The hash is of district, format, file and record. The moment is when the import began. Raises UnknownImport.
+    """
+    about = sa.select(IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.started_at).where(IMPORTS.c.import_id == import_id)
+    found = connection.execute(about).one_or_none()
+    if found is None:
+        raise UnknownImport(import_id=import_id)
+    rejected = rejected.select(REJECTED_ROWS_SCHEMA.names).cast(REJECTED_ROWS_SCHEMA)
+    begin = hashlib.sha256(f"{found.district_id}\x1f{found.source}".encode())
+    places = zip(rejected["file"].to_pylist(), rejected["record"].to_pylist(), strict=True)
+    hashes = pa.array([_record_hash(begin, file, record) for file, record in places], pa.string())
+    moments = pa.repeat(pa.scalar(found.started_at, pa.timestamp("us", tz="UTC")), rejected.num_rows)
+    return rejected.append_column("record_hash", hashes).append_column("refused_at", moments)
+
+
+def _record_hash(begin: Any, file: str, record: str) -> str:
+    """Return the hash of a record, continued from that of its feed. Migration 0004 computes the same."""
+    made = begin.copy()
+    made.update(f"\x1f{file}\x1f{record}".encode())
+    return str(made.hexdigest()[:32])
+
+
 def _replace_rows(connection: sa.Connection, table: sa.Table, import_id: int, rows: pa.Table) -> None:
     connection.execute(sa.delete(table).where(table.c.import_id == import_id))
     if not rows.num_rows:
@@ -214,9 +242,10 @@ def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) 
     if not released_rows.num_rows:
         return
     staged = bulk_load.stage(connection, "leaving", released_rows.select(RELEASED_ROWS_SCHEMA.names).cast(RELEASED_ROWS_SCHEMA))
-    rows = REJECTED_ROWS.c
-    same = (staged.c.import_id == rows.import_id, staged.c.file == rows.file, staged.c.row == rows.row)
-    connection.execute(sa.delete(REJECTED_ROWS).where(sa.exists().where(*same)))
+    place = sa.tuple_(*(REJECTED_ROWS.c[name] for name in RELEASED_ROWS_SCHEMA.names))
+    connection.execute(
+        sa.delete(REJECTED_ROWS).where(place.in_(sa.select(*(staged.c[name] for name in RELEASED_ROWS_SCHEMA.names))))
+    )
     bulk_load.unstage(connection, staged)
 
 

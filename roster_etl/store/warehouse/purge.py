@@ -62,7 +62,8 @@ def person_values(connection: sa.Connection, district_id: str, kind: str, user_i
     query = sa.select(users.email, users.username, users.full_name, users.sortable_name, users.first_name, users.last_name)
     query = query.where(users.district_id == district_id, users.user_kind == kind, users.user_id == user_id)
     found: set[str] = set()
-    for email, username, full, sortable, first, last in connection.execute(query):
+    rows = (row for which in roster_read.by_index(HISTORIES["users"]) for row in connection.execute(query.where(which)))
+    for email, username, full, sortable, first, last in rows:
         pairs = (f"{first} {last}", f"{last}, {first}") if first and last else ()
         found |= {text.strip().casefold() for text in (email, username, full, sortable, *pairs) if text}
     return {text for text in found if len(text) > 3}
@@ -71,7 +72,12 @@ def person_values(connection: sa.Connection, district_id: str, kind: str, user_i
 def mentions_person(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> bool:
     """Return whether any version or override is about a user."""
     abouts = ((history, _user_condition(history, kind, user_id)) for history in HISTORIES.values())
-    found = [sa.select(sa.literal(1)).where(h.c.district_id == district_id, about) for h, about in abouts if about is not None]
+    found = [
+        sa.select(sa.literal(1)).where(h.c.district_id == district_id, about, which)
+        for h, about in abouts
+        if about is not None
+        for which in roster_read.by_index(h)
+    ]
     found.append(sa.select(sa.literal(1)).where(OVERRIDES.c.district_id == district_id, _edits_condition(user_id)))
     return any(connection.execute(query.limit(1)).first() is not None for query in found)
 
@@ -89,11 +95,12 @@ def _remove_person(
     for name, history in HISTORIES.items():
         about = _user_condition(history, kind, user_id)
         if about is not None:
-            counts[name] = _delete(connection, history, history.c.district_id == district_id, about)
+            counts[name] = _delete_versions(connection, history, history.c.district_id == district_id, about)
     for table, column in _PERSON_TEXT_COLUMNS if values else ():
         history = history_table(table)
         named = sa.and_(history.c.district_id == district_id, sa.func.lower(history.c[column]).in_(sorted(values)))
-        connection.execute(sa.update(history).where(named).values({column: None}))
+        for which in roster_read.by_index(history):
+            connection.execute(sa.update(history).where(named, which).values({column: None}))
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_condition(user_id))
     return {name: count for name, count in counts.items() if count}
 
@@ -101,12 +108,14 @@ def _remove_person(
 def _clear_derived_section_names(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> None:
     """Blank the names of sections that were derived from their teacher's name."""
     taught, sections = HISTORIES["enrollments"].c, HISTORIES["sections"]
-    theirs = sa.select(taught.section_id).where(
-        taught.district_id == district_id, taught.user_kind == kind, taught.user_id == user_id, taught.role != "student"
+    taught_by = (taught.district_id == district_id, taught.user_kind == kind, taught.user_id == user_id, taught.role != "student")
+    theirs = sa.union_all(
+        *(sa.select(taught.section_id).where(*taught_by, which) for which in roster_read.by_index(HISTORIES["enrollments"]))
     )
     made = sections.c.derived.contains('"name"')
     where = (sections.c.district_id == district_id, sections.c.section_id.in_(theirs), made)
-    connection.execute(sa.update(sections).where(*where).values(name=None))
+    for which in roster_read.by_index(sections):
+        connection.execute(sa.update(sections).where(*where, which).values(name=None))
 
 
 def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElement[bool] | None:
@@ -151,7 +160,7 @@ def _remove_closed_versions(
 ) -> dict[str, int]:
     """Delete the versions closed before a time, and the findings and quarantine of `imports`. Returns rows by table."""
     counts = {
-        name: _delete(connection, history, history.c.district_id == district_id, history.c.valid_to < before)
+        name: _delete_versions(connection, history, history.c.district_id == district_id, history.c.valid_to < before)
         for name, history in HISTORIES.items()
     }
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS))
@@ -159,8 +168,10 @@ def _remove_closed_versions(
 
 
 def _remove_district(connection: sa.Connection, district_id: str, imports: Collection[int]) -> dict[str, int]:
-    """Delete all versions of a district, and the findings and quarantine of its `imports`. Returns rows by table."""
-    counts = {name: _delete(connection, history, history.c.district_id == district_id) for name, history in HISTORIES.items()}
+    """Remove every version of a district, and all that was found in its `imports`. Returns rows by table."""
+    counts = {
+        name: _delete_versions(connection, history, history.c.district_id == district_id) for name, history in HISTORIES.items()
+    }
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id)
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
     return {name: count for name, count in counts.items() if count}
@@ -177,8 +188,9 @@ def versions(connection: sa.Connection, district_id: str, source: str, name: str
     """Return all versions of a table for a feed, without version id, ordered by it."""
     history, schema = history_table(name), TABLES[name].full_schema
     chosen = [roster_read.select_column(connection, history.c[field.name], field.type) for field in schema]
-    query = sa.select(*chosen).where(history.c.district_id == district_id, history.c.source == source)
-    return bulk_load.fetch(connection, query.order_by(history.c.version_id), schema).drop_columns("version_id")
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    arms = (sa.select(*chosen).where(*feed, which) for which in roster_read.by_index(history))
+    return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id").drop_columns("version_id")
 
 
 def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> None:
@@ -194,6 +206,11 @@ def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> No
 def _delete_import_rows(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:
     for table in tables:
         connection.execute(sa.delete(table).where(table.c.import_id.in_(sorted(imports))))
+
+
+def _delete_versions(connection: sa.Connection, history: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+    """Delete versions, current and past ones apart, as they are indexed. Returns how many."""
+    return sum(_delete(connection, history, *where, which) for which in roster_read.by_index(history))
 
 
 def _delete(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES
 from roster_etl.canonical.sql_types import Timestamp
 from roster_etl.store.warehouse import ledger_write
+from roster_etl.store.warehouse.import_result import REJECTED_ROWS_SCHEMA
 
 Row = Mapping[str, Any]
 
@@ -38,7 +40,11 @@ def write_import_end(
 ) -> None:
     """Write the original result of the import of `row`. ``findings``, ``rejected``: None keeps what the ledger has."""
     number = row["import_id"]
-    given = {IMPORT_FILES: files, CHECKS: checks, HOLDS: [hold] if hold else [], FINDINGS: findings, REJECTED_ROWS: rejected}
+    if rejected is not None:
+        ledger_write.replace_rejected(
+            connection, number, pa.Table.from_pylist([dict(one) for one in rejected], REJECTED_ROWS_SCHEMA)
+        )
+    given = {IMPORT_FILES: files, CHECKS: checks, HOLDS: [hold] if hold else [], FINDINGS: findings}
     for table, rows in given.items():
         if rows is not None:
             connection.execute(sa.delete(table).where(table.c.import_id == number))

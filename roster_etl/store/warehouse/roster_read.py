@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.history import history_table, key_expressions
+from roster_etl.canonical.history import LEFT, history_table, key_expressions
 from roster_etl.canonical.references import ID_COLUMNS, REFERENCES
-from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.canonical.roster import TABLES, USER_KINDS, RosterTable
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
 from roster_etl.store.warehouse import bulk_load
 
@@ -144,16 +145,22 @@ def _join_condition(before: Sequence[str], name: str, histories: Mapping[str, sa
 
 
 def last_removed_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return the last version of each record without a current one, with all columns, ordered by id."""
+    """Return, whole, the last version of each record that has no current one, in the order of their numbers.
+
+    A record whose last version was replaced under another key (``changed``) is not gone. Costs what ever went, not the whole history.
+    """
     table, history = TABLES[name], history_table(name)
-    feed = (history.c.district_id == district_id, history.c.source == source)
-    key: list[sa.ColumnElement[Any]] = [sa.literal_column(expression) for expression in key_expressions(table)]
-    last = sa.select(sa.func.max(history.c.version_id).label("last")).where(*feed).group_by(*key).subquery()
-    query = sa.select(*_columns(connection, history, table.full_schema)).join_from(
-        last, history, last.c.last == history.c.version_id
+    same = " AND ".join(f"newer.{own} = {history.name}.{own}" for own in ("district_id", "source"))
+    pairs = zip(key_expressions(table, "newer."), key_expressions(table, f"{history.name}."), strict=True)
+    same = " AND ".join((same, *(f"{one} = {other}" for one, other in pairs)))
+    later = (
+        "newer.valid_to_import IS NULL",
+        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history.name}.version_id",
     )
-    query = query.where(history.c.valid_to_import.is_not(None)).order_by(history.c.version_id)
-    return bulk_load.fetch(connection, query, table.full_schema)
+    replaced = (sa.text(f"NOT EXISTS (SELECT 1 FROM {history.name} AS newer WHERE {same} AND {which})") for which in later)
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(LEFT), *replaced)
+    return bulk_load.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
 
 
 def versions_before_rename(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
@@ -164,13 +171,28 @@ def versions_before_rename(connection: sa.Connection, district_id: str, source: 
         return table.full_schema.empty_table()
     feed = [of.c[own] == value for of in (changes, history) for own, value in (("district_id", district_id), ("source", source))]
     older = [history.c[column] == changes.c.old_id, history.c.valid_from_import < changes.c.valid_from_import]
-    newest = sa.select(sa.func.max(history.c.version_id).label("last"), changes.c.valid_from_import.label("changed"))
-    newest = newest.join_from(changes, history, sa.and_(changes.c.entity == name, *feed, *older))
-    last = newest.group_by(changes.c.version_id, changes.c.valid_from_import).subquery()
+    # The index of keys begins with the kind.
+    kinds = [history.c.user_kind.in_(USER_KINDS)] if table.key[0] == "user_kind" else []
+    found = (changes.c.version_id, changes.c.valid_from_import.label("changed"), history.c.version_id.label("older"))
+    # Current and past versions are indexed apart, so they are asked for apart.
+    arms = (
+        sa.select(*found)
+        .select_from(changes.join(history, sa.and_(*feed, *older, *kinds)))
+        .where(changes.c.entity == name, *which)
+        for which in product(by_index(changes), by_index(history))
+    )
+    all_older = sa.union_all(*arms).subquery()
+    newest = sa.select(sa.func.max(all_older.c.older).label("last"), all_older.c.changed)
+    last = newest.group_by(all_older.c.version_id, all_older.c.changed).subquery()
     query = sa.select(*_columns(connection, history, table.full_schema)).distinct()
     query = query.join_from(last, history, last.c.last == history.c.version_id)
     query = query.where(history.c.valid_to_import < last.c.changed).order_by(history.c.version_id)
     return bulk_load.fetch(connection, query, table.full_schema)
+
+
+def by_index(history: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of the two indexes that between them hold every version by key."""
+    return history.c.valid_to_import.is_(None), history.c.valid_to_import.is_not(None)
 
 
 def since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> tuple[pa.Table, pa.Table]:

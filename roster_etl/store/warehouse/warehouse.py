@@ -487,6 +487,13 @@ class Warehouse:
         with self.read() as session:
             return session.ledger.findings(import_id, fold)
 
+    def previous_finding_counts(
+        self, district_id: str, source: str, import_id: int, severities: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return the findings of the import that was published for this feed before `import_id`, counted by code, file and field."""
+        with self.read() as session:
+            return session.ledger.previous_finding_counts(district_id, source, import_id, severities)
+
     def holds(self, district_id: str | None = None, source: str | None = None, *, undecided: bool = True) -> list[dict[str, Any]]:
         """Return holds with their imports' district, source and summary, newest first; those that are open unless said otherwise."""
         with self.read() as session:
@@ -519,6 +526,11 @@ class Warehouse:
         """Return the refused rows of a feed that may be tried again: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
         with self.read() as session:
             return session.roster.open_quarantine(district_id, source)
+
+    def waiting_imports(self, district_id: str, source: str) -> list[int]:
+        """Return the published imports of a feed of which refused rows are in the quarantine."""
+        with self.read() as session:
+            return session.ledger.waiting_imports(district_id, source)
 
     def refused_since(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return since when rows that imports of one feed refused have been: ``file``, ``code``, ``since``, ``rows``; oldest first."""

@@ -1,6 +1,6 @@
 """StaffExport.csv, as section 1 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Phone, RepeatedRows
+from roster_etl.spec import Column, Email, File, Identity, Phone, RepeatedRows
 
 STAFF = File(
     name="staff",
@@ -36,6 +36,7 @@ STAFF = File(
         ),
     ),
     other_column_orders=(("ID", "School", "Name.First", "Name.Last", "Email", "Mobile_number", "Title"),),
+    identity=Identity(columns=("Name.First", "Name.Last", "Email")),
     repeats=RepeatedRows(columns=("School",)),
     note="Everybody who works for the district, once for each school. Where rows of one person differ, the first one counts.",
 )

@@ -2,6 +2,8 @@
 
 from roster_etl.spec import Column, File, Reference, RepeatedRows
 
+_BY_SCHOOL = (("School", "School"),)
+
 STAFF_TO_STUDENT = File(
     name="staff_to_student",
     file_name="StaffToStudentExport.csv",
@@ -10,8 +12,18 @@ STAFF_TO_STUDENT = File(
     key=("School", "Teacher", "Student", "Period", "Name"),
     columns=(
         Column("School", required=True, aliases=("site",), note="Code of the school that offers the course; case counts."),
-        Column("Teacher", required=True, references=Reference("staff", "ID"), note="The teacher's ID in StaffExport.csv."),
-        Column("Student", required=True, references=Reference("students", "ID"), note="The student's ID in StudentExport.csv."),
+        Column(
+            "Teacher",
+            required=True,
+            references=Reference("staff", "ID", told_by=_BY_SCHOOL),
+            note="The teacher's ID in StaffExport.csv.",
+        ),
+        Column(
+            "Student",
+            required=True,
+            references=Reference("students", "ID", told_by=_BY_SCHOOL),
+            note="The student's ID in StudentExport.csv.",
+        ),
         Column("Period", required=True, note='Class period, homeroom, or "0".'),
         Column("Name", required=True, note="The course's name."),
         Column(

@@ -1,6 +1,6 @@
 """StudentExport.csv, as section 2 of the document states it."""
 
-from roster_etl.spec import Choice, Column, Decimal, Email, File, Phone, RepeatedRows
+from roster_etl.spec import Choice, Column, Decimal, Email, File, Identity, Phone, RepeatedRows
 from roster_etl.vendors.catapult_connect.codes import GRADE_OPTIONS
 
 STUDENTS = File(
@@ -72,6 +72,7 @@ STUDENTS = File(
             note="How the family prefers to be reached; any text.",
         ),
     ),
+    identity=Identity(columns=("Name.First", "Name.Last", "Email")),
     repeats=RepeatedRows(columns=("School",)),
     record_groups=(
         ("ContactNamePrimary", "ContactPhonePrimary", "ContactEmailPrimary"),

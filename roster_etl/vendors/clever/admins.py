@@ -1,6 +1,6 @@
 """admins.csv, deprecated, as section 3.7 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Reference, Unique
+from roster_etl.spec import Column, Email, File, Identity, Reference, Unique
 
 ADMINS = File(
     name="admins",
@@ -40,6 +40,7 @@ ADMINS = File(
             "at all of the person's schools; no other role is supported.",
         ),
     ),
+    identity=Identity(key=("Staff_id",), columns=("First_name", "Last_name", "Admin_email")),
     extensions=("ext.",),
     note="School administrators, once for each school. Deprecated, still read; "
     "a person who is in staff.csv too is taken from there. "

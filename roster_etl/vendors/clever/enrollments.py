@@ -2,6 +2,8 @@
 
 from roster_etl.spec import Column, File, Reference
 
+_BY_SCHOOL = (("School_id", "School_id"),)
+
 ENROLLMENTS = File(
     name="enrollments",
     file_name="enrollments.csv",
@@ -15,8 +17,12 @@ ENROLLMENTS = File(
             references=Reference("schools", "School_id"),
             note="A school of the upload; not necessarily the student's primary one.",
         ),
-        Column("Section_id", required=True, references=Reference("sections", "Section_id"), note="The section."),
-        Column("Student_id", required=True, references=Reference("students", "Student_id"), note="The student."),
+        Column(
+            "Section_id", required=True, references=Reference("sections", "Section_id", told_by=_BY_SCHOOL), note="The section."
+        ),
+        Column(
+            "Student_id", required=True, references=Reference("students", "Student_id", told_by=_BY_SCHOOL), note="The student."
+        ),
     ),
     extensions=("ext.",),
     note="Every enrollment of a student in a section. "

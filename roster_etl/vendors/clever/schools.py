@@ -1,6 +1,6 @@
 """schools.csv, as section 3.1 of the document states it."""
 
-from roster_etl.spec import Choice, Column, Email, File, Phone
+from roster_etl.spec import Choice, Column, Email, File, Identity, Phone
 from roster_etl.vendors.clever.codes import GRADE_OPTIONS
 
 SCHOOLS = File(
@@ -37,6 +37,7 @@ SCHOOLS = File(
         Column("School_zip", note="Postal code, kept as text: leading zeros count."),
         Column("School_phone", cell_format=Phone(lengths=(7, 10, 11)), note="A phone number of 7, 10 or 11 digits."),
     ),
+    identity=Identity(columns=("School_name", "School_number", "State_id")),
     extensions=("ext.",),
     note="Every school of the district.",
 )

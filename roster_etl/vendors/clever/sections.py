@@ -1,7 +1,9 @@
 """sections.csv, as section 3.4 of the document states it."""
 
-from roster_etl.spec import Choice, Column, Date, Family, File, NotBefore, Reference, Text
+from roster_etl.spec import Choice, Column, Date, Family, File, Identity, NotBefore, Reference, Text
 from roster_etl.vendors.clever.codes import GRADE_OPTIONS, SUBJECT_OPTIONS
+
+_BY_SCHOOL = (("School_id", "School_id"),)
 
 SECTIONS = File(
     name="sections",
@@ -16,7 +18,12 @@ SECTIONS = File(
             required=True,
             note="The section's id: unique in the district and never changed; enrollments.csv refers to it.",
         ),
-        Column("Teacher_id", required=True, references=Reference("teachers", "Teacher_id"), note="The primary teacher."),
+        Column(
+            "Teacher_id",
+            required=True,
+            references=Reference("teachers", "Teacher_id", told_by=_BY_SCHOOL),
+            note="The primary teacher.",
+        ),
         Column(
             "Name",
             note="The section's name, which counts where no course name is given; "
@@ -46,7 +53,16 @@ SECTIONS = File(
         Column("Term_start", cell_format=Date(pattern="MM/DD/YYYY"), note="First day of the term."),
         Column("Term_end", cell_format=Date(pattern="MM/DD/YYYY"), note="Last day of the term, still part of it."),
     ),
-    families=(Family("Teacher_{n}_id", first=2, last=10, references=Reference("teachers", "Teacher_id"), note="A co-teacher."),),
+    families=(
+        Family(
+            "Teacher_{n}_id",
+            first=2,
+            last=10,
+            references=Reference("teachers", "Teacher_id", told_by=_BY_SCHOOL),
+            note="A co-teacher.",
+        ),
+    ),
+    identity=Identity(columns=("School_id", "Name", "Section_number", "Course_name", "Course_number", "Period", "Term_name")),
     extensions=("ext.",),
     rules=(NotBefore(column="Term_end", other="Term_start"),),
     note="Every section. One without an enrolled student is reported and not loaded.",

@@ -1,6 +1,6 @@
 """staff.csv, as section 3.6 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Reference, Unique
+from roster_etl.spec import Column, Email, File, Identity, Reference, Unique
 
 STAFF = File(
     name="staff",
@@ -40,6 +40,7 @@ STAFF = File(
             "at all of the person's schools; anything else means portal access only.",
         ),
     ),
+    identity=Identity(key=("Staff_id",), columns=("First_name", "Last_name", "Staff_email")),
     extensions=("ext.",),
     note="People of schools and offices who are in no class roster, once for each school or office.",
 )

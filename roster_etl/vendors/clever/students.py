@@ -7,6 +7,7 @@ from roster_etl.spec import (
     Decimal,
     Email,
     File,
+    Identity,
     Phone,
     Reference,
     RepeatedRows,
@@ -118,7 +119,8 @@ STUDENTS = File(
         Column("Section_504_status", cell_format=Choice(("Y", "N")), note="Whether the student has a Section 504 plan."),
     ),
     extensions=("ext.",),
-    repeats=RepeatedRows(columns=CONTACT_COLUMNS),
+    identity=Identity(columns=("First_name", "Last_name", "DOB", "Student_email", "Student_number", "State_id")),
+    repeats=RepeatedRows(columns=CONTACT_COLUMNS, first_counts=("School_id",)),
     rules=(RequiredTogether(columns=CONTACT_COLUMNS, required=("Contact_name", "Contact_type")),),
     note="Every enrolled student, once for each contact.",
 )

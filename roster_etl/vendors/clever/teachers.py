@@ -1,6 +1,6 @@
 """teachers.csv, as section 3.3 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Reference, Unique
+from roster_etl.spec import Column, Email, File, Identity, Reference, Unique
 
 TEACHERS = File(
     name="teachers",
@@ -31,6 +31,7 @@ TEACHERS = File(
             note="Password for the vendor's password log-in. Never read, blanked before anything is stored.",
         ),
     ),
+    identity=Identity(columns=("First_name", "Last_name", "Teacher_email", "Teacher_number", "State_teacher_id")),
     extensions=("ext.",),
     note="Every teacher, once.",
 )

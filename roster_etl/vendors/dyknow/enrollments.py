@@ -2,6 +2,8 @@
 
 from roster_etl.spec import Column, File, Reference
 
+_BY_SCHOOL = (("school_id", "school_id"),)
+
 ENROLLMENTS = File(
     name="enrollments",
     file_name="Enrollments.csv",
@@ -10,8 +12,12 @@ ENROLLMENTS = File(
     key=("section_id", "student_id"),
     columns=(
         Column("school_id", required=True, references=Reference("schools", "school_id"), note="A school of the upload."),
-        Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),
-        Column("student_id", required=True, references=Reference("students", "student_id"), note="The student."),
+        Column(
+            "section_id", required=True, references=Reference("sections", "section_id", told_by=_BY_SCHOOL), note="The section."
+        ),
+        Column(
+            "student_id", required=True, references=Reference("students", "student_id", told_by=_BY_SCHOOL), note="The student."
+        ),
     ),
     note="Every enrollment of a student in a section.",
 )

@@ -1,6 +1,8 @@
 """Sections.csv, as the table of that name in the document, and the note below it, state it."""
 
-from roster_etl.spec import Column, Date, Family, File, NotBefore, Reference
+from roster_etl.spec import Column, Date, Family, File, Identity, NotBefore, Reference
+
+_BY_SCHOOL = (("school_id", "school_id"),)
 
 SECTIONS = File(
     name="sections",
@@ -11,7 +13,12 @@ SECTIONS = File(
     columns=(
         Column("school_id", required=True, references=Reference("schools", "school_id"), note="The section's school."),
         Column("section_id", required=True, note="The section's id, the sis_id of Clever; Enrollments.csv refers to it."),
-        Column("teacher_id", required=True, references=Reference("teachers", "teacher_id"), note="A teacher of the section."),
+        Column(
+            "teacher_id",
+            required=True,
+            references=Reference("teachers", "teacher_id", told_by=_BY_SCHOOL),
+            note="A teacher of the section.",
+        ),
         Column("course_name", required=True, note="The course's name, and the only name that the section has."),
         Column("term_start", cell_format=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)), note="First day of the term."),
         Column(
@@ -25,10 +32,11 @@ SECTIONS = File(
             "teacher_{n}_id",
             first=2,
             last=None,
-            references=Reference("teachers", "teacher_id"),
+            references=Reference("teachers", "teacher_id", told_by=_BY_SCHOOL),
             note="One more teacher of the section, as many as the file has columns for.",
         ),
     ),
+    identity=Identity(columns=("school_id", "course_name", "term_start", "term_end")),
     rules=(NotBefore(column="term_end", other="term_start"),),
     note="Every section, with or without students.",
 )

@@ -1,6 +1,6 @@
 """Students.csv, as the table of that name in the document states it."""
 
-from roster_etl.spec import Choice, Column, Email, File, Reference
+from roster_etl.spec import Choice, Column, Email, File, Identity, Reference
 from roster_etl.vendors.dyknow.codes import GRADE_OPTIONS
 
 STUDENTS = File(
@@ -22,5 +22,6 @@ STUDENTS = File(
             note="Grade level, a CEDS code: single digits have their leading zero. Other codes need replace rules.",
         ),
     ),
+    identity=Identity(columns=("first_name", "last_name", "student_email", "username")),
     note="Every active student, once.",
 )

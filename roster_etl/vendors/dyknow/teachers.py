@@ -1,6 +1,6 @@
 """Teachers.csv, as the table of that name in the document states it."""
 
-from roster_etl.spec import Column, Email, File, Reference
+from roster_etl.spec import Column, Email, File, Identity, Reference
 
 TEACHERS = File(
     name="teachers",
@@ -15,5 +15,6 @@ TEACHERS = File(
         Column("last_name", required=True, note="Last name."),
         Column("teacher_email", cell_format=Email(), note="The teacher's e-mail address."),
     ),
+    identity=Identity(columns=("first_name", "last_name", "teacher_email")),
     note="Every teacher, once.",
 )

@@ -1,6 +1,6 @@
 """accounts.csv, as the section "ACCOUNTS CSV" of the document states it."""
 
-from roster_etl.spec import Column, CrossFeedMatch, File, RowCondition, Status
+from roster_etl.spec import Column, CrossFeedMatch, File, Identity, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 ACCOUNTS = File(
@@ -25,6 +25,7 @@ ACCOUNTS = File(
             note="Whether the school is there or gone.",
         ),
     ),
+    identity=Identity(columns=("name",)),
     deleted=RowCondition(column="status", values=DELETED),
     note="Every school of the district.",
 )

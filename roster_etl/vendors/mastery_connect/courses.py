@@ -1,6 +1,6 @@
 """courses.csv, as the section "COURSES CSV" of the document states it."""
 
-from roster_etl.spec import Column, File, Reference, RowCondition, Status
+from roster_etl.spec import Column, File, Identity, Reference, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 COURSES = File(
@@ -21,6 +21,7 @@ COURSES = File(
         Column("short_name", required=True, note="A short name."),
         Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the course is there or gone."),
     ),
+    identity=Identity(columns=("account_id", "long_name", "short_name")),
     deleted=RowCondition(column="status", values=DELETED),
     note="Every course of the district.",
 )

@@ -13,7 +13,12 @@ ENROLLMENTS = File(
         Column(
             "role", required=True, cell_format=Choice(ROLE_OPTIONS, code="unknown_role"), note="What the user is in the section."
         ),
-        Column("user_id", required=True, references=Reference("users", "user_id"), note="The student or teacher."),
+        Column(
+            "user_id",
+            required=True,
+            references=Reference("users", "user_id", told_by=(("role", "user_role"),)),
+            note="The student or teacher.",
+        ),
         Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),
         Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the enrollment is there or gone."),
     ),

@@ -1,6 +1,6 @@
 """sections.csv, as the section "SECTIONS CSV" of the document states it."""
 
-from roster_etl.spec import Column, CrossFeedMatch, File, Reference, RowCondition, Status
+from roster_etl.spec import Column, CrossFeedMatch, File, Identity, Reference, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 SECTIONS = File(
@@ -32,6 +32,7 @@ SECTIONS = File(
             note="Whether the section is there or gone.",
         ),
     ),
+    identity=Identity(columns=("name", "course_id", "course_number")),
     deleted=RowCondition(column="status", values=DELETED),
     note="Every section of the district.",
 )

@@ -1,6 +1,6 @@
 """users.csv, as the section "USERS CSV" of the document states it."""
 
-from roster_etl.spec import Choice, Column, Digits, Email, File, Reference, RowCondition, Status, Unique
+from roster_etl.spec import Choice, Column, Digits, Email, File, Identity, Reference, RowCondition, Status, Unique
 from roster_etl.vendors.mastery_connect.codes import DELETED, GRADE_OPTIONS, ROLE_OPTIONS, STATUS_OPTIONS, STUDENT
 
 USERS = File(
@@ -60,6 +60,7 @@ USERS = File(
             note="What the user is at the school.",
         ),
     ),
+    identity=Identity(columns=("first_name", "last_name", "email", "student_number", "student_state_number", "user_role")),
     deleted=RowCondition(column="status", values=DELETED),
     note="Every student and teacher of the district, once.",
 )

@@ -132,7 +132,10 @@ def test_whatever_is_written_by_the_rules_is_read_back(rows: list[list[str]], qu
     if content.count(0) > 2 and found.refused == "invalid_encoding":
         return  # NULs in every other place are what UTF-16 looks like: refused, not misread
     assert found.refused is None
-    assert list(found.records.values()) == [tuple(cell or None for cell in row) for row in rows if any(row)]
+    drawn = [all(not cell or reference.is_ruler(cell) for cell in row) for row in rows]
+    assert list(found.records.values()) == [
+        tuple(c or None for c in row) for row, is_drawn in zip(rows, drawn, strict=True) if not is_drawn
+    ]
 
 
 @settings(max_examples=250 if ALL else 80, deadline=None)

@@ -64,7 +64,7 @@ def test_utf8_is_read_as_such_though_a_legacy_encoding_is_declared_and_says_so(s
     file = read_csv(start + TEXT.encode(), encoding="cp1252")
 
     assert file.table.to_pydict() == {"c0": ["1"], "c1": ["Zoë"]}
-    assert file.findings[["severity", "code"]].values.tolist() == [["info", "invalid_encoding"]]
+    assert file.findings.select(["severity", "code"]).to_pylist() == [{"severity": "info", "code": "invalid_encoding"}]
 
 
 def test_ascii_needs_no_word_about_its_encoding() -> None:

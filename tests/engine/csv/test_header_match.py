@@ -40,12 +40,40 @@ def test_an_alias_is_the_column() -> None:
     assert match_header(["Pet_id", "Tag", "pet.NAME"], PETS).positions["Name"] == 2
 
 
-def test_a_missing_required_column_refuses_the_file_and_names_the_nearest_header() -> None:
-    header = match_header(["Pet id", "Tag"], PETS)
+def test_a_missing_required_column_refuses_the_file_and_names_the_nearest_column_that_fits_none() -> None:
+    header = match_header(["Pet id", "Tag", "Name"], PETS)
 
     assert header.refused == "missing_column"
     assert _codes(header)[0] == ("file", "missing_column", "Pet_id")
-    assert 'the nearest of the 2 found is "Pet id"' in header.findings[0].message
+    assert 'the column "Pet id" fits none, and may be meant' in header.findings[0].message
+
+
+def test_a_column_that_is_the_formats_own_is_not_offered_for_a_missing_one_and_the_option_is_named() -> None:
+    (finding,) = match_header(["Pet_id", "Name"], PETS).findings
+
+    assert (finding.code, finding.field) == ("missing_column", "Tag")
+    assert finding.message.endswith("If the export has no such column, set the option tag_required=false.")
+    assert "fits none" not in finding.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["17", "Name", "Okafor", "4 Elm Way"],
+        ["Tag", "17", "Okafor"],
+        ["17", "Okafor", "Pet_idd", "Name"],
+        ["Pet_id", "Tag", "Name17", "Okafor", "Rex", "PIN"],
+        ["17", "Okafor", "ext.Okafor", "Name"],
+        ["Tag", "Tag", "ext.Okafor", "ext.Okafor", "Okafor"],
+    ],
+    ids=["a name", "a tag", "near", "glued", "extension", "twice"],
+)
+def test_a_first_line_that_may_hold_a_record_shows_none_of_its_cells(line: list[str]) -> None:
+    header = match_header(line, PETS)
+    told = " ".join(f"{finding.field} {finding.message}" for finding in header.findings)
+
+    assert not [cell for cell in line if cell not in {"Name", "Tag", "Pet_id"} and cell in told]
+    assert [f.field for f in header.findings if f.code == "unexpected_column"] == [None]
 
 
 def test_all_missing_columns_are_named_at_once() -> None:

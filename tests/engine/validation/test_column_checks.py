@@ -51,14 +51,14 @@ def test_a_broken_cell_refuses_its_row_where_it_is_required_and_is_emptied_elsew
     result = _judge("1,x1,a,student,active", "2,x2,b,teacher,active")
 
     assert found(result) == [("reject", "bad_value", 2, "Number"), ("warning", "bad_value", 3, "Number")]
-    assert result.frame["Number"].isna().tolist() == [False, True]
+    assert result.rows["Number"].is_null().to_pylist() == [False, True]
 
 
 def test_a_taken_value_refuses_its_row_where_it_is_required_and_is_emptied_elsewhere() -> None:
     result = _judge("1,7,a,student,active", "2,7,b,teacher,active", "3,7,c,student,active")
 
     assert found(result) == [("warning", "id_taken", 3, "Number"), ("reject", "id_taken", 4, "Number")]
-    assert result.frame[REFUSED].tolist() == [False, False, True]
+    assert result.rows[REFUSED].to_pylist() == [False, False, True]
 
 
 def test_the_verdict_counts_the_rows_where_a_cell_is_required() -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import FINDINGS, findings_frame
+from roster_etl.frames.arrow import FINDINGS, findings_table
 from roster_etl.spec.findings import Finding
 
 
@@ -49,7 +49,7 @@ def test_a_finding_may_stand_for_several_rows() -> None:
 def test_findings_made_elsewhere_get_the_file_unless_they_have_one() -> None:
     findings = FindingsBuilder("a.csv")
     made = [Finding(severity="info", code="trimmed", message="m", file=name) for name in (None, "b.csv")]
-    findings.add_frame(findings_frame(made))
+    findings.add_table(findings_table(made))
 
     assert findings.table().column("file").to_pylist() == ["a.csv", "b.csv"]
 
@@ -59,7 +59,7 @@ def test_nothing_found_is_an_empty_table() -> None:
     findings.add_rows("warning", "bad_value", np.array([], dtype=np.int64), field="X", message="m")
 
     assert findings.table().schema == FINDINGS
-    assert findings.frame().empty
+    assert findings.table().equals(FINDINGS.empty_table())
 
 
 def test_a_code_must_stand_in_the_catalogue() -> None:

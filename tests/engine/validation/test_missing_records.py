@@ -36,7 +36,7 @@ PETS = File(
 
 def pets(*homes: str, vets: tuple[str, ...] = ()) -> pa.Table:
     """Return the findings about pets that live in `homes`."""
-    known = {"homes": ReferencedFile(frame=judge(HOMES, lines("Home_id", "h1")).frame, file_name="in/homes.csv")}
+    known = {"homes": ReferencedFile(rows=judge(HOMES, lines("Home_id", "h1")).rows, file_name="in/homes.csv")}
     rows = [f"{home},p{n},{vets[n] if n < len(vets) else ''}" for n, home in enumerate(homes)]
     return judge(PETS, lines("Home_id,Pet_id,Vet", *rows), known, file_name="in/pets.csv").findings
 

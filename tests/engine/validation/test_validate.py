@@ -96,7 +96,7 @@ PETS_HEADER = "Home_id,Pet_id,Mail"
 
 
 def _homes() -> dict[str, ReferencedFile]:
-    return {"homes": ReferencedFile(frame=judge(HOMES, HOME_ROWS).frame, file_name="in/homes.csv")}
+    return {"homes": ReferencedFile(rows=judge(HOMES, HOME_ROWS).rows, file_name="in/homes.csv")}
 
 
 def _pets(*records: str, header: str = PETS_HEADER) -> ValidatedFile:
@@ -234,7 +234,7 @@ def test_extensions_are_kept_and_looked_at_for_control_characters() -> None:
 def test_a_secret_is_neither_judged_nor_kept() -> None:
     result = judge(HOMES, lines("Home_id,Street,Password", "h1,,s3cr\x00t"))
 
-    assert "Password" not in result.frame.columns
+    assert "Password" not in result.rows.column_names
     assert found(result) == [("reject", "missing_required", 2, "Street")]
     assert "s3cr" not in str(result.quarantine.to_pylist())
 
@@ -310,7 +310,7 @@ def test_a_reference_to_a_refused_row_names_it_as_the_cause() -> None:
 
 def test_a_record_that_is_accepted_in_one_row_can_be_referred_to() -> None:
     homes = judge(HOMES, lines("Home_id,Street", "h1,", "h1,Elm"))
-    result = judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": ReferencedFile(frame=homes.frame, file_name="homes.csv")})
+    result = judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": ReferencedFile(rows=homes.rows, file_name="homes.csv")})
 
     assert found(result) == []
 
@@ -494,8 +494,8 @@ def test_a_file_with_a_bad_header_is_refused_whole() -> None:
     result = judge(HOMES, lines("Street", "Elm"))
 
     assert (result.refused, result.rows_read, result.rows_accepted, result.rows_rejected) == ("missing_column", 1, 0, 1)
-    assert (len(result.frame), result.quarantine.num_rows, result.unidentified_records) == (0, 0, ())
-    assert set(result.frame.columns) == {"Home_id", "Street", "Password", ROW, REFUSED}
+    assert (result.rows.num_rows, result.quarantine.num_rows, result.unidentified_records) == (0, 0, ())
+    assert set(result.rows.column_names) == {"Home_id", "Street", "Password", ROW, REFUSED}
 
 
 def test_a_file_that_cannot_be_read_is_refused_whole() -> None:
@@ -516,19 +516,17 @@ def test_a_file_without_an_accepted_row_says_so() -> None:
 def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
     result = empty_result(HOMES)
 
-    assert (len(result.frame), result.rows_read, result.refused, result.findings.num_rows) == (0, 0, None, 0)
-    assert {"Home_id", "Street", ROW, REFUSED} <= set(result.frame.columns)
+    assert (result.rows.num_rows, result.rows_read, result.refused, result.findings.num_rows) == (0, 0, None, 0)
+    assert {"Home_id", "Street", ROW, REFUSED} <= set(result.rows.column_names)
     assert (
-        judge(
-            PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": ReferencedFile(frame=result.frame, file_name="h")}
-        ).rows_accepted
+        judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": ReferencedFile(rows=result.rows, file_name="h")}).rows_accepted
         == 0
     )
 
 
 @pytest.mark.parametrize("homes", [empty_result(HOMES), judge(HOMES, lines("Home_id,Street", "h1,", "h2,"))])
 def test_of_a_file_without_an_accepted_row_it_is_said_once_that_others_need_it(homes: ValidatedFile) -> None:
-    others = {"homes": ReferencedFile(frame=homes.frame, file_name="in/homes.csv")}
+    others = {"homes": ReferencedFile(rows=homes.rows, file_name="in/homes.csv")}
     text = lines(f"{PETS_HEADER},Vet", "h1,p1,a@b.org,h2", "h2,p2,b@b.org,", "shelter,p3,c@b.org,h1")
     result = judge(PETS, text, others)
 
@@ -538,7 +536,7 @@ def test_of_a_file_without_an_accepted_row_it_is_said_once_that_others_need_it(h
         ("warning", None, "Vet", 2),
     ]
     assert {(f["cause_file"], f["cause_row"]) for f in said} == {("in/homes.csv", None)}
-    assert result.frame["_refused"].tolist() == [True, True, False]
+    assert result.rows["_refused"].to_pylist() == [True, True, False]
     assert [(q["row"], q["code"]) for q in result.quarantine.to_pylist()] == [(2, "unknown_reference"), (3, "unknown_reference")]
 
 
@@ -593,8 +591,8 @@ def test_a_key_too_long_for_an_index_refuses_its_row_and_stays_seen() -> None:
     result = _pets(f"h1,{'p' * 255},a@b.org", f"h1,{'p' * 256},b@b.org")
 
     assert found(result) == [("reject", "too_long", 3, "Pet_id")]
-    assert result.frame["_refused"].tolist() == [False, True]
-    assert result.frame["Pet_id"].str.len().tolist() == [255, 256]
+    assert result.rows["_refused"].to_pylist() == [False, True]
+    assert [len(cell) for cell in result.rows["Pet_id"].to_pylist()] == [255, 256]
 
 
 def test_other_ids_and_cells_without_end_are_left_empty() -> None:
@@ -602,7 +600,7 @@ def test_other_ids_and_cells_without_end_are_left_empty() -> None:
     result = _pets(f"h1,p1,a@b.org,{'c' * 256},{'n' * 65_536}", f"h1,p2,b@b.org,c,{'n' * 65_535}", header=header)
 
     assert sorted(found(result)) == [("warning", "too_long", 2, "Chip"), ("warning", "too_long", 2, "ext.Note")]
-    assert result.frame["Chip"].isna().tolist() == result.frame["ext.Note"].isna().tolist() == [True, False]
+    assert result.rows["Chip"].is_null().to_pylist() == result.rows["ext.Note"].is_null().to_pylist() == [True, False]
 
 
 def test_a_required_cell_without_end_refuses_its_row() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dagster as dg
-import pandas as pd
 import pyarrow as pa
 import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.validation.validate import empty_result
-from roster_etl.frames.arrow import to_table
 from roster_etl.orchestration.assets.frame_types import file_type, table_type
 from roster_etl.vendors import vendor
 
@@ -17,32 +15,31 @@ CLEVER = vendor("clever").format
 pytestmark = pytest.mark.filterwarnings("ignore:.*is currently in")
 
 
-def check(kind: dg.DagsterType, frame: object) -> bool:
-    value = to_table(frame) if isinstance(frame, pd.DataFrame) else frame
+def check(kind: dg.DagsterType, value: object) -> bool:
     return bool(dg.check_dagster_type(kind, value).success)
 
 
 @pytest.mark.parametrize("file", CLEVER.files, ids=lambda file: file.name)
 def test_a_judged_file_has_its_shape_even_when_it_is_absent(file):
-    assert check(file_type(CLEVER, file), empty_result(file).frame)
+    assert check(file_type(CLEVER, file), empty_result(file).rows)
 
 
 def test_a_required_column_must_be_there():
     file = CLEVER.file("students")
 
-    assert not check(file_type(CLEVER, file), empty_result(file).frame.drop(columns="Student_id"))
+    assert not check(file_type(CLEVER, file), empty_result(file).rows.drop_columns("Student_id"))
 
 
 def test_an_optional_column_may_be_absent():
     file = CLEVER.file("students")
 
-    assert check(file_type(CLEVER, file), empty_result(file).frame.drop(columns="Middle_name"))
+    assert check(file_type(CLEVER, file), empty_result(file).rows.drop_columns("Middle_name"))
 
 
 @pytest.mark.parametrize("kind", [pa.null(), pa.int64(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
 def test_a_cell_that_is_not_text_is_refused(kind: pa.DataType):
     file = CLEVER.file("schools")
-    rows = to_table(empty_result(file).frame)
+    rows = empty_result(file).rows
     rows = rows.set_column(rows.schema.get_field_index("School_id"), "School_id", pa.array([], kind))
 
     assert not check(file_type(CLEVER, file), rows)
@@ -50,10 +47,10 @@ def test_a_cell_that_is_not_text_is_refused(kind: pa.DataType):
 
 def test_the_row_number_and_the_mark_of_refused_rows_belong_to_the_shape():
     file = CLEVER.file("schools")
-    frame = empty_result(file).frame
+    rows = empty_result(file).rows
 
-    assert not check(file_type(CLEVER, file), frame.drop(columns="_row"))
-    assert not check(file_type(CLEVER, file), frame.drop(columns="_refused"))
+    assert not check(file_type(CLEVER, file), rows.drop_columns("_row"))
+    assert not check(file_type(CLEVER, file), rows.drop_columns("_refused"))
 
 
 def test_a_table_without_its_columns_is_refused():
@@ -64,7 +61,7 @@ def test_a_table_without_its_columns_is_refused():
 def test_the_mark_of_deleted_rows_belongs_to_the_shape_of_files_whose_rows_can_say_so():
     format_ = vendor("mastery_connect").format
     file = format_.file("users")
-    frame = empty_result(file).frame
+    rows = empty_result(file).rows
 
-    assert check(file_type(format_, file), frame)
-    assert not check(file_type(format_, file), frame.drop(columns="_deleted"))
+    assert check(file_type(format_, file), rows)
+    assert not check(file_type(format_, file), rows.drop_columns("_deleted"))

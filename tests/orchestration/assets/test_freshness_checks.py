@@ -63,7 +63,7 @@ def history(instance: dg.DagsterInstance) -> list[tuple[str | None, bool, int | 
     """Return the evaluations of the check, oldest first: district, passed, materialization."""
     (key,) = [key for key in FRESHNESS_CHECK_KEYS if key.asset_key == UPLOAD]
     records = instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
-    found = [record.holds_events.dagster_event.event_specific_data for record in reversed(records) if record.holds_events]
+    found = [record.event.dagster_event.event_specific_data for record in reversed(records) if record.event]
     return [(e.partition, e.passed, e.target_materialization_data and e.target_materialization_data.storage_id) for e in found]
 
 

@@ -29,7 +29,7 @@ def test_a_run_asks_the_gates_once_and_shows_each_check_under_its_asset(
         asked.append(name)
         return ask(name, *rest)
 
-    monkeypatch.setattr(GX_CLIENT, "_ask", counted)
+    monkeypatch.setattr(GX_CLIENT, "_request", counted)
     done = fresh.run(upload)
     run, checks = fresh.newest_run(), fresh.checks()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.review.override import Target, set_override
 from tests.orchestration.conftest import Home
 
@@ -17,7 +18,7 @@ def test_edits_in_force_are_counted_by_column_and_no_value_of_one_is_shown(publi
         key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
         target = Target(district_id="lincoln", source="clever", table="users", key=key, field="preferred_first_name")
         number = set_override(workspace, target, CANARY, CANARY)
-    first, last = Provenance.read(workspace, 1), Provenance.read(workspace, number)
+    first, last = (Provenance.read(workspace, read_import_summary(workspace, n)) for n in (1, number))
 
     assert first.table_metadata("users")["edits in force"].value.splitlines()[2:] == [r"| users.preferred\_first\_name | 2 |"]
     assert first.import_metadata()["edits in force"] == first.table_metadata("users")["edits in force"]
@@ -29,7 +30,7 @@ def test_edits_in_force_are_counted_by_column_and_no_value_of_one_is_shown(publi
 
 
 def test_an_import_names_its_files_its_place_in_the_archive_and_what_to_ask_next(published: Home):
-    about = Provenance.read(published.workspace, 1).import_metadata()
+    about = Provenance.read(published.workspace, read_import_summary(published.workspace, 1)).import_metadata()
 
     assert {"students.csv", "schools.csv", "enrollments.csv"} <= {
         line.split("[")[-1].split("]")[0] for line in about["made of"].value.splitlines()

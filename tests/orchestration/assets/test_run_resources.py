@@ -78,7 +78,7 @@ def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: RunContext):
     manager.handle_output(dg.build_output_context(asset_key=key), rows())
 
     assert manager.load_input(dg.build_input_context(asset_key=key)).shape == (2, 1)
-    (file,) = (desk.workspace.home / "staging").rglob("*.parquet")
+    (file,) = (desk.workspace.home / "staging").rglob("*.arrows")
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -108,10 +108,10 @@ def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_r
     desk.write_frame(["roster", "users"], rows())
 
     assert writing.wait(10)  # put has returned
-    assert not list((desk.workspace.home / "staging").rglob("*.parquet"))
+    assert not list((desk.workspace.home / "staging").rglob("*.arrows"))
     go_on.set()
     desk.flush()
-    assert list((desk.workspace.home / "staging").rglob("*.parquet"))
+    assert list((desk.workspace.home / "staging").rglob("*.arrows"))
 
 
 @pytest.mark.parametrize("then", ["put", "settle"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
+from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 
 
@@ -71,3 +73,20 @@ def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: p
 def test_any_other_storage_is_left_as_it_is(instance: dg.DagsterInstance):
     with pooled_connections(instance):
         assert "_connect" not in vars(instance.event_log_storage)
+
+
+def test_a_version_of_dagster_that_was_not_tested_writes_its_events_in_its_own_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(tested_dagster, "TESTED_VERSION", "0.0.0")
+
+    with (
+        caplog.at_level(logging.DEBUG, tested_dagster.__name__),
+        home_instance(tmp_path) as instance,
+        pooled_connections(instance),
+    ):
+        run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
+        instance.report_engine_event("noted", run)
+        assert not {"_connect", "has_table"} & set(vars(instance.event_log_storage))
+        assert messages(instance, run)[-1] == "noted"
+    assert [record.levelname for record in caplog.records if record.name == tested_dagster.__name__] == ["DEBUG"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from dagster._grpc import server as dagster_server
 
-from roster_etl.orchestration.runtime import forkserver, forkserver_watchdog
+from roster_etl.orchestration.runtime import forkserver, forkserver_watchdog, tested_dagster
 
 
 class Server:
@@ -44,6 +45,19 @@ def test_servers_that_were_there_before_and_that_come_after_fork_their_runs(
 
     assert forkserver.enable_forkserver()
     assert [found._mp_ctx.get_start_method() for found in (before, server())] == ["forkserver", "forkserver"]
+
+
+def test_runs_begin_cold_with_a_version_of_dagster_that_was_not_tested(
+    server: type[Server], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv(forkserver.VARIABLE, "1")
+    monkeypatch.setattr(tested_dagster, "TESTED_VERSION", "0.0.0")
+
+    with caplog.at_level(logging.DEBUG, tested_dagster.__name__):
+        assert not forkserver.enable_forkserver()
+    assert server()._mp_ctx == "spawn"
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+    assert "warm runs: off" in caplog.text
 
 
 def test_nothing_happens_outside_of_a_code_server(monkeypatch: pytest.MonkeyPatch):

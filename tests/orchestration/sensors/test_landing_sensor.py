@@ -65,7 +65,7 @@ def test_how_long_and_at_how_many_a_tick_looks_is_a_setting(fresh: Home, instanc
     )
     evaluated(fresh, instance)
 
-    assert [(found.pace.seconds, found.pace.threads) for found in bounds] == [(7, 3)]
+    assert [(found.poll_budget.seconds, found.poll_budget.threads) for found in bounds] == [(7, 3)]
 
 
 def test_a_run_request_names_partition_format_and_the_landing_zone():

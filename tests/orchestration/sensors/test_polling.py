@@ -37,7 +37,7 @@ def keys(count: int) -> list[str]:
 
 
 class Round:
-    """Ticks of which each gets to `max_threads` feeds; the looks at `slow_after` ones are cut off in the tick in which `slow_after` names them."""
+    """Ticks of which each gets to `most` feeds; the poll of `slow` is cut off in the tick that names it."""
 
     def __init__(self, most: int) -> None:
         self.most, self.place, self.seen = most, dict[str, Any](), list[list[str]]()
@@ -78,14 +78,14 @@ def test_from_one_look_to_the_next_nobody_waits_longer_than_a_round():
 def test_who_was_cut_off_comes_first_and_the_others_go_on_where_they_were():
     ticks, everyone = Round(3), keys(9)
 
-    assert ticks.tick(everyone, slow_after="d001/clever") == ["d000/clever", "d002/clever"]
+    assert ticks.tick(everyone, slow="d001/clever") == ["d000/clever", "d002/clever"]
     assert ticks.tick(everyone) == ["d001/clever", "d003/clever", "d004/clever"]
     assert ticks.tick(everyone)[0] == "d005/clever"
 
 
 def test_one_that_is_cut_off_again_and_again_makes_nobody_wait():
     ticks, everyone = Round(3), keys(9)
-    turns = [ticks.tick(everyone, slow_after="d001/clever") for _ in range(8)]
+    turns = [ticks.tick(everyone, slow="d001/clever") for _ in range(8)]
 
     assert {key for seen in turns[:4] for key in seen} == set(everyone)
 

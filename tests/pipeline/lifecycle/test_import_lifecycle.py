@@ -20,7 +20,7 @@ from tests.cli.calling import call
 DIES = """
 import os, sys
 from pathlib import Path
-from roster_etl.pipeline import receive
+from roster_etl.pipeline.steps import receive
 from roster_etl.pipeline.workspace import Workspace
 receive._collected = lambda *_: os._exit(9)
 receive.receive(Workspace.open(Path(sys.argv[1])), receive.Order(district_id="lincoln", source="clever", path=sys.argv[1]))

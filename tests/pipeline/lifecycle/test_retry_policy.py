@@ -11,7 +11,7 @@ import pytest
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
-from roster_etl.pipeline.reporting.import_summary import is_parked, outcome
+from roster_etl.pipeline.reporting.import_summary import is_parked, outcome, read_import_summary
 from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -65,7 +65,7 @@ def test_the_third_try_of_the_same_upload_parks_it(workspace: Workspace, tmp_pat
 def test_whoever_looks_at_a_parked_upload_is_told(workspace: Workspace, tmp_path: Path, broken: object) -> None:
     numbers = [fails(workspace, tmp_path / "a")["import_id"] for _ in range(3)]
 
-    document = report_document(workspace, numbers[-1])
+    document = report_document(workspace, read_import_summary(workspace, numbers[-1]))
     assert [finding["code"] for finding in document["findings"]] == ["parked"]
     assert "`roster-etl rerun --district lincoln --format clever` tries once more" in document["findings"][0]["message"]
     assert [row["parked"] for row in call("imports", "--json", home=workspace.home).document] == [True, False, False]

@@ -22,7 +22,7 @@ from roster_etl.pipeline.maintenance.purge import (
     purge_person,
 )
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
-from roster_etl.pipeline.reporting.import_summary import data_docs_path
+from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -99,7 +99,7 @@ def lived(saved: SavedFolders, database: str, uploads: Path, tmp_path: Path) -> 
         run(workspace, district_id="adams", path=str(uploads / "b"))
         assert run(workspace, archived=1, rollback=True)["status"] == "held"
         for row in workspace.warehouse.imports():
-            write_report(workspace, row["import_id"])
+            write_report(workspace, read_import_summary(workspace, row["import_id"]))
         workspace.close()
 
     url = saved.copy("purge", make, tmp_path, database)

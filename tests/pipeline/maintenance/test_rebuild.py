@@ -16,7 +16,7 @@ from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild_district
-from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.reporting.import_summary import outcome, read_import_summary
 from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.preview import preview_approval
 from roster_etl.pipeline.uploads.order import Order
@@ -98,7 +98,7 @@ def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) 
     run(workspace, path=a)  # A → B → A, within a window of the calendar
     discarded = run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})
     workspace.warehouse.decide_hold(discarded["import_id"], "discarded", STEWARD, datetime.datetime.now(datetime.UTC))
-    refresh_manifest(workspace, discarded["import_id"])
+    refresh_manifest(workspace, read_import_summary(workspace, discarded["import_id"]))
     run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})  # superseded by what follows
     run(workspace, path=b)
     back = run(workspace, archived=1, rollback=True)

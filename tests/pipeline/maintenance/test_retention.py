@@ -31,7 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
         held = Hold(reason="delete_threshold", plan_sha256="0", created_at=LONG_AGO) if number == 1 else None
         status = "held" if held else "failed"
         opened.warehouse.conclude(ImportResult(import_id=number, status=status, finished_at=LONG_AGO, hold=held))
-        opened.frames.write("lincoln", number, "frames/clever/students", TABLE)
+        opened.frames.write("lincoln", number, "file-rows", "rows/students", TABLE)
         page = opened.home / "reports" / "lincoln" / f"{number}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text("<html>")

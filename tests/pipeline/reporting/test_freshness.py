@@ -137,7 +137,7 @@ def test_a_late_feed_is_told_once_for_each_time_it_is_expected(workspace: Worksp
 def test_a_late_feed_whose_newest_import_was_stopped_says_to_look_at_that_first(workspace: Workspace):
     (workspace.home / "roster_etl.toml").write_text('[mail]\nhost = "127.0.0.1"\nsender = "roster@example.org"\n')
     workspace = Workspace.open(workspace.home)
-    workspace.registry.update(replace(workspace.registry.get("lincoln"), feed_id="Lincoln <County>"))
+    workspace.registry.update(replace(workspace.registry.get("lincoln"), name="Lincoln <County>"))
     ended(workspace, "published", at=utc("2026-11-02 08:00"))
     held = ended(workspace, "held", at=utc("2026-11-03 08:00"))
     (late,) = late_feeds(workspace, utc("2026-11-03 09:00"))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
-from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.reporting.import_summary import outcome, read_import_summary
 from roster_etl.pipeline.reporting.notifications import is_problem, queue_notifications
+from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended, refused
@@ -48,11 +49,15 @@ def district(workspace: Workspace, district_id: str, **parts: object) -> None:
     workspace.registry.add(District(id=district_id, name="Lincoln Unified", contacts=CONTACTS[:1], feeds=(feed,), **parts))  # type: ignore[arg-type]
 
 
+def queued(workspace: Workspace, number: int) -> list[str]:
+    return queue_notifications(workspace, report_document(workspace, read_import_summary(workspace, number)))
+
+
 def test_a_hold_is_mailed_to_every_contact_and_alerts(workspace: Workspace, office: PostOffice, hook: Hook) -> None:
     number = ended(
         workspace, "held", findings=refused(2), summary={"changes": {"users": {"created": 0, "updated": 0, "deleted": 40}}}
     )
-    publish_report(workspace, number)
+    publish_report(workspace, read_import_summary(workspace, number))
 
     assert (flush_outbox(workspace).sent, flush_outbox(workspace).sent) == (3, 0)
     assert {mail["To"] for mail in office.mail} == set(CONTACTS)
@@ -77,10 +82,10 @@ def test_a_hold_is_mailed_to_every_contact_and_alerts(workspace: Workspace, offi
 def test_an_import_is_told_once_for_each_ending(workspace: Workspace) -> None:
     number = ended(workspace, "failed", files=())
 
-    assert len(queue_notifications(workspace, number)) == 3
-    assert queue_notifications(workspace, number) == []
+    assert len(queued(workspace, number)) == 3
+    assert queued(workspace, number) == []
     flush_outbox(workspace)
-    assert queue_notifications(workspace, number) == []
+    assert queued(workspace, number) == []
 
 
 @pytest.mark.parametrize(("mail", "told"), [("always", [1, 1, 1]), ("problems", [0, 1, 0]), ("never", [0, 0, 0])])
@@ -88,7 +93,7 @@ def test_a_district_gets_mail_when_it_wants_it(workspace: Workspace, mail: str, 
     district(workspace, "east", mail=mail)
     numbers = [ended(workspace, status, district="east") for status in ("published", "rejected", "unchanged")]
 
-    assert [len([m for m in queue_notifications(workspace, n) if m.startswith("mail")]) // 2 for n in numbers] == told
+    assert [len([m for m in queued(workspace, n) if m.startswith("mail")]) // 2 for n in numbers] == told
 
 
 def test_the_same_refused_rows_are_a_problem_once_and_more_of_them_again(workspace: Workspace) -> None:
@@ -108,7 +113,7 @@ def test_the_same_refused_rows_are_a_problem_once_and_more_of_them_again(workspa
 
 def test_one_that_is_registered_no_more_has_no_contacts_and_still_alerts(workspace: Workspace, hook: Hook) -> None:
     number = ended(workspace, "failed", district="gone", files=())
-    publish_report(workspace, number)
+    publish_report(workspace, read_import_summary(workspace, number))
     flush_outbox(workspace)
 
     assert hook.texts == [
@@ -120,13 +125,13 @@ def test_without_settings_nothing_is_queued(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "quiet")
     district(workspace, "lincoln")
 
-    assert queue_notifications(workspace, ended(workspace, "held")) == []
+    assert queued(workspace, ended(workspace, "held")) == []
     assert flush_outbox(workspace).sent == 0
     assert not (workspace.home / "outbox").exists()
 
 
 def test_an_outbox_survives_a_server_that_is_away(workspace: Workspace, office: PostOffice) -> None:
-    publish_report(workspace, ended(workspace, "held"))
+    publish_report(workspace, read_import_summary(workspace, ended(workspace, "held")))
     settings = (workspace.home / "roster_etl.toml").read_text()
     (workspace.home / "roster_etl.toml").write_text(settings.replace(f"port = {office.port}", "port = 9"))
     away = flush_outbox(Workspace.open(workspace.home))

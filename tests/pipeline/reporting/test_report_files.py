@@ -11,6 +11,7 @@ import pytest
 
 from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
 from roster_etl.pipeline.reporting.findings_summary import group_by_cause
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import CSV_COLUMNS, findings_csv, report_page, write_report
 from roster_etl.pipeline.workspace import Workspace
 from tests.ledgers import ended, refused
@@ -247,13 +248,13 @@ def workspace(tmp_path: Path) -> Workspace:
     ],
 )
 def test_every_ending_has_a_report_that_says_what_to_do(workspace: Workspace, status: str, says: str) -> None:
-    page = write_report(workspace, ended(workspace, status))
+    page = write_report(workspace, read_import_summary(workspace, ended(workspace, status))).page
 
     assert says in page.read_text("utf-8")
 
 
 def test_a_failed_import_that_took_nothing_cannot_be_run_again(workspace: Workspace) -> None:
-    page = write_report(workspace, ended(workspace, "failed", files=())).read_text("utf-8")
+    page = write_report(workspace, read_import_summary(workspace, ended(workspace, "failed", files=()))).page.read_text("utf-8")
 
     assert "roster-etl doctor --district lincoln" in page
     assert "rerun" not in page
@@ -261,11 +262,11 @@ def test_a_failed_import_that_took_nothing_cannot_be_run_again(workspace: Worksp
 
 def test_a_report_is_kept_with_the_import_and_the_same_each_time(workspace: Workspace) -> None:
     number = ended(workspace, "held", findings=refused(3))
-    page = write_report(workspace, number)
+    page = write_report(workspace, read_import_summary(workspace, number)).page
     kinds = ("html", "json", "csv")
     first = {kind: page.with_suffix(f".{kind}").read_bytes() for kind in kinds}
     ended(workspace, "published")
-    write_report(workspace, number)
+    write_report(workspace, read_import_summary(workspace, number))
 
     archived = {kind: (workspace.home / "archive" / "reports" / "lincoln" / f"1.{kind}").read_bytes() for kind in kinds}
     assert {kind: page.with_suffix(f".{kind}").read_bytes() for kind in kinds} == first == archived
@@ -273,7 +274,7 @@ def test_a_report_is_kept_with_the_import_and_the_same_each_time(workspace: Work
 
 def test_the_charts_are_of_this_feed_up_to_this_import(workspace: Workspace) -> None:
     numbers = [ended(workspace, "published", district=who) for who in ("lincoln", "east", "lincoln", "lincoln")]
-    page = write_report(workspace, numbers[2]).read_text("utf-8")
+    page = write_report(workspace, read_import_summary(workspace, numbers[2])).page.read_text("utf-8")
 
     assert "Rows, imports 1 to 3: at most 100, in the last 100" in page
     assert "import 2," not in page

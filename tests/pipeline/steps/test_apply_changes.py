@@ -27,6 +27,7 @@ from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
+from tests.stagings import lose
 
 USERS = "user_id,login_id,status,full_name\n"
 COURSE = "course_id,short_name,long_name,status\nc1,C,Course,active\n"
@@ -226,17 +227,26 @@ def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster:
     assert roster.workspace.archive.read_manifest("lincoln", held)["hold"]["decision"] == "superseded"
 
 
-@pytest.mark.parametrize("lost", ["findings/users", "quarantine/fold", "verdicts", "judged/users", "1/fold"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ("validated", "findings/users"),
+        ("applied", "quarantine"),
+        ("gated", "verdicts"),
+        ("validated", "judged/users"),
+        ("applied", "changes"),
+    ],
+    ids=" ".join,
+)
 def test_what_a_step_left_and_is_lost_before_publishing_stops_the_import(
-    roster: Roster, monkeypatch: pytest.MonkeyPatch, lost: str
+    roster: Roster, monkeypatch: pytest.MonkeyPatch, lost: tuple[str, str]
 ) -> None:
     def losing(workspace: Workspace, upload: Upload, tables: Any, feed: FeedState) -> Any:
-        (file,) = (workspace.home / "staging").rglob(f"{lost}.*")
-        file.unlink()
+        lose(workspace.home / "staging", *lost)
         return plan_import(workspace, upload, tables, feed)
 
     monkeypatch.setattr(road, "plan_import", losing)
-    with pytest.raises(FrameError, match=lost):
+    with pytest.raises(FrameError, match=": ".join(lost)):
         roster.upload(u=USERS + "u1,l1,active,Ann\nu2,,active,Bo\n")
 
     (row,) = roster.workspace.warehouse.imports("lincoln")

@@ -30,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return ask(name, *rest)
 
-    monkeypatch.setattr(GX_CLIENT, "_ask", counted)
+    monkeypatch.setattr(GX_CLIENT, "_request", counted)
     return names
 
 

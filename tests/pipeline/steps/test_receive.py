@@ -28,7 +28,7 @@ def test_a_path_on_the_feeds_server_is_reached_with_the_feeds_log_in(
         url = server.url("lincoln", "/today")
         feed = Feed(format="clever", path=url, known_hosts=str(server.known_hosts), password_env="LINCOLN_PASSWORD")
         workspace.registry.add(District(id="lincoln", feeds=(feed,)))
-        upload = receive_upload(workspace, Order(district_id="lincoln", source="clever", path=url))
+        upload = receive_upload(workspace, Order(district_id="lincoln", source="clever", path=url)).upload
 
     release_import(workspace, upload.import_id)
     assert upload.member("students")

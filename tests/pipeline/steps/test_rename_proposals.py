@@ -17,7 +17,7 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lineage.id_history import other_keys
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
-from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.reporting.import_summary import outcome, read_import_summary
 from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 from roster_etl.pipeline.review.preview import preview_approval
 from roster_etl.pipeline.review.renames import approve_published_renames
@@ -131,7 +131,7 @@ def test_a_manifest_learns_from_the_ledger_what_was_approved_as_a_rename(workspa
     )
     workspace.archive.write_manifest("lincoln", number, of_the_hold)
 
-    refresh_manifest(workspace, number)
+    refresh_manifest(workspace, read_import_summary(workspace, number))
 
     assert (of_the_hold["renames"], workspace.archive.read_manifest("lincoln", number)["renames"]) == ([], ["1"])
 

@@ -164,7 +164,7 @@ def test_of_a_folder_with_both_sets_each_import_takes_its_own_files(town: Town):
     order = Order(district_id="lincoln", source=FORMAT, path=str(folder))
     assert resolve_file_set(town.workspace, order).file_set == "roster"
 
-    upload = receive_upload(town.workspace, order)
+    upload = receive_upload(town.workspace, order).upload
 
     assert ABSENCES not in {member.name for member in upload.members}
     assert unpublished_files(town.workspace, replace(upload, file_set="attendance")) == ["students"]

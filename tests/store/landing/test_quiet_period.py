@@ -57,7 +57,7 @@ def test_an_upload_settles_when_it_stood_still_for_the_quiet_period() -> None:
 
 def test_any_growth_starts_the_quiet_period_anew() -> None:
     state, _ = evaluate_listing(None, A, 1000, RULES)
-    grown = (replace(A[0], row_count=999), A[1])
+    grown = (replace(A[0], size=999), A[1])
     state, decision = evaluate_listing(state, grown, 1200, RULES)
 
     assert decision.until == 1500

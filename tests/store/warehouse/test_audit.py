@@ -69,7 +69,7 @@ def test_a_loader_adds_lines_and_has_no_right_to_change_them(postgres_url):
 def test_a_line_says_who_as_whom_by_which_way_and_when(warehouse):
     begun = datetime.now(UTC)
     with actor_channel("command"), actor_channel("ui"):  # what was said first counts
-        warehouse.write_down(AuditEntry(action="discard", who="A. Steward", import_id=7))
+        warehouse.append_audit(AuditEntry(action="discard", who="A. Steward", import_id=7))
 
     row = warehouse.audit()[-1]
     assert (row["who"], row["os_user"], row["via"], row["import_id"], row["about"]) == ("A. Steward", os_user(), "command", 7, {})
@@ -77,7 +77,7 @@ def test_a_line_says_who_as_whom_by_which_way_and_when(warehouse):
 
 
 def test_lines_are_chosen_by_district_and_moment(warehouse):
-    warehouse.write_down(AuditEntry(action="district_add", district_id="adams"))
+    warehouse.append_audit(AuditEntry(action="district_add", district_id="adams"))
     newest = warehouse.audit()[-1]["at"]
 
     assert [row["action"] for row in warehouse.audit("adams")] == ["district_add"]
@@ -95,7 +95,7 @@ def test_an_attempt_that_is_refused_leaves_one_line_even_within_another(warehous
 def test_an_attempt_that_was_carried_out_before_it_broke_off_leaves_the_line_of_that(warehouse):
     def carried_out_and_broken() -> None:
         with warehouse.attempt(PAUSE):
-            warehouse.write_down(PAUSE)
+            warehouse.append_audit(PAUSE)
             raise ValueError("later")
 
     with pytest.raises(ValueError, match="later"):

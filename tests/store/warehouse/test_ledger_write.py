@@ -1,5 +1,8 @@
 """The ledger tells what arrived, what was found, and how it was decided."""
 
+from collections import Counter
+from random import Random
+
 import pyarrow as pa
 import pytest
 
@@ -170,6 +173,67 @@ def test_refused_rows_are_counted_by_since_when_the_same_cells_are_refused(wareh
     assert {line["since"] for line in lines} == {began[number - 1], began[number]}
     assert warehouse.refused_since([number - 1])[0] == {**counted, "since": began[number - 1], "rows": 2}
     assert warehouse.refused_since([]) == []
+
+
+def oldest_equal(imports, kept, numbers):
+    """Since when rows are refused, by definition: each is compared with every other row of its feed and file."""
+    began = {row["import_id"]: (row["started_at"], row["district_id"]) for row in imports}
+    first = {}
+    for line in kept:
+        first.setdefault((line["import_id"], line["file"], line["row"]), []).append(line)
+    counts = Counter()
+    for (number, file, _), lines in first.items():
+        if number in numbers:
+            record, feed = min(line["record"] for line in lines), began[number][1]
+            equal = (k for k in kept if (k["file"], k["record"], began[k["import_id"]][1]) == (file, record, feed))
+            counts[file, min(line["code"] for line in lines), min(began[k["import_id"]][0] for k in equal)] += 1
+    return counts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_since_when_rows_are_refused_is_what_a_comparison_of_all_rows_says(warehouse, seed):
+    """Random histories of two districts: clocks that were set back, rows with two codes, rows that left the quarantine."""
+    dice, numbers = Random(seed), []
+    for _ in range(12):
+        number = begin(warehouse, dice.randint(1, 28), dice.choice((DISTRICT, "madison")))
+        cells = {(dice.choice("ab"), row): dice.choice("xyz") for row in range(2, dice.randint(3, 8))}
+        rows = [
+            {"file": f"{file}.csv", "row": row, "code": code, "record": cell}
+            for (file, row), cell in cells.items()
+            for code in dice.sample(("bad_date", "duplicate_key"), dice.randint(1, 2))
+        ]
+        leaving = pa.Table.from_pylist(
+            dice.sample(warehouse.quarantined().to_pylist(), 1) if numbers else [], RELEASED_ROWS_SCHEMA
+        )
+        parts = {"rejected_rows": pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)}
+        if dice.random() < 0.5:
+            warehouse.conclude(end(number, "rejected", **parts))
+        else:
+            base = warehouse.base(warehouse.import_(number)["district_id"], SOURCE)
+            warehouse.publish(end(number, released_rows=leaving, **parts), {}, base)
+        numbers.append(number)
+
+    imports, kept = warehouse.imports(), warehouse.quarantined().to_pylist()
+    for district in (DISTRICT, "madison"):
+        of_feed = [row["import_id"] for row in imports if row["district_id"] == district]
+        for asked in (of_feed[:1], of_feed):
+            found = {(line["file"], line["code"], line["since"]): line["rows"] for line in warehouse.refused_since(asked)}
+            assert found == oldest_equal(imports, kept, asked)
+
+
+def test_a_row_that_leaves_the_quarantine_takes_no_other_along(warehouse):
+    number = begin(warehouse)
+    rows = [{"file": file, "row": row, "code": "bad_date", "record": "{}"} for file in ("a.csv", "b.csv") for row in (2, 3)]
+    warehouse.publish(end(number, rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)), {}, None)
+    gone = pa.Table.from_pylist([{"import_id": number, "file": "a.csv", "row": 3}], RELEASED_ROWS_SCHEMA)
+    published(warehouse, {}, number=2, released_rows=gone)
+
+    assert [(row["file"], row["row"]) for row in warehouse.quarantined().to_pylist()] == [
+        ("a.csv", 2),
+        ("b.csv", 2),
+        ("b.csv", 3),
+    ]
+    assert warehouse.waiting_imports(DISTRICT, SOURCE) == [number]
 
 
 def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):

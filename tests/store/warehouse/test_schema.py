@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -18,8 +19,9 @@ from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import changes_view, current_view
 from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store import migrations
-from roster_etl.store.warehouse import BadWarehouseUrl, SchemaBehind, Warehouse
+from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, BadWarehouseUrl, SchemaBehind, Warehouse
 from roster_etl.store.warehouse.database import Database
+from tests.rosters import begin, day, end
 
 
 def objects(path):
@@ -35,7 +37,7 @@ def test_on_sqlite_migrations_make_what_is_declared(tmp_path):
     Warehouse(f"sqlite:///{tmp_path}/migrated.sqlite").migrate()
     engine = sa.create_engine(f"sqlite:///{tmp_path}/declared.sqlite")
     METADATA.create_all(engine)
-    with engine.begin_upload() as connection:
+    with engine.begin() as connection:
         for table in TABLES.values():
             connection.exec_driver_sql(current_view(table))
         connection.exec_driver_sql(changes_view("sqlite"))
@@ -102,6 +104,28 @@ def test_a_ledger_of_before_keeps_its_imports(tmp_path, root_of_migrations):
         assert warehouse.migrate() == "0001"
 
         assert [(row["import_id"], row["file_set"]) for row in warehouse.imports()] == [(1, "")]
+
+
+def test_rows_refused_before_their_hash_are_found_by_it(warehouse_url, root_of_migrations):
+    """Of a quarantine that revision 0003 has filled; a new row has the same hash as an old one."""
+    rows = [{"file": "students.csv", "row": 2, "code": "bad_date", "record": '{"a": "ü"}'}]
+    with Warehouse(warehouse_url) as warehouse:
+        old = begin(warehouse, 1)
+        warehouse.conclude(end(old, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)))
+    database = Database(warehouse_url)
+    with database.write() as connection:
+        for name in ("changes", *TABLES):
+            connection.exec_driver_sql(f"DROP VIEW {name}")
+        root_of_migrations.attributes["connection"] = connection
+        command.downgrade(root_of_migrations, "0003")
+    database.close()
+    with Warehouse(warehouse_url) as warehouse:
+        assert warehouse.migrate() == "0003"
+        assert [row["since"] for row in warehouse.refused_since([old])] == [day(1)]
+        new = begin(warehouse, 3)
+        warehouse.conclude(end(new, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)))
+
+        assert [(row["since"], row["rows"]) for row in warehouse.refused_since([new])] == [(day(1), 1)]
 
 
 def test_a_new_sqlite_file_gets_its_schema_and_belongs_to_its_owner(tmp_path):

@@ -75,6 +75,21 @@ CASES = [
     ),
     case(
         "5.1",
+        "new accounts that are above each other are a loop, and an account below them has an unknown parent",
+        up(
+            accounts="account_id,parent_account_id,name,status\nA,B,One,active\nB,C,Two,active\nC,A,Three,active\n"
+            "D,A,Four,active\nE,,Five,active"
+        ),
+        state={"organizations": f"{ACCOUNTS}\nE,,Five"},
+        found=[
+            "reject loop accounts.csv 2 parent_account_id",
+            "reject loop accounts.csv 3 parent_account_id",
+            "reject loop accounts.csv 4 parent_account_id",
+            "reject unknown_reference accounts.csv 5 parent_account_id",
+        ],
+    ),
+    case(
+        "5.1",
         "an account with live sub-accounts or courses is not deleted",
         up(accounts=TREE, courses=IN_B),
         up(accounts="account_id,parent_account_id,name,status\nA,,District,deleted\nB,A,School,deleted"),

@@ -36,6 +36,27 @@ CASES = [
         found=["warning deleted_reference enrollments.csv 2 user_id", "warning deleted_reference enrollments.csv 3 user_id"],
     ),
     case(
+        "5.8",
+        "rows that contradict each other about one person under two ids are reported, and the last one counts",
+        up(users=ANN, logins="user_id,login_id,existing_user_id\nL1,annb,U1"),
+        up(users="user_id,login_id,status,full_name,email\nU1,ann,active,Ann Lee,a@x.org\nL1,annb,active,Bea Ray,A@x.org"),
+        state={"users": "user_id,full_name\nU1,Bea Ray"},
+        found=["warning conflicting_rows users.csv 3 full_name"],
+    ),
+    case(
+        "5.3",
+        "rows of one id with another login and another name are reported, and the last one counts",
+        up(users="user_id,login_id,status,full_name\nU1,ann,active,Ann Lee\nU1,bob,active,Bob Ray"),
+        state={"users": "user_id,username,full_name\nU1,bob,Bob Ray"},
+        found=["warning conflicting_rows users.csv 3 full_name"],
+    ),
+    case(
+        "5.3",
+        "rows of one id with one login are changes in their order",
+        up(users="user_id,login_id,status,full_name\nU1,ann,active,Ann Lee\nU1,ann,active,Ann Ray"),
+        state={"users": "user_id,full_name\nU1,Ann Ray"},
+    ),
+    case(
         "5.3",
         "a user is made, and counts as one kind",
         up(users=ANN),

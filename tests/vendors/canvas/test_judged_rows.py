@@ -222,8 +222,8 @@ def test_ids_are_opaque() -> None:
 def test_password_columns_are_in_no_frame_and_no_quarantine() -> None:
     result = judged("users", "user_id,login_id,status,password,ssha_password", "u,l,activeX,s3cret,{SSHA}abc")
 
-    assert "password" not in result.frame.columns
-    assert "ssha_password" not in result.frame.columns
+    assert "password" not in result.rows.column_names
+    assert "ssha_password" not in result.rows.column_names
     assert "s3cret" not in str(result.quarantine.to_pylist())
     assert "SSHA" not in str(result.quarantine.to_pylist())
 
@@ -239,7 +239,7 @@ def test_unknown_columns_are_told_and_not_read() -> None:
     result = judged("groups_membership", "group_id,user_id,status,comment", "g,u,accepted,hello")
 
     assert found(result) == [("warning", "unexpected_column", None, "comment")]
-    assert "comment" not in result.frame.columns
+    assert "comment" not in result.rows.column_names
 
 
 def test_a_file_with_a_header_only_is_there_and_says_nothing() -> None:

@@ -50,6 +50,8 @@ def test_rows_of_one_student_may_differ_in_the_contact_only(column: Column) -> N
     contact = students.repeats is not None and column.name in students.repeats.columns
     expected = [] if contact else [("warning", "conflicting_rows", len(lines) + 2, column.name)]
 
+    if students.identity is not None and column.name in students.identity.columns and other and line[column.name]:
+        expected = [("reject", "duplicate_key", len(lines) + 2, "Student_id")]
     if group_of(students, column.name) and not other:
         expected = [("warning", "missing_required", len(lines) + 2, column.name)]
     assert found(result) == expected

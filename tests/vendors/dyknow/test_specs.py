@@ -72,4 +72,4 @@ def test_columns_may_stand_in_any_order_and_case() -> None:
     result = judge(FORMAT.file("schools"), lines("SCHOOL_NAME,School_Id", "Cedar Hill,s1"))
 
     assert found(result) == []
-    assert list(result.frame["school_id"]) == ["s1"]
+    assert result.rows["school_id"].to_pylist() == ["s1"]

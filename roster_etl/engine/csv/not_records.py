@@ -1,0 +1,80 @@
+"""Lines that an export writes beside its records: the header once more, rulers, totals and counts.
+
+Belongs here: recognizing them among records that can be read with certainty. Lines with too few cells are ragged anyway
+(``record_scan``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.csv.record_scan import NO_RECORD, REPEATED, SOUND, Codes
+
+WHITE = " \t\ufeff\u00a0"
+LAST_ROWS = 10
+"""Totals and counts are looked for among so many last records."""
+
+_RULER = r"^\s*[-=_*~+\x{2013}\x{2014}\x{2500}\x{2501}\x{2550}][-=_*~+\x{2013}\x{2014}\x{2500}\x{2501}\x{2550}\s]*$"
+_FOOTER = re.compile(
+    r"\(?[0-9][0-9,.]* *(rows?|records?|lines?)( (affected|selected|returned|exported|fetched|processed|in set))?\)?\.?"
+    r"|(grand |sub-?)?totals?( (rows?|records?|lines?|count))? ?[:=]? ?[0-9,.]*"
+    r"|((row|record|line) ?)?count ?[:=]? ?[0-9,.]*"
+    r"|number of (rows|records|lines) ?[:=]? ?[0-9,.]*"
+    r"|eof|end of (file|report|export|data)\.?"
+)
+_NUMBER = re.compile(r"[0-9][0-9,.]*%?")
+
+
+def not_records(columns: Sequence[pa.Array[Any]], header: Sequence[str]) -> Codes | None:
+    """Return a verdict on each row of `columns`: SOUND, REPEATED or NO_RECORD; None if all are sound."""
+    if not columns or not len(columns[0]):
+        return None
+    repeated = _where(columns, lambda column, at: _is_name(column, header[at]))
+    ruled = _where(columns, lambda column, _: _is_ruler(column))
+    last = _footers(columns)
+    if not len(repeated) + len(ruled) + len(last):
+        return None
+    codes = np.full(len(columns[0]), SOUND, dtype=np.uint8)
+    codes[ruled] = codes[last] = NO_RECORD
+    codes[repeated] = REPEATED
+    return codes
+
+
+def _where(columns: Sequence[pa.Array[Any]], test: Any) -> npt.NDArray[np.int64]:
+    """Return the rows that pass `test` in every column; after the first column, only those that are left are tested."""
+    rows = np.arange(len(columns[0])) if columns else np.zeros(0, dtype=np.int64)
+    for at, column in enumerate(columns):
+        if not len(rows):
+            break
+        cells = column if len(rows) == len(column) else column.take(pa.array(rows))
+        rows = rows[np.asarray(pc.fill_null(test(cells, at), False).to_numpy(zero_copy_only=False), dtype=bool)]
+    return rows
+
+
+def _is_name(column: pa.Array[Any], name: str) -> pa.Array[Any]:
+    trimmed: Any = pc.fill_null(pc.utf8_lower(pc.utf8_trim(column, WHITE)), pa.scalar(""))
+    return pc.equal(trimmed, pa.scalar(name.lower()))
+
+
+def _is_ruler(column: pa.Array[Any]) -> pa.Array[Any]:
+    """An empty cell fits, as rulers leave out columns that were blanked; a record without any cell was set aside before."""
+    return pc.or_(pc.is_null(column), pc.fill_null(pc.match_substring_regex(column, _RULER), False))
+
+
+def _footers(columns: Sequence[pa.Array[Any]]) -> list[int]:
+    count = len(columns[0]) if columns else 0
+    begin = max(0, count - LAST_ROWS)
+    rows = zip(*(column.slice(begin).to_pylist() for column in columns), strict=True)
+    return [begin + at for at, cells in enumerate(rows) if _is_footer([cell.strip(WHITE).lower() for cell in cells if cell])]
+
+
+def _is_footer(filled: Sequence[str]) -> bool:
+    first, *others = filled or [""]
+    return _FOOTER.fullmatch(first) is not None and all(_NUMBER.fullmatch(cell) or _FOOTER.fullmatch(cell) for cell in others)

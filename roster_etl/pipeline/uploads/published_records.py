@@ -1,0 +1,114 @@
+"""What the roster has of the records that an upload's rows claim to describe.
+
+Belongs here: going from the identity columns of a vendor file to the canonical columns that they become, by the mappings, and looking
+up the records of some ids. The lookup runs only for ids whose rows contradict each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.transform.mapper import as_text, key_text
+from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
+from roster_etl.frames.arrow import combine_chunks, to_arrow_array
+from roster_etl.mapping.column_plan import Const, From, Mapping
+from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File
+
+Converter = Callable[[pa.Array], pa.Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A canonical table whose records the file's identity key names: its key, and the columns that identity columns become."""
+
+    table: str
+    key: dict[str, From | Const]
+    columns: dict[str, tuple[str, From]]
+
+
+def published_records(workspace: Workspace, upload: Upload, file: File) -> PublishedRecords | None:
+    """Return how to look up the published records of `file`; None where its identity becomes no column of a record."""
+    places = _places(upload, file)
+    if not places:
+        return None
+    comparable = {
+        name: partial(_converted, expression, TABLES[place.table].arrow_schema.field(target).type)
+        for place in places
+        for name, (target, expression) in place.columns.items()
+    }
+    return PublishedRecords(find=partial(_find, workspace, upload, places), comparable=comparable)
+
+
+def _places(upload: Upload, file: File) -> list[_Place]:
+    found: list[_Place] = []
+    wanted = list(file.identity.columns) if file.identity else []
+    for mapping in upload.vendor.mappings if wanted else ():
+        key = _key(mapping, file) if mapping.source == file.name else None
+        columns = {name: place for name in wanted if (place := _becomes(mapping, name))}
+        if key is not None and columns:
+            found.append(_Place(table=mapping.to, key=key, columns=columns))
+            wanted = [name for name in wanted if name not in columns]
+    return found
+
+
+def _key(mapping: Mapping, file: File) -> dict[str, From | Const] | None:
+    """Return the key of a mapping's table where the file's identity key is all that it is made of."""
+    key: dict[str, From | Const] = {}
+    for name in TABLES[mapping.to].key:
+        expression = mapping.columns.get(name)
+        match expression:
+            case Const():
+                key[name] = expression
+            case From(sources=(source,), via=None) if source in file.identity_key:
+                key[name] = expression
+            case _:
+                return None
+    sources = {expression.sources[0] for expression in key.values() if isinstance(expression, From)}
+    return key if sources == set(file.identity_key) else None
+
+
+def _becomes(mapping: Mapping, column: str) -> tuple[str, From] | None:
+    """Return the canonical column that a mapping makes of `column` alone."""
+    for target, expression in mapping.columns.items():
+        if isinstance(expression, From) and expression.sources == (column,) and expression.option is None:
+            return target, expression
+    return None
+
+
+def _converted(expression: From, kind: pa.DataType, cells: pa.Array) -> pa.Array:
+    """Return vendor cells as the text of the canonical values that they become."""
+    if expression.via is None:
+        return cells
+    made = to_arrow_array(expression.via(pd.Series(pd.arrays.ArrowExtensionArray(cells))))
+    return as_text(made if made.type == kind else made.cast(kind))
+
+
+def _find(workspace: Workspace, upload: Upload, places: list[_Place], ids: pa.Table) -> pa.Table:
+    """Return ``_known`` and the published values of the identity columns for each of `ids`."""
+    known = np.zeros(ids.num_rows, dtype=bool)
+    columns: dict[str, pa.Array] = {}
+    for place in places:
+        table = TABLES[place.table]
+        keys = pa.table({name: _key_cells(expression, ids) for name, expression in place.key.items()})
+        with workspace.warehouse.read() as session:
+            current = session.roster.matching(upload.district_id, upload.source, place.table, keys)
+        at = pc.index_in(key_text(keys, table.key), value_set=key_text(current, table.key))
+        known |= pc.is_valid(at).to_numpy(zero_copy_only=False)
+        columns |= {name: as_text(combine_chunks(current.column(target))).take(at) for name, (target, _) in place.columns.items()}
+    return pa.table({**columns, KNOWN: pa.array(known)})
+
+
+def _key_cells(expression: From | Const, ids: pa.Table) -> pa.Array:
+    if isinstance(expression, Const):
+        return pa.repeat(pa.scalar(expression.value), ids.num_rows)
+    return combine_chunks(ids.column(expression.sources[0]))

@@ -1,0 +1,251 @@
+"""Rows under one id that describe different records: which stand, on a first day and beside a published roster."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
+from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile
+from roster_etl.frames.arrow import REFUSED
+from roster_etl.spec import Column, Date, Email, File, Identity, Reference, RepeatedRows, RowCondition, Status
+from tests.walking import found, judge, lines, rows
+
+IDENTITY = Identity(columns=("First", "Last", "Born", "Mail"))
+COLUMNS = (
+    Column(name="Id", required=True),
+    Column(name="First", required=True),
+    Column(name="Last"),
+    Column(name="Born", cell_format=Date(pattern="MM/DD/YYYY")),
+    Column(name="Mail", cell_format=Email()),
+    Column(name="School"),
+    Column(name="Grade"),
+    Column(name="Contact"),
+)
+PUPILS = File(
+    name="pupils",
+    file_name="pupils.csv",
+    title="Pupils",
+    source="1",
+    key=("Id",),
+    columns=COLUMNS,
+    identity=IDENTITY,
+    repeats=RepeatedRows(columns=("Contact",), first_counts=("School",)),
+)
+ONCE = File(
+    name="pupils",
+    file_name="pupils.csv",
+    title="Pupils",
+    source="1",
+    key=("Id",),
+    columns=(*COLUMNS, Column(name="Status", cell_format=Status(options=("active", "gone")))),
+    identity=IDENTITY,
+    deleted=RowCondition(column="Status", values=("gone",)),
+)
+CLASSES = File(
+    name="classes",
+    file_name="classes.csv",
+    title="Classes",
+    source="2",
+    key=("Class", "Id"),
+    columns=(
+        Column(name="Class", required=True),
+        Column(name="School"),
+        Column(name="Id", required=True, references=Reference(file="pupils", column="Id", told_by=(("School", "School"),))),
+        Column(name="Helper", references=Reference(file="pupils", column="Id")),
+    ),
+)
+HEADER = "Id,First,Last,Born,Mail,School,Grade,Contact"
+STAYS = "the published record, which stays as it is."
+
+
+def pupils(*people: str, file: File = PUPILS, roster: dict[str, tuple[str | None, ...]] | None = None) -> ValidatedFile:
+    """Judge `people` beside a roster: id → First, Last, Born, Mail."""
+    return judge(file, lines(HEADER, *people), published=None if roster is None else _published(roster))
+
+
+def _published(roster: dict[str, tuple[str | None, ...]]) -> PublishedRecords:
+    def find(ids: pa.Table) -> pa.Table:
+        wanted = ids.column("Id").to_pylist()
+        cells = [roster.get(one, (None,) * 4) for one in wanted]
+        columns = {name: pa.array([row[at] for row in cells], pa.string()) for at, name in enumerate(IDENTITY.columns)}
+        return pa.table({**columns, KNOWN: pa.array([one in roster for one in wanted])})
+
+    return PublishedRecords(find=find, comparable=dict.fromkeys(IDENTITY.columns, lambda cells: cells))
+
+
+def messages(result: ValidatedFile) -> list[str]:
+    return [finding["message"] for finding in result.findings.to_pylist() if finding["code"] == "duplicate_key"]
+
+
+def applied(result: ValidatedFile) -> list[tuple[object, ...]]:
+    return [(row["Id"], row["First"], row.get("Contact")) for row in rows(result) if not row[REFUSED]]
+
+
+def test_another_person_under_a_known_id_is_refused_and_changes_no_cell_of_the_first() -> None:
+    result = pupils("1,Ada,Abel,01/02/2014,,A,3,Mum", "1,Bo,Brand,02/02/2012,,B,7,Dad")
+
+    assert found(result) == [("reject", "duplicate_key", 3, "Id")]
+    assert messages(result) == ["Row 2 has the same Id and describes another record; that row stands."]
+    assert (result.rows_accepted, result.rows_rejected) == (1, 1)
+    assert [(row["First"], row["Grade"], row[REFUSED]) for row in rows(result)] == [("Ada", "3", False), ("Bo", "7", True)]
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["1,Ada,Abel,1/2/2014,,A,3,Dad", "1,ADA,abel,,,A,3,Dad", "1,Ada,Abel,13/45/2014,ada@example.org,A,3,Dad"],
+    ids=["date without zeros", "case and an empty date", "a broken date"],
+)
+def test_another_contact_of_the_same_person_is_no_other_person(second: str) -> None:
+    result = pupils("1,Ada,Abel,01/02/2014,ada@example.org,A,3,Mum", second)
+
+    assert [row[REFUSED] for row in rows(result)] == [False, False]
+
+
+@pytest.mark.parametrize("column", IDENTITY.columns)
+def test_each_identifying_column_tells_two_people_apart(column: str) -> None:
+    person = {"Id": "1", "First": "Ada", "Last": "Abel", "Born": "01/02/2014", "Mail": "ada@example.org", "Contact": "Mum"}
+    other = {**person, column: {"Born": "03/04/2015", "Mail": "bo@example.org"}.get(column, "Bo"), "Contact": "Dad"}
+    text = lines(",".join(person), ",".join(person.values()), ",".join(other.values()))
+
+    assert found(judge(PUPILS, text)) == [("reject", "duplicate_key", 3, "Id")]
+
+
+def test_a_further_row_needs_a_value_of_its_own() -> None:
+    result = pupils(
+        "1,Ada,Abel,,,A,3,Mum", "1,Ada,Abel,,,A,4,", "1,Ada,Abel,,,A,4,Mum", "1,Ada,Abel,,,A,4,Dad", "1,Ada,Abel,,,A,3,"
+    )
+
+    assert [(row["Grade"], row.get("Contact"), row[REFUSED]) for row in rows(result)] == [
+        ("3", "Mum", False),
+        ("4", None, True),
+        ("4", "Mum", True),
+        ("3", "Dad", False),
+        ("3", None, False),
+    ]
+    assert [(code, row) for _, code, row, _ in found(result)] == [
+        ("duplicate_key", 3),
+        ("duplicate_key", 4),
+        ("conflicting_rows", 5),
+    ]
+
+
+def test_a_second_school_of_the_same_person_is_a_value_of_its_own_and_the_first_counts() -> None:
+    result = pupils("1,Ada,Abel,,,A,3,", "1,Ada,Abel,,,B,3,")
+
+    assert found(result) == [("warning", "conflicting_rows", 3, "School")]
+    assert [row["School"] for row in rows(result)] == ["A", "A"]
+
+
+def test_a_row_that_deletes_does_not_shut_out_the_row_of_the_same_person_that_does_not() -> None:
+    text = lines("Id,First,Status", "1,Ada,gone", "1,Ada,active", "2,Bo,active", "2,Bo,gone")
+
+    assert found(judge(ONCE, text)) == [("reject", "duplicate_key", 2, "Id"), ("reject", "duplicate_key", 5, "Id")]
+
+
+def test_a_stranger_that_stands_first_does_not_take_over_a_published_record() -> None:
+    result = pupils(
+        "1,Bo,Brand,,,B,7,", "1,Ada,Abel,,,A,3,Mum", "1,Ada,Abel,,,A,3,Dad", roster={"1": ("Ada", "Abel", None, None)}
+    )
+
+    assert applied(result) == [("1", "Ada", "Mum"), ("1", "Ada", "Dad")]
+    assert messages(result) == [
+        "Row 3 has the same Id and describes another record; that row agrees with the published record, and stands."
+    ]
+
+
+def test_the_known_person_under_a_new_name_stands_where_most_cells_agree() -> None:
+    people = ("1,Bo,Abel,05/05/2012,,B,7,", "1,Ada,Hill,01/02/2014,ada@example.org,A,3,")
+
+    assert applied(pupils(*people, roster={"1": ("Ada", "Abel", "01/02/2014", "ada@example.org")})) == [("1", "Ada", None)]
+
+
+def test_where_no_row_agrees_with_the_published_record_none_stands() -> None:
+    result = pupils("1,Bo,Brand,,,B,7,", "1,Cy,Cole,,,A,3,", roster={"1": ("Ada", "Abel", None, None)})
+
+    assert applied(result) == []
+    assert messages(result) == [
+        f"Row {other} has the same Id and describes another record; no row agrees with {STAYS}" for other in (3, 2)
+    ]
+
+
+def test_a_broken_row_of_the_known_person_keeps_a_stranger_out() -> None:
+    text = lines("Id,First,Last,School", "1,Bo,Brand,B", "1,,Abel,A")
+    result = judge(PUPILS, text, published=_published({"1": ("Ada", "Abel", None, None)}))
+
+    assert found(result) == [("reject", "duplicate_key", 2, "Id"), ("reject", "missing_required", 3, "First")]
+
+
+def test_a_broken_row_that_hides_its_name_keeps_a_stranger_out_too() -> None:
+    text = lines("Id,First,Last,School", "1,Bo,Abel,B", "1,,Abel,A")
+    result = judge(PUPILS, text, published=_published({"1": ("Ada", "Abel", None, None)}))
+
+    assert found(result) == [("reject", "duplicate_key", 2, "Id"), ("reject", "missing_required", 3, "First")]
+
+
+def test_an_id_that_went_to_somebody_else_is_taken_as_sent_where_the_rows_agree() -> None:
+    text = lines("Id,First,Last,School", "1,Bo,Brand,B", "1,,Brand,B")
+    result = judge(PUPILS, text, published=_published({"1": ("Ada", "Abel", None, None)}))
+
+    assert found(result) == [("reject", "missing_required", 3, "First")]
+
+
+def _classes(people: ValidatedFile, *members: str) -> ValidatedFile:
+    others = {"pupils": ReferencedFile(rows=people.rows, file_name="pupils.csv")}
+    return judge(CLASSES, lines("Class,School,Id,Helper", *members), others)
+
+
+def test_a_reference_to_an_id_that_two_people_claim_is_refused_unless_the_school_tells() -> None:
+    people = pupils("1,Ada,Abel,,,A,3,", "1,Bo,Brand,,,B,7,", "2,Cy,Cole,,,A,3,")
+    result = _classes(people, "c1,A,1,", "c2,B,1,", "c3,C,1,", "c4,,1,", "c5,B,2,1")
+    causes = [(f["severity"], f["row"], f["field"], f["cause_file"], f["cause_row"]) for f in result.findings.to_pylist()]
+
+    assert causes == [
+        ("reject", 3, "Id", "pupils.csv", 3),
+        ("reject", 4, "Id", "pupils.csv", 3),
+        ("reject", 5, "Id", "pupils.csv", 3),
+        ("warning", 6, "Helper", "pupils.csv", 3),
+    ]
+
+
+def test_two_people_of_one_school_under_one_id_leave_every_reference_ambiguous() -> None:
+    people = pupils("1,Ada,Abel,,,A,3,", "1,Bo,Brand,,,A,3,")
+
+    assert found(_classes(people, "c1,A,1,")) == [("reject", "unknown_reference", 2, "Id")]
+
+
+def test_a_broken_row_of_another_person_makes_a_reference_ambiguous_too() -> None:
+    people = judge(PUPILS, lines("Id,First,Last,School", "1,Ada,Abel,A", "1,,Brand,B"))
+
+    assert [(f["row"], f["cause_row"]) for f in _classes(people, "c1,A,1,", "c2,B,1,").findings.to_pylist()] == [(3, 3)]
+
+
+def test_a_second_row_of_the_same_person_leaves_no_reference_ambiguous() -> None:
+    people = judge(ONCE, lines(HEADER, "1,Ada,Abel,,,A,3,", "1,Ada,Abel,,,B,4,"))
+
+    assert found(people) == [("reject", "duplicate_key", 3, "Id")]
+    assert found(_classes(people, "c1,B,1,")) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_order_of_rows_decides_neither_who_a_known_id_is_nor_which_rows_are_refused(seed: int) -> None:
+    random = Random(seed)
+    roster, people = {}, []
+    for number in range(12):
+        first, last, born = f"F{number}", f"L{number % 5}", f"0{number % 9 + 1}/02/2014"
+        roster[str(number)] = (first, last, born, None)
+        people += [f"{number},{first},{last},{born},,A,3,c{n}" for n in range(random.randint(0, 3))]
+        people += [f"{number},Stranger{n},{last},,,B,7,s{n}" for n in range(random.choice((0, 0, 1, 2)))]
+        people += [f"{number},,{last},{born},,A,3,broken"] * random.choice((0, 0, 1))
+    outcomes = set()
+    for _ in range(4):
+        random.shuffle(people)
+        result = pupils(*people, roster=roster)
+        told = [(row["Id"], str(row.get("First")), str(row.get("Contact")), bool(row[REFUSED])) for row in rows(result)]
+        outcomes.add(tuple(sorted(told)))
+        present = {one[0] for one in told if not one[1].startswith("Stranger")}
+        assert not [one for one in told if one[0] in present and not one[3] and one[1].startswith("Stranger")]
+
+    assert len(outcomes) == 1

@@ -1,0 +1,283 @@
+"""No reader of the ledger or the roster reads a whole table that grows: the plans of their statements, on both databases.
+
+Every statement is explained just before it runs, on its own connection, since some read temporary tables. On SQLite a plan does not
+depend on the data (no statistics are gathered); PostgreSQL plans over a warehouse that 1,000 other districts have filled.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import HISTORIES
+from roster_etl.canonical.ledger import IMPORTS
+from roster_etl.canonical.roster import TABLES
+from roster_etl.canonical.sql_types import METADATA, JsonText, Timestamp
+from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Warehouse, bulk_load, change_feed, ledger_read, roster_read
+from roster_etl.store.warehouse.database import Database
+from tests.rosters import begin, change, day, end, published, user
+
+GROWING = frozenset(METADATA.tables)
+STAGED = ("new_", "opening_", "closing_", "wanted_", "keys_", "leaving", "restored_")
+"""How temporary tables begin, which hold the rows of one import."""
+OPEN_ONLY = "ix_holds_open"
+"""An index that holds what waits for a person: reading all of it is reading what was asked for."""
+NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+EXCEPTIONS: Mapping[str, str] = {
+    r"FROM imports GROUP BY imports\.district_id, imports\.source, imports\.kind, imports\.status": "metrics count the imports of all feeds",
+    r"^SELECT DISTINCT imports\.source FROM imports ORDER BY": "which formats the whole warehouse ever had: asked by nothing that runs each night",
+    r"ON holds\.import_id = imports\.import_id ORDER BY holds\.import_id DESC$": "the list of all holds that ever were, where all are asked for",
+}
+"""Statements that may read more than what is new, and why."""
+
+
+class Plans:
+    """Explains statements as they run, and keeps what is wrong with their plans."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[str]] = {}
+
+    @property
+    def wrong(self) -> dict[str, list[str]]:
+        """Statements whose plan reads a whole table that grows, with the lines of the plan; exceptions left out."""
+        allowed = [re.compile(pattern) for pattern in EXCEPTIONS]
+        return {sql: lines for sql, lines in self.seen.items() if lines and not any(one.search(sql) for one in allowed)}
+
+    def note(self, connection: sa.Connection, sql: str, parameters: Any) -> None:
+        """Explain a statement, unless it was explained before or has no plan."""
+        text = " ".join(sql.split())
+        if (
+            text in self.seen
+            or not re.match(r"(WITH|SELECT|INSERT|UPDATE|DELETE)\b", text)
+            or "pg_catalog" in text
+            or "sqlite_master" in text
+        ):
+            return
+        explain = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
+        self.seen[text] = explain(bulk_load.driver(connection), sql, parameters)
+
+    def _sqlite(self, driver: Any, sql: str, parameters: Any) -> list[str]:
+        with driver.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            lines = [str(row[-1]) for row in cursor.fetchall()]
+        named = dict.fromkeys(GROWING, "") | {
+            alias: "" for table, alias in re.findall(r"(\w+) AS (\w+)", sql) if table in GROWING
+        }
+        one_row = "LIMIT" in sql and "WHERE" not in sql
+        return [line for line in lines if not one_row and _reads_all_sqlite(line, named)]
+
+    def _postgresql(self, driver: Any, sql: str, parameters: Any) -> list[str]:
+        with driver.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
+            plan = cursor.fetchone()[0][0]["Plan"]
+        return list(_reads_all_postgresql(plan, limited=False))
+
+
+def _reads_all_sqlite(line: str, named: Mapping[str, str]) -> bool:
+    """Return whether a line of a plan reads a whole table, makes an index for one statement, or begins with a range of all districts."""
+    found = re.match(r"(SCAN|SEARCH) (\w+)", line)
+    if (
+        not found or found[2] not in named or OPEN_ONLY in line
+    ):  # what a subquery returns is no table, and its own lines are looked at
+        return False
+    return found[1] == "SCAN" or "AUTOMATIC" in line or bool(re.search(r"\((?!rowid)\w+[<>]\?", line))
+
+
+def _reads_all_postgresql(node: Mapping[str, Any], *, limited: bool) -> Iterator[str]:
+    """Yield the scans of tables that grow which no condition of an index narrows; the first rows of an index in order are enough."""
+    kind, table = node["Node Type"], node.get("Relation Name")
+    index = node.get("Index Name", "")
+    scans = kind in ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Index Scan")
+    of_growing = table in GROWING or (kind == "Bitmap Index Scan" and index.startswith(("ix_", "uq_", "pk_")))
+    if scans and of_growing and "Index Cond" not in node and index != OPEN_ONLY and not (limited and "Filter" not in node):
+        yield f"{kind} {table or ''} {index}"
+    passes_on = kind in ("Limit", "LockRows", "Result", "Subquery Scan")
+    for child in node.get("Plans", ()):
+        yield from _reads_all_postgresql(child, limited=kind == "Limit" or (limited and passes_on))
+
+
+@contextmanager
+def explained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plans]:
+    """Explain what SQLAlchemy executes, and what the bulk loader hands to the driver."""
+    plans, literal = Plans(), bulk_load._literal
+
+    def rendered(connection: sa.Connection, query: Any) -> str:
+        sql = literal(connection, query)
+        plans.note(connection, sql, ())
+        return sql
+
+    def before(connection: sa.Connection, _: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
+        plans.note(connection, sql, parameters[0] if executemany else parameters)
+
+    monkeypatch.setattr(bulk_load, "_literal", rendered)
+    sa.event.listen(sa.Engine, "before_cursor_execute", before)
+    try:
+        yield plans
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", before)
+
+
+def _value(column: sa.Column[Any]) -> str | None:
+    """Return SQL for a cell of row ``g`` that another district might have; None: the column stays NULL."""
+    fixed = {
+        "district_id": "'d' || mod(g, 1000)",
+        "source": "'clever'",
+        "status": "'published'",
+        "kind": "'upload'",
+        "import_id": "g",
+    }
+    if column.name in ("version_id", "override_id", "entry_id", "cleared_at"):
+        return None
+    if column.name in fixed:
+        return fixed[column.name]
+    if column.name == "valid_to_import":
+        return "CASE WHEN mod(g, 2) = 0 THEN g END"
+    kinds = (
+        (sa.Boolean, "true"),
+        (sa.Integer, "g"),
+        (sa.Double, "g"),
+        (sa.Date, "date '2026-01-01' + g"),
+        (Timestamp, "now()"),
+        (JsonText, "'{}'"),
+    )
+    return next((sql for kind, sql in kinds if isinstance(column.type, kind)), "'x' || g")
+
+
+def fill(url: str, rows: int = 3000) -> None:
+    """Enter what other districts have, and let PostgreSQL gather its statistics."""
+    database = Database(url)
+    with database.write() as connection:
+        for table in METADATA.sorted_tables:
+            cells = {f'"{column.name}"': value for column in table.c if (value := _value(column)) is not None}
+            given = "OVERRIDING SYSTEM VALUE" if table is IMPORTS else ""
+            into = f"INSERT INTO {table.name} ({', '.join(cells)}) {given}"
+            connection.exec_driver_sql(f"{into} SELECT {', '.join(cells.values())} FROM generate_series(1, {rows}) AS g")
+        connection.exec_driver_sql(f"SELECT setval(pg_get_serial_sequence('imports', 'import_id'), {rows})")
+        connection.exec_driver_sql("ANALYZE")
+        # As if each page held 10,000 times as many rows: 30 million in each table.
+        of_schema = "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
+        connection.exec_driver_sql(f"UPDATE pg_class SET reltuples = reltuples * 10000 WHERE {of_schema}")
+    database.close()
+
+
+@pytest.fixture
+def filled_url(warehouse_url: str) -> str:
+    if warehouse_url.startswith("postgresql"):
+        fill(warehouse_url)
+    return warehouse_url
+
+
+def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any]]:
+    """Return a call of every function that reads the ledger or the roster."""
+    feed, keys = ("lincoln", "clever"), pa.table({"user_kind": ["student"], "user_id": ["a"]})
+    student = roster_read.QueryColumn(table="enrollments", column="user_id", name="Student", where={"role": "student"})
+    period = roster_read.QueryColumn(table="sections", column="period", name="Period")
+    every = [*TABLES]
+    return {
+        "imports": lambda c: [
+            ledger_read.imports(c, *given)
+            for given in (
+                (None, None, None, 5, None), ("lincoln", None, None, 5, None), (*feed, None, 1, ""), (*feed, "published", None, None),
+                (None, None, "running", None, None), (*feed, "published", 1, ""), ("lincoln", None, "running", None, None),
+            )
+        ],
+        "import_": lambda c: ledger_read.import_(c, number),
+        "tally": lambda c: (ledger_read.import_counts(c), ledger_read.import_counts(c, "lincoln")),
+        "rows_tally": lambda c: ledger_read.row_counts(c, [number, other]),
+        "moments": lambda c: ledger_read.import_times(c, [number, other]),
+        "imports_after": lambda c: ledger_read.imports_after(c, number, 10),
+        "history": lambda c: ledger_read.history(c, number, 20),
+        "previous_finding_counts": lambda c: ledger_read.previous_finding_counts(c, *feed, other, ("reject",)),
+        "last_published": lambda c: (
+            ledger_read.last_published(c, *feed, "upload", ""), ledger_read.last_published(c, *feed, None, None)
+        ),
+        "files": lambda c: ledger_read.files(c, number),
+        "checks": lambda c: ledger_read.checks(c, number),
+        "findings": lambda c: (ledger_read.findings(c, number, 1000), ledger_read.findings(c, number, None)),
+        "holds": lambda c: [
+            ledger_read.holds(c, *given, undecided=open_) for given in ((None, None), feed) for open_ in (True, False)
+        ],
+        "hold": lambda c: ledger_read.hold(c, number),
+        "quarantined": lambda c: (ledger_read.quarantined_rows(c, number), ledger_read.quarantined_rows(c, None, *feed)),
+        "open_quarantine": lambda c: ledger_read.open_quarantine(c, *feed),
+        "waiting_imports": lambda c: ledger_read.waiting_imports(c, *feed),
+        "refused_since": lambda c: ledger_read.quarantined_since(c, [number, other]),
+        "overrides": lambda c: (ledger_read.overrides(c, *feed), ledger_read.overrides(c, *feed, ended=True)),
+        "sources": lambda c: (ledger_read.sources(c, None), ledger_read.sources(c, "lincoln")),
+        "current": lambda c: [roster_read.current_versions(c, *feed, name) for name in every],
+        "current_hashes": lambda c: [roster_read.current_hashes(c, *feed, name) for name in every],
+        "current_by_school": lambda c: [roster_read.current_by_school(c, *feed, name) for name in every],
+        "count_current": lambda c: [roster_read.count_current(c, *feed, name) for name in every],
+        "versions": lambda c: [roster_read.versions(c, name, pa.array([1, 2])) for name in every],
+        "matching": lambda c: roster_read.versions_by_key(c, *feed, "users", keys),
+        "known": lambda c: (roster_read.distinct_values(c, *feed, [student]), roster_read.distinct_values(c, *feed, [student, period])),
+        "last_of_the_gone": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
+        "left_behind": lambda c: [roster_read.versions_before_rename(c, *feed, name) for name in every],
+        "ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
+        "begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
+        "since": lambda c: roster_read.since(c, *feed, "users", number),
+        "turned": lambda c: roster_read.turned(c, *feed, "users", number),
+        "published_imports": lambda c: ledger_read.published_imports(c, *feed),
+        "closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
+        "opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
+        "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
+        "trace": lambda c: (
+            roster_read.trace(c, "users", {"user_kind": "student", "user_id": "a"}, *feed), roster_read.trace(c, "id_changes", {}, *feed)
+        ),
+        "published_after": lambda c: change_feed.imports_published_after(c, *feed, number),
+        "changes_in": lambda c: change_feed.changes_in(c, number, "users", None, 10),
+    }  # fmt: skip
+
+
+def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Warehouse(filled_url) as warehouse:
+        rows = [{"file": "students.csv", "row": 2, "code": "bad_date", "record": "{}"}]
+        number = published(
+            warehouse, {"users": change("users", [user("a")])}, rejected_rows=pa.Table.from_pylist(rows, REJECTED_ROWS_SCHEMA)
+        )
+        other = begin(warehouse, 2)
+        warehouse.conclude(end(other, "rejected", number=2))
+        calls = _readers(number, other)
+        assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed)
+        with explained(monkeypatch) as plans, warehouse.reading() as connection:
+            for call in calls.values():
+                call(connection)
+
+    assert len(plans.seen) > 100
+    assert [f"{lines}: {sql}" for sql, lines in plans.wrong.items()] == []
+
+
+def _public(module: Any) -> set[str]:
+    """Return the functions of `module` that read in the transaction of a connection."""
+    found = inspect.getmembers(module, inspect.isfunction)
+    return {
+        name
+        for name, function in found
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and next(iter(inspect.signature(function).parameters), "") == "connection"
+        and name != "selected"  # returns a column
+    }
+
+
+def test_a_scan_is_found(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above would see one: a search for a column without an index."""
+    users = HISTORIES["users"]
+    with Warehouse(warehouse_url) as warehouse, warehouse.reading() as connection, explained(monkeypatch) as plans:
+        connection.execute(sa.select(users.c.version_id).where(users.c.first_name == "Ann")).all()
+        connection.execute(sa.select(users.c.version_id).where(users.c.valid_from == day(1))).all()
+
+    assert len(plans.wrong) == 2
+
+
+def test_every_exception_says_why() -> None:
+    assert all(reason and re.compile(pattern) for pattern, reason in EXCEPTIONS.items())
