@@ -1,7 +1,7 @@
-"""The command line: the same verbs as the jobs, for a person at a prompt or a script.
+"""The command line: the same operations as the Dagster jobs, for a person at a prompt or a script.
 
-Belongs here: words, options, exit codes, and how an outcome is printed. Not here: what a verb does (``pipeline``), and no import of
-Dagster at the top of a module; only the commands that run a job import it, when they are called.
+Belongs here: options, exit codes, and how a result is printed. Not here: what a command does (``pipeline``). No module imports
+Dagster at the top; only the commands that run a job import it, when they are called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     Can be called any number of times in one process, with different homes; environment, logging and signal handlers are
     left as they were.
 
-    Args: argv: the words without the program's name, such as ``["imports", "--json"]``.
+    Args: argv: the arguments without the program's name, such as ``["imports", "--json"]``.
     """
     from roster_etl.cli.entry_point import run
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def entry() -> None:
-    """Run the words of this process, and end it with the exit code."""
+    """Run the command line of this process, and exit with its exit code."""
     from roster_etl.cli.gc_tuning import GC_TUNING
 
     GC_TUNING.pause()

@@ -1,7 +1,7 @@
-"""The commands, put together.
+"""Register the commands.
 
 Belongs here: which command runs which function, as ``module:function`` below ``roster_etl.cli``. A command's module is imported
-when the command is called: help that lists commands reads their docstrings from the source instead.
+when the command is called; a help page that lists commands reads their docstrings from the source instead.
 """
 
 from __future__ import annotations
@@ -89,18 +89,18 @@ class LazyCommand(TyperCommand):
         self._module, _, self._function = target.partition(":")
 
     def load(self) -> Any:
-        """Return the whole command, with its options."""
+        """Return the complete command, with its options."""
         function: Callable[..., int] = getattr(import_module(f"{__package__}.{self._module}"), self._function)
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=_CONTEXT)
         app.command(self.name, help=_escaped(inspect.getdoc(function) or ""))(function)
         return get_command(app)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Return the context of the whole command, which then runs in place of this one."""
+        """Return the context of the complete command, which then runs in place of this one."""
         return self.load().make_context(*args, **extra)
 
     def read_help(self) -> None:
-        """Take the help from the docstring, without importing the module."""
+        """Set the help from the docstring, without importing the module."""
         self.help = _escaped(_docstrings(self._module)[self._function])
 
 
@@ -108,7 +108,7 @@ class LazyGroup(TyperGroup):
     """A group of commands that are imported when they are called."""
 
     def format_help(self, *args: Any) -> None:
-        """Write the help, once the help of the commands is read."""
+        """Write the help, after the help of the commands was read."""
         for inner in self.commands.values():
             if isinstance(inner, LazyCommand):
                 inner.read_help()
@@ -117,7 +117,7 @@ class LazyGroup(TyperGroup):
 
 @cache
 def root_command() -> LazyGroup:
-    """Return the whole command line."""
+    """Return the root command."""
     commands: dict[str, Any] = {
         word: LazyCommand(word, target, panel) for panel, targets in _COMMANDS.items() for word, target in targets.items()
     }
@@ -135,11 +135,11 @@ def _group(help_text: str, commands: Mapping[str, Any], **attributes: Any) -> La
 
 @cache
 def _docstrings(module: str) -> dict[str, str]:
-    """Return the docstrings of the functions of a module of commands, by name."""
+    """Return the docstrings of the functions in a module of commands, by name."""
     tree = ast.parse(Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py").read_bytes())
     return {node.name: ast.get_docstring(node) or "" for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def _escaped(text: str) -> str:
-    """Return help so that words in brackets, such as a table of the settings, are shown, and not read as markup."""
+    """Return a help text with escaped brackets, such as in a table name of the settings, so that they are not read as markup."""
     return _MARKUP.sub(r"\\[", text)

@@ -1,4 +1,4 @@
-"""``backfill_feeds``: the newest upload of many districts, a bounded number at once, with one summary."""
+"""``backfill``: import the newest upload of many districts, a bounded number in parallel, with one summary."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _print_results(call: Call, results: tuple[BackfillResult, ...]) -> None:
 
 
 def _exit_code(statuses: set[str]) -> int:
-    """Return the gravest: failed, then held, then rejected."""
+    """Return the most severe exit code: failed before held before rejected."""
     for status, code in (("failed", FAILED), ("running", FAILED), ("held", HELD), ("rejected", REJECTED)):
         if status in statuses:
             return code

@@ -1,6 +1,7 @@
-"""One call of the command line: its home, and where its words go.
+"""The context of one call of the command line: its home, and its output streams.
 
-Belongs here: standard output for the result and nothing else, standard error for everything a person may want to know meanwhile.
+Belongs here: standard output for the result and nothing else, standard error for everything that a person may want to read
+meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class OutputGone(PermanentError):
-    """Standard output takes no more: its reader has gone, or the disk behind it is full."""
+    """Standard output cannot be written: its reader has exited, or the disk behind it is full."""
 
     code = "output_gone"
     template = "standard output cannot be written to ({problem})"
@@ -36,7 +37,11 @@ class OutputGone(PermanentError):
 
 @dataclass
 class Call:
-    """One call. ``home_named``: the home was named in the call. ``json``: the result is one document. ``out``, ``err``: the process's streams when the call began, None if it had none."""
+    """The context of one call.
+
+    ``home_named``: the home was given in the call. ``json``: the result is one JSON document.
+    ``out``, ``err``: the process's streams when the call began, None if it had none.
+    """
 
     home: Path
     home_named: bool = False
@@ -53,7 +58,7 @@ class Call:
 
     @cached_property
     def registry(self) -> Registry:
-        """The districts; nothing heavy is imported for them."""
+        """The districts; no heavy module is imported for them."""
         from roster_etl.store.registry.registry import open_registry
 
         return open_registry(self.settings)
@@ -75,7 +80,7 @@ class Call:
         return Workspace(self.settings)
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close the stores that were opened."""
         if "warehouse" in self.__dict__:
             self.warehouse.close()
         if "workspace" in self.__dict__ and "warehouse" in self.workspace.__dict__:
@@ -91,22 +96,22 @@ class Call:
         self.write(indented_json(document, ensure_ascii=not utf8, default=_to_json_value) + "\n")
 
     def print(self, *lines: str) -> None:
-        """Print lines of the result for people; an empty one if none is given."""
+        """Print lines of the result for people; an empty line if none is given."""
         for line in lines or ("",):
             self.write(_encodable_text(self.out, strip_control_chars(line), "replace") + "\n")
 
     def write(self, text: str) -> None:
-        """Write to standard output; a sign that it cannot say is escaped. Raises OutputGone."""
-        if self.out is None:  # it was closed before the process began
+        """Write to standard output; characters outside its encoding are escaped. Raises OutputGone."""
+        if self.out is None:  # closed before the process began
             raise OutputGone(problem=os.strerror(errno.EBADF))
         try:
             self.out.write(_encodable_text(self.out, text, "backslashreplace"))
             self.out.flush()
-        except (OSError, ValueError) as error:  # ValueError: it was closed
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise OutputGone(problem=getattr(error, "strerror", None) or "it is closed") from error
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print an aligned table for people; numbers to the right."""
+        """Print an aligned table for people; numbers are aligned to the right."""
         self.print(*format_table(header, rows))
 
     def show_result(self, document: Any, *lines: str) -> int:
@@ -118,20 +123,20 @@ class Call:
         return 0
 
     def show_rows(self, documents: Sequence[Any], header: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> int:
-        """Print a list, as JSON or as a table for people, and return exit code 0. ``none``: what people read if it is empty."""
+        """Print a list, as JSON or as a table for people; return exit code 0. ``none``: the text for people if it is empty."""
         return self.show_result(documents, *(format_table(header, rows) if rows else [none]))
 
     # ---- standard error: everything else
 
     def log(self, text: str) -> None:
-        """Tell something beside the result."""
+        """Write a message beside the result to standard error."""
         if self.err is not None:
-            with suppress(OSError, ValueError):  # it has gone too: there is nobody to tell
+            with suppress(OSError, ValueError):  # standard error is closed as well: there is no other place to report it
                 self.err.write(_encodable_text(self.err, strip_control_chars(text), "replace") + "\n")
                 self.err.flush()
 
     def report_failure(self, failure: Failure) -> int:
-        """Tell a failure, on standard error and, where asked for, as the one document. Returns its exit code."""
+        """Report a failure on standard error and, with ``--json``, as the one document. Returns its exit code."""
         self.log(f"roster-etl: {failure.message}")
         if self.json:
             try:
@@ -141,13 +146,13 @@ class Call:
         return failure.exit_code
 
     def discard_output(self) -> None:
-        """Write nothing more: the reader of standard output has gone."""
+        """Discard further output: the reader of standard output has exited."""
         if self.out is not None and self.out is sys.__stdout__:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
     @contextmanager
     def progress(self, total: int, label: str) -> Iterator[Progress]:
-        """Show how far a long piece of work is: a bar on a terminal, plain lines in a pipe."""
+        """Show the progress of a long operation: a bar on a terminal, plain lines in a pipe."""
         if self.err is None or not self.err.isatty():
             yield Progress(lambda step: self.log(f"{label}: {step}"))
             return
@@ -162,19 +167,19 @@ class Call:
 
 
 class Progress:
-    """Takes one word for each step that is done."""
+    """Callback that is called with the name of each finished step."""
 
     def __init__(self, callback: Any) -> None:
         self._callback = callback
 
     def __call__(self, step: str) -> None:
-        """Tell that `callback` was done."""
-        GC_TUNING.resume()  # what follows is work, of which garbage comes
+        """Report that `step` is finished."""
+        GC_TUNING.resume()  # the work that follows does create garbage
         self._callback(step)
 
 
 def _encodable_text(stream: TextIO | None, text: str, errors: str) -> str:
-    """Return `text` as the stream can say it; ``errors``: what becomes of a sign that it cannot."""
+    """Return `text` as the stream can encode it; ``errors``: the handling of other characters."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, errors).decode(encoding)
 

@@ -59,7 +59,7 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
             help="Its replace rules, in place of those it has: TOML tables column, then value = instead.",
         ),
     ] = None,
-    update: Annotated[bool, typer.Option("--update", help="Change the feed if it is find_district.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Change the feed if it exists.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
     call: Call = ctx.obj
@@ -157,7 +157,7 @@ def remove(ctx: typer.Context, district: _Id) -> int:
 
 
 def audited_change(call: Call, action: Action, district_id: str, **about: str) -> AbstractContextManager[None]:
-    """Have the audit know of a change of the registry: one line, whether or not it could be made."""
+    """Audit a change of the registry, whether it succeeds or is refused, with one entry."""
     from roster_etl.store.warehouse import AuditEntry
 
     return call.warehouse.noting(AuditEntry(action=action, district_id=district_id, about=about))
@@ -169,15 +169,15 @@ def find_district(call: Call, district_id: str) -> District | None:
 
 
 def require_known_district(call: Call, district_id: str) -> None:
-    """A district that was removed still has its history; one that never was is a slip of the pen. Raises UnknownDistrict."""
+    """Check that a district is registered or has a history: removed districts keep theirs. Raises UnknownDistrict."""
     if find_district(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
         raise UnknownDistrict(district_id=district_id)
 
 
 def district_time_zone(district: District, format_: str | None) -> str:
-    """Return the time zone in which moments of a district are read: its feed's option, else its own.
+    """Return the time zone in which a district's times are read: its feed's option, else its own.
 
-    Where no format is named, its feeds' option counts if they agree.
+    If no format is given, its feeds' option counts if they agree.
     """
     feeds = [feed for feed in district.feeds if format_ in (None, feed.format)]
     zones = {feed.options.get("time_zone", district.time_zone) for feed in feeds}
@@ -187,10 +187,10 @@ def district_time_zone(district: District, format_: str | None) -> str:
 def save_district(
     call: Call, district_id: str, feed: Feed, *, update: bool = False, name: str = "", time_zone: str = ""
 ) -> District:
-    """Register `district_id` with `feed`, or add the feed to it; with `update`, change it. Its file is written once, or not at all.
+    """Register `district_id` with `feed`, or add the feed; with `update`, change it. The file is written once, or not at all.
 
-    Args:   name, time_zone: of the district; an empty one leaves what it has.
-    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; UsageError: what the registry refuses.
+    Args:   name, time_zone: of the district; an empty one keeps the current value.
+    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; UsageError: the registry rejects a value.
     """
     from roster_etl.vendors import vendor
 
@@ -202,13 +202,13 @@ def save_district(
         check_replacements(vendor(feed.format).format, feed.replacements)
         try:
             return call.registry.add(new)
-        except DistrictExists:  # perhaps since a moment ago, by another call
+        except DistrictExists:  # perhaps registered a moment ago, by another call
             return call.registry.add_feed(district_id, feed, update=update, **about)
 
 
 @contextmanager
 def _registry_errors_as_usage_errors() -> Iterator[None]:
-    """Say what the registry refuses of a call's words as words that are off."""
+    """Convert the registry's validation errors to usage errors."""
     try:
         yield
     except RegistryError as error:
@@ -218,7 +218,7 @@ def _registry_errors_as_usage_errors() -> Iterator[None]:
 
 
 def _updated_feed(district: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:
-    """Return the feed as it shall be; what an update does not name stays."""
+    """Return the updated feed; values that an update does not set are kept."""
     before = next((feed for feed in district.feeds if feed.format == format_), None) if district else None
     if before is None:
         return Feed(format=format_, path=path, options=options)
@@ -226,7 +226,7 @@ def _updated_feed(district: District | None, format_: str, path: str, options: d
 
 
 def _read_replacements(file: Path) -> dict[str, Any]:
-    """Return the replace rules that `file` holds. Raises BadWords."""
+    """Return the replace rules in `file`. Raises UsageError."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -236,7 +236,7 @@ def _read_replacements(file: Path) -> dict[str, Any]:
 
 
 def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str) -> Feed:
-    """Return `feed` with the log-in that was named and no other, or as it was if none was. Raises BadWords."""
+    """Return `feed` with the given log-in and no other, or unchanged if none is given. Raises UsageError."""
     ways = {"--password-env": password_env, "--password-file": password_file, "--key-file": key_file}
     named = [word for word, text in ways.items() if text]
     if not named:
@@ -279,7 +279,7 @@ def _feed_document(district: District, feed: Feed) -> dict[str, Any]:
 
 
 def _expectation_document(district: District, feed: Feed, freshness: Mapping[str, Freshness]) -> dict[str, Any]:
-    """Return by when the feed is expected, and how it stands (null where nobody has looked)."""
+    """Return the expected time of the feed and its freshness (null if it was never evaluated)."""
     stand = freshness.get(f"{district.id}/{feed.format}")
     days = {"expected_by": feed.expected_by or None, "expected_days": list(feed.expected_days)}
     return {**days, "freshness": stand and stand.state, "expected_next": stand and stand.next.isoformat()}
@@ -308,7 +308,7 @@ def expect(
     days: Annotated[str, typer.Option("--days", metavar="mon,tue,…", help="On these days of the week; default: every day.")] = "",
     hours: Annotated[int, typer.Option("--hours", metavar="N", help="An import that ended up to N hours before counts.")] = 12,
 ) -> int:
-    """Say by when a district's upload is expected each day. A feed that is late shows in lists, in the UI, and in a mail."""
+    """Set the time by which a district's upload is expected each day. A late feed shows in lists, in the UI, and in a mail."""
     call: Call = ctx.obj
     known = call.registry.get(district)
     source = resolve_format(known, format)
@@ -331,7 +331,7 @@ def contacts(
         str | None, typer.Option("--mail", metavar="WHEN", help="always, problems (as before it is set) or never.")
     ] = None,
 ) -> int:
-    """Say who gets mail about a district's imports, and when."""
+    """Set who gets mail about a district's imports, and when."""
     call: Call = ctx.obj
     known = call.registry.get(district)
     given = {**({"contacts": tuple(addresses)} if addresses else {}), **({"mail": mail} if mail else {})}
@@ -343,7 +343,7 @@ def contacts(
 
 
 def freshness_by_feed(call: Call, districts: Sequence[District]) -> dict[str, Freshness]:
-    """Return how the feeds of `districts` stand that are expected by a time of day, by district and format; nothing is read if none is."""
+    """Return the freshness of the feeds that have an expected time, by district and format; reads nothing if none has."""
     if not any(feed.expected_by for district in districts for feed in district.feeds):
         return {}
     from roster_etl.pipeline.reporting.freshness import freshness
@@ -352,7 +352,7 @@ def freshness_by_feed(call: Call, districts: Sequence[District]) -> dict[str, Fr
 
 
 def print_late_feeds(call: Call, district_id: str | None) -> None:
-    """Tell of the feeds that are late, below a list of imports."""
+    """Print the late feeds, below a list of imports."""
     scan = call.registry.scan()
     chosen = [district for district in scan.districts if district_id in (None, district.id)]
     for found in freshness_by_feed(call, chosen).values():
@@ -361,6 +361,6 @@ def print_late_feeds(call: Call, district_id: str | None) -> None:
 
 
 def _update_district(call: Call, district: District, changed_field: str) -> None:
-    """Write the district's file. Raises BadWords: what the registry refuses."""
+    """Write the district's file. Raises UsageError: the registry rejects a value."""
     with _registry_errors_as_usage_errors(), audited_change(call, "district_change", district.id, what=changed_field):
         call.registry.update(district)

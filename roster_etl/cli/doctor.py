@@ -1,4 +1,4 @@
-"""``doctor`` and ``migrate``: is everything in place, and what to do where it is not."""
+"""``doctor`` and ``migrate``: check the installation and report how to fix it; migrate the warehouse."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from roster_etl.store.settings import landing_folder
 from roster_etl.vendors import vendor
 
 _HEARTBEAT_TIMEOUT_SECONDS = 300
-_MIN_FREE_BYTES = 2_000_000_000  # bytes: what a few large uploads take while they are imported
+_MIN_FREE_BYTES = 2_000_000_000  # bytes: the space for importing a few large uploads
 _MAX_HOLD_AGE = timedelta(days=14)
 _SQLITE = "sqlite:///"
 _REPORTING_FOLDERS = ("reports", "outbox", "history", "storage", "schedules")  # reports and Dagster's own storage
@@ -40,7 +40,7 @@ _REPORTING_FOLDERS = ("reports", "outbox", "history", "storage", "schedules")  #
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """One thing that was looked at. ``found``: what was seen, or what is wrong and what to do."""
+    """The result of one check. ``found``: what was found, or what is wrong and how to fix it."""
 
     what: str
     ok: bool
@@ -48,7 +48,7 @@ class HealthCheck:
 
 
 def doctor(ctx: typer.Context, district: DistrictFilter = None) -> int:
-    """Look at settings, warehouse, archive, districts and landing zones; say what is wrong and what to do."""
+    """Check settings, warehouse, archive, districts and landing zones; report what is wrong and what to do."""
     call: Call = ctx.obj
     results: list[HealthCheck] = []
     for result in deduplicate(run_health_checks(call, district)):
@@ -65,9 +65,9 @@ def migrate(
     reader: Annotated[str | None, typer.Option("--reader", metavar="NAME", help="Let this role of PostgreSQL read.")] = None,
     loader: Annotated[str | None, typer.Option("--loader", metavar="NAME", help="Let this role of PostgreSQL import.")] = None,
 ) -> int:
-    """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
+    """Migrate the warehouse to this version's schema, as its owner; grant roles the right to read it, or to import."""
     call: Call = ctx.obj
-    if reader or loader:  # first: a slip of the pen is no reason to migrate
+    if reader or loader:  # first: an invalid role name must not migrate anything
         call.warehouse.check_roles(reader=reader, loader=loader)
     before = migrate_warehouse(call.workspace)
     granted = call.warehouse.grant(reader=reader, loader=loader) if reader or loader else ()
@@ -79,7 +79,7 @@ def migrate(
 
 
 def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthCheck]:
-    """Yield what is found, one thing after the other; a thing that is wrong does not stop the next."""
+    """Yield the results of all checks, one after the other; a failed check does not stop the next."""
     yield _run_check("settings", lambda: f"home {call.settings.home}")
     yield _run_check("home", lambda: _check_file_permissions(call))
     yield _run_check("faults", _check_fault_injection)
@@ -112,7 +112,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
 
 
 def deduplicate(results: Iterable[HealthCheck]) -> Iterator[HealthCheck]:
-    """Yield `results`; what is wrong with several things is told of the first, and the others lead there."""
+    """Yield `results`; a problem with the same cause is described once, and later results refer to it."""
     first: dict[str, str] = {}
     for result in results:
         if result.ok:
@@ -126,12 +126,12 @@ def deduplicate(results: Iterable[HealthCheck]) -> Iterator[HealthCheck]:
 def _run_check(name: str, check: Callable[[], str]) -> HealthCheck:
     try:
         return HealthCheck(what=name, ok=True, found=check())
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one thing is told, and the next is looked at
+    except Exception as error:  # noqa: BLE001 - any error is reported as the result of its check, and the next check runs
         return HealthCheck(what=name, ok=False, found=failure_of(error).message)
 
 
 class HealthProblem(RosterError):
-    """Something that a person should change."""
+    """A problem that a person should fix."""
 
     code = "wrong"
 
@@ -143,7 +143,7 @@ def _check_fault_injection() -> str:
 
 
 def _check_file_permissions(call: Call) -> str:
-    """Tell whether others can read what holds personal data; the home itself may be a folder of a checkout."""
+    """Check whether other users can read personal data; the home itself may be a folder of a checkout."""
     home = call.settings.home
     shut = home.stat().st_mode & 0o077 == 0
     held = [path for path in _personal_data_paths(call) if path.exists() and not (shut and path.is_relative_to(home))]
@@ -156,7 +156,7 @@ def _check_file_permissions(call: Call) -> str:
 
 
 def _personal_data_paths(call: Call) -> list[Path]:
-    """Return what may hold personal data, or tell of it, on this machine's disks."""
+    """Return the paths on this machine's disks that may hold personal data, or refer to it."""
     settings = call.settings
     database = Path(settings.warehouse.removeprefix(_SQLITE)) if settings.warehouse.startswith(_SQLITE) else None
     places = (
@@ -179,7 +179,7 @@ def _check_warehouse(call: Call) -> str:
 
 
 def _check_imports(call: Call) -> str:
-    """Tell of imports that are said to be running, and that no process of this home works on."""
+    """Report imports that are recorded as running although no process of this home works on them."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor_name
 
     running = [row["import_id"] for row in call.warehouse.imports(status="running")]
@@ -206,7 +206,7 @@ def _check_archive(call: Call) -> str:
 
 
 def _check_disk(call: Call) -> str:
-    """Tell how much room there is where uploads, frames and, by default, everything else is written."""
+    """Report the free space on the disks of uploads, staging and, by default, everything else."""
     usage = shutil.disk_usage(call.settings.home)
     free = f"{usage.free / 1e9:,.1f} GB of {usage.total / 1e9:,.1f} GB free"
     if usage.free < _MIN_FREE_BYTES:
@@ -215,7 +215,7 @@ def _check_disk(call: Call) -> str:
 
 
 def _check_holds(call: Call) -> str:
-    """Tell of plans that wait for a person, and of those that have waited long."""
+    """Report plans that wait for a decision, and those that have waited long."""
     holds = call.warehouse.holds()
     before = datetime.now(UTC) - _MAX_HOLD_AGE
     if old := sorted(row["import_id"] for row in holds if row["created_at"] < before):
@@ -236,7 +236,7 @@ def _check_retention(call: Call) -> str:
 
 
 def _check_dagster_storage(call: Call) -> str:
-    """Tell where Dagster keeps runs and events, and whether it can."""
+    """Report where Dagster stores runs and events, and whether it is usable."""
     from roster_etl.orchestration.runtime.dagster_storage import describe_storage
 
     if not (call.settings.home / "dagster.yaml").exists():
@@ -245,7 +245,7 @@ def _check_dagster_storage(call: Call) -> str:
 
 
 def _check_executor(call: Call) -> str:
-    """Tell where the steps of runs are done; of a cluster also whether its hosts share what they must, and who answers."""
+    """Report the executor of runs' steps; for a cluster also whether its hosts share what they must, and which ones answer."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor, executor_name
 
     name = executor_name()
@@ -269,7 +269,7 @@ def _check_executor(call: Call) -> str:
 
 
 def _check_daemon(call: Call) -> str:
-    """Tell whether Dagster's daemon is alive, from its own storage in the home."""
+    """Report whether Dagster's daemon is alive, from its own storage in the home."""
     watched = [
         f"{d.id}/{feed.format}"
         for d in call.registry.scan().districts
@@ -294,7 +294,7 @@ def _check_daemon(call: Call) -> str:
 
 
 def _check_mail(call: Call) -> str:
-    """Log in to the mail server, where there is one; tell of contacts that get no mail."""
+    """Log in to the mail server, if there is one; report contacts that get no mail."""
     if not call.settings.mail.host:
         told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
         return (
@@ -341,7 +341,7 @@ def _options_check(district: District, feed: Feed) -> Callable[[], str]:
     def check() -> str:
         format_ = vendor(feed.format).format
         resolve_options(format_, feed.options)
-        for window in district.calendar:  # those of next summer too: no import looks at them before that day
+        for window in district.calendar:  # all windows, also future ones: no import validates them before their first day
             if not window.feeds or feed.format in window.feeds:
                 resolve_options(format_, feed.options, window.options)
         check_replacements(format_, feed.replacements)

@@ -1,6 +1,6 @@
-"""Run one call: words in, exit code out, and the process left as it was found.
+"""Run one call: parse the arguments, return the exit code, and restore the state of the process.
 
-Belongs here: taking the call apart, telling failures, restoring what libraries change on their way. No command.
+Belongs here: parsing the global options, reporting errors, restoring what libraries change. No command.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HELP_OPTIONS = {"--help", "-h"}
 
 
 def run(argv: list[str]) -> int:
-    """Run the command that `argv` names. Returns its exit code; nothing but Ctrl-C of a caller's own making is raised."""
+    """Run the command in `argv`; return its exit code. Raises nothing but a KeyboardInterrupt that a caller raised itself."""
     json = "--json" in argv
     try:
         everywhere, words = parse_global_options(argv)
@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
         call = Call(home=default_home(), json=json)
         return call.report_failure(failure_of(error))
     call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
-    # Whatever a library may print goes to standard error: standard output is the result's.
+    # The output of libraries goes to standard error: standard output is reserved for the result.
     apart = _lossy_stdout() if _HELP_OPTIONS & set(words) else redirect_stdout(sys.stderr)
     with restored_process_state(), apart, actor_channel("command"):
         try:
@@ -56,7 +56,7 @@ def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int
         return call.report_failure(Failure(code="stopped", message="stopped", exit_code=INTERRUPTED))
     except OutputGone as error:
         call.discard_output()
-        if not isinstance(error.__cause__, BrokenPipeError):  # a reader that has read enough need not be told
+        if not isinstance(error.__cause__, BrokenPipeError):  # a reader that closed the pipe has read enough
             call.log(f"roster-etl: {error.message}")
         return FAILED
     except BrokenPipeError:  # help, which a library prints
@@ -71,7 +71,7 @@ def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int
 
 @contextmanager
 def _lossy_stdout() -> Iterator[None]:
-    """Let standard output say ``?`` for a sign that it cannot: help is printed by a library."""
+    """Replace characters that standard output cannot encode by ``?``, because a library prints the help."""
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper):
         yield
@@ -85,14 +85,14 @@ def _lossy_stdout() -> Iterator[None]:
 
 
 def _usage_message(error: TyperException) -> str:
-    """Return what is wrong with the words."""
+    """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
 
 
 @contextmanager
 def restored_process_state() -> Iterator[None]:
-    """Put back environment, umask, signal handlers, warnings and logging, whatever was imported and run meanwhile."""
+    """Restore environment, umask, signal handlers, warnings and logging after the block, whatever was imported and run in it."""
     environment, mask = dict(os.environ), os.umask(0o077)
     main_thread = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in _SIGNALS} if main_thread else {}

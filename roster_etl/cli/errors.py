@@ -1,7 +1,7 @@
-"""Errors as a person at a prompt, or a script, is told about them: a code, one line, an exit code.
+"""Errors as reported to a person or a script: a code, one line, an exit code.
 
-Belongs here: which errors are about the words of the call, and how a foreign exception is told without its text, which may
-hold a cell. Does not belong here: the errors themselves (``spec.errors`` and the rooms that raise them).
+Belongs here: which errors are usage errors, and how another library's exception is reported without its text, which may
+hold a cell. Does not belong here: the errors themselves (``spec.errors`` and the packages that raise them).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from roster_etl.spec.errors import RosterError
 
 FAILED, USAGE_ERROR, REJECTED, HELD, INTERRUPTED = 1, 2, 3, 4, 130
 
-# Errors that say: the call names something that is not there, or cannot be.
+# Codes of usage errors: an argument is invalid, or refers to something that does not exist.
 _USAGE_ERROR_CODES = frozenset(
     {
         "bad_cursor", "bad_district_id", "bad_edit", "bad_fault", "bad_home", "bad_leave_out", "bad_option", "bad_rename", "bad_replacements", "bad_vendor_name", "bad_words", "contradicting_options", "district_exists", "no_open_hold", "no_roles", "nobody_to_purge", "not_archived", "not_edited", "not_empty", "not_undoable", "nothing_archived", "nothing_judged", "nothing_left_out", "nothing_to_purge",
@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What is said about an error."""
+    """An error as it is reported."""
 
     code: str
     message: str
@@ -39,7 +39,7 @@ class Failure:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what is said about `error`: our own words where it is ours, else its class and its place only."""
+    """Return the report of `error`: its message if the class is ours, else only its class and place."""
     if isinstance(error, RosterError):
         return Failure(
             code=error.code, message=error.message, exit_code=USAGE_ERROR if error.code in _USAGE_ERROR_CODES else FAILED
@@ -49,7 +49,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def error_location(trace: TracebackType | None) -> str:
-    """Return file, line and function of the last frame of ours in `trace`, or of the last one at all."""
+    """Return file, line and function of the last frame in our own code in `trace`, else of the last one."""
     frames = traceback.extract_tb(trace)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
     if not frames:
@@ -61,7 +61,7 @@ def error_location(trace: TracebackType | None) -> str:
 
 
 def debug_text(error: BaseException) -> str:
-    """Return the traceback of `error` and of what caused it, without the text of foreign exceptions."""
+    """Return the traceback of `error` and of its causes, without the texts of other libraries' exceptions."""
     parts: list[str] = []
     seen: set[int] = set()
     link: BaseException | None = error

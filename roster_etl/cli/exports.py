@@ -1,4 +1,4 @@
-"""The commands `changes` and `collect_metrics`: the change feed and the Prometheus exposition."""
+"""The commands `changes` and `metrics`: the change feed and the Prometheus exposition."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def metrics(
 
 
 def _replace_file(path: Path, text: str) -> None:
-    """Write a file that another user's collector reads, while it may be reading. Raises BadWords."""
+    """Write a file atomically, because another user's collector may be reading it. Raises UsageError."""
     waiting = path.with_name(f".{path.name}.part")
     try:
         waiting.write_text(text, "utf-8")
-        waiting.chmod(0o644)  # names of districts and numbers: nothing that others may not read
+        waiting.chmod(0o644)  # names of districts and numbers only: anybody may read them
         waiting.replace(path)
     except OSError as error:
         raise UsageError(problem=f"--to: {path} cannot be written ({error.strerror})") from None

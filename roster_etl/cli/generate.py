@@ -1,4 +1,4 @@
-"""``sample``, ``generate``, ``new-vendor``: what is made from the specs."""
+"""``sample``, ``generate``, ``new-vendor``: files that are generated from the specs."""
 
 from __future__ import annotations
 

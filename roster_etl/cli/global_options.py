@@ -1,6 +1,6 @@
-"""The words that every command takes, wherever they stand: ``--home``, ``--json``, ``--debug``.
+"""Global options, accepted anywhere on the command line: ``--home``, ``--json``, ``--debug``.
 
-Belongs here: taking them out of the arguments. What the other words mean is each command's business.
+Belongs here: parsing them and removing them from the arguments. All other arguments are parsed by the commands.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class UsageError(PermanentError):
-    """The words of a call cannot be followed."""
+    """The arguments of a call are invalid."""
 
     code = "bad_words"
     template = "{problem}"
@@ -24,7 +24,7 @@ class UsageError(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalOptions:
-    """What the words that every command takes have said. ``home``: None if it was not named."""
+    """The values of the global options. ``home``: None if it was not given."""
 
     home: Path | None = None
     json: bool = False
@@ -32,9 +32,9 @@ class GlobalOptions:
 
 
 def parse_global_options(argv: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
-    """Return what ``--home``, ``--json`` and ``--debug`` say, and the other words; after ``--`` nothing is taken.
+    """Return the values of ``--home``, ``--json`` and ``--debug``, and the other arguments; after ``--`` nothing is parsed.
 
-    Raises: BadWords: ``--home`` without a folder.
+    Raises: UsageError: ``--home`` without a folder.
     """
     home: Path | None = None
     flags = {"--json": False, "--debug": False}
@@ -56,7 +56,7 @@ def parse_global_options(argv: Sequence[str]) -> tuple[GlobalOptions, list[str]]
 
 
 def default_home(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the home where none is named: ``$ROSTER_ETL_HOME``, else ``dagster_home/`` of the project, else of this folder."""
+    """Return the default home: ``$ROSTER_ETL_HOME``, else ``dagster_home/`` of the project, else of the current folder."""
     named = (os.environ if environ is None else environ).get("ROSTER_ETL_HOME")
     if named:
         return Path(named)
@@ -65,7 +65,7 @@ def default_home(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def parse_key_values(arguments: Sequence[str], *, label: str) -> dict[str, str]:
-    """Return ``KEY=VALUE`` words as a mapping; the value may be empty. Raises BadWords naming the place, not the text."""
+    """Return ``KEY=VALUE`` arguments as a mapping; the value may be empty. Raises UsageError with the position, not the text."""
     found: dict[str, str] = {}
     for number, word in enumerate(arguments, start=1):
         key, equals, value = word.partition("=")

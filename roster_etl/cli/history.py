@@ -1,4 +1,4 @@
-"""``imports`` and ``show``: what the ledger says."""
+"""``imports`` and ``show``: the content of the ledger."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _table_row(row: dict[str, Any], open_holds: AbstractSet[int]) -> tuple[object, ...]:
-    """Return an import as a line of the list. ``open_holds``: the held imports about which a person may still decide."""
+    """Return an import as a row of the list. ``open_holds``: the held imports that can still be decided."""
     counts = tuple(_count_changes(row, what) for what in ("created", "updated", "deleted"))
     finished = f"{row['finished_at']:%Y-%m-%d %H:%M:%S}" if row["finished_at"] else ""
     status = "superseded" if row["status"] == "held" and row["import_id"] not in open_holds else row["status"]
@@ -89,12 +89,12 @@ def _table_row(row: dict[str, Any], open_holds: AbstractSet[int]) -> tuple[objec
 
 
 def feed_label(row: Mapping[str, Any]) -> str:
-    """Return the format of an import, with the set of its files where the format has several."""
+    """Return the format of an import, with its file set if the format has several."""
     return "/".join(filter(None, (row["source"], row["file_set"])))
 
 
 def _count_changes(row: dict[str, Any], change: str) -> int | None:
-    """Return how many records an import `change`; None where nothing was published: what a hold would change is no change."""
+    """Return the number of records with the given `change`; None if nothing was published: a held plan has changed nothing."""
     if row["status"] not in ("published", "unchanged"):
         return None
     return sum(table[change] for table in (row["summary"] or {}).get("changes", {}).values())

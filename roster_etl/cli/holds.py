@@ -1,4 +1,4 @@
-"""``holds``: review what a gate or a threshold stopped."""
+"""``holds``: review imports that a gate or a threshold stopped."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def undo(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
 def _preview_partial_approval(
     call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what differs in the document of a held import once removals are left out, or taken for renames."""
+    """Return the fields of a held import's document that change with the given exclusions and renames."""
     require_open_hold(call.workspace, import_id)
     renamed = replace_ids_by_numbers(call.workspace, import_id, rename)
     found = preview_approval(call.workspace, import_id, leave_out, renamed)

@@ -1,4 +1,4 @@
-"""``import``, ``check``, ``rerun``: what takes an upload and says what became of it."""
+"""``import``, ``check``, ``rerun``: process an upload and print the result."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def check(
     ] = None,
     option: FormatOptions = None,
 ) -> int:
-    """Judge an upload and load nothing: every finding, and what an import would change."""
+    """Validate an upload and load nothing: every finding, and what an import would change."""
     call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
@@ -112,7 +112,7 @@ def _worst_exit_code(codes: Iterable[int]) -> int:
 
 
 def import_and_print(call: Call, *orders: Order) -> int:
-    """Have `orders` carried out one after the other, print what became of them, and return the exit code of the worst."""
+    """Run `orders` one after the other, print their results, and return the most severe exit code."""
     documents, codes = [], []
     for order in orders:
         document, code = _run_and_summarize(call, order)
@@ -125,7 +125,7 @@ def import_and_print(call: Call, *orders: Order) -> int:
 
 
 def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
-    """Return the document of an import that was carried out, and its exit code; None: the call's words were off, as was said."""
+    """Run an import, and return its document and exit code; None: a usage error, which has been reported."""
     import_id, failure = run_order(call, order)
     if failure is not None and failure.exit_code == USAGE_ERROR:
         if call.json:
@@ -134,15 +134,15 @@ def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None,
     document = outcome(call.workspace, import_id)
     if failure is None:
         return document, EXIT_CODES[document["status"]]
-    if document["error"] is None:  # a plan that was approved and has moved: the import stays held, or another's call ended it
+    if document["error"] is None:  # an approved plan that is outdated: the import stays held, or another call ended it
         document["error"] = failure.json_document()["error"]
     return document, HELD if order.approves and failure.code == "roster_moved" else failure.exit_code
 
 
 def decide_and_print(call: Call, job: str, config: dict[str, Any], *, decided_import_id: int | None = None) -> int:
-    """Have a decision carried out by its job, print what became of the import, and return the exit code.
+    """Run a decision's job, print the resulting import, and return the exit code.
 
-    Args: about: the import that is decided about; it stays as it is where the roster has moved on.
+    Args: decided_import_id: the import that is decided; it is not changed if the roster has moved.
     """
     from roster_etl.orchestration.jobs.in_process_runs import run_decision
 
@@ -158,9 +158,9 @@ def decide_and_print(call: Call, job: str, config: dict[str, Any], *, decided_im
 
 
 def report_stale_approval(call: Call, import_id: int, error: RosterError) -> int:
-    """Say that an import cannot be approved because the roster has moved on, print it as it is, and return the exit code.
+    """Report that an import cannot be approved because the roster has moved, print the import, and return the exit code.
 
-    Raises: `error`, if that is not why.
+    Raises: `error`, if it has another cause.
     """
     failure = failure_of(error)
     if failure.code != "roster_moved":
@@ -171,7 +171,7 @@ def report_stale_approval(call: Call, import_id: int, error: RosterError) -> int
 
 
 def _require_upload_path(path: str) -> None:
-    """Refuse a path that is not there, or can be no upload, before anything is written about it."""
+    """Reject a path that does not exist, or cannot be an upload, before anything is recorded about it."""
     local = local_path(path)
     if local is None:
         if not is_readable_scheme(scheme(path)):
@@ -183,7 +183,7 @@ def _require_upload_path(path: str) -> None:
 
 
 def _resolve_or_register_format(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
-    """Return the format to import in; a district, or a feed, that is not registered is registered."""
+    """Return the format of the import; a district or a feed that is not registered is registered."""
     known = find_district(call, district_id)
     if known is None and format_ is None:
         raise UsageError(problem=f"district {district_id} is not registered; --format registers it")
@@ -193,7 +193,7 @@ def _resolve_or_register_format(call: Call, district_id: str, format_: str | Non
         try:
             with audited_change(call, "district_change" if known else "district_add", district_id, format=source):
                 save_district(call, district_id, Feed(format=source))
-        except (DistrictExists, RegistryMoved):  # by another call, at this moment
+        except (DistrictExists, RegistryMoved):  # registered by another call at the same time
             call.registry.get(district_id).feed(source)
         return source
     source = resolve_format(known, format_)

@@ -1,4 +1,4 @@
-"""``trace`` and ``as-of``: where a record came from, and what was known when."""
+"""``trace`` and ``as-of``: the origin of a record, and a table as it was known at a moment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from roster_etl.cli.options import DistrictOption, FormatOption
 from roster_etl.cli.text_tables import format_table
 from roster_etl.pipeline.lineage.trace import roster_table, trace_record
 
-_TECHNICAL_COLUMNS = ("version_id", "row_hash", "derived", "extensions")  # for programs; in a table for people they come last
+_TECHNICAL_COLUMNS = ("version_id", "row_hash", "derived", "extensions")  # for programs; last in a table for people
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 
 
@@ -29,7 +29,7 @@ def trace(
     field: Annotated[str | None, typer.Option("--field", metavar="F", help="Only this column.")] = None,
     format: FormatOption = None,
 ) -> int:
-    """Tell where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
+    """Show where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
     call: Call = ctx.obj
     given = parse_key_values(key, label="KEY=VALUE")
     require_known_district(call, district)
@@ -70,7 +70,7 @@ def as_of(
 
 
 def _no_records_message(call: Call, moment: datetime, table: str, district: str) -> str:
-    """Say that a table was empty, and where that is why, since when anything is known of the district."""
+    """Return the message about an empty table, with the district's first import if the moment is before it."""
     published = [row["finished_at"] for row in call.warehouse.imports(district) if row["status"] == "published"]
     first = min(published, default=None)
     since = ""
@@ -82,7 +82,7 @@ def _no_records_message(call: Call, moment: datetime, table: str, district: str)
 
 
 def parse_timestamp(text: str, zone: str) -> datetime:
-    """Return the moment that `text` names (ISO, or ``now``); one without an offset is read in `zone`. Raises BadWords."""
+    """Parse `text` (ISO, or ``now``) as a moment; one without an offset is read in `zone`. Raises UsageError."""
     if text.strip().casefold() == "now":
         return datetime.now(UTC)
     try:
@@ -94,7 +94,7 @@ def parse_timestamp(text: str, zone: str) -> datetime:
 
 
 def render_trace(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines that tell a person where a record came from."""
+    """Yield the lines for people about the origin of a record."""
     key = " ".join(f"{name}={'' if value is None else value}" for name, value in document["key"].items())
     yield f"{document['table']} {key} · {document['district_id']}"
     for change in document["id_changes"]:
@@ -145,7 +145,7 @@ def _render_version(version: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _import_kind(version: Mapping[str, Any]) -> str:
-    """Say what else than an upload opened a version, and with which import its row had come."""
+    """Return the kind of the import that opened a version, if it was no upload, and the import from which its row is."""
     came = "" if version["read_in"] == version["import_id"] else f", read in import {version['read_in']}"
     return f" ({'' if version['kind'] == 'upload' else version['kind']}{came})".replace("(, ", "(").replace(" ()", "")
 

@@ -1,4 +1,4 @@
-"""``rebuild_district``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
+"""``rebuild``, ``purge``, ``backup``, ``restore``, ``sweep``: maintenance of the warehouse and the home."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def purge(
         str | None, typer.Option("--older-than", metavar="AGE", help="Only what ended longer ago, such as 730d.")
     ] = None,
 ) -> int:
-    """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
+    """Remove personal data for good, from roster, history, quarantine, archive, staging and reports; this cannot be undone."""
     call: Call = ctx.obj
     if user is not None and older_than is not None:
         raise UsageError(problem="--user and --older-than: one of them")
@@ -122,7 +122,7 @@ def _verify_backup(call: Call, source: str) -> int:
 
 
 def sweep(ctx: typer.Context) -> int:
-    """Keep house, as every night: end what killed processes left, and let go what [retention] says is past its time."""
+    """Run maintenance, as every night: end what killed processes left, and delete what is older than [retention] allows."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup

@@ -10,11 +10,11 @@ from roster_etl.cli.global_options import UsageError
 from roster_etl.store.registry.registry import District
 
 MAX_IMPORT_ID = 2**63 - 1
-"""No import has a larger number: the ledger could not keep it."""
+"""The largest number that the ledger can store."""
 
 
 def check_import_id(value: int | None) -> int | None:
-    """Return the number of an import, or of so many, if the ledger could keep it; help does not show the limit. Raises BadParameter."""
+    """Check that an import number, or a count, is in the ledger's range; help does not show the limit. Raises BadParameter."""
     if value is not None and value > MAX_IMPORT_ID:
         raise typer.BadParameter("no number is as large as that")
     return value
@@ -34,9 +34,9 @@ ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=check_im
 
 
 def resolve_format(district: District, requested: str | None) -> str:
-    """Return the format that is meant: the one named, else the only one that the district has.
+    """Return the requested format, else the only one that the district has.
 
-    Raises: BadWords: it has several, or none. UnknownFeed: it has not the one named.
+    Raises: UsageError: no format is requested, and the district has several, or none. UnknownFeed: it has no feed of that format.
     """
     if requested:
         return district.feed(requested).format

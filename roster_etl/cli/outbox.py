@@ -16,7 +16,7 @@ from roster_etl.spec.errors import UnsafePath
 
 
 def outbox_list(ctx: typer.Context) -> int:
-    """List the messages that were not sent yet: to whom, about what, how often they were tried, and what hindered them."""
+    """List the undelivered messages: recipient, subject, number of tries, and the last problem."""
     call: Call = ctx.obj
     outbox = call.workspace.outbox
     messages = outbox.messages()
@@ -31,7 +31,7 @@ def outbox_list(ctx: typer.Context) -> int:
 
 
 def outbox_send(ctx: typer.Context) -> int:
-    """Send all that is in the outbox now, also what is parked. Exit code 1: something could not be sent."""
+    """Send all messages in the outbox now, also the parked ones. Exit code 1: something could not be sent."""
     call: Call = ctx.obj
     done = flush_outbox(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())
@@ -44,7 +44,7 @@ def outbox_send(ctx: typer.Context) -> int:
 def outbox_discard(
     ctx: typer.Context, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its name in the list.")]
 ) -> int:
-    """Forget a message: it is not sent, and not queued again."""
+    """Discard a message: it is not sent, and not queued again."""
     call: Call = ctx.obj
     try:
         found = call.workspace.outbox.discard(message)

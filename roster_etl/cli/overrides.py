@@ -76,7 +76,7 @@ def list_(ctx: typer.Context, district: DistrictFilter = None, format: FormatOpt
 
 
 def _table_row(edit: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return an edit as people read it: its key as commands take it."""
+    """Return an edit as a table row for people, with its key as commands accept it."""
     key = " ".join(f"{name}={'' if value is None else value}" for name, value in json.loads(edit["key"]).items())
     begun = (edit["district_id"], edit["table_name"], key, edit["field"], edit["value"])
     return (*begun, edit["set_by"], f"{edit['set_at']:%Y-%m-%d %H:%M:%S}")

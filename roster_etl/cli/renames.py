@@ -1,4 +1,4 @@
-"""``renames list`` and ``approve``: people who seem to have got other ids."""
+"""``renames list`` and ``approve``: review probable ID changes (same person, new ID)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from roster_etl.pipeline.steps.rename_proposals import ALL, proposals
 
 
 def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
-    """List who vanished with an import, and who appeared that may be the same: ids, and what is the same about them."""
+    """List probable ID changes of an import: people who disappeared, those who may be the same, and what matches."""
     call: Call = ctx.obj
     rows = proposals(call.workspace, import_id).to_pylist()
     header = ("number", "kind", "old id", "new id", "the same")
@@ -42,7 +42,7 @@ def approve(
         typer.Option("--rename", metavar="WHAT", help="Only this one, by its number or as OLD=NEW; may be given several times."),
     ] = None,
 ) -> int:
-    """Say, after an import was published, that people under new ids are who they were: their history is one line."""
+    """Approve, after an import was published, that people under new ids are who they were: their history is one line."""
     call: Call = ctx.obj
     number = approve_published_renames(call.workspace, import_id, validate_decider(by), rename or [ALL])
     print_import(call, outcome(call.workspace, number))

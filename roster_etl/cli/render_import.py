@@ -1,6 +1,7 @@
-"""One import, for people: what came, what changed, what was found and why, what to do next.
+"""Render one import for people: its files, its changes, findings and reasons, next steps.
 
-Belongs here: the words and the order. The facts are the document of ``pipeline.reporting.import_summary``; the same document is what ``--json`` prints.
+Belongs here: texts and their order. The facts are in the document of ``pipeline.reporting.import_summary``, which ``--json``
+prints as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MAX_SCHOOL_LINES = 12
 
 
 def print_import(call: Call, document: Mapping[str, Any]) -> None:
-    """Print the document of one import: as it is for scripts, or as text for people."""
+    """Print the document of one import: as JSON for scripts, or as text for people."""
     if call.json:
         call.print_json(document)
         return
@@ -57,14 +58,14 @@ def _how_to_decide(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def approve_command(document: Mapping[str, Any]) -> str:
-    """Return what the command that approves a plan says of its parts, as a shell reads it: ids came with an upload, and may hold any sign."""
+    """Return the options of the approval command, quoted for a shell: IDs come from an upload, and may hold any character."""
     words = "".join(f" --leave-out {shlex.quote(word)}" for word in document["left_out"])
     words += "".join(f" --rename {shlex.quote(word)}" for word in document.get("renamed", ()))
     return f"{words} --plan {document['hold']['plan_sha256'][:12]}" if words else ""
 
 
 def render_import(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines that tell a person of an import."""
+    """Yield the lines for people about an import."""
     yield _render_title(document)
     yield from _render_reason(document)
     if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
@@ -87,13 +88,13 @@ def render_import(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def render_import_header(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines that tell what an import is, and why it waits, if it does."""
+    """Yield the lines that identify an import, and why it is held, if it is."""
     yield _render_title(document)
     yield from _render_reason(document)
 
 
 def _render_next_steps(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what to do about an import, in the words of its report and mail."""
+    """Yield the next steps for an import, with the same texts as its report and mail."""
     steps = next_steps(document) if document["import_id"] is not None else []
     if steps:
         yield ""
@@ -105,7 +106,7 @@ def _render_next_steps(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def format_time(text: str | None) -> str:
-    """Return a moment as people read it, in UTC."""
+    """Return a time in UTC in the format for people."""
     return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else ""
 
 
@@ -141,7 +142,7 @@ def _render_reason(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _render_manual_changes(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a person asked for: an edit, an undo, removals left out, renames."""
+    """Yield the changes that a person requested: an edit, an undo, removals left out, renames."""
     if edit := document["edit"]:
         yield f"an edit by hand of {edit['table']}.{edit['field']} {'begins' if edit['begins'] else 'ends'}"
     if document["undoes"]:
@@ -174,7 +175,7 @@ def _render_changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _render_schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
-    """Yield what changes by school: those that lose most."""
+    """Yield the changes by school: those with most removals."""
     if not schools:
         return
     yield ""
@@ -185,7 +186,7 @@ def _render_schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
 
 
 def _render_findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the findings by cause: those that follow from another are counted with it."""
+    """Yield the findings by cause: findings that follow from another are counted with it."""
     if any(finding["row"] is not None for finding in findings):
         yield ""
         yield "what was found (a row's number is its record's: the header is row 1)"

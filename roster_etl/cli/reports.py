@@ -1,4 +1,4 @@
-"""The commands `report`, `data-docs` and `list_refused`."""
+"""The commands `report`, `data-docs` and `refused`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
 
 def report(ctx: typer.Context, import_id: ImportNumber) -> int:
-    """Write the report of an import again from the ledger, and say where it lies."""
+    """Write the report of an import again from the ledger, and print its path."""
     call: Call = ctx.obj
     summary = read_import_summary(call.workspace, import_id)
     page = write_report(call.workspace, summary).page
@@ -36,7 +36,7 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
 
 
 def list_refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
-    """Count the rows that are refused now, by file, reason and age; `show` says where each stands."""
+    """Count the rows that are refused now, by file, reason and age; `show` prints the place of each."""
     call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""How the command line has an import run: the one seam between its words and whoever walks the road."""
+"""Run an import for the command line: the only interface between the commands and the Dagster run."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from roster_etl.store.files.urls import local_path
 from roster_etl.store.warehouse import ImportResult
 from roster_etl.vendors import vendor
 
-_RECENT_IMPORTS = 50  # imports of a feed that others may begin while one runs
+_RECENT_IMPORTS = 50  # limit of imports of a feed that others may begin during this one
 _SEND_SECONDS = 10.0
-"""Seconds after which no more mail is begun: who imports by hand waits for it, and the rest goes later."""
+"""Seconds after which no further message is sent: the person at the prompt waits for it, and the rest is sent later."""
 
 
 class RunBroken(PermanentError):
-    """A run broke outside the steps of its import."""
+    """A run failed outside the steps of its import."""
 
     code = "run_broken"
     template = "the run of import {import_id} broke between its steps; its log in the Dagster UI says where"
 
 
 def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
-    """Have `order` carried out, showing how far it is.
+    """Run the import of `order`, showing its progress.
 
-    Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
-    Raises: what went wrong before an import was opened in the ledger.
+    Returns: its import number (the ledger has its result), and the failure after it was opened, if any.
+    Raises: the error, if it occurred before an import was opened in the ledger.
     """
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.jobs.in_process_runs import run_import
@@ -66,9 +66,9 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
 
 
 def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
-    """Return what went wrong between the steps of an import, which none of them could raise; None: nothing did.
+    """Return the failure between the steps of an import, which no step could raise; None: none.
 
-    One that its run left as it was is ended: the ledger could not be told then.
+    An import that its run left as running is ended, because the run could not write to the ledger.
     """
     row = call.workspace.warehouse.import_(import_id)
     if row["status"] not in ("running", "failed"):
@@ -88,19 +88,19 @@ def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
 
 
 def _find_opened_import(call: Call, order: Order, run_ids: Sequence[str]) -> int | None:
-    """Return the import that the run has opened; others may have been opened since."""
+    """Return the import that the run opened; others may have been opened since."""
     found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
     return next((row["import_id"] for row in found if row["run_id"] in run_ids), None)
 
 
 def start_gates_early(workspace: Workspace, order: Order) -> None:
-    """Start the gates' process if the upload must differ from the published one: it loads while this process loads the rest."""
+    """Start the Great Expectations process if the upload must differ from the published one; both processes load in parallel."""
     if _needs_validation(workspace, order):
         start_gx_process()
 
 
 def _needs_validation(workspace: Workspace, order: Order) -> bool:
-    """Tell whether a local upload is the feed's first, or has a file of another size than the published upload had it."""
+    """Return whether a local upload is the feed's first, or has a file of another size than in the published upload."""
     folder = local_path(order.path) if order.path else None
     if folder is None or not folder.is_dir():
         return False
@@ -114,7 +114,7 @@ def _needs_validation(workspace: Workspace, order: Order) -> bool:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Return the sizes of a folder's files; none if it cannot be read, of which whoever reads it says more."""
+    """Return the sizes of a folder's files; empty if it cannot be read, which the import reports."""
     try:
         return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     except OSError:

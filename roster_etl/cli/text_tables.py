@@ -1,6 +1,6 @@
-"""How results look on paper and on a terminal: aligned columns, and nothing that could steer the terminal.
+"""Format results for paper and terminal: aligned columns, without control characters.
 
-Belongs here: text only. What is in the tables stands in the commands.
+Belongs here: text only. The content of the tables comes from the commands.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 
 def strip_control_chars(text: str) -> str:
-    """Return `text` without characters that steer a terminal: names of files come from outside."""
+    """Return `text` without terminal control characters: names of files are external input."""
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp"} else "�" for c in text)
 
 
 def display_width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
+    """Return the width of `text` in terminal columns."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -1,6 +1,7 @@
-"""Gates: a frame of verdicts, judged by a suite, gives a verdict. Great Expectations is imported here only, in a process apart.
+"""Gates: evaluate suites over verdict tables (rows evaluated and failing, by rule).
 
-Belongs here: suites in action, verdicts, a district's tolerances. Does not belong here: judging rows, publishing or holding.
+Belongs here: evaluating suites in a process of their own, verdicts, a district's tolerances. Only this package imports Great
+Expectations. Does not belong here: validating rows, publishing or holding.
 """
 
 from roster_etl.projections.suite_format import SuiteError

@@ -1,8 +1,9 @@
-"""Great Expectations' own pages about what the gates judged: a page a suite for its results, one for its expectations, and an index.
+"""Render Great Expectations' Data Docs: per suite a page with its results and one with its expectations, and an index.
 
-Belongs here: rendering, in the gates' own process. The batch is a verdict frame (rules and counts), so no cell can be in a page. The
-library's page frame loads scripts, styles and pictures from six other hosts, and its index is empty without them: ours takes its
-place, with one style and no script, so that a page works without a network and tells nobody that it was opened.
+Belongs here: rendering, in the Great Expectations process. The batch is a verdict table (rules and counts), so no cell can be in
+a page. The library's page template loads scripts, styles and images from six other hosts, and its index is empty without them.
+Our template replaces it, with one style and no script, so that a page works without a network and reports to nobody that it was
+opened.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ _UP = "../"
 
 
 def write_pages(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
-    """Write the pages into `folder`, and return how many there are.
+    """Write the pages into `folder`, and return their number.
 
     Args:
-        folder: is there, and empty.
-        about: ``title``; ``district``; ``run``: what the results are of; ``at``: when, ISO.
-        suites: of each the name (``suite``), its ``expectations``, and the ``lines`` of its verdict frame.
+        folder: exists, and is empty.
+        about: ``title``; ``district``; ``run``: the run of the results; ``at``: its time, ISO.
+        suites: for each the name (``suite``), its ``expectations``, and the ``lines`` of its verdict table.
     Raises: SuiteBroken: an expectation cannot be built.
     """
     load_great_expectations()
@@ -45,7 +46,7 @@ def write_pages(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping
 
 
 def _result(one: Mapping[str, Any], meta: Mapping[str, Any], whole: Any) -> tuple[Any, Any]:
-    """Return a suite, and its result: with `meta` in place of what only says how the library was called."""
+    """Return a suite and its result, with `meta` in place of the library's own metadata about the call."""
     suite = build_suite(one["suite"].replace("/", "."), one["expectations"])
     result = validate(suite, pd.DataFrame(one["lines"]), whole)
     result.meta = {**meta, "great_expectations_version": result.meta["great_expectations_version"]}
@@ -75,7 +76,7 @@ def _render(document: Any) -> str:
 
 
 def _loader(theirs: Any) -> Any:
-    """Return a loader that takes a page's frame from us, and what stands in it from them."""
+    """Return a template loader that takes the page template from this package, and its parts from the library."""
     from jinja2 import ChoiceLoader, FileSystemLoader
 
     return ChoiceLoader([FileSystemLoader(_TEMPLATES), theirs])

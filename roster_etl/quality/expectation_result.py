@@ -1,6 +1,6 @@
-"""What one expectation found, and a suite that could not be evaluated: all that the gates' process may tell.
+"""The result of one expectation, and the error of a suite that could not be evaluated: all that the child process may return.
 
-Belongs here: what crosses the pipe. No Great Expectations, no pandas.
+Belongs here: what is sent through the pipe. No Great Expectations, no pandas.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from roster_etl.spec.errors import PermanentError
 
 
 class SuiteBroken(PermanentError):
-    """An expectation could not be evaluated: the suite is at fault, or this program, but not the data."""
+    """An expectation could not be evaluated: the error is in the suite or in this program, not in the data."""
 
     code = "suite_broken"
 
@@ -22,13 +22,13 @@ class SuiteBroken(PermanentError):
         self.problems = problems
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Survive a trip between processes."""
+        """Support pickling, so that the error can be passed between processes."""
         return (type(self), (self.suite, self.problems))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectationResult:
-    """What one expectation found. ``judged`` and ``failing`` are None where it does not count rows, or was not judged."""
+    """The result of one expectation. ``judged`` and ``failing`` are None if it does not count rows, or was not evaluated."""
 
     passed: bool
     judged: int | None

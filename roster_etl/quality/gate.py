@@ -1,7 +1,7 @@
-"""The gate: is a file, or a table, as a whole believable? A suite over a verdict frame gives a verdict.
+"""Gates: evaluate a suite over the verdict table of a file or canonical table as a whole.
 
-Belongs here: loading suites, judging by them, and what severity a failure has in the end. Does not belong here: judging rows
-(``engine.validation.validate``), deciding what a failed gate stops (``pipeline``).
+Belongs here: loading and evaluating suites, and the effective severity of a failure. Does not belong here: validating rows
+(``engine.validation.validate``), deciding what a failed gate blocks (``pipeline``).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VERDICT_COLUMNS = ("rule", "column", "check", "judged", "failing")
 def load_suite(path: Path) -> dict[str, Any]:
     """Return the suite in the file `path`.
 
-    Raises: SuiteError: the file is missing, is not JSON, or says something that cannot be followed: file, place, what to do.
+    Raises: SuiteError: the file is missing, is not JSON, or has invalid content; with the file, the place and what to do.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -60,16 +60,16 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
-    """Validate verdict frames by their suites, for one district, in one request to the gates' own process.
+    """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
     Args:
-        gated: each suite, as :func:`load_suite` returns it, with its verdict frame: one line a rule, columns VERDICT_COLUMNS,
+        gated: each suite, as :func:`load_suite` returns it, with its verdict table: one row per rule, columns VERDICT_COLUMNS,
             ``judged`` and ``failing`` whole numbers of rows.
-        overrides: the district's; those of other suites are passed over (``check_overrides`` finds the misspelt ones).
-    Returns: a verdict a suite, in their order; results in the suite's order; an expectation whose rule has no line passes, with nothing
-        judged.
-    Raises: SuiteError: a suite or an override cannot be followed. SuiteBroken: an expectation could not be evaluated.
-        GatesUnavailable: the process gave no answer. ValueError: a frame is no verdict frame.
+        overrides: the district's; those of other suites are ignored (``check_overrides`` finds the misspelt ones).
+    Returns: one verdict per suite, in their order; results in the suite's order. An expectation whose rule has no row passes,
+        with nothing evaluated.
+    Raises: SuiteError: a suite or an override is invalid. SuiteBroken: an expectation could not be evaluated.
+        GatesUnavailable: the process gave no answer. ValueError: a table is not a verdict table.
     """
     requests = [_request(suite, frame, overrides) for suite, frame in gated]
     return [
@@ -79,13 +79,13 @@ def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequ
 
 
 def evaluate_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
-    """Validate one verdict frame by its suite, as :func:`judge_suites` does."""
+    """Evaluate one suite over its verdict table, as :func:`judge_suites` does."""
     (verdict,) = judge_suites([(suite, frame)], overrides=overrides)
     return verdict
 
 
 def _request(suite: Suite, frame: pd.DataFrame, overrides: Sequence[ToleranceOverride]) -> SuiteRequest:
-    """Return what the gates' process is asked of one suite. Raises SuiteError, ValueError."""
+    """Return the request for one suite to the Great Expectations process. Raises SuiteError, ValueError."""
     check_suite(suite, str(suite.get("name", "suite")))
     _check_frame(frame)
     overridden = apply_overrides(suite, overrides)
@@ -126,7 +126,7 @@ def _result(expectation: Mapping[str, Any], observed: ExpectationResult) -> Chec
 
 
 def _severity(expectation: Mapping[str, Any], observed: ExpectationResult) -> Severity:
-    """Return the severity as it counts: a critical percentage that fails on few rows is a warning."""
+    """Return the effective severity: a critical percentage that fails on few rows is a warning."""
     declared: Severity = expectation["severity"]
     few = observed.failing is not None and observed.failing < least_rows(expectation["kwargs"])
     return "warning" if declared == "critical" and not observed.passed and few else declared

@@ -1,7 +1,8 @@
-"""The gates' own process, as seen from here: started, asked, started once more if it died, and ended with this one.
+"""Client of the Great Expectations process: start it, send requests, restart it once if it dies, and end it with this process.
 
-Belongs here: a child that loads Great Expectations, which takes seconds and 250 MB, beside the work of this process. Rules and counts
-go there, and counts come back, as lines of JSON. Not here: what the child does (``gx_server``), severities and words (``gate``).
+Belongs here: a child that loads Great Expectations, which takes seconds and 250 MB, in parallel to the work of this process.
+Rules and counts are sent, and counts are returned, as lines of JSON. Not here: the child's code (``gx_server``), severities and
+texts (``gate``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from roster_etl.quality.expectation_result import ExpectationResult, SuiteBroken
 from roster_etl.spec.errors import RetryableError
 
 _SERVER = "roster_etl.quality.gx_server"
-_TIMEOUT_SECONDS = 300.0  # seconds for an answer; a slow machine takes half a minute to load the library
+_TIMEOUT_SECONDS = 300.0  # seconds per answer; a slow machine needs half a minute to load the library
 _INHERITED_VARIABLES = (
     "PATH",
     "HOME",
@@ -41,7 +42,7 @@ _INVALID_ANSWER = "gave an answer that cannot be understood"
 
 
 class GatesUnavailable(RetryableError):
-    """The process that judges suites did not answer, twice."""
+    """The Great Expectations process did not answer, twice."""
 
     code = "gates_unavailable"
     template = (
@@ -51,12 +52,12 @@ class GatesUnavailable(RetryableError):
 
 
 class _NoAnswer(Exception):
-    """The child gave no answer, or none that can be understood."""
+    """The child gave no answer, or an invalid one."""
 
 
 @dataclass(frozen=True)
 class _BrokenSuite:
-    """What the child says of a suite that cannot be evaluated. ``suite`` empty: the one that was asked for."""
+    """The child's answer that a suite cannot be evaluated. ``suite`` empty: the requested one."""
 
     suite: str
     problems: tuple[str, ...]
@@ -64,20 +65,20 @@ class _BrokenSuite:
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteRequest:
-    """One suite to run in the child, over the lines of one verdict frame. ``lines``: column → values; rules and counts, no cell."""
+    """One suite to evaluate in the child. ``lines``: its verdict table, column → values; rules and counts, no cell."""
 
     name: str
     expectations: Sequence[Mapping[str, Any]]
     lines: Mapping[str, list[Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the request as the child reads it, without what only people read of an expectation."""
+        """Return the request for the child, without the parts of an expectation that only people read."""
         wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in self.expectations]
         return {"suite": self.name, "expectations": wanted, "lines": dict(self.lines)}
 
 
 class GxClient:
-    """One child process, and the pipe to it. Safe to share between threads; a forked process starts with none."""
+    """One child process, and the pipe to it. Safe to share between threads; a forked process starts without a child."""
 
     def __init__(self, command: Sequence[str] | None = None, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         self._command = tuple(command or (sys.executable, "-P", "-W", "ignore", "-m", _SERVER))
@@ -87,14 +88,14 @@ class GxClient:
         self._unread = b""
 
     def start(self) -> None:
-        """Start the child unless it is there; it loads its library while this process does something else."""
+        """Start the child unless it is running; it loads its library in parallel to this process."""
         with self._lock:
             self._ensure_started()
 
     def run_expectations(self, suites: Sequence[SuiteRequest]) -> list[tuple[ExpectationResult, ...]]:
-        """Return what each expectation of each of `suites` found in its lines, all in their order; one request, whatever their number.
+        """Return the result of each expectation of each of `suites`, in their order; one request, whatever their number.
 
-        Raises: SuiteBroken: as ``gx_runner.run_suites`` raised it there. GatesUnavailable: two children gave no answer.
+        Raises: SuiteBroken: as raised by ``gx_runner.run_suites`` in the child. GatesUnavailable: two children gave no answer.
         """
         if not suites:
             return []
@@ -110,21 +111,21 @@ class GxClient:
         return self._request(name, {"suites": [one.to_dict() for one in suites]}, observed)
 
     def render_data_docs(self, folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
-        """Write Data Docs of `suites` (as ``data_docs`` takes them) into `folder`; return how many pages. Raises as `run_expectations` does."""
+        """Write Data Docs of `suites` into `folder`; return the number of pages. Args and errors: see `render_data_docs` below."""
         return self._request(
             "of the Data Docs", {"docs": str(folder), "about": about, "suites": suites}, lambda a: int(a["pages"])
         )
 
     def close(self) -> None:
-        """End the child, if there is one: it holds nothing that it would have to save."""
+        """End the child if it is running; it has no state to save."""
         with self._lock:
             self._stop()
 
     def detach(self) -> None:
-        """Leave the child to the process that this one was forked from."""
+        """Detach from the child, which belongs to the process from which this one was forked."""
         process, self._process, self._unread, self._lock = self._process, None, b"", Lock()
         if process is not None:
-            process.returncode = 0  # not ours to wait for
+            process.returncode = 0  # another process's child: this one must not wait for it
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
                     stream.close()
@@ -143,7 +144,7 @@ class GxClient:
         return self._process
 
     def _request(self, name: str, request: Mapping[str, Any], parse: Callable[[Any], _T]) -> _T:
-        """Return what `parse` makes of the answer. Raises SuiteBroken, GatesUnavailable."""
+        """Return the answer as converted by `parse`. Raises SuiteBroken, GatesUnavailable."""
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             try:
@@ -161,7 +162,7 @@ class GxClient:
             raise GatesUnavailable(suite=name, problem=str(error)) from None
 
     def _send_request(self, request: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
-        """Return the answer of a child that goes on living. Raises _Gone: there was none, and there is no child any more."""
+        """Return the child's answer; the child keeps running. Raises _NoAnswer: it gave none, and has been stopped."""
         try:
             process = self._ensure_started()
             assert process.stdin is not None
@@ -172,12 +173,12 @@ class GxClient:
         except OSError as error:
             self._stop()
             raise _NoAnswer(f"cannot be reached ({type(error).__name__})") from None
-        except BaseException:  # stopped meanwhile, perhaps: what it says then must not be taken for the next suite's
+        except BaseException:  # interrupted, perhaps: a late answer must not be taken for the next suite's
             self._stop()
             raise
 
     def _read_line(self, stream: IO[bytes]) -> bytes:
-        """Return the next line that the child says. Raises _Gone: it ended, or said none in time."""
+        """Return the next line of the child's output. Raises _NoAnswer: it ended, or wrote none in time."""
         until = time.monotonic() + self._patience
         while b"\n" not in self._unread:
             if not select.select([stream], [], [], max(0.0, until - time.monotonic()))[0]:
@@ -203,12 +204,12 @@ class GxClient:
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                with suppress(OSError):  # a request that it never read
+                with suppress(OSError):  # a request that the child never read
                     stream.close()
 
 
 def _parse_answer(line: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
-    """Return what `parse` makes of an answer, or why a suite is broken. Raises _Gone: it says anything else."""
+    """Return the answer as converted by `parse`, or the error of a broken suite. Raises _NoAnswer: the line is neither."""
     try:
         answer = json.loads(line)
         if "broken" in answer:
@@ -219,7 +220,7 @@ def _parse_answer(line: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
 
 
 def _environment() -> dict[str, str]:
-    """Return what the child needs of ours, and no more: variables may hold passwords."""
+    """Return the environment variables that the child needs, and no others: they may hold passwords."""
     ours = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(dict.fromkeys([package, *filter(None, sys.path)]))
@@ -232,15 +233,15 @@ os.register_at_fork(after_in_child=GX_CLIENT.detach)
 
 
 def start_gx_process() -> None:
-    """Start the gates' process, so that it is ready when the first suite is judged."""
-    with suppress(OSError):  # the first suite tries again, and says what is wrong
+    """Start the Great Expectations process, so that it is ready when the first suite is evaluated."""
+    with suppress(OSError):  # the first suite starts it again, and reports the error
         GX_CLIENT.start()
 
 
 def render_data_docs(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
-    """Write Data Docs of `suites` into the empty `folder`, in the gates' own process; return how many pages.
+    """Write Data Docs of `suites` into the empty `folder`, in the Great Expectations process; return the number of pages.
 
-    Args: as ``data_docs.write_pages`` takes them.
+    Args: as for ``data_docs.write_pages``.
     Raises: SuiteBroken, GatesUnavailable.
     """
     return GX_CLIENT.render_data_docs(folder, about, suites)

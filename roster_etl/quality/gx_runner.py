@@ -1,7 +1,7 @@
-"""Running expectations over one frame with Great Expectations, and taking only counts out of it.
+"""Run expectations over a verdict table with Great Expectations, and return only counts.
 
-Belongs here: loading Great Expectations, and everything that it wants to be told; it happens in the gates' own process. Does not belong
-here: severities, tolerances, words.
+Belongs here: loading and configuring Great Expectations; it runs in a process of its own. Does not belong here: severities,
+tolerances, texts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 from roster_etl.projections.suite_format import label
 from roster_etl.quality.expectation_result import ExpectationResult, SuiteBroken
 
-POSITION_KEY = "place"  # meta key: results come back in an order of their own
+POSITION_KEY = "place"  # meta key: the library returns results in another order
 COUNTS_ONLY = {
     "result_format": "BASIC",
     "partial_unexpected_count": 0,
@@ -26,7 +26,7 @@ COUNTS_ONLY = {
 
 
 def load_great_expectations() -> ModuleType:
-    """Return the package, with our expectation registered in it; only the first call takes time."""
+    """Return the package with our expectation registered; only the first call is slow."""
     import great_expectations as gx
 
     from roster_etl.quality import rule_expectation  # noqa: F401 - registers itself
@@ -35,13 +35,13 @@ def load_great_expectations() -> ModuleType:
 
 
 Lines = Mapping[str, list[Any]]
-"""The columns of a frame, by name."""
+"""The columns of a verdict table, by name."""
 
 
 def run_suites(suites: Sequence[tuple[str, Sequence[Mapping[str, Any]], Lines]]) -> list[tuple[ExpectationResult, ...]]:
-    """Return what each expectation of each of `suites` (name, expectations, lines) found, all in their order.
+    """Return the result of each expectation of each of `suites` (name, expectations, lines), in their order.
 
-    Raises: SuiteBroken: as `run_expectations` does, of the first suite that cannot be evaluated.
+    Raises: SuiteBroken: as `run_expectations` does, for the first suite that cannot be evaluated.
     """
     whole = whole_frames()
     return [run_expectations(name, expectations, pd.DataFrame(lines), whole) for name, expectations, lines in suites]
@@ -50,11 +50,11 @@ def run_suites(suites: Sequence[tuple[str, Sequence[Mapping[str, Any]], Lines]])
 def run_expectations(
     name: str, expectations: Sequence[Mapping[str, Any]], frame: pd.DataFrame, whole: Any = None
 ) -> tuple[ExpectationResult, ...]:
-    """Return what each of `expectations` found in `frame`, in their order.
+    """Return the result of each of `expectations` over `frame`, in their order.
 
-    Args: whole: as `whole_frames` returns it, where several suites share it.
-    Raises: SuiteBroken: expectations cannot be built, or raised; says which and by what kind of error, never its message,
-    which may quote cells.
+    Args: whole: the return value of `whole_frames`, if several suites share it.
+    Raises: SuiteBroken: expectations cannot be built, or raised an error; with the expectation and the class of the error, never
+    its message, which may quote cells.
     """
     validated = validate(build_suite(name, expectations), frame, whole)
     results = {result.expectation_config.meta[POSITION_KEY]: result for result in validated.results}
@@ -66,20 +66,21 @@ def run_expectations(
 
 
 def build_suite(name: str, expectations: Sequence[Mapping[str, Any]]) -> Any:
-    """Return the suite as Great Expectations has it. Raises SuiteBroken: an expectation cannot be built."""
+    """Return the suite as an object of Great Expectations. Raises SuiteBroken: an expectation cannot be built."""
     return load_great_expectations().ExpectationSuite(name=name, expectations=_build_expectations(name, expectations))
 
 
 def validate(suite: Any, frame: pd.DataFrame, whole: Any = None) -> Any:
-    """Return the result of `suite` over `frame`: counts, no value. ``whole``: as `whole_frames` returns it; one of its own unless given."""
+    """Return the result of `suite` over `frame`: counts, no values. ``whole``: from `whole_frames`; default: a new one."""
     batch = (whole or whole_frames()).get_batch({"dataframe": frame})
     return batch.validate(suite, result_format=COUNTS_ONLY)
 
 
 def whole_frames() -> Any:
-    """Return the batch definition of whole frames, in a context of its own.
+    """Return the batch definition of whole DataFrames, in a context of its own.
 
-    Making one takes as long as validating three suites, so one serves a request. One for all requests would keep every result of the process.
+    Creating one takes as long as validating three suites, so a request shares one. One for all requests would keep every result
+    in memory.
     """
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -100,7 +101,7 @@ def whole_frames() -> Any:
 
 
 def _build_expectations(name: str, expectations: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Build the expectations one by one, so that every one that cannot be built is named."""
+    """Build the expectations one by one, so that the error has all that cannot be built."""
     from great_expectations.compatibility.pydantic import ValidationError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
@@ -128,13 +129,13 @@ def _error_kinds(exception_info: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
-    """Return the class of the error that a traceback ends with, without its message."""
+    """Return the class of the error at the end of a traceback, without its message."""
     kinds = re.findall(r"^([\w.]+)(?::|$)", str(entry.get("exception_traceback") or ""), flags=re.MULTILINE)
     return kinds[-1].rsplit(".", 1)[-1] if kinds else "an error"
 
 
 def _expectation_result(result: Any) -> ExpectationResult:
-    """Return the counts of `result`; anything else that it may hold, such as a column's least value, stays behind."""
+    """Return the counts of `result`, and nothing else that it may hold, such as a column's minimum."""
     counts = {**result.result, **result.result.get("details", {})}
     judged, failing = counts.get("judged", counts.get("element_count")), counts.get("failing", counts.get("unexpected_count"))
     return ExpectationResult(

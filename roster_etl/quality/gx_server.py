@@ -1,7 +1,7 @@
-"""The gates' process from the inside: ``python -m roster_etl.quality.gx_server``, requests in, answers out, one JSON line each.
+"""The Great Expectations process, ``python -m roster_etl.quality.gx_server``: one JSON line per request, one per answer.
 
-Belongs here: the loop, and keeping the pipe clean of what libraries print. It ends when its standard input does, so that a parent that
-was killed leaves nothing. Not here: how expectations are run (``gx_runner``).
+Belongs here: the loop, and keeping the output of libraries out of the pipe. It ends when its standard input is closed, so that a
+killed parent leaves no child. Not here: how expectations are run (``gx_runner``).
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Answer = dict[str, Any]
 BLOCKED_MODULES = (
     "boto3",
     "botocore",
-)  # the library takes a bucket's client along where it is installed; nothing is read from one here
-DEFERRED_MODULES = ("altair", "scipy.stats")  # a second and 75 MB, for one expectation that no suite of rules has
+)  # the library imports the clients of object stores if they are installed; none is used here
+DEFERRED_MODULES = ("altair", "scipy.stats")  # a second and 75 MB, for one expectation that no generated suite uses
 
 
 def serve(requests: IO[bytes], answers: IO[bytes], handle: Callable[[Mapping[str, Any]], Answer]) -> None:
-    """Answer each line of `requests` with a line, until there are no more."""
+    """Answer each line of `requests` with one line, until the end of input."""
     for request in requests:
         answers.write(json.dumps(handle(json.loads(request))).encode() + b"\n")
         answers.flush()
 
 
 def handle_request(request: Mapping[str, Any]) -> Answer:
-    """Return what the expectations of each suite observed, or how many Data Docs were written, or which suite is broken; never a cell."""
+    """Return each suite's expectation results, the number of Data Docs pages, or the error of a broken suite; never a cell."""
     from roster_etl.quality.expectation_result import SuiteBroken
 
     try:
@@ -57,10 +57,10 @@ def _write_data_docs(request: Mapping[str, Any]) -> Answer:
 
 
 class LazyModule(ModuleType):
-    """Stands for a module until something in it is asked for. The library's own lazy loader loads at the next ``import`` already."""
+    """A module loaded at the first attribute access; the library's own lazy loader loads at the next ``import`` already."""
 
     def __getattr__(self, name: str) -> Any:
-        """Load the module, take its place, and return what was asked for."""
+        """Load the module, replace this one with it, and return the attribute."""
         sys.modules.pop(self.__name__, None)
         real = import_module(self.__name__)
         vars(self).update(vars(real))
@@ -68,7 +68,7 @@ class LazyModule(ModuleType):
 
 
 def defer_import(name: str) -> None:
-    """Let the next ``import`` of module `name` cost nothing; one that is loaded, or is not there, stays as it is."""
+    """Defer the next ``import`` of module `name` until it is used; no effect if it is loaded or not installed."""
     if name in sys.modules or (spec := find_spec(name)) is None:
         return
     module = LazyModule(name)
@@ -77,12 +77,12 @@ def defer_import(name: str) -> None:
 
 
 def main() -> None:
-    """Load the library, and serve the pipe that is this process's input and output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the parent decides what becomes of this one
-    gc.disable()  # nothing that loading allocates is garbage: it takes a quarter less
+    """Load the library, and serve requests from standard input to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the parent decides when this one ends
+    gc.disable()  # loading creates no garbage; without collection it takes a quarter less time
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)  # whatever a library prints must not be taken for an answer
+    os.dup2(nowhere, 1)  # library output must not be taken for an answer
     for name in BLOCKED_MODULES:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type] # so `import` says that it is not there
     for name in DEFERRED_MODULES:

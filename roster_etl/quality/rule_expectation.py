@@ -1,4 +1,4 @@
-"""The expectation that a rule's verdict is within its tolerance, as Great Expectations runs, stores and shows it.
+"""The expectation that a rule fails on no more rows than its tolerance, as Great Expectations runs, stores and shows it.
 
 Belongs here: the expectation and the metric that it reads. Importing this module imports Great Expectations, which takes
 seconds: only ``gx_runner`` does it, inside a function.
@@ -26,7 +26,7 @@ METRIC = "table.rule_verdicts"
 
 
 class RuleVerdicts(TableMetricProvider):
-    """The lines of a verdict frame, read once a batch: (rows judged, rows failing) by rule."""
+    """The rows of a verdict table, read once per batch: (rows evaluated, rows failing) by rule."""
 
     metric_name = METRIC
 
@@ -44,11 +44,11 @@ class RuleVerdicts(TableMetricProvider):
 
 
 class ExpectRuleToHold(BatchExpectation):
-    """Expect that a rule of the format holds, for at least the share ``mostly`` of the rows that it was judged on.
+    """Expect that a rule of the format holds, for at least the share ``mostly`` of the rows on which it was evaluated.
 
-    The batch is a verdict frame, not data. ``mostly`` None: every row. ``at_least``: failing rows from which on a critical
-    failure is critical; the gate reads it, success does not depend on it. ``column`` is for the reader. A rule without a
-    line was not judged, because the upload does not have its column: success, with nothing observed.
+    The batch is a verdict table, not data. ``mostly`` None: every row. ``at_least``: the number of failing rows from which a
+    critical failure is critical; the gate reads it, success does not depend on it. ``column`` is for the reader. A rule without a
+    row was not evaluated, because the upload does not have its column: success, with nothing observed.
     """
 
     rule: str
@@ -63,7 +63,10 @@ class ExpectRuleToHold(BatchExpectation):
     def get_validation_dependencies(
         self, execution_engine: Any = None, runtime_configuration: dict[str, Any] | None = None
     ) -> ValidationDependencies:
-        """Return the one metric, of the whole batch. The inherited method serializes the expectation a dozen times to find the same."""
+        """Return the one metric, of the whole batch.
+
+        The inherited method serializes the expectation a dozen times for the same result.
+        """
         domain = {key: getattr(self, key, None) for key in RuleVerdicts.domain_keys}
         metric = MetricConfiguration(metric_name=METRIC, metric_domain_kwargs=domain, metric_value_kwargs={})
         wanted = parse_result_format((runtime_configuration or {}).get("result_format", self.result_format))

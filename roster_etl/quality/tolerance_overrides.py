@@ -1,6 +1,6 @@
-"""A district's own tolerances: which expectation, how else, why, and since when.
+"""A district's own tolerances: which expectation of a suite is overridden, the values, the reason, and since when.
 
-Belongs here: reading and applying them. Does not belong here: where the district's file lies (``store.registry.registry``).
+Belongs here: reading and applying them. Does not belong here: the location of the district's file (``store.registry.registry``).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SEVERITIES: Mapping[str | None, Severity | None] = {None: None, "error": "critic
 
 @dataclass(frozen=True, kw_only=True)
 class ToleranceOverride:
-    """One expectation of one suite, judged differently for one district.
+    """One expectation of one suite with other values for one district.
 
-    ``expectation`` is the rule's name, such as ``Grade: present`` (of any other expectation its type and column, as verdicts
-    show it). What is None stays as the suite has it.
+    ``expectation`` is the rule's name, such as ``Grade: present`` (for any other expectation its type and column, as verdicts
+    show it). Values that are None stay as in the suite.
     """
 
     suite: str
@@ -42,14 +42,14 @@ class ToleranceOverride:
 
     @property
     def display_name(self) -> str:
-        """What the override is called in messages."""
+        """The override's name in messages."""
         return f'tolerance of "{self.suite}: {self.expectation}"'
 
 
 def registry_overrides(gates: Iterable[Gate]) -> tuple[ToleranceOverride, ...]:
     """Return the tolerances of a district's registry file.
 
-    There, an expectation is named as reports name it: suite and rule, such as ``clever/students: Grade: present``.
+    There, the name of an expectation is that of reports: suite and rule, such as ``clever/students: Grade: present``.
 
     Raises: SuiteError: a name lacks its suite, a reason is empty, or nothing is overridden.
     """
@@ -57,9 +57,9 @@ def registry_overrides(gates: Iterable[Gate]) -> tuple[ToleranceOverride, ...]:
 
 
 def check_overrides(overrides: Sequence[ToleranceOverride], suites: Mapping[str, Suite]) -> None:
-    """Refuse overrides that no suite of `suites` (by name) can follow.
+    """Check that every override matches an expectation in `suites` (by name).
 
-    Raises: SuiteError: one names a suite or an expectation that does not exist, and the nearest that does, or a value is out of range.
+    Raises: SuiteError: a suite or an expectation does not exist (with the nearest that does), or a value is out of range.
     """
     for override in overrides:
         if override.suite not in suites:
@@ -68,9 +68,9 @@ def check_overrides(overrides: Sequence[ToleranceOverride], suites: Mapping[str,
 
 
 def apply_overrides(suite: Suite, overrides: Sequence[ToleranceOverride]) -> Suite:
-    """Return `suite` with those of `overrides` that name it applied; reason and date go into the expectation's meta.
+    """Return `suite` with its overrides from `overrides` applied; reason and date go into the expectation's meta.
 
-    Raises: SuiteError: an override names no expectation of the suite (and the nearest that is), or a value is out of range.
+    Raises: SuiteError: an override matches no expectation of the suite (with the nearest that does), or a value is out of range.
     """
     expectations = list(suite["expectations"])
     labels = tuple(label(expectation) for expectation in expectations)
@@ -86,7 +86,7 @@ def apply_overrides(suite: Suite, overrides: Sequence[ToleranceOverride]) -> Sui
 
 
 def apply_refused_rows_limits(suite: Suite, *, percent: float, min_rows: int) -> Suite:
-    """Return `suite` with a district's options ``refused_rows_pct`` (0 … 100) and ``refused_rows_min`` (rows) in force."""
+    """Return `suite` with a district's options ``refused_rows_pct`` (0 … 100) and ``refused_rows_min`` (rows) applied."""
     limits = {"mostly": round(1 - percent / 100, 6), "at_least": min_rows}
     return {
         **suite,

@@ -1,6 +1,6 @@
-"""What a gate found: one verdict a suite, one result an expectation. Numbers and rule names only, never a cell.
+"""The result of a gate: one verdict per suite, one result per expectation. Numbers and rule names only, never a cell.
 
-Belongs here: the shape, its JSON form, its words. Does not belong here: judging (``gate``).
+Belongs here: the data classes, their JSON form, their texts. Does not belong here: evaluating suites (``gate``).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from roster_etl.spec.rule_catalog import ANY_ROW
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """How one expectation came out.
+    """The result of one expectation.
 
-    ``severity``: as it counts here: a critical percentage that fails on fewer rows than ``at_least`` counts as a warning.
-    ``judged``, ``failing``: rows; None: nothing was judged, because the upload does not have the column, or rows are not counted.
-    ``mostly``: the share that had to hold; None: every row.
+    ``severity``: the effective one: a critical percentage that fails on fewer rows than ``at_least`` is a warning.
+    ``judged``, ``failing``: numbers of rows; None: not evaluated, because the upload does not have the column, or rows are not
+    counted.
+    ``mostly``: the required share; None: every row.
     """
 
     rule: str
@@ -33,7 +34,7 @@ class CheckResult:
 
     @property
     def share(self) -> float | None:
-        """The failing share, 0 … 1; None where nothing was judged."""
+        """The failing share, 0 … 1; None if nothing was evaluated."""
         if self.judged is None or self.failing is None:
             return None
         return self.failing / self.judged if self.judged else 0.0
@@ -62,23 +63,23 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How a suite came out. ``name``: the suite's, such as ``clever/students``; ``results`` in the suite's order."""
+    """The result of a suite. ``name``: the suite's, such as ``clever/students``; ``results`` in the suite's order."""
 
     name: str
     results: tuple[CheckResult, ...]
 
     @property
     def passed_critical(self) -> bool:
-        """Whether nothing failed that stops publishing."""
+        """Whether no failure blocks publishing."""
         return not self.failures("critical")
 
     @property
     def passed_warning(self) -> bool:
-        """Whether nothing failed that should be looked at."""
+        """Whether there are no warnings."""
         return not self.failures("warning")
 
     def failures(self, *severities: Severity) -> tuple[CheckResult, ...]:
-        """Return the failed results of `severities`, or of all of them."""
+        """Return the failed results of `severities`, or all of them."""
         return tuple(r for r in self.results if not r.passed and (not severities or r.severity in severities))
 
     def failure_lines(self, *severities: Severity) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ class Verdict:
         return tuple(f"{self.name}: {result.text}" for result in self.failures(*severities))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the verdict in JSON's types; ``share`` and ``text`` are written for readers."""
+        """Return the verdict as JSON types; ``share`` and ``text`` are included for readers."""
         return {
             "name": self.name,
             "passed_critical": self.passed_critical,
@@ -96,13 +97,13 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, verdict: Mapping[str, Any]) -> Verdict:
-        """Return the verdict that :meth:`to_dict` wrote."""
+        """Return the verdict from the output of :meth:`to_dict`."""
         names = [field.name for field in fields(CheckResult)]
         return cls(name=verdict["name"], results=tuple(CheckResult(**{n: r[n] for n in names}) for r in verdict["results"]))
 
 
 def is_within_tolerance(judged: int, failing: int, mostly: float | None) -> bool:
-    """Return whether at most ``1 - mostly`` of `judged` rows fail (None: no row may). Exact: 10 of 100 is 10 %, not a bit more."""
+    """Return whether at most ``1 - mostly`` of `judged` rows fail (None: no row may), exactly: 10 of 100 is 10 %."""
     if mostly is None:
         return failing == 0
     return failing <= judged * (1 - _exact(mostly))
@@ -119,7 +120,7 @@ def requirement_text(mostly: float | None) -> str:
 
 
 def share_text(judged: int, failing: int) -> str:
-    """Return the failing share in percent, with one decimal; a share above none is never written as 0."""
+    """Return the failing share in percent, with one decimal; a share above zero is never shown as 0."""
     percent = 100 * failing / judged if judged else 0.0
     return "less than 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
 

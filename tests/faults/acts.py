@@ -38,13 +38,14 @@ def warm() -> None:
     from roster_etl.pipeline.review import approve as decide
     from roster_etl.pipeline.review import override, undo
     from roster_etl.pipeline.steps import receive
+    from roster_etl.pipeline.uploads import fingerprint
     from roster_etl.projections.samples import write_sample
     from roster_etl.store.outbox import smtp
     from roster_etl.vendors import discover_vendors, vendor
 
     assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, smtp))
     for known in discover_vendors().values():
-        receive._code_digest(known.package)
+        fingerprint._code_digest(known.package)
     with tempfile.TemporaryDirectory() as folder:
         home, upload = Path(folder) / "home", Path(folder) / "upload"
         write_sample(vendor("clever"), upload, students=3, seed=1)

@@ -265,7 +265,7 @@ def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
         for table in (IMPORT_FILES, CHECKS, FINDINGS, REJECTED_ROWS):
             found = connection.execute(sa.select(table)).mappings()
             lines[table.name] = sorted(
-                _line({**row, "import_id": rank[row["import_id"]], "id": None, "cause_id": None})
+                _line({**row, "import_id": rank[row["import_id"]], "id": None, "cause_id": None, "refused_at": None})
                 for row in found
                 if row["import_id"] in rank and row.get("code") not in _OF_A_RERUN
             )

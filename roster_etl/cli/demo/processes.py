@@ -1,6 +1,6 @@
-"""Processes that a command starts and takes down again, with everything that they started themselves.
+"""Start processes for a command, and end them with all of their child processes.
 
-Belongs here: process groups and free ports. What is started is the command's business.
+Belongs here: process groups and free ports. Which processes are started is decided by the command.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHUTDOWN_SECONDS = 12.0
 def running_process(
     module: str, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``python -m module words`` in a process group of its own, its output in the file `log`; the whole group ends with the block."""
+    """Run ``python -m module arguments`` in its own process group, with the output in `log`; the group ends with the block."""
     path = os.pathsep.join(part for part in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if part)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -43,7 +43,7 @@ def running_process(
 
 
 def terminate_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all of its group: asked first, killed after a while."""
+    """End the process and all of its group: SIGINT, then SIGTERM, then SIGKILL, each after a timeout."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -52,7 +52,7 @@ def terminate_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a port on loopback that nobody listens on now."""
+    """Return a loopback port on which no process listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,6 +1,7 @@
-"""``demo``: the whole thing on an empty machine, with real parts: SFTP server, sensor, daemon, runs, roster, history.
+"""``demo``: run the whole pipeline on an empty machine with real parts: SFTP server, sensor, daemon, runs, roster, history.
 
-Belongs here: the story and its order. Every part is the program's own; nothing is shown that a user does not get.
+Belongs here: the steps of the demo and their order. Every part is the program's own; the demo shows nothing that a user does not
+get.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 
-DETAILED_FORMAT = "clever"  # the format whose next day is told in full, and whose cell is traced
+DETAILED_FORMAT = "clever"  # the format whose next day is printed in full, and of which a cell is traced
 SAMPLE_DISTRICTS = (
     ("lincoln", "Lincoln County Schools", "America/Chicago"),
     ("riverside", "Riverside Unified", "America/Los_Angeles"),
@@ -52,15 +53,15 @@ SAMPLE_DISTRICTS = (
     ("mesa", "Mesa Verde Academies", "America/Phoenix"),
 )
 MODULE = "roster_etl.orchestration.definitions"
-UI_PORT = 3000  # of the command that opens the UI later
-TIMEOUT_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
+UI_PORT = 3000  # port of the command that opens the UI later
+TIMEOUT_SECONDS = 240.0  # seconds for one round of imports on a slow machine; ten to thirty are usual
 _FEED_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
 _FAST_ENVIRONMENT = {"ROSTER_ETL_SENSOR_SECONDS": "2", "ROSTER_ETL_WARM_RUNS": "1"}
 _POLL_SECONDS = 0.5
 
 
 class DemoStuck(RosterError):
-    """Something that the demo waits for did not happen."""
+    """An event that the demo waits for did not happen."""
 
     code = "demo_stuck"
     template = "the demo waited {seconds:.0f} seconds for {what}; see {log}"
@@ -68,7 +69,7 @@ class DemoStuck(RosterError):
 
 @dataclass(frozen=True, kw_only=True)
 class DemoDistrict:
-    """A sample district. ``format``: the one that it uploads; ``password``: None: it logs in with a key."""
+    """A sample district. ``format``: the format that it uploads; ``password``: None: it logs in with a key."""
 
     id: str
     name: str
@@ -80,7 +81,7 @@ class DemoDistrict:
 
     @property
     def password_variable(self) -> str:
-        """The variable of the environment that holds its password."""
+        """The environment variable with its password."""
         return f"DEMO_PASSWORD_{self.id.upper()}"
 
 
@@ -92,7 +93,7 @@ def demo(
         int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="The port of the UI; default: a free one.")
     ] = None,
 ) -> int:
-    """Show the whole thing: a sample district a format uploads over a real SFTP server; sensor and daemon import them."""
+    """Show the whole thing: a sample district per format uploads over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
     call.home = _demo_home(call)
     guests = _demo_districts(students)
@@ -111,7 +112,7 @@ def demo(
 
 
 def _demo_districts(students: int) -> tuple[DemoDistrict, ...]:
-    """Return a district for each format; the first is the one of which more is told, and has so many `students`."""
+    """Return a district for each format; the first one is shown in detail, and has the given number of `students`."""
     formats = sorted(discover_vendors(), key=lambda name: (name != DETAILED_FORMAT, name))
     return tuple(_demo_district(number, name, students) for number, name in enumerate(formats))
 
@@ -132,13 +133,13 @@ def _demo_district(number: int, format_name: str, students: int) -> DemoDistrict
 
 
 def install_sigterm_handler() -> None:
-    """Let a request to end be what Ctrl-C is, so that every process that was started is taken down; the handler goes with the call."""
+    """Handle SIGTERM like Ctrl-C, so that every started process is ended; the handler is restored at the end of the call."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _demo_home(call: Call) -> Path:
-    """Return the home to use: the one that was named, which must be new or empty, else a fresh folder under ``./demo_home``."""
+    """Return the home to use: the given one, which must be new or empty, else a new folder under ``./demo_home``."""
     if call.home_named:
         if call.home.exists() and any(call.home.iterdir()):
             raise UsageError(problem="--home: the demo wants a new or an empty folder")
@@ -164,7 +165,7 @@ def _sftp_server(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[Sftp
 def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[Popen[bytes]]:
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
 
-    with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
+    with home_instance(call.home) as instance:  # two processes that create the same storage at once fail
         instance.get_runs_count()
     passwords = {guest.password_variable: guest.password for guest in districts if guest.password}
     with running_process(
@@ -185,7 +186,7 @@ def _log_file(call: Call) -> Path:
 
 
 class DemoRun:
-    """What happens, told as it happens."""
+    """One run of the demo, which prints each event as it happens."""
 
     def __init__(self, call: Call, districts: Sequence[DemoDistrict], server: SftpServer) -> None:
         self.call, self.districts, self.server = call, districts, server
@@ -193,7 +194,7 @@ class DemoRun:
         self.changes: dict[str, Sequence[SampleChange]] = {}
 
     def register_districts(self) -> None:
-        """Register the districts, each with a folder on the server of its own."""
+        """Register the districts, each with its own folder on the server."""
         self.call.log(f"Everything of this demo lies in {self.call.home}")
         self.log(
             f"An SFTP server listens on 127.0.0.1 port {self.server.port}; its host key is pinned in {self.server.known_hosts.name}."
@@ -216,7 +217,7 @@ class DemoRun:
             )
 
     def import_first_day(self, daemon: Popen[bytes]) -> None:
-        """Upload each district's files, and wait until the sensor has had them imported."""
+        """Upload each district's files, and wait until the sensor's runs have imported them."""
         for guest in self.districts:
             files = write_sample(vendor(guest.format), self._day_folder(guest, 1), students=guest.students, seed=guest.seed)
             self._upload_files(guest, files)
@@ -224,7 +225,7 @@ class DemoRun:
         self._wait_for_imports(daemon, count=1)
 
     def import_next_day(self, daemon: Popen[bytes]) -> None:
-        """Upload the next day's files, some rows broken, and wait again."""
+        """Upload the next day's files, with some invalid rows, and wait again."""
         for guest in self.districts:
             self.changes[guest.id] = write_next_day(
                 vendor(guest.format), self._day_folder(guest, 1), self._day_folder(guest, 2), seed=guest.seed
@@ -233,7 +234,7 @@ class DemoRun:
         self._wait_for_imports(daemon, count=2)
 
     def upload_truncated_roster(self, daemon: Popen[bytes]) -> None:
-        """Upload files of the first district that lack half of the people: valid, and wrong. It is held for a person to decide."""
+        """Upload files of the first district without half of the people: valid, but suspicious, so the import is held."""
         guest = self.districts[0]
         self._upload_files(
             guest,
@@ -244,7 +245,7 @@ class DemoRun:
         self._wait_for_imports(daemon, count=3, only=[stream for stream in self._district_file_sets() if stream[0] is guest])
 
     def print_summary(self, ui_command: str, *, opens_ui: bool) -> None:
-        """Print what came of it, and how to look further; `opens_ui`: the UI comes up by itself."""
+        """Print the result and the commands for a closer view; `opens_ui`: the UI opens by itself."""
         first, second = ([self._import_summary(guest, name, day) for guest, name in self._district_file_sets()] for day in (0, 1))
         documents = [*first, *second]
         if self.call.json:
@@ -265,10 +266,10 @@ class DemoRun:
             self.call.print(f"  {ui_command}", f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
 
     def log(self, text: str) -> None:
-        """Tell what happens, with the seconds since the beginning."""
+        """Print an event, with the seconds since the start."""
         self.call.log(f"[{time.monotonic() - self.started_at:4.0f} s] {text}")
 
-    # ---- what happened
+    # ---- events
 
     def _print_first_day(self, documents: Sequence[dict[str, Any]]) -> None:
         self.call.print("", "— The first day: everything is new", "")
@@ -284,7 +285,7 @@ class DemoRun:
             self.call.print(f"  {line}".rstrip())
 
     def _print_other_districts(self, documents: Sequence[dict[str, Any]]) -> None:
-        """Tell in short of the next day of the other districts; `show` tells each in full."""
+        """Print a summary of the next day of the other districts; `show` prints each in full."""
         if not documents:
             return
         self.call.print("", "— The next day of the others", "")
@@ -315,7 +316,7 @@ class DemoRun:
         return self._import_summary(*self._district_file_sets()[0], 2)
 
     def _print_hold(self, district: DemoDistrict, document: dict[str, Any]) -> None:
-        """Tell of the upload that waits for a decision, and how to take it."""
+        """Print the held upload, and how to decide on it."""
         number, home = document["import_id"], self.call.home
         self.call.print("", f"— The day after, {district.name} uploads files in which half of the students are missing", "")
         for line in render_import_header(document):
@@ -330,7 +331,7 @@ class DemoRun:
         )
 
     def _changed_user_key(self, district: DemoDistrict, import_id: int) -> dict[str, str] | None:
-        """Return the key of a user whose version was opened by `import_id` and who was known before."""
+        """Return the key of a user with a version that `import_id` opened, and with an earlier version."""
         from datetime import UTC, datetime
 
         users = self.call.warehouse.as_of(datetime.now(UTC), "users", district.id, district.format).to_pylist()
@@ -358,7 +359,7 @@ class DemoRun:
         self.log(f"{district.id} uploads {', '.join(file.name for file in files)}.")
 
     def _district_file_sets(self) -> list[tuple[DemoDistrict, str]]:
-        """Return each district with each set of files that its format has: every day brings an import of each."""
+        """Return each district with each file set of its format: every day has an import of each."""
         return [(guest, file_set.name) for guest in self.districts for file_set in vendor(guest.format).format.file_sets]
 
     def _imports(self, district: DemoDistrict, file_set: str) -> list[dict[str, Any]]:
@@ -367,7 +368,7 @@ class DemoRun:
     def _wait_for_imports(
         self, daemon: Popen[bytes], *, count: int, only: Sequence[tuple[DemoDistrict, str]] | None = None
     ) -> None:
-        """Wait until each district (or those `only` which it is asked) has so many imports that ended, telling of each as it does."""
+        """Wait until each district (or those in `only`) has `count` ended imports, and print each as it ends."""
         told: set[tuple[int, str]] = set()
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
@@ -385,7 +386,7 @@ class DemoRun:
             time.sleep(_POLL_SECONDS)
 
     def _has_unfinished_run(self) -> bool:
-        """Return whether a run goes on: after publishing it still writes the report."""
+        """Return whether a run has not finished: after publishing it still writes the report."""
         from roster_etl.orchestration.jobs.in_process_runs import home_instance
         from roster_etl.orchestration.sensors.landing_sensor import busy_feeds
 
@@ -413,7 +414,7 @@ def _ui_command(call: Call, port: int) -> str:
 
 
 def _program_command() -> str:
-    """Return how a person calls this program from here: by its name where the shell finds it, else with the way to it."""
+    """Return the command with which a person runs this program: its name if it is on the PATH, else its path."""
     script = _script_path("roster-etl")
     if script.exists():
         found = shutil.which(script.name)
@@ -422,7 +423,7 @@ def _program_command() -> str:
 
 
 def _shorter_path(path: Path) -> str:
-    """Return the shorter of a path's two forms: from this folder, or from the root."""
+    """Return the shorter form of a path: relative to this folder, or absolute."""
     return min(os.path.relpath(path), str(path.absolute()), key=len)
 
 
@@ -439,10 +440,10 @@ def _open_ui(call: Call, stack: ExitStack, port: int) -> None:
     call.log(f"The Dagster UI is at {url} (it takes some seconds to start). Ctrl-C ends it all.")
     if _has_display():
         webbrowser.open(url)
-    with suppress(KeyboardInterrupt):  # which is how a person leaves
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how a person exits
         webserver.wait()
 
 
 def _has_display() -> bool:
-    """Return whether a browser would open a window; a browser of text would take the terminal."""
+    """Return whether a browser would open a window; a text browser would occupy the terminal."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

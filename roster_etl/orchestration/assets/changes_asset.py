@@ -1,6 +1,7 @@
-"""The asset of formats of changes: an upload folded over what the district has, once for all tables.
+"""The asset of delta formats: an upload applied to the district's current state, once for all tables.
 
-Belongs here: the step between such a format's files and the roster's tables. How rows are applied is decided in ``engine.changes``.
+Belongs here: the step between such a format's files and the roster's tables. How rows are applied is decided in
+``engine.changes``.
 """
 
 from collections.abc import Iterator
@@ -19,19 +20,19 @@ from roster_etl.vendors.lineage import files_for
 
 
 def state_key(vendor: Vendor) -> dg.AssetKey:
-    """Return the key of the state that a district has after an upload of changes."""
+    """Return the key of a district's state after a delta upload."""
     return dg.AssetKey([vendor.format.name, "state"])
 
 
 def upstream_keys(vendor: Vendor, table: str) -> list[dg.AssetKey]:
-    """Return what stands before a roster table in the graph: the files that it is mapped from, or the state that was folded."""
+    """Return the upstream keys of a roster table: the files from which it is mapped, or the state after a delta upload."""
     if vendor.change_plan is not None:
         return [state_key(vendor)]
     return [file_key(vendor, name) for name in files_for(vendor, table)]
 
 
 def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
-    """Return the asset of what a district has after an upload of changes."""
+    """Return the asset of a district's state after a delta upload."""
     files = [file.name for file in vendor.format.files]
 
     @dg.asset(

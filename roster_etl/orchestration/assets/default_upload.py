@@ -1,8 +1,7 @@
-"""What a run is to import, when nobody said which upload.
+"""Choose the upload of a run that names none.
 
-Belongs here: choosing between what lies in the landing zone and what was archived. Whether a watched upload has settled is the sensor's
-business: it has a memory.
-Source: ARCHITECTURE.md, section 5: "Materialize or backfill without a named upload means …".
+Belongs here: choosing between pending uploads, the landing zone and the archive. Whether a watched upload has settled is decided
+by the sensor, which has state.
 """
 
 from __future__ import annotations
@@ -25,11 +24,12 @@ from roster_etl.vendors import vendor
 def default_order(
     workspace: Workspace, district_id: str, source: str, *, file_set: str = "", run_id: str | None = None
 ) -> tuple[Order, str]:
-    """Return an order for the upload that waits longest; else for the one in the landing zone if it is complete and quiet, else for the newest archived one; and why.
+    """Return an order for the default upload of a feed, and the reason for the choice.
 
-    Where nothing is archived, the order is for the landing zone, whatever lies there: the import then says what is wrong.
-    Raises: UnknownDistrict, UnknownFeed; LandingError, LandingUnavailable: the landing zone cannot be read, so that nobody knows
-        whether an upload waits there; an older one in its place would hide that.
+    The choice, by precedence: the oldest pending upload; the upload in the landing zone if it is complete and settled; the newest
+    archived one. If nothing is archived, the order is for the landing zone in any state: the import then reports what is wrong.
+    Raises: UnknownDistrict, UnknownFeed; LandingError, LandingUnavailable: the landing zone cannot be read, so that it is unknown
+        whether an upload is there; importing an older one instead would hide that.
     """
     feed = workspace.registry.get(district_id).feed(source)
     landing = Order(district_id=district_id, source=source, file_set=file_set, run_id=run_id)

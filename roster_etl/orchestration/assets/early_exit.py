@@ -1,6 +1,6 @@
-"""How a run ends when its import does not publish: held, rejected, unchanged.
+"""End a run whose import does not publish: held, rejected, unchanged.
 
-Belongs here: what the run's log, tags and state say then, and the report that people get all the same.
+Belongs here: the run's log, tags and state in these cases, and the report, which is written all the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REPORT = dg.AssetKey("report")
 
 
 def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -> bool:
-    """Return whether nothing is left to do: the upload is the one that was last published.
+    """Finish the run if receiving already ended the import (unchanged or rejected); returns True if so.
 
     Raises: dg.Failure: the upload was rejected.
     """
@@ -44,7 +44,10 @@ def _summary(context: dg.AssetExecutionContext) -> ImportSummary:
 
 
 def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, skipped_keys: Iterable[dg.AssetKey]) -> None:
-    """Say that the roster has it all already. A backfill counts only what was materialized, so there `skipped_keys`, which is skipped, is said to be."""
+    """Log that the roster is up to date, and materialize `skipped_keys` in a backfill.
+
+    A backfill counts only materialized assets, so the skipped ones have to be recorded.
+    """
     text = "Import %d: unchanged, the roster was published from this upload under these settings already."
     context.log.info(text, summary.import_id)
     desk: RunContext = context.resources.desk
@@ -59,9 +62,10 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
 def fail_run(
     context: dg.AssetExecutionContext, summary: ImportSummary, reason: str, instructions: Metadata | None = None
 ) -> NoReturn:
-    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it; `instructions` to do that.
+    """End the run as failed, so that the partition is red until a person or a newer upload resolves it.
 
-    Raises: dg.Failure: always; trying again changes nothing.
+    Args: instructions: metadata that explains how to resolve it.
+    Raises: dg.Failure: always, without retries, because a retry changes nothing.
     """
     desk: RunContext = context.resources.desk
     report = publish_report(desk.workspace, summary)
@@ -73,7 +77,7 @@ def fail_run(
 
 
 def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:
-    """Record that `key` is up to date for the run's district, though its own step did not run."""
+    """Record that `key` is up to date for the run's district although its own step did not run."""
     context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
 
 

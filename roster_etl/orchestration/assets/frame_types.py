@@ -1,6 +1,6 @@
-"""The shape of every table that moves between assets: which columns, all of them of which type.
+"""Dagster types of the tables that are passed between assets: columns and their types.
 
-Belongs here: shape only. Whether the cells are any good is the suites' business.
+Belongs here: schemas only. The quality of the cells is evaluated by the suites.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from roster_etl.canonical.roster import ColumnType, RosterTable
 from roster_etl.frames.arrow import DELETED, FILE, REFUSED, ROW, to_frame
 from roster_etl.spec import File, Format
 
-NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset that hands on no frame
+NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset without a table
 
 _DTYPES: dict[ColumnType, str] = {
     "text": "string[pyarrow]",
@@ -38,9 +38,9 @@ _LINEAGE_TYPES: dict[str, ColumnType] = {
 
 
 def file_type(format_: Format, file: File) -> dg.DagsterType:
-    """Return the type of a judged file: every cell text, with ``_row`` and its marks; a column may be absent unless it is required.
+    """Return the type of a validated file: all cells text, with ``_row`` and marks; a column may be absent unless it is required.
 
-    Where rows are changes, ``_file`` tells which of several files of the kind a row is from.
+    In delta formats ``_file`` is the name of the file from which a row is, because a kind may have several.
     """
     columns = [
         _column(column.name, "text", required=column.required and not column.relaxed_by)
@@ -58,7 +58,7 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
 
 
 def table_type(table: RosterTable) -> dg.DagsterType:
-    """Return the type of a mapped table: its business columns, where each row comes from, its hash, ``_refused`` and ``_deleted``."""
+    """Return the type of a mapped table: business columns, the origin of each row, its hash, ``_refused`` and ``_deleted``."""
     columns = [_column(column.name, column.type) for column in table.columns]
     columns += [_column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
     return _frame_type(
@@ -67,7 +67,7 @@ def table_type(table: RosterTable) -> dg.DagsterType:
 
 
 def _frame_type(name: str, description: str, columns: list[PandasColumn]) -> dg.DagsterType:
-    """Return the type of an Arrow table, described and checked as dagster-pandas does for a frame of the same columns and dtypes.
+    """Return the type of an Arrow table, described and checked as dagster-pandas does for a DataFrame of the same columns.
 
     Only the schema is checked, so that no row is converted (decision 0024).
     """

@@ -1,10 +1,11 @@
-"""Freshness in Dagster: a check on each vendor's uploads, and who says for each district how it stands.
+"""Freshness in Dagster: a check on each vendor's uploads, with an evaluation per district.
 
-Belongs here: what Dagster needs around ``pipeline.reporting.freshness``. Dagster's own freshness policies know an asset, not its partitions, so a
-district that is late would hide behind those that are not; hence a check with an evaluation for each district.
+Belongs here: the Dagster side of ``pipeline.reporting.freshness``. Dagster's own freshness policies apply to an asset, not to its
+partitions, so that a late district would be hidden by the others; hence a check with an evaluation for each district.
 
-An evaluation belongs to a run: outside of runs Dagster's storage takes one for a check and partition, once and for all. So an import says in
-its own run how its feed stands now; for feeds that become late, when nothing is imported, the sensor asks for a run of `late_feeds`.
+An evaluation belongs to a run: outside of runs Dagster's storage accepts only one per check and partition, permanently. So an
+import logs the freshness of its feed in its own run; for feeds that become late while nothing is imported, the sensor requests a
+run of `late_feeds`.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ FRESH = "fresh"
 
 
 def log_freshness(context: dg.AssetExecutionContext, workspace: Workspace, district_id: str, source: str) -> None:
-    """Say in an import's own run how its feed stands now, if anybody waits for it."""
+    """Log the freshness of the feed in the import's own run, if the feed has an expected time."""
     try:
         district = workspace.registry.get(district_id)
     except RegistryError:
@@ -35,7 +36,7 @@ def log_freshness(context: dg.AssetExecutionContext, workspace: Workspace, distr
 
 
 def freshness_check(vendor: Vendor) -> dg.AssetChecksDefinition:
-    """Return the check that says whether a district's upload is in the roster by when it is expected."""
+    """Return the check that a district's upload is in the roster by the expected time."""
 
     @dg.asset_check(
         asset=_upload_key(vendor.format.name),
@@ -51,7 +52,7 @@ def freshness_check(vendor: Vendor) -> dg.AssetChecksDefinition:
 
 
 def _check_result(workspace: Workspace, source: str, district_id: str | None) -> dg.AssetCheckResult:
-    """Answer a person who asks now, for one district or for all."""
+    """Return the current result for one district or for all, when a person runs the check."""
     districts = None if district_id is None else [workspace.registry.get(district_id)]
     found = [feed for feed in freshness(workspace, datetime.now(UTC), districts) if feed.source == source]
     if not found:
@@ -84,7 +85,7 @@ def _evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckE
 def newest_materialization(
     instance: dg.DagsterInstance, key: dg.AssetKey, district_id: str
 ) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """Return the district's newest materialization of `key`: the UI takes an evaluation of any other for one that is out of date."""
+    """Return the district's newest materialization of `key`; the UI shows an evaluation of any other as outdated."""
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[district_id])
     records = instance.fetch_materializations(wanted, limit=1).records
     if not records:

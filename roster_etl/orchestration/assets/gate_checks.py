@@ -1,7 +1,8 @@
-"""Gates as asset checks: two for each suite, and the one that stops publishing.
+"""Gates as asset checks: two for each suite, and the one that blocks publishing.
 
-Belongs here: names, severities, and what a check shows. A failed gate blocks publishing but still produces a plan: only ``publishable``
-blocks. Each check is on the asset that it is about; the step of ``roster/plan`` evaluates them all, in one request to the gates' process.
+Belongs here: names, severities, and the metadata of a check. A failed gate blocks publishing but still produces a plan: only
+``publishable`` blocks. Each check is on the asset that it validates; the step of ``roster/plan`` evaluates them all, in one
+request to the Great Expectations process.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"
 
 
 def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
-    """Return the checks that the suite named `suite` is shown as on `asset`."""
+    """Return the specs of the two checks of `suite` on `asset`."""
     where = f"expectations/{suite}.json"
     about = {
         SUITE: f"The critical expectations of {where}. The steps up to the plan go on if one fails, but then roster/plan's check "
@@ -31,9 +32,9 @@ def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
 def gate_results(
     suites: Mapping[dg.AssetKey, str], verdicts: Iterable[Verdict], refused: Mapping[str, str]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield the results of both checks of each asset in `suites`, by the verdict on its suite.
+    """Yield the results of both checks of each asset in `suites`, from the verdict on its suite.
 
-    Args: refused: suite → the code for which its file was refused as a whole, so that no rule could be judged.
+    Args: refused: suite → the code for which its file was rejected as a whole, so that no rule was evaluated.
     """
     by_suite = {verdict.name: verdict for verdict in verdicts}
     for asset, suite in suites.items():
@@ -43,9 +44,9 @@ def gate_results(
 def suite_results(
     asset: dg.AssetKey, verdict: Verdict | None, *, refused: str | None = None
 ) -> tuple[dg.AssetCheckResult, dg.AssetCheckResult]:
-    """Return the results of both checks on `asset`. ``refused``: the code for which the whole file was refused.
+    """Return the results of both checks on `asset`. ``refused``: the code for which the whole file was rejected.
 
-    ``verdict`` None: the upload does not have the file, so that there is nothing to judge.
+    ``verdict`` None: the upload does not have the file, so that nothing was evaluated.
     """
     if verdict is None:
         note = {"note": "The upload does not have this file."}
@@ -63,13 +64,13 @@ def suite_results(
 
 
 def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
-    """Return the check that stands before the writer."""
+    """Return the check that blocks the publishing step."""
     about = "No critical gate failed, no threshold is exceeded: what is planned may be published without asking a person."
     return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about, partitions_def=DISTRICTS)
 
 
 def publishable_result(asset: dg.AssetKey, planned: Planned, reason: str) -> dg.AssetCheckResult:
-    """Return whether a plan may be published; `reason` not, in words."""
+    """Return whether a plan may be published; `reason` is the text why not."""
     passed = planned.decision in ("publish", "unchanged")
     metadata = {"decision": planned.decision, **({} if passed else {"why": reason})}
     return dg.AssetCheckResult(

@@ -1,6 +1,6 @@
-"""How a person launches the jobs that decide: the config to paste, and the link that opens the launchpad with it.
+"""Metadata with which a person launches the decision jobs: the config to paste, and the link to the launchpad that has it.
 
-Belongs here: words and links for metadata. The jobs are in ``decisions``.
+Belongs here: texts and links for metadata. The jobs are in ``decisions``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import dagster as dg
 
 APPROVE, DISCARD, UNDO = "approve_hold", "discard_hold", "undo_import"
 STEP_BY_JOB = {APPROVE: "approve", DISCARD: "discard", UNDO: "undo"}
-"""The one step of each job: within a code location, jobs and steps do not share names."""
+"""The one step of each job; jobs and steps of a code location need different names."""
 
 
 def decision_metadata(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> dict[str, Any]:
-    """Return metadata of a held import: what to paste into which job's launchpad, and links that do it. ``by`` is left to be typed."""
+    """Return metadata of a held import: config for the launchpads of its jobs, and links with it. ``by`` is left empty."""
     approve = config_yaml(APPROVE, {"import_id": import_id, "plan": plan_sha256, "by": ""})
     discard = config_yaml(DISCARD, {"import_id": import_id, "by": ""})
     location = _code_location(run)
@@ -34,7 +34,7 @@ def decision_metadata(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> d
 
 
 def undo_metadata(run: dg.DagsterRun, import_id: int) -> dict[str, Any]:
-    """Return metadata of a published import: the link that opens the launchpad of its undo."""
+    """Return metadata of a published import: the link to the launchpad of its undo."""
     location = _code_location(run)
     config = config_yaml(UNDO, {"import_id": import_id, "by": ""})
     return {"undo": dg.MetadataValue.url(launchpad_url(location, UNDO, config))} if location else {}
@@ -47,11 +47,11 @@ def config_yaml(job: str, config: Mapping[str, Any]) -> str:
 
 
 def launchpad_url(location: str, job: str, config: str) -> str:
-    """Return the link to a job's launchpad, filled in."""
+    """Return the link to a job's launchpad with the config filled in."""
     return f"/locations/{location}/jobs/{job}/playground/setup?{urlencode({'config': config})}"
 
 
 def _code_location(run: dg.DagsterRun) -> str:
-    """Return the name of the code location that the run belongs to; empty: nobody said."""
+    """Return the name of the run's code location; empty: unknown."""
     origin = run.remote_job_origin
     return origin.repository_origin.code_location_origin.location_name if origin else ""

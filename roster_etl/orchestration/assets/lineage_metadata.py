@@ -1,7 +1,7 @@
-"""From an asset back to where its records came from: upload, files, edits by hand, and the commands that tell of one record.
+"""Lineage metadata of an asset: upload, files, overrides, and the commands that trace one record.
 
-Belongs here: words and links for metadata. A cell must not stand in the UI, whose log is kept for good and has no log-in of its own: what
-needs one is given as the command that prints it, ready to be completed with the record's key.
+Belongs here: texts and links for metadata. No cell may be in the UI, whose log is permanent and has no log-in of its own: where
+one is needed, the metadata has the command that prints it, to be completed with the record's key.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ CLI_COMMANDS = "look closer"
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What the ledger knows of an import. ``row``: its own; ``files``: of its upload; ``edits``: how many records, by table and column."""
+    """The origin of an import's records.
+
+    ``row``: its ledger row; ``files``: of its upload; ``edits``: number of records, by table and column.
+    """
 
     row: Mapping[str, Any]
     files: Sequence[Mapping[str, Any]]
@@ -37,7 +40,7 @@ class Provenance:
 
     @classmethod
     def read(cls, workspace: Workspace, summary: ImportSummary) -> Provenance:
-        """Return what is known of the import of `summary`, with the edits of its feed that are in force now."""
+        """Return the provenance of the import of `summary`, with the overrides of its feed that are in force now."""
         with workspace.warehouse.read() as session:
             edits = session.roster.overrides(summary.district_id, summary.source)
         return cls(
@@ -48,7 +51,7 @@ class Provenance:
         )
 
     def table_metadata(self, table: str) -> dict[str, Any]:
-        """Return metadata of a published table: the files that its records are made of, edits of it, and how to trace one."""
+        """Return metadata of a published table: its source files, overrides in it, and the command that traces a record."""
         row = self.row
         feed = f"--district {row['district_id']} --format {row['source']}"
         key = " ".join(f"{name}=…" for name in TABLES[table].key)
@@ -64,7 +67,7 @@ class Provenance:
         }
 
     def import_metadata(self) -> dict[str, Any]:
-        """Return metadata of an import as a whole: its files, all edits, what rests in the archive, and how to see more."""
+        """Return metadata of an import: its files, all overrides, its archived objects, and the commands for details."""
         number = self.row["import_id"]
         return {
             **self._upload_metadata({file["kind"] for file in self.files if file["kind"]}),
@@ -81,7 +84,7 @@ class Provenance:
         }
 
     def _upload_metadata(self, kinds: set[str]) -> dict[str, Any]:
-        """Return which upload the import took, and those of its files that are of `kinds`, each with its counts and the way to its asset."""
+        """Return the upload of the import, and its files of the given `kinds`, each with its counts and a link to its asset."""
         district_id, source = self.row["district_id"], self.row["source"]
         rows = [
             (
@@ -101,7 +104,7 @@ class Provenance:
 
 
 def show_command_metadata(import_id: int) -> dict[str, Any]:
-    """Return metadata of what an import has made, but not published: the command that tells of the import."""
+    """Return metadata of an unpublished result: the command that shows the import."""
     return {
         CLI_COMMANDS: _command_block(("the import: what came, what was found, what would change", f"roster-etl show {import_id}"))
     }
@@ -113,5 +116,5 @@ def asset_path(source: str, name: str, district_id: str) -> str:
 
 
 def _command_block(*lines: tuple[str, str]) -> dg.MarkdownMetadataValue:
-    """Return commands, each below what it tells of: the UI cuts long lines."""
+    """Return commands, each below its label, because the UI truncates long lines."""
     return dg.MetadataValue.md("```sh\n" + "\n".join(f"# {what}\n{command}" for what, command in lines) + "\n```")

@@ -1,6 +1,6 @@
-"""Tables for the UI, written as Markdown. What comes from outside, such as a file's name, is text there and nothing else.
+"""Tables for the UI, as Markdown. External text, such as a file's name, is escaped.
 
-Belongs here: the form. What stands in the cells is the callers' (``metadata``, ``provenance``).
+Belongs here: the formatting. The content of the cells comes from the callers (``metadata``, ``lineage_metadata``).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _SPECIAL_CHARS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 @dataclass(frozen=True)
 class Link:
-    """A cell that leads somewhere: what is read, and a path of the UI."""
+    """A cell with a link: its text, and a path of the UI."""
 
     text: str
     path: str
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str | Link]], footer: str = "") -> dg.MarkdownMetadataValue:
-    """Return a table. ``head``: a colon at the end sets the column's cells to the right; ``footer``: Markdown that follows it."""
+    """Return a table. ``head``: a colon at the end aligns the column to the right; ``footer``: Markdown after the table."""
     titles = [title.removesuffix(":") for title in head]
     rule = ["--:" if title.endswith(":") else "---" for title in head]
     lines = [_line(titles), _line(rule), *(_line([_cell(cell) for cell in row]) for row in rows)]
@@ -31,7 +31,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str | Link]], fo
 
 
 def escape_markdown(text: str) -> str:
-    """Return `text` so that none of its signs means anything in Markdown, on one line."""
+    """Return `text` on one line, with all Markdown characters escaped."""
     return _SPECIAL_CHARS.sub(r"\\\1", " ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""What an asset shows of itself: columns, lineage, code, and the numbers of a materialization. Never a cell.
+"""Metadata of an asset: columns, column lineage, code, and the numbers of a materialization. Never a cell.
 
 Belongs here: translating specs, column plans and counts into Dagster's metadata.
 """
@@ -33,14 +33,14 @@ from roster_etl.vendors.lineage import reads_of
 OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
 CHANGE_LABELS = {"created": "created", "updated": "updated", "deleted": "removed"}
-"""What became of records, and the word that people read for it."""
+"""Kinds of changes to records, and their labels for people."""
 MAX_SCHOOL_LINES = 20
-"""Lines of a plan by school in the UI; the report has more, its JSON all."""
-CURRENT_RECORDS = "current records of this district"  # the row count's own label does not say that it is one partition's
+"""Number of rows of a plan by school in the UI; the report has more, its JSON all."""
+CURRENT_RECORDS = "current records of this district"  # the row count's own label does not show that it is one partition's
 
 
 def file_metadata(vendor: Vendor, file: File) -> Metadata:
-    """Return what is always true of a vendor file: its columns with the document's notes, and the code that says so."""
+    """Return the static metadata of a vendor file: its columns with the specification's notes, and its code."""
     spec = vendor.folder() / f"{file.name}.py"
     return {
         "dagster/column_schema": dg.TableSchema(columns=_file_columns(file)),
@@ -50,7 +50,7 @@ def file_metadata(vendor: Vendor, file: File) -> Metadata:
 
 
 def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
-    """Return what is always true of a mapped table: its columns, and which vendor columns each is made of."""
+    """Return the static metadata of a mapped table: its columns, and the vendor columns from which each is derived."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for vendor in vendors:
         for target, pairs in reads_of(vendor, table.name):
@@ -74,7 +74,7 @@ def _mapping_module(vendor: Vendor) -> str:
 
 
 def published_metadata(table: RosterTable) -> Metadata:
-    """Return what is always true of a published table: its columns, each the one of the same name that was mapped."""
+    """Return the static metadata of a published table: its columns, each derived from the mapped column of the same name."""
     origin = dg.AssetKey(["roster", table.name])
     return {
         "dagster/column_schema": table_schema(table),
@@ -95,7 +95,7 @@ def table_schema(table: RosterTable) -> dg.TableSchema:
 
 
 def code_references(files: Mapping[str, Path]) -> Metadata:
-    """Return links to source files, by what they are labelled."""
+    """Return links to source files, by their labels."""
     references: list[Any] = [
         dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for label, path in files.items()
     ]
@@ -103,12 +103,12 @@ def code_references(files: Mapping[str, Path]) -> Metadata:
 
 
 def row_count(rows: int) -> Metadata:
-    """Return the number of rows of one district, under the names that Dagster knows and plots."""
+    """Return the number of rows of one district, under the keys that Dagster plots."""
     return {"dagster/row_count": rows, "dagster/partition_row_count": rows}
 
 
 def validation_metadata(workspace: Workspace, upload: Upload, name: str) -> Metadata:
-    """Return how many rows of file `name` were read, accepted and refused, and what was found; zeros if the upload lacks it."""
+    """Return the rows of file `name` read, accepted and rejected, and the findings; zeros if the upload lacks it."""
     if upload.member(name) is None:
         return {"rows_read": 0, "rows_accepted": 0, "rows_refused": 0, "in the upload": False}
     staging = staging_of(workspace, upload)
@@ -124,14 +124,14 @@ def validation_metadata(workspace: Workspace, upload: Upload, name: str) -> Meta
 
 
 def findings_metadata(findings: pa.Table) -> Metadata:
-    """Return how many `findings` (FINDINGS) there are, in all and by code."""
+    """Return the number of `findings` (FINDINGS), in total and by code."""
     sums = findings.group_by("code").aggregate([("count", "sum")]).sort_by("code")
     by_code = {str(row["code"]): row["count_sum"] for row in sums.to_pylist()}
     return {"findings": int(pc.sum(findings["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
 
 
 def plan_metadata(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:
-    """Return what a plan would change and why: in all, by table, and by school (those that lose most), and how it was decided."""
+    """Return the changes and the decision of a plan: in total, by table, and by school (those with most removals)."""
     totals = {shown: sum(table[what] for table in tables.values()) for what, shown in CHANGE_LABELS.items()}
     changes = {name: {what: table[what] for what in CHANGE_LABELS} for name, table in tables.items()}
     document = {"plan": tables, "changes": changes}
@@ -170,14 +170,14 @@ def plan_metadata(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256
 
 
 def published_counts(table: Mapping[str, Any], import_id: int) -> Metadata:
-    """Return how many records a district has in a table now, and what the import that published its plan changed."""
+    """Return a district's current number of records in a table, and the changes by the import that published its plan."""
     rows = table["current"] + table["created"] - table["deleted"]
     changes = {shown: table[what] for what, shown in CHANGE_LABELS.items()}
     return {**row_count(rows), CURRENT_RECORDS: rows, **changes, "import": import_id}
 
 
 def upload_metadata(upload: Upload) -> Metadata:
-    """Return what is known of an upload before any row is read."""
+    """Return the metadata of an upload before any row is read."""
     files = "\n".join(
         f"- {escape_markdown(member.name)}: {member.size:,} bytes{'' if member.kind else ', not of this format'}"
         for member in upload.members
@@ -192,7 +192,7 @@ def upload_metadata(upload: Upload) -> Metadata:
 
 
 def report_links(workspace: Workspace, district_id: str, import_id: int) -> Metadata:
-    """Return where the report of an import lies, and where people open it, if the settings say so."""
+    """Return the path of an import's report, and its URL if the settings have one."""
     links = {"open the report": report_url(workspace, district_id, import_id)}
     found: Metadata = {"report": dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))}
     if (docs := data_docs_path(workspace, district_id, import_id)).exists():
@@ -202,7 +202,7 @@ def report_links(workspace: Workspace, district_id: str, import_id: int) -> Meta
 
 
 def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
-    """Return the report of an import in short, and where the whole of it lies."""
+    """Return the summary of an import's report, and where the full report is."""
     summary = report.summary
     link = report_links(workspace, summary.district_id, summary.import_id)
     with workspace.warehouse.read():  # both join it
@@ -219,7 +219,7 @@ def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
 
 
 def _quarantine_metadata(workspace: Workspace, district_id: str, source: str) -> Metadata:
-    """Return the rows that the feed has refused by now, by age; nothing if there are none."""
+    """Return the feed's currently quarantined rows, by age; empty if there are none."""
     found = refused_rows(workspace, district_id, source, datetime.now(UTC))
     rows = [(line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES)) for line in found]
     return (

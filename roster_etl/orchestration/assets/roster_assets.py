@@ -1,7 +1,7 @@
-"""The canonical assets: each roster table as the uploads would have it, and the plan to publish them.
+"""The canonical assets: each roster table as it would be published, and the plan to publish them.
 
-Belongs here: one asset a table, whichever format fills it: a run is of one format, and its step maps that format's files only.
-All formats that fill a table stand before it in the graph. The verb is the same for all tables, so a factory says it once.
+Belongs here: one asset per table, for all formats: a run is of one format, and its step maps that format's files only.
+All formats that fill a table are upstream of it in the graph. The step is the same for all tables, so a factory creates them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ def warehouse_key(table: str) -> dg.AssetKey:
 
 
 def filled_tables(vendors: Sequence[Vendor]) -> tuple[str, ...]:
-    """Return the tables that some vendor fills, in publishing order."""
+    """Return the tables that at least one vendor fills, in publishing order."""
     filled = {table for vendor in vendors for table in tables_of(vendor)}
     return tuple(name for name in TABLES if name in filled)
 
@@ -94,10 +94,10 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
 
 
 def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
-    """Return the asset of the plan: what publishing would open and close, and whether it may.
+    """Return the asset of the plan: what publishing would open and close, and whether it may be published.
 
-    Its step evaluates the checks on files and tables too: it is the first that comes after them all, so one request to the gates' process
-    serves an import. A step that is run again evaluates them again.
+    Its step evaluates the checks on files and tables too: it is the first step after all of them, so that an import needs one
+    request to the Great Expectations process. A step that is retried evaluates them again.
     """
     plan_spec = dg.AssetSpec(
         PLAN,
@@ -117,14 +117,14 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             publishable_spec(PLAN),
             *(spec for asset, suite in suites_of(vendors).items() for spec in suite_specs(asset, suite)),
         ],
-        can_subset=True,  # a run has the files of one vendor, and a part of the tables
+        can_subset=True,  # a run has the files of one vendor, and some of the tables
         required_resource_keys={"desk"},
         allow_arbitrary_check_specs=True,  # the checks are on assets of earlier steps
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with import_step(context) as (desk, upload):
             if PLAN not in context.selected_asset_keys:
-                return  # files alone: their import is not planned, and ends with the run
+                return  # only files were selected: the import is not planned, and ends with the run
             desk.flush()
             verdicts = gate_upload(desk.workspace, upload)
             results = staging_of(desk.workspace, upload).judged_files(upload)

@@ -1,7 +1,7 @@
-"""What one run works with: an opened home, the upload in hand, and the frames that its steps hand on.
+"""State of one run: the opened home, the upload, and the tables that are passed between its steps.
 
-Belongs here: keeping frames in memory only as long as a later step of the run wants them, and on disk for a run that resumes.
-Does not belong here: what is in a frame.
+Belongs here: keeping tables in memory only while a later step of the run needs them, and on disk for a run that resumes.
+Does not belong here: the content of a table.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class RunBroken(RetryableError):
 
 
 class RunContext:
-    """The desk at which one run sits. In the in-process executor all steps share it; where steps are `separate_steps`, each gets an empty one.
+    """State shared by the steps of one run: workspace, upload, cached tables.
 
-    ``write_error``: why a frame could not be written; ``summary``: what the ledger says of the import in hand, once a step of this process has
-    ended it.
+    In the in-process executor all steps share it; with `separate_steps`, each step gets an empty one.
+    ``write_error``: why a table could not be written; ``summary``: the summary of the run's import from the ledger, once a step
+    of this process has ended it.
     """
 
     def __init__(self, workspace: Workspace, *, separate_steps: bool = False) -> None:
@@ -63,16 +64,16 @@ class RunContext:
         self.write_error: Exception | None = None
 
     def begin_upload(self, upload: Upload) -> Upload:
-        """Take `upload` in hand, and return it."""
+        """Set the run's upload, and return it."""
         self.upload, self.summary, self._feed_state = upload, None, None
         self._frames.clear()
         self._pending_reads = _count_readers(upload)
         return upload
 
     def write_frame(self, path: Sequence[str], rows: pa.Table) -> None:
-        """Hand on the rows of the asset `path`: kept in memory if a later step wants it, and in staging.
+        """Store the rows of the asset `path`: in memory if a later step needs them, and in staging.
 
-        It is written while the next step works, and what goes wrong then ends that step. Raises as `flush`.
+        They are written in the background; an error in writing ends the next step. Raises as `flush`.
         """
         self.flush()
         upload, name = self._require_upload(), _frame_name(path)
@@ -83,7 +84,7 @@ class RunContext:
             self.flush()
 
     def flush(self) -> None:
-        """Wait until the last frame is written. Raises FolderUnavailable, StoreUnavailable, OSError: it could not be."""
+        """Wait until the last table is written. Raises FolderUnavailable, StoreUnavailable, OSError: it could not be written."""
         written, self._pending_write = self._pending_write, None
         if written is not None:
             try:
@@ -93,7 +94,7 @@ class RunContext:
                 raise
 
     def read_frame(self, path: Sequence[str]) -> pa.Table:
-        """Return the rows of the asset `path`; its last reader takes it away from memory. Raises FrameError, and as `flush`."""
+        """Return the rows of the asset `path`; its last reader removes them from memory. Raises FrameError, and as `flush`."""
         upload, name = self._require_upload(), _frame_name(path)
         self._pending_reads[name] -= 1
         held = self._frames.get(name) if self._pending_reads[name] > 0 else self._frames.pop(name, None)
@@ -103,17 +104,17 @@ class RunContext:
         return _read(staging_of(self.workspace, upload), name)
 
     def import_summary(self) -> ImportSummary:
-        """Return what the ledger says of the import in hand: as the step that ended it found it, or read now."""
+        """Return the summary of the run's import: the one from the step that ended it, or read now."""
         return self.summary or read_import_summary(self.workspace, self._require_upload().import_id)
 
     def feed_state(self) -> FeedState:
-        """Return the state of the feed of the upload in hand, read once a run; where steps are apart, once a step."""
+        """Return the state of the upload's feed, read once per run, or once per step with `separate_steps`."""
         if self._feed_state is None:
             self._feed_state = read_feed_state(self.workspace, self._require_upload())
         return self._feed_state
 
     def unfinished_upload(self) -> Upload | None:
-        """Return the upload in hand if its import has not ended: the run broke between its steps, or had not all of them."""
+        """Return the run's upload if its import has not ended: the run broke between its steps, or did not have all of them."""
         if self.upload is None or self.summary is not None:
             return None
         if self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
@@ -121,7 +122,7 @@ class RunContext:
         return self.upload
 
     def close(self) -> None:
-        """Drop the frames, release the import, and close what was opened."""
+        """Drop the tables, release the import, and close all stores."""
         self._frames.clear()
         self._writer.shutdown()
         if self.upload is not None:
@@ -137,7 +138,7 @@ class RunContext:
 
 
 def mapped_tables(run_context: RunContext, upload: Upload) -> LazyMapping[pa.Table]:
-    """Return the mapped tables of the upload in hand, in publishing order, each taken from the desk when it is asked for."""
+    """Return the mapped tables of the run's upload, in publishing order, each read when it is accessed."""
     return LazyMapping(tables_of(upload.vendor), lambda name: run_context.read_frame([ROSTER, name]))
 
 
@@ -158,9 +159,9 @@ def _read(staging: Staging, name: tuple[str, str]) -> pa.Table:
 
 
 def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
-    """Return how many steps read each frame: files that refer to it, tables made of it, the fold.
+    """Return the number of steps that read each table: files that refer to it, tables mapped from it, the applying of changes.
 
-    Tables are not among them: all of them together, kept until they are published, would be half of an import's memory.
+    Canonical tables are not included: all of them, kept until they are published, would be half of an import's memory.
     """
     vendor, source = upload.vendor, upload.source
     reads = [name for file in vendor.format.files for name in references_of(file, vendor.format)]
@@ -181,18 +182,18 @@ def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext
         yield opened
         if (
             not opened.separate_steps
-        ):  # of a run whose steps are apart only Dagster knows the end: the sensor `failed_runs` hears of it
+        ):  # with separate steps only Dagster knows when the run ends: the sensor `failed_runs` handles it
             _fail_unfinished_import(context, opened)
 
 
 def _requester_channel(context: dg.InitResourceContext) -> Channel:
-    """Return who asked for the run: the daemon, by a sensor or a schedule, or a person in the UI."""
+    """Return who requested the run: the daemon, by a sensor or a schedule, or a person in the UI."""
     tags = context.run.tags if context.run is not None else {}
     return "daemon" if {"dagster/sensor_name", "dagster/schedule_name"} & set(tags) else "ui"
 
 
 def _fail_unfinished_import(context: dg.InitResourceContext, run_context: RunContext) -> None:
-    """Tell ledger and run of an import that nobody ended: a frame of the wrong shape, or a full disk, stops a run between its steps."""
+    """Fail an import that no step ended, in ledger and run: a wrong schema or a full disk can stop a run between its steps."""
     with suppress(RosterError, OSError):
         run_context.flush()
     upload = run_context.unfinished_upload()

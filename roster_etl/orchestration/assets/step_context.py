@@ -1,6 +1,6 @@
-"""What every step of an import does around its work: find the import that it belongs to, and say how it ended.
+"""Context of every step of an import: find the import to which it belongs, and record how it ended.
 
-Belongs here: tags of runs, the ledger's word on a failure, and errors as Dagster is to see them: without a cell.
+Belongs here: tags of runs, the ledger entry of a failure, and errors in the form for Dagster: without a cell.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NoImport(PermanentError):
 
 
 class Interrupted(RetryableError):
-    """The run was stopped while a step was at work."""
+    """The run was stopped during a step."""
 
     code = "interrupted"
     template = "import {import_id}: the run was stopped; nothing was published"
@@ -48,7 +48,7 @@ class Interrupted(RetryableError):
 
 @contextmanager
 def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext, Upload]]:
-    """Do a step's work on the import in hand; an error ends the import as ``failed`` and is reported without a cell.
+    """Run a step on the run's import; an error ends the import as ``failed`` and is reported without a cell.
 
     Raises: dg.Failure.
     """
@@ -71,7 +71,7 @@ def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext,
 
 @contextmanager
 def redacted_failures(context: Context) -> Iterator[None]:
-    """Turn an error into a failure that Dagster may show: our texts hold no cells, those of others might."""
+    """Convert an error to a failure that Dagster may show: our own texts hold no cells, other libraries' texts might."""
     try:
         yield
     except dg.Failure:
@@ -82,7 +82,7 @@ def redacted_failures(context: Context) -> Iterator[None]:
 
 
 def redacted_failure(error: Exception) -> dg.Failure:
-    """Return `error` as a failure of a step: its text if it is ours, else its class and where it was raised."""
+    """Return `error` as a failure of a step: its text if the class is ours, else its class and where it was raised."""
     if isinstance(error, RosterError):
         return dg.Failure(error.message, metadata={"code": error.code}, allow_retries=isinstance(error, RetryableError))
     places = "".join(traceback.format_tb(error.__traceback__))
@@ -91,17 +91,17 @@ def redacted_failure(error: Exception) -> dg.Failure:
 
 
 def tag_run(context: Context, **tags: object) -> None:
-    """Tag the run with what is known of it by now; what is None stays away."""
+    """Add tags to the run; a tag that is None is left out."""
     context.instance.add_run_tags(context.run.run_id, {name: str(value) for name, value in tags.items() if value is not None})
 
 
 def district_tags(district_id: str, source: str) -> dict[str, str]:
-    """Return the tags of a run for one feed; by the partition's tag the queue lets one run of a district at a time begin."""
+    """Return the tags of a run for one feed; by the partition's tag the queue runs one run of a district at a time."""
     return {PARTITION_NAME_TAG: district_id, DISTRICT: district_id, FORMAT: source}
 
 
 def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -> None:
-    """Tag the run with its import, and how that one stands."""
+    """Tag the run with its import and its status."""
     tag_run(
         context,
         district=upload.district_id,
@@ -114,7 +114,7 @@ def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -
 
 
 def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -> Upload:
-    """Return the upload of the import that this run goes on with: its own, or that of the run which it resumes."""
+    """Return the upload of the import that this run continues: its own, or that of the run that it resumes."""
     district_id = context.partition_key
     tagged = context.run.tags.get(IMPORT)
     if tagged is None:
@@ -125,7 +125,7 @@ def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -
     with workspace.import_locks.exclusive():
         workspace.import_locks.acquire(
             upload.import_id, context.run.run_id
-        )  # before the ledger says running: else nobody would end it after a kill
+        )  # before the ledger has it as running: else a killed run's import would never be ended
         if row["run_id"] != context.run.run_id:
             workspace.warehouse.resume(upload.import_id, context.run.run_id)
     if row["run_id"] != context.run.run_id:

@@ -1,6 +1,7 @@
-"""A vendor's assets: the upload as it arrived, and each of its files, read and judged.
+"""The assets of a vendor: the upload as it arrived, and each of its files, read and validated.
 
-Belongs here: factories, because every vendor's files go the same way. Facts about them are in ``vendors``, what is done in ``pipeline``.
+Belongs here: factories, because all vendors' files are processed alike. The vendors' facts are in ``vendors``, the steps in
+``pipeline``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,17 +39,18 @@ UPLOAD_NAME = "upload"
 
 
 class UploadConfig(dg.Config):
-    """Which upload a run takes. Without any of these: the one in the landing zone if it has settled, else the newest archived; a
-    landing zone that cannot be read fails the run.
+    """The upload of a run. Default: the one in the landing zone if it has settled, else the newest archived one.
 
-    ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
-    ``rollback``: also where a newer upload is published, whose plan is then held for approval; ``arrival``: an upload that was taken in
-    when it had settled;
-    ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
+    If the landing zone cannot be read, the run fails.
+
+    ``landing``: the upload in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import to run again;
+    ``rollback``: allowed even if a newer upload is published; the plan is then held for approval; ``arrival``: the number of a
+    pending upload; ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``:
+    for this import only;
     ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
-    ``renames``: what it takes for renames, by number;
-    ``file_set``: the set of the format's files, where the job does not say it; ``received_at``: when the upload arrived (ISO, UTC), if not
-    now.
+    ``renames``: the approved renames, by number;
+    ``file_set``: the format's file set, if the job does not define it; ``received_at``: when the upload arrived (ISO, UTC);
+    default: now.
     """
 
     landing: bool = False
@@ -67,7 +69,7 @@ class UploadConfig(dg.Config):
     received_at: str | None = None
 
     def order(self, district_id: str, source: str, run_id: str, file_set: str) -> Order | None:
-        """Return what is named here; None: nothing is. Raises BadDecision: renames are named by ids."""
+        """Return the order in this config; None: no upload is named. Raises BadDecision: renames are given by IDs."""
         reject_person_ids(self.renames)
         if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
@@ -79,7 +81,7 @@ class UploadConfig(dg.Config):
         )
 
     def describe_upload(self) -> str:
-        """Return in words which upload is named here."""
+        """Return a text that describes the named upload."""
         if self.approves:
             return f"the archived upload of import {self.approves}, whose plan was approved"
         if self.archived:
@@ -94,7 +96,7 @@ _SAME = ("path", "archived", "rollback", "arrival", "options", "file_set", "rece
 
 
 def upload_config(order: Order) -> dict[str, Any]:
-    """Return the run config that says what `order` says, and no more than that."""
+    """Return the minimal run config for `order`."""
     named = {name: getattr(order, name) for name in _SAME} | {name: list(getattr(order, name)) for name in _LISTS}
     named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves or (), strict=False))
     config = {name: dict(value) if name == "options" else value for name, value in named.items() if value}
@@ -114,14 +116,14 @@ def file_key(vendor: Vendor, name: str) -> dg.AssetKey:
 
 
 def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
-    """Return the asset of a vendor's uploads: taking one in, which opens its import."""
+    """Return the asset of a vendor's uploads: receiving one, which opens its import."""
     format_ = vendor.format
     files = ", ".join(file.file_name for file in format_.files)
 
     @dg.asset(
         key=upload_key(vendor),
         partitions_def=DISTRICTS,
-        output_required=False,  # nothing follows an upload that the roster was published from already
+        output_required=False,  # no step follows an upload that is already published
         dagster_type=NOTHING,
         group_name=format_.name,
         kinds={"sftp"},
@@ -146,7 +148,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
 
 
 def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
-    """Return the asset of one of a vendor's files: read, and validated row by row. The checks on it are evaluated by ``roster/plan``'s step."""
+    """Return the asset of one of a vendor's files: read, and validated row by row. ``roster/plan`` evaluates its checks."""
     key, name = file_key(vendor, file.name), file.name
     note = f" {file.note}" if file.note else ""
 
@@ -179,7 +181,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
 
 
 def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadConfig) -> tuple[Upload, str] | None:
-    """Take in the upload that the run is for, and say which it is; None if the district has no such feed, or it is paused."""
+    """Receive the run's upload, and describe it; None if the district has no such feed, or it is paused."""
     desk: RunContext = context.resources.desk
     district_id, source = context.partition_key, vendor.format.name
     file_set = single_file_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
@@ -210,16 +212,16 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
 
 
 class SeveralUploads(PermanentError):
-    """A run was asked for assets of several formats, or of several sets of one format's files."""
+    """A run was requested for assets of several formats, or of several file sets of one format."""
 
     code = "several_uploads"
     template = "a run imports one upload, and this one was asked for those of {what}; nothing was imported. Start one job for each: {jobs}"
 
 
 def single_file_set(format_: Format, keys: Iterable[dg.AssetKey], requested: str | None = None) -> str:
-    """Return the set of the format's files that a run with the assets `keys` is about. Raises SeveralUploads, UnknownFileSet.
+    """Return the file set of a run with the assets `keys`. Raises SeveralUploads, UnknownFileSet.
 
-    What such a run cannot do is skip the files of another upload and go on: Dagster skips every step behind a skipped one.
+    Such a run cannot skip the files of another upload and continue: Dagster skips every step downstream of a skipped one.
     """
     names = {tuple(key.path) for key in keys}
     formats = sorted(path[0] for path in names if path[1:] == (UPLOAD_NAME,))
@@ -235,7 +237,7 @@ def single_file_set(format_: Format, keys: Iterable[dg.AssetKey], requested: str
 
 
 def _report_failed_import(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
-    """Tell of the import that this run has opened, if it came to that: what stopped it at the door names no number."""
+    """Report the import that this run opened, if any; the error of an upload that was rejected before that has no number."""
     with suppress(RosterError):  # the ledger may be what failed
         newest = workspace.warehouse.imports(district_id, source, limit=1)
         if newest and newest[0]["run_id"] == run_id and newest[0]["status"] != "running":

@@ -1,6 +1,6 @@
 """The published assets: every warehouse table, written by one op in one transaction, and the report of the import.
 
-Belongs here: the only writer of the roster. It stands behind ``publishable``.
+Belongs here: the only writer of the roster. It runs only after the check ``publishable`` has passed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             warehouse_key(table),
             deps=[PLAN, roster_key(table)],
             partitions_def=DISTRICTS,
-            skippable=True,  # nothing is written where nothing would change, or where the format does not fill the table
+            skippable=True,  # no table is written if it has no change, or if the format does not fill it
             group_name="warehouse",
             kinds={"sql"},
             owners=OWNERS,

@@ -1,1 +1,1 @@
-"""Where a published record or cell came from, and which ids a record has had."""
+"""Lineage: the origin of a published record or cell, and the IDs that a record has had."""

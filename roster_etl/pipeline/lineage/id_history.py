@@ -1,6 +1,6 @@
-"""One record under several ids: which keys its history goes on under, as ``id_changes`` tells.
+"""Find the other keys of a record whose ID changed, from ``id_changes``.
 
-Belongs here: following changes of ids back and forth. What stood in the versions is put together in ``pipeline.lineage.trace``.
+Belongs here: following ID changes in both directions. The versions are assembled in ``pipeline.lineage.trace``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.store.warehouse import Warehouse
 
-_MOST = 50  # ids that one record is followed through
+_MOST = 50  # limit of IDs followed for one record
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelatedKey:
-    """A key that the record had, or has. ``before``: only versions that are older are its own (an id may be given anew).
+    """A key that the record had, or has. ``before``: only older versions belong to the record (an ID may be reused).
 
-    ``change``: the row of ``id_changes`` that led here.
+    ``change``: the row of ``id_changes`` that led to this key.
     """
 
     key: Mapping[str, Any]
@@ -31,7 +31,7 @@ class RelatedKey:
 
 
 def other_keys(warehouse: Warehouse, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any]) -> list[RelatedKey]:
-    """Return the other keys of the record that has `key` in table `target`: those before, and those after."""
+    """Return the other keys of the record that has `key` in table `target`: earlier and later ones."""
     seen, found = [dict(key)], list[RelatedKey]()
     for back in (True, False):
         at: list[Mapping[str, Any]] = [key]
@@ -58,6 +58,6 @@ def _adjacent_keys(
 
 
 def _concerns_person_kind(change: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
-    """Whether a change is about this kind of person, where it says of which it is."""
+    """Return whether a change applies to this kind of person; a change without a kind applies to all."""
     kind = json.loads(change["extensions"] or "{}").get("user_kind")
     return kind is None or "user_kind" not in key or bool(key["user_kind"] == kind)

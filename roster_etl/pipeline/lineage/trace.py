@@ -1,6 +1,6 @@
-"""Walk back: from a published record, or one cell of it, to the import, the file, the row and the text as it arrived.
+"""Trace a published record, or one cell of it, to its import, file, row and raw text.
 
-Belongs here: putting together what ledger, archive and column plans know of a record. Nothing is written.
+Belongs here: combining what ledger, archive and column plans have about a record. Nothing is written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from roster_etl.spec.replacements import comparison_key, replacement_codes
 from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import mappings_to
 
-_CODED = ("source", "user_kind", "role", "enrollment_type", "entity")  # key columns with words of ours, never of an upload
+_CODED = ("source", "user_kind", "role", "enrollment_type", "entity")  # key columns with our own codes, never values of an upload
 
 
 class UnknownTable(PermanentError):
@@ -51,7 +51,7 @@ class UnknownColumn(PermanentError):
 
 
 class UnknownRecord(PermanentError):
-    """No version of a record has this key, or records of several keys have it."""
+    """No version of a record has this key, or several records match it."""
 
     code = "unknown_record"
     template = "{table} of district {district_id}: {problem}"
@@ -66,13 +66,13 @@ def trace_record(
     field: str | None = None,
     source: str | None = None,
 ) -> dict[str, Any]:
-    """Return every version of the record that the key columns `given` name (an empty text is NULL), oldest first.
+    """Return every version of the record with the key columns `given` (an empty text is NULL), oldest first.
 
-    Returns: ``versions``, also those under ids that the record had before or has now, each with its key, import, file and row, who
+    Returns: ``versions``, including those under earlier and later IDs of the record, each with its key, import, file and row, who
         decided about it, and ``fields``: value, whether it was derived, the rule, and the cells that the rule reads, as they
-        arrived. ``field``: only that one. ``id_changes``: how the ids followed each other. Of a section also its ``teachers``
-        now, in the order of the alphabet.
-    Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message names the key columns that tell them apart).
+        arrived. ``field``: only that one. ``id_changes``: the sequence of IDs. For a section also its current ``teachers``, in
+        alphabetical order.
+    Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message has the key columns that distinguish them).
     """
     target = roster_table(table)
     _require_known_columns(target, "key column", given, target.key)
@@ -140,12 +140,12 @@ def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, 
 
 
 def row_name(file: str | None, row: int | None) -> str:
-    """Return how the summary of an edit names a row of an upload."""
+    """Return the key of an upload's row in the summary of an edit."""
     return f"{file}:{row}"
 
 
 def _candidates(found: pa.Table, name: str) -> str:
-    """Return what tells the records `found` apart in a key column: its codes, or how many ids (which no message may hold)."""
+    """Return what distinguishes the records `found` in a key column: codes, or the number of IDs (no message may hold IDs)."""
     values = found[name].unique().to_pylist()
     if name not in _CODED:
         return f"{name} ({len(values)} different)"
@@ -196,7 +196,10 @@ def _field(
     lookup_cells: MappingABC[tuple[str, str], MappingABC[str, Any]],
     texts: MappingABC[str, str],
 ) -> dict[str, Any]:
-    """``lookup_cells``: what cells of other files held, by file and column."""
+    """Return the lineage of one field of a version.
+
+    `lookup_cells` holds the cells that were looked up in other files, by file and column.
+    """
     known = mapping is not None and name in mapping.columns
     reads = mapping.lineage()[name] if mapping and known else ()
     return {
@@ -208,7 +211,7 @@ def _field(
 
 
 def _changed_field_document(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
-    """Of a format of changes: the row that last changed the record; other columns may stand since an earlier one."""
+    """Return the lineage of a field in a delta format: the row that last changed the record; other columns may be older."""
     plan = vendor(version["source"]).change_plan
     assert plan is not None
     return {
@@ -229,7 +232,7 @@ def _has_constants(mapping: Mapping, version: MappingABC[str, Any], names: Colle
 
 
 def _derives(mapping: Mapping, version: MappingABC[str, Any]) -> bool:
-    """Whether every value that `mapping` always derives is derived in the version."""
+    """Return whether every value that `mapping` always derives is derived in the version."""
     derived = json.loads(version["derived"] or "[]")
     always = (name for name, expression in mapping.columns.items() if getattr(expression, "derived", False) is True)
     return all(name in derived for name in always if version[name] is not None)
@@ -237,9 +240,9 @@ def _derives(mapping: Mapping, version: MappingABC[str, Any]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    """One row of an archived file: the cells as they arrived, by the column's name in the spec; ``note``: why there are none.
+    """One row of an archived file: the cells as they arrived, by the column's name in the spec; ``note``: why it has none.
 
-    ``replaced``: what the district's settings put in place of a cell, by the column's name (empty: nothing).
+    ``replaced``: the values that the district's replace rules substituted, by the column's name (empty: none).
     """
 
     kind: str | None
@@ -248,9 +251,9 @@ class _Record:
     note: str | None = None
 
     def cell(self, file: str, column: str) -> dict[str, Any]:
-        """Return what `column` of `file` held in this row; ``replaced`` is there where the settings put that in place of the text.
+        """Return the cell `column` of `file` in this row; it has ``replaced`` if a replace rule substituted the text.
 
-        ``here`` is false for a row of another file, or a column not uploaded.
+        ``here`` is false for a row of another file, or a column that was not uploaded.
         """
         names = [column] if "{n}" not in column else [name for name in self.cells if _is_member(name, column)]
         texts = {name: self.cells[name] for name in names if file == self.kind and name in self.cells}
@@ -264,7 +267,7 @@ class _Record:
 
 
 class _Origin:
-    """What ledger and archive know of where versions came from; each file is read once."""
+    """Ledger and archive lookups for the origin of versions; each file is read once."""
 
     def __init__(self, workspace: Workspace, district_id: str, versions: Sequence[MappingABC[str, Any]] = ()) -> None:
         self.workspace, self.district_id, self.versions = workspace, district_id, versions
@@ -275,7 +278,7 @@ class _Origin:
         self._edits = cache(self._all_edits)
 
     def mapping(self, target: RosterTable, version: MappingABC[str, Any]) -> Mapping | None:
-        """Return the plan that made the version: the one from its file whose constants it has, and that derives what it derived."""
+        """Return the mapping that created the version: of its file, with the same constants and the same derived columns."""
         kind = _kind(vendor(version["source"]), version["source_file"])
         of_file = (mapping for mapping in mappings_to(vendor(version["source"]), target.name) if mapping.source == kind)
         fitting = [mapping for mapping in of_file if _has_constants(mapping, version, target.key)]
@@ -283,15 +286,15 @@ class _Origin:
         return next(iter([*exact, *fitting]), None)
 
     def source_import(self, version: MappingABC[str, Any]) -> int:
-        """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
+        """Return the import whose upload had the version's row: an earlier one if the row was accepted on retry."""
         opened = int(version["valid_from_import"])
         summary = self.import_(opened)["summary"] or {}
         by_row = summary.get("read_in_by_row", {}).get(row_name(version["source_file"], version["source_row"]))
         if by_row is not None:  # a section whose name follows from a steward's edit of another record
             return int(by_row)
-        if "read_in" in summary:  # a steward's edit of one column: the others came with an upload before
+        if "read_in" in summary:  # a steward's edit of one column: the other values are from an earlier upload
             return int(summary["read_in"])
-        if undoes := summary.get("undoes"):  # a version that came back: it was read when it first was there
+        if undoes := summary.get("undoes"):  # a restored version: it was read by the import that first published it
             came = (v for v in self.versions if v["valid_from_import"] < undoes[0] and _is_same_row(v, version))
             first = next(came, None)
             return self.source_import(first) if first else opened
@@ -300,7 +303,7 @@ class _Origin:
         return next(found, opened)
 
     def manual_edit_document(self, target: RosterTable, version: MappingABC[str, Any], name: str) -> dict[str, Any] | None:
-        """Return what is known of a column that a steward's edit held in this version; None: it was none."""
+        """Return the details of a column that had a steward's edit in this version; None: it had none."""
         key = {column: version[column] for column in target.key}
         held = [
             edit
@@ -319,7 +322,7 @@ class _Origin:
         return self.workspace.warehouse.overrides(self.district_id, source, ended=True)
 
     def decided_by(self, import_id: int) -> str | None:
-        """Return who approved an import, or made the edit that it is; None: nobody had to."""
+        """Return who approved an import, or made the edit of a manual import; None: no decision was needed."""
         hold = self.workspace.warehouse.hold(import_id)
         if hold is not None:
             return str(hold["decided_by"]) if hold["decision"] == "approved" else None
@@ -327,7 +330,7 @@ class _Origin:
         return (manifest.get("edit") or manifest.get("renames") or {}).get("by")
 
     def lookup_cells(self, import_id: int, mapping: Mapping, record: _Record) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what was looked up for a row in other files of its upload, by file and column: the text, and the row that it stood in."""
+        """Return the values looked up for a row in other files of its upload, by file and column: text and row number."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for step in (step for step in mapping.steps if isinstance(step, Lookup)):
             wanted = (record.cells.get(step.on) or "").strip()
@@ -361,7 +364,7 @@ class _Origin:
         return _Record(kind=member.kind, cells=cells, replaced=self._replaced_cells(import_id, member, cells))
 
     def _replaced_cells(self, import_id: int, member: Member, cells: MappingABC[str, str | None]) -> dict[str, str]:
-        """Return what the replace rules of that import put in place of `cells`, where they changed one."""
+        """Return the values that the replace rules of that import substituted for `cells`, for each cell that they changed."""
         rules = self._manifest(import_id).get("replacements") or {}
         file = vendor(self.import_(import_id)["source"]).format.file(str(member.kind))
         found = {}
@@ -390,7 +393,7 @@ class _Origin:
 
 
 def _lookup_position(raw: RawFile, header: Header, step: Lookup, wanted: str) -> int | None:
-    """Return the place of the first record that the step finds for the value `wanted`; None: there is none."""
+    """Return the position of the first record that the lookup finds for the value `wanted`; None: there is none."""
     needed = {step.key, *([step.where.column] if step.where else [])}
     if not needed <= set(header.positions):
         return None
@@ -411,7 +414,7 @@ def _is_same_row(one: MappingABC[str, Any], other: MappingABC[str, Any]) -> bool
 
 
 def _kind(vendor_: Vendor, file_name: str | None) -> str | None:
-    """Return which file of the format `file_name` is."""
+    """Return the kind of the file `file_name` in the format."""
     name = (file_name or "").rpartition("/")[2].casefold()
     return next((file.name for file in vendor_.format.files if file.file_name.casefold() == name), None)
 
@@ -425,7 +428,7 @@ _SHOWN = ("user_kind", "user_id", "first_name", "last_name", "full_name")
 
 
 def teachers_of(workspace: Workspace, district_id: str, source: str, section_id: str) -> list[dict[str, Any]]:
-    """Return the current teachers of a section, in the order of the alphabet: last name, first name, id.
+    """Return the current teachers of a section in alphabetical order: last name, first name, ID.
 
     Source: Dyknow's article, the note on Sections.csv: several teachers are displayed in alphabetical order.
     """
@@ -436,7 +439,7 @@ def teachers_of(workspace: Workspace, district_id: str, source: str, section_id:
 
 
 def alphabetical(person: MappingABC[str, Any]) -> tuple[str, ...]:
-    """Return what people are sorted by; case and accents do not count."""
+    """Return the sort key of a person, without case and accents."""
     return tuple(_letters(person[name]) for name in ("last_name", "first_name", "user_id"))
 
 

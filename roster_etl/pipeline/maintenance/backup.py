@@ -1,8 +1,8 @@
-"""Backup and restore: warehouse, archive, registry and settings as one pair that fits together, copied while imports go on.
+"""Back up and restore a home: warehouse, archive, registry and settings as one consistent copy, made while imports run.
 
-Belongs here: what is copied, in which order, and what a restored home must forget. The order makes the pair consistent: uploads that wait,
-then the warehouse as of one moment, then the archive, which only grows; so all that the warehouse names is in the copy. What the archive
-has of later imports is left behind when the copy is restored: their numbers are given out again.
+Belongs here: what is copied, in which order, and what is not restored. The order makes the copy consistent: pending uploads, then
+the warehouse as of one moment, then the archive, which only grows; so everything that the warehouse refers to is in the copy.
+What the archive has of later imports is not restored: their numbers are assigned again.
 PostgreSQL is copied by its own tools (docs/operations/housekeeping.md), before the rest.
 """
 
@@ -56,14 +56,14 @@ __all__ = [
 
 
 class NotEmpty(PermanentError):
-    """A backup, or a home that is restored, writes into a place that has nothing yet."""
+    """The target of a backup or a restore is not empty."""
 
     code = "not_empty"
     template = "{where} is not empty: {problem}"
 
 
 class PurgedMeanwhile(RetryableError):
-    """Personal data was removed while the backup was made: its parts do not fit together, and one still has that data."""
+    """Personal data was purged during the backup: its parts are inconsistent, and one still has that data."""
 
     code = "purged_meanwhile"
     template = "a purge went on while {where} was written; remove that folder, and make the backup again"
@@ -71,7 +71,11 @@ class PurgedMeanwhile(RetryableError):
 
 @dataclass(frozen=True, kw_only=True)
 class BackupResult:
-    """What was copied. ``warehouse``: whether the database is among it; ``newest``: the newest import that it knows; ``files``: of the archive."""
+    """The result of a backup.
+
+    ``warehouse``: whether the database is in it; ``newest``: the newest import in the warehouse; ``files``: number of archived
+    files.
+    """
 
     where: str
     warehouse: bool
@@ -81,7 +85,10 @@ class BackupResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What came back. ``ended``: imports that were under way; ``forgotten``: manifests of imports that the warehouse does not know."""
+    """The result of a restore.
+
+    ``ended``: imports that were running; ``forgotten``: manifests of imports that are not in the warehouse.
+    """
 
     home: str
     newest: int
@@ -92,7 +99,10 @@ class RestoreResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BackupSummary:
-    """A backup that could be restored. ``at``: when it was made (ISO 8601); ``listed``: how many files it has; ``bytes``: of all of them."""
+    """A backup that can be restored.
+
+    ``at``: when it was made (ISO 8601); ``listed``: number of files; ``bytes``: their total size.
+    """
 
     where: str
     at: str
@@ -103,7 +113,7 @@ class BackupSummary:
 
 
 def back_up(workspace: Workspace, to: str) -> BackupResult:
-    """Copy all that cannot be made again into the empty folder `to` (path or fsspec URL). Raises NotEmpty, PurgedMeanwhile."""
+    """Copy all that cannot be recreated to the empty folder `to` (path or fsspec URL). Raises NotEmpty, PurgedMeanwhile."""
     target = Folder(to)
     with workspace.warehouse.noting(AuditEntry(action="backup", about={"to": redact(to)})):
         _claim(target)
@@ -113,7 +123,7 @@ def back_up(workspace: Workspace, to: str) -> BackupResult:
 
 
 def _claim(target: Folder) -> None:
-    """Make an empty folder that of this backup alone. Raises NotEmpty: it is not empty, or another backup was quicker."""
+    """Claim an empty folder for this backup. Raises NotEmpty: it is not empty, or another backup claimed it first."""
     found, where = target.names(), redact(target.url)
     if MANIFEST_FILE not in found and any(is_claim(name) for name in found):
         raise NotEmpty(
@@ -143,10 +153,11 @@ def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
 
 
 def restore(source: str, home: Path) -> RestoreResult:
-    """Make `home`, a new folder, of the backup in `source`. A PostgreSQL warehouse has been restored by its own tools before.
+    """Restore the backup in `source` to the new folder `home`.
 
-    All of the backup is looked at before anything is written, and where it fails all the same `home` is left as it was.
-    Raises: NoBackup; NotEmpty: `home`, or the archive, registry or warehouse that its settings name, has something already.
+    A PostgreSQL warehouse must have been restored by PostgreSQL's own tools before.
+    The whole backup is verified before anything is written. If the restore fails nevertheless, `home` is left as it was.
+    Raises: NoBackup; NotEmpty: `home`, or the archive, registry or warehouse in its settings, is not empty.
     """
     sealed = read_verified_backup(source)
     wanted = _select_files(sealed)
@@ -159,7 +170,7 @@ def restore(source: str, home: Path) -> RestoreResult:
 
 
 def verify_backup(source: str) -> BackupSummary:
-    """Read all of the backup in `source`, as `restore` does before it writes anything. Raises NoBackup."""
+    """Read and verify the whole backup in `source`, as `restore` does before it writes anything. Raises NoBackup."""
     sealed = read_verified_backup(source)
     _select_files(sealed)
     note, size = sealed.manifest, sum(file.size for file in sealed.files.values())
@@ -168,11 +179,11 @@ def verify_backup(source: str) -> BackupSummary:
 
 
 def _restore_home(backup: VerifiedBackup, selection: _RestoreSelection, home: Path, rollback: ExitStack) -> RestoreResult:
-    """Make the home. Args: rollback: gets what takes back all that was done, if it breaks off."""
+    """Write the home. Args: rollback: receives the callbacks that revert everything on failure."""
     own = Folder(str(home))
     if not home.exists():
         rollback.callback(_remove_empty, home)
-    for name in SETTINGS:  # settings that lie there already win: other places are to be filled
+    for name in SETTINGS:  # existing settings take precedence: they may name other locations
         if name in backup.files and not own.exists(name):
             rollback.callback(own.remove, name)
             own.write(name, backup.read(name))
@@ -201,13 +212,13 @@ def _restore_home(backup: VerifiedBackup, selection: _RestoreSelection, home: Pa
 
 
 def _remove_new_files(folder: Folder, before: set[str]) -> None:
-    """Remove all that was not in a folder before; what says that the home is a half, last."""
+    """Delete the files that were not in a folder before; the marker of an incomplete home last."""
     for name in sorted(set(folder.names()) - before, key=lambda name: name == RESTORE_MARKER):
         folder.remove(name)
 
 
 def _remove_empty(path: Path) -> None:
-    with suppress(OSError):  # it is not empty, or not there
+    with suppress(OSError):  # not empty, or already deleted
         path.rmdir()
 
 
@@ -245,7 +256,7 @@ def _newest(warehouse: Warehouse) -> int:
 
 
 def _fail_running_imports(workspace: Workspace) -> tuple[int, ...]:
-    """End, as ``failed``, imports that were under way: the processes that worked on them are of another home."""
+    """End running imports as ``failed``: the processes that worked on them belong to another home."""
     running = [row["import_id"] for row in workspace.warehouse.imports(status="running")]
     summary, now = {"error": error_summary(Abandoned())}, datetime.now(UTC)
     for number in running:
@@ -257,11 +268,11 @@ def _purges(workspace: Workspace) -> list[dict[str, Any]]:
     return [row for row in workspace.warehouse.imports() if row["kind"] == "purge"]
 
 
-# ---- the warehouse
+# ---- warehouse
 
 
 def _copy_warehouse(workspace: Workspace, writer: BackupWriter) -> int | None:
-    """Copy the warehouse as of one moment, if it is a file. Returns the newest import that the copy knows, None if it is no file."""
+    """Copy the warehouse as of one moment, if it is a file. Returns the newest import in the copy; None: it is not a file."""
     copy = writer.scratch / WAREHOUSE
     if not workspace.warehouse.copy_to(copy):
         return None
@@ -284,7 +295,7 @@ def _restore_warehouse(workspace: Workspace, backup: VerifiedBackup, scratch: Pa
 
 
 def _files(folder: Folder, name: str, depth: int) -> Iterator[str]:
-    """Yield the files `depth` levels below a folder."""
+    """Yield the names of the files `depth` levels below a folder."""
     for entry in folder.names(name):
         if depth:
             yield from _files(folder, f"{name}/{entry}", depth - 1)
@@ -293,11 +304,11 @@ def _files(folder: Folder, name: str, depth: int) -> Iterator[str]:
 
 
 def _copy_archive_folder(archive: Folder, writer: BackupWriter, name: str) -> int:
-    """Copy a folder of the archive, without what is being written there. Returns how many files that were."""
+    """Copy a folder of the archive, without files that are still being written. Returns the number of copied files."""
     form, copied = re.compile(f"{name}/{ARCHIVE_PATTERNS[name]}"), 0
     for file in list(_files(archive, name, ARCHIVE_PATTERNS[name].count("/"))):
         if form.fullmatch(file):
-            with suppress(FileNotFoundError):  # an upload that waited, and has been taken in
+            with suppress(FileNotFoundError):  # a pending upload that an import has received meanwhile
                 writer.add_file(f"archive/{file}", archive.read_chunks(file))
                 copied += 1
     return copied
@@ -317,8 +328,11 @@ def _copy_settings(workspace: Workspace, writer: BackupWriter) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _RestoreSelection:
-    """What of the archive comes back. ``manifests``: each with the keys that it names; ``always``: what comes whatever the newest import
-    is; ``keys``: those that this names; ``pages``: reports; ``objects``: all there are.
+    """The files of the archive to restore.
+
+    ``manifests``: each with the keys in it; ``always``: files that are restored whatever the newest import is; ``keys``: the keys
+    in those;
+    ``pages``: reports; ``objects``: all objects in the backup.
     """
 
     manifests: dict[str, set[str]]
@@ -328,7 +342,7 @@ class _RestoreSelection:
     objects: list[str]
 
     def files(self, newest: int) -> list[str]:
-        """Return the files that imports up to `newest` name."""
+        """Return the files to which imports up to `newest` refer."""
         known = [file for file in self.manifests if _number(file) <= newest]
         keys = self.keys.union(*(self.manifests[file] for file in known))
         objects = [file for file in self.objects if file.rpartition("/")[2] in keys]
@@ -336,10 +350,10 @@ class _RestoreSelection:
 
 
 def _select_files(backup: VerifiedBackup) -> _RestoreSelection:
-    """Read what names objects. Raises NoBackup: one of these files was damaged before it was backed up."""
+    """Read the documents that refer to objects. Raises NoBackup: one of them was damaged before it was backed up."""
     arrivals, removals = backup.files_in("archive/arrivals"), backup.files_in("archive/removals")
     keys: set[str] = set()
-    for file in (*arrivals, *removals):  # a purge that broke off has rewritten what no manifest names yet
+    for file in (*arrivals, *removals):  # an interrupted purge has rewritten objects that no manifest refers to yet
         keys |= _keys(backup, file)
     return _RestoreSelection(
         manifests={file: _keys(backup, file) for file in backup.files_in("archive/manifests")},

@@ -1,7 +1,7 @@
-"""What a whole backup is: the list of its files, each with size and hash, and the note that seals the list.
+"""Write and verify the list of a backup's files, each with size and hash, and the manifest that seals the list.
 
-Belongs here: writing a list and a note, and finding out whether a folder holds just what they say. All of that is asked before a byte is
-brought back, and each file again while it is copied: who restores gets what was backed up, or a refusal that names the first wrong file.
+Belongs here: writing list and manifest, and verifying that a folder matches them exactly. Everything is verified before a byte is
+restored, and each file again while it is copied: a restore yields what was backed up, or an error with the first wrong file.
 Does not belong here: what is copied and where to (``backup``).
 """
 
@@ -20,7 +20,7 @@ from roster_etl.store.files.urls import printable_name, redact
 
 VERSION = 2
 MANIFEST_FILE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"
-"""What seals the backup, the list of its files, what its folder is claimed by before anything else is written, the database."""
+"""File names: the manifest, the list of files, the claim on the folder (written first), the database."""
 SETTINGS = ("roster_etl.toml", "dagster.yaml")
 ARCHIVE_PATTERNS: Mapping[str, str] = {
     "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
@@ -29,7 +29,7 @@ ARCHIVE_PATTERNS: Mapping[str, str] = {
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
     "removals": r"[\w-]+\.json",
 }
-"""The folders of the archive that are copied, and the names of their files; others are none of ours."""
+"""The archive's folders to copy, and the patterns of their file names; other files are not ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH_PATTERN = re.compile(
     rf"{'|'.join(re.escape(name) for name in (*SETTINGS, WAREHOUSE))}|districts/{_NAME}\.toml|districts/removed/{_NAME}"
@@ -39,7 +39,7 @@ _LINE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,19}) ([A-Za-z0-9_./-]+)", re.ASCII)
 
 
 class NoBackup(PermanentError):
-    """There is no backup, or one that was not finished, or that is no longer what was written."""
+    """The backup is missing, incomplete, or changed since it was written."""
 
     code = "no_backup"
     template = "{where}: {problem}"
@@ -56,8 +56,10 @@ class BackupFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BackupManifest:
-    """What ``backup.json`` says. ``newest``: the newest import that the warehouse knows; ``files``: how many the archive has, without what
-    waits; ``listed``, ``list_sha256``: how many files the list names, and the hash of the list itself.
+    """The content of ``backup.json``.
+
+    ``newest``: the newest import in the warehouse; ``files``: number of archived files, without pending uploads;
+    ``listed``, ``list_sha256``: number of files in the list, and the hash of the list itself.
     """
 
     version: int = VERSION
@@ -71,7 +73,7 @@ class BackupManifest:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedBackup:
-    """A backup of which every file has been looked at."""
+    """A backup whose files are all verified."""
 
     folder: Folder
     manifest: BackupManifest
@@ -82,30 +84,30 @@ class VerifiedBackup:
         return [file for file in self.files if file.startswith(f"{name}/")]
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """Yield the bytes of a file. Raises NoBackup, at the end at the latest: they are not those that were backed up."""
+        """Yield the bytes of a file. Raises NoBackup, at the end at the latest: they differ from those that were backed up."""
         return _verified_pieces(self.folder, self.files[name])
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of a file, as `read_chunks`."""
+        """Return the bytes of a file. Raises NoBackup, as `read_chunks` does."""
         return b"".join(self.pieces(name))
 
 
 @dataclass
 class BackupWriter:
-    """A backup that is being written into a folder of ours. ``scratch``: a private folder, for what goes to an object store."""
+    """Writes a backup into a claimed folder. ``scratch``: a private folder for files on their way to an object store."""
 
     folder: Folder
     scratch: Path
     files: list[BackupFile] = field(default_factory=list)
 
     def add_file(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Copy a file, and note its size and hash."""
+        """Copy a file, and record its size and hash."""
         seen = _SizeAndHash()
         write_atomically(seen.count_pieces(pieces), self.folder, name, self.scratch)
         self.files.append(BackupFile(name=name, size=seen.size, sha256=seen.digest.hexdigest()))
 
     def write_file_list(self, *, at: str, warehouse: bool, newest: int, files: int) -> BackupManifest:
-        """Write the list, and return the note that tells of it, which `write_backup_manifest` is to write last."""
+        """Write the list of files, and return its manifest, which `write_backup_manifest` has to write last."""
         lines = [f"{file.sha256} {file.size} {file.name}\n" for file in sorted(self.files, key=lambda file: file.name)]
         content = "".join(lines).encode()
         self.folder.write(LIST, content)
@@ -113,17 +115,17 @@ class BackupWriter:
         return BackupManifest(at=at, warehouse=warehouse, newest=newest, files=files, listed=len(lines), list_sha256=digest)
 
     def write_backup_manifest(self, manifest: BackupManifest) -> None:
-        """Say that the backup is whole."""
+        """Write the manifest, which marks the backup as complete."""
         self.folder.write(MANIFEST_FILE, json.dumps(asdict(manifest)).encode())
 
 
 def is_claim(name: str) -> bool:
-    """Return whether a file is what the folder was claimed by; in an object store its name has a token."""
+    """Return whether a file is the claim on a backup's folder; in an object store its name has a token."""
     return name.partition(".")[0] == CLAIM
 
 
 def write_atomically(pieces: Iterable[bytes], target: Folder, name: str, scratch: Path) -> None:
-    """Write a file as a whole or not at all, never all of it in memory; an object store takes it from a file in `scratch`."""
+    """Write a file completely or not at all, without holding it in memory; for an object store via a file in `scratch`."""
     if target.is_local:
         target.write_with(name, lambda out: out.writelines(pieces))
         return
@@ -133,7 +135,7 @@ def write_atomically(pieces: Iterable[bytes], target: Folder, name: str, scratch
 
 
 def read_verified_backup(source: str) -> VerifiedBackup:
-    """Read every file of the backup in `source`, and return what it holds. Raises NoBackup naming the first file that is wrong."""
+    """Verify every file of the backup in `source`, and return its content. Raises NoBackup with the first wrong file."""
     folder = Folder(source)
     if MANIFEST_FILE not in folder.names():
         begun = any(is_claim(name) for name in folder.names())
@@ -156,7 +158,7 @@ def read_verified_backup(source: str) -> VerifiedBackup:
 
 
 def _plain_files(folder: Folder) -> set[str]:
-    """Return the names of the files, without the backup's own. Raises NoBackup: something else lies among them, such as a link."""
+    """Return the names of the files, without the backup's own. Raises NoBackup: an entry is not a plain file (a link)."""
     where, found = redact(folder.url), set()
     try:
         for name, is_plain in folder.all_files():
@@ -192,7 +194,7 @@ def _read_manifest(folder: Folder) -> BackupManifest:
 
 
 def _read_file_list(folder: Folder, manifest: BackupManifest) -> Iterator[BackupFile]:
-    """Yield what the list names. Raises NoBackup: it is not the one that was sealed, or names what is no part of a backup."""
+    """Yield the files in the list. Raises NoBackup: it is not the sealed one, or has files that are not part of a backup."""
     content, where = _read_file(folder, LIST), redact(folder.url)
     if hashlib.sha256(content).hexdigest() != manifest.list_sha256:
         raise NoBackup(where=where, problem=f"{LIST} is damaged")
@@ -233,7 +235,7 @@ def _verified_pieces(folder: Folder, file: BackupFile) -> Iterator[bytes]:
 
 
 class _SizeAndHash:
-    """Size and hash of what went through."""
+    """Size and hash of the bytes that passed through."""
 
     def __init__(self) -> None:
         self.size, self.digest = 0, hashlib.sha256()

@@ -1,6 +1,7 @@
-"""Tidy up: what killed processes left behind, and frames that no step will ask for any more.
+"""Clean up after killed processes, and delete staged tables that no step needs any more.
 
-Belongs here: one pass over ledger, archive and staging that may run at any time, beside imports. Personal data that is to go is ``purge``.
+Belongs here: one pass over ledger, archive and staging that may run at any time, beside imports. Removing personal data is
+``purge``.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files import temp_folders as scratch
 
 RETAINED_IMPORTS = 3
-"""Imports of a district whose frames stay, for a run that goes on from a failed step."""
+"""Number of a district's newest imports whose staged tables are kept, for a run that resumes from a failed step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HomeCleanupResult:
-    """What was done.
+    """The result of a cleanup.
 
-    ``ended``, ``manifests``: numbers of imports; ``frames``: imports that lost theirs; ``scratch``: folders; ``parts``: files of the
-    archive that were written in part.
+    ``ended``, ``manifests``: numbers of imports; ``frames``: imports whose staged tables were deleted; ``scratch``: folders;
+    ``parts``: incompletely written files of the archive.
     """
 
     ended: tuple[int, ...]
@@ -35,7 +36,7 @@ class HomeCleanupResult:
 
 
 def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS) -> HomeCleanupResult:
-    """End imports whose process is gone, bring manifests up to the ledger, and remove old frames and temporary folders."""
+    """Fail imports whose process is dead, refresh outdated manifests, and delete old staged tables and temporary folders."""
     with workspace.import_locks.exclusive():
         ended = fail_orphans_under_lock(workspace)
     fault_point("sweep.ended")

@@ -1,6 +1,6 @@
-"""Upgrade: bring the warehouse to this version's schema while nobody is in the middle of an import.
+"""Migrate the warehouse to this version's schema while no import is running.
 
-Belongs here: waiting for, or refusing beside, imports of this home. What changes is ``store.migrations``.
+Belongs here: waiting for the imports of this home, or refusing while they run. The schema changes are in ``store.migrations``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from roster_etl.store import migrations
 
 
 class ImportsUnderWay(RetryableError):
-    """The schema would change under imports that another version of the program has begun."""
+    """Imports that another version of the program began are running, and the migration would change their schema."""
 
     code = "imports_under_way"
     template = (
@@ -21,7 +21,7 @@ class ImportsUnderWay(RetryableError):
 
 
 def migrate_warehouse(workspace: Workspace) -> str | None:
-    """Migrate, while no import of this home can begin. Returns the revision of before (None: none).
+    """Migrate the warehouse while no import of this home can begin. Returns the previous revision (None: none).
 
     Raises: ImportsUnderWay; SchemaAhead: a newer version of the program has migrated it.
     """

@@ -1,7 +1,8 @@
-"""Remove personal data for good: a person, a whole district, or what is older than an age.
+"""Remove personal data for good: a person, a whole district, or everything older than an age.
 
-Belongs here: the order of it, over archive, warehouse, staging and reports, and what stays on record: that it was done, when and by whom.
-The statements are ``store.warehouse.purge``, the bytes ``engine.csv.erase_person``. Landing zones belong to the districts: they are left alone.
+Belongs here: the order of the removal from archive, warehouse, staging and reports, and its record: that it was done, when and by
+whom. The SQL statements are in ``store.warehouse.purge``, the rewriting of files in ``engine.csv.erase_person``. Landing zones
+belong to the districts and are not changed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class NothingToPurge(PermanentError):
 
 
 class NobodyToPurge(PermanentError):
-    """The user who is to be removed is in no version, and in no archived file."""
+    """The user to remove is in no version and in no archived file."""
 
     code = "nobody_to_purge"
     template = (
@@ -52,14 +53,14 @@ class NobodyToPurge(PermanentError):
 
 
 class ImportUnderWay(RetryableError):
-    """What is being imported cannot be removed yet."""
+    """A running import blocks the purge."""
 
     code = "import_under_way"
     template = "import {import_id} of {district_id} is under way; purge when it has ended, and pause the district until then"
 
 
 class UploadsWait(RetryableError):
-    """Uploads that were taken in, and wait for their turn, would bring back what is removed."""
+    """Pending uploads block the purge: their import would bring the removed data back."""
 
     code = "uploads_wait"
     template = "uploads of {district_id} ({sources}) wait for their turn; let them be imported, then purge"
@@ -67,9 +68,11 @@ class UploadsWait(RetryableError):
 
 @dataclass(frozen=True, kw_only=True)
 class PurgeResult:
-    """What was removed. ``imports``: under which numbers the ledger has it, one a feed; ``versions``: rows of histories by table;
-    ``records``: of archived files; ``files``: objects of the archive that were rewritten or removed; ``holds``: imports that waited for
-    a decision, and cannot be approved any more.
+    """The result of a purge.
+
+    ``imports``: its number in the ledger, one per feed; ``versions``: rows of histories by table; ``records``: records of
+    archived files;
+    ``files``: objects of the archive that were rewritten or deleted; ``holds``: held imports that can no longer be approved.
     """
 
     district_id: str
@@ -83,7 +86,7 @@ class PurgeResult:
 
 @dataclass(frozen=True, kw_only=True)
 class _ArchiveChanges:
-    """What became of the archive. ``changed``: import → its members, with new keys; ``dropped``: keys that are named no more."""
+    """Changes to the archive. ``changed``: import → members with new keys; ``dropped``: keys without references."""
 
     changed: Mapping[int, list[dict[str, Any]]]
     dropped: frozenset[str]
@@ -91,7 +94,7 @@ class _ArchiveChanges:
 
 
 def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> PurgeResult:
-    """Remove one user: every version that is about them, findings and quarantine of their records, and their records in the archive.
+    """Remove one user: all versions about them, findings and quarantined rows of their records, and their records in the archive.
 
     Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
     """
@@ -110,7 +113,7 @@ def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str
 def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: str, now: datetime | None = None) -> PurgeResult:
     """Remove versions that were closed longer than `age` ago, and uploads and findings of that time.
 
-    The newest upload that each feed has published stays, as far back as it lies.
+    The newest published upload of each feed is kept, however old it is.
     """
     before = (now or datetime.now(UTC)) - age
     with _purge_imports(workspace, district_id, "older", by) as numbers:
@@ -126,7 +129,7 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
 
 
 def purge_district(workspace: Workspace, district_id: str, *, by: str) -> PurgeResult:
-    """Remove all that was ever imported of a district; the ledger keeps that there were imports, and their numbers."""
+    """Remove everything that was ever imported for a district; the ledger keeps the imports and their numbers."""
     with _purge_imports(workspace, district_id, "district", by) as numbers:
         rows = workspace.warehouse.imports(district_id)
         everything = frozenset(row["import_id"] for row in rows) - set(numbers.values())
@@ -139,9 +142,9 @@ def purge_district(workspace: Workspace, district_id: str, *, by: str) -> PurgeR
 def _purge_imports(
     workspace: Workspace, district_id: str, what: str, by: str, precheck: Callable[[], None] = lambda: None
 ) -> Iterator[dict[str, int]]:
-    """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import.
+    """Open an import of kind ``purge`` for each feed, for the block. The feed's next import fails one that was interrupted.
 
-    Args: look: refuses what cannot be meant, before anything is opened.
+    Args: precheck: raises for an invalid request, before anything is opened.
     """
     with workspace.warehouse.attempt(AuditEntry(action="purge", who=by, district_id=district_id, about={"what": what})):
         workspace.warehouse.ensure_purgeable()
@@ -156,7 +159,7 @@ def _purge_imports(
 
 
 def _open_purge_imports(workspace: Workspace, district_id: str) -> dict[str, int]:
-    """Enter an import of kind ``purge`` for each feed, and return their numbers. Raises NothingToPurge, ImportUnderWay, UploadsWait."""
+    """Open an import of kind ``purge`` for each feed; return the numbers. Raises NothingToPurge, ImportUnderWay, UploadsWait."""
     numbers = {}
     with workspace.import_locks.exclusive():
         for source in _idle_feeds(workspace, district_id):
@@ -165,7 +168,7 @@ def _open_purge_imports(workspace: Workspace, district_id: str) -> dict[str, int
 
 
 def _idle_feeds(workspace: Workspace, district_id: str) -> list[str]:
-    """Return the feeds of a district of which nothing is under way; nothing begins until the gate, which is held, is let go.
+    """Return the feeds of a district if none has a running import; the caller's exclusive lock blocks new imports.
 
     Raises: NothingToPurge, ImportUnderWay, UploadsWait.
     """
@@ -182,9 +185,9 @@ def _idle_feeds(workspace: Workspace, district_id: str) -> list[str]:
 
 
 def _require_known_person(workspace: Workspace, district_id: str, kind: str, user_id: str) -> None:
-    """Refuse a user of whom nothing is there: a slip of the pen would end every feed's holds, and look like a removal.
+    """Check that the user exists: purging a mistyped ID would close every feed's holds, and look like a removal.
 
-    What an earlier purge was about to remove, and has not, is there.
+    After an interrupted purge, a user whose removal is not complete counts as existing.
     Raises: NobodyToPurge; NothingToPurge, ImportUnderWay, UploadsWait.
     """
     with workspace.import_locks.exclusive():
@@ -209,7 +212,7 @@ def _execute_purge(
     archive_changes: _ArchiveChanges,
     **about: str,
 ) -> PurgeResult:
-    """Remove from the warehouse, then let the archive tell what is left; what was named no more is removed from it last."""
+    """Remove from the warehouse, then bring the manifests up to date, then delete the objects that nothing refers to any more."""
     district_id = removal.district_id
     workspace.archive.begin_removal(
         district_id, archive_changes.dropped | _checkpoints(workspace, district_id), archive_changes.changed
@@ -245,7 +248,7 @@ def _execute_purge(
 
 
 def _holds_closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
-    """Return the imports whose holds the ledger says were closed by imports `numbers`."""
+    """Return the imports whose holds were closed by imports `numbers`, according to the ledger."""
     by = {f"import {number}" for number in numbers}
     holds = workspace.warehouse.holds(district_id, undecided=False)
     return tuple(sorted(hold["import_id"] for hold in holds if hold["decided_by"] in by))
@@ -254,7 +257,7 @@ def _holds_closed_by(workspace: Workspace, district_id: str, numbers: Iterable[i
 def _close_void_holds(
     workspace: Workspace, district_id: str, numbers: Mapping[str, int], emptied: Collection[int], at: datetime
 ) -> None:
-    """Close the holds that a purge makes void: plans of snapshots and undos, and uploads whose bytes are gone."""
+    """Close the holds that a purge makes invalid: plans of snapshots and undos, and uploads whose bytes are gone."""
     for source, number in numbers.items():
         close_holds(workspace, (district_id, source), number, at)
     for hold in workspace.warehouse.holds(district_id):
@@ -265,7 +268,7 @@ def _close_void_holds(
 def _conclusion(
     workspace: Workspace, district_id: str, source: str, number: int, at: datetime, purge_summary: Mapping[str, Any]
 ) -> ImportResult:
-    """Return how a purge ended; what uploads looked like stays known, what the last one said does not count as published any more."""
+    """Build the result of a purge: the columns of past uploads stay known, the last content no longer counts as published."""
     last = workspace.warehouse.last_published(district_id, source, file_set="") or {}
     known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
     summary = {"changes": {}, "purge": purge_summary, **({} if purge_summary["what"] == "district" else known)}
@@ -273,13 +276,13 @@ def _conclusion(
 
 
 def _checkpoints(workspace: Workspace, district_id: str) -> set[str]:
-    """Return the keys of what earlier purges left of the roster."""
+    """Return the keys of the roster checkpoints that earlier purges stored."""
     documents = (workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id))
     return {key for document in documents for key in document.get("checkpoint", {}).values()}
 
 
 def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping[str, int]) -> None:
-    """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest."""
+    """Bring every manifest up to date with the ledger, and store a checkpoint of the remaining roster with the newest."""
     changed = workspace.archive.pending_removal(district_id)["members"]
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
@@ -297,7 +300,7 @@ def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping
 
 
 def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
-    """Write the reports of the district anew, or remove them."""
+    """Rewrite the reports of the district, or delete them."""
     kept = set(workspace.archive.reports(district_id))
     workspace.archive.remove_reports(district_id)
     for row in workspace.warehouse.imports(district_id):
@@ -310,7 +313,7 @@ def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
             shutil.rmtree(data_docs_path(workspace, district_id, row["import_id"]).parent, ignore_errors=True)
 
 
-# ---- the archive
+# ---- archive
 
 
 def _without_uploads(workspace: Workspace, district_id: str, imports: Iterable[int]) -> _ArchiveChanges:
@@ -324,7 +327,7 @@ def _without_uploads(workspace: Workspace, district_id: str, imports: Iterable[i
 
 
 def _scrub_archive(workspace: Workspace, district_id: str, kind: str, person: PersonIdentifiers) -> _ArchiveChanges:
-    """Rewrite every archived file of the district that names the person; the manifests follow when the warehouse is done."""
+    """Rewrite every archived file of the district that has the person; the manifests follow after the warehouse."""
     changed, dropped, places = {}, set(), set()
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
@@ -342,7 +345,7 @@ def _scrub_archive(workspace: Workspace, district_id: str, kind: str, person: Pe
 
 
 def _members(workspace: Workspace, district_id: str, import_id: int) -> list[dict[str, Any]]:
-    """Return the files of an import; those of a purge that was killed are as it had rewritten them."""
+    """Return the files of an import; after an interrupted purge, those that it had rewritten."""
     rewritten: list[dict[str, Any]] | None = workspace.archive.pending_removal(district_id)["members"].get(str(import_id))
     return rewritten or workspace.archive.read_manifest(district_id, import_id).get("members", [])
 
@@ -350,7 +353,7 @@ def _members(workspace: Workspace, district_id: str, import_id: int) -> list[dic
 def _store_without_person(
     workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: PersonIdentifiers
 ) -> tuple[str, tuple[int, ...]] | None:
-    """Store a file without the person, and return its new key and the records that were emptied; None: it does not name them."""
+    """Store a file without the person, and return its new key and the emptied records; None: the person is not in it."""
     found = _erase_person(workspace, document, member, kind, person)
     if found is None:
         return None
@@ -361,7 +364,7 @@ def _store_without_person(
 def _erase_person(
     workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: PersonIdentifiers
 ) -> tuple[bytes, tuple[int, ...]] | None:
-    """Return the bytes of a file without the person, and the records that are emptied; None: it does not name them."""
+    """Return the bytes of a file without the person, and the emptied records; None: the person is not in it."""
     content = workspace.archive.get(member["key"])
     facts = vendor(document["source"])
     file = facts.format.file(member["kind"])
@@ -374,7 +377,7 @@ def _erase_person(
 
 
 def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) -> tuple[set[int], set[int]]:
-    """Return where ids of such users stand: in the record's own key, and beside it."""
+    """Return the positions of columns with IDs of users of `kind`: in the record's own key, and elsewhere."""
     matched = match_header(header, file)
     ids = id_columns(facts, kind).get(file.name, set())
     names = {name for name in matched.positions if name in ids}
@@ -384,7 +387,7 @@ def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) ->
 
 
 def id_columns(facts: Vendor, kind: str) -> dict[str, set[str]]:
-    """Return, by file, the columns (and patterns of numbered ones) of a format that hold ids of users of `kind`, as its mappings tell."""
+    """Return, by file, a format's columns (and patterns of numbered ones) with IDs of users of `kind`, from its mappings."""
     found: dict[str, set[str]] = {file.name: set() for file in facts.format.files}
     for mapping in facts.mappings:
         named = mapping.columns.get("user_kind")

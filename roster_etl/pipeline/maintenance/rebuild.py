@@ -1,7 +1,7 @@
-"""Rebuild a district: replay the manifests of its archive into a warehouse that has nothing of it.
+"""Rebuild a district: replay the manifests of its archive into a warehouse that has no data of the district.
 
-Belongs here: the order of the replay, and the workspace in which the steps of the road walk as they did then: with the numbers, times,
-settings and decisions of the manifests. What is in a manifest is said in ``pipeline.lifecycle.manifest``.
+Belongs here: the order of the replay, and the workspace in which the pipeline's steps run with the original numbers, times,
+settings and decisions from the manifests. The content of a manifest is defined in ``pipeline.lifecycle.manifest``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _DECISIONS = {"published": "publish", "discarded": "held"}
 
 
 class NotEmpty(PermanentError):
-    """A rebuild writes into a warehouse that has nothing of the district."""
+    """The target warehouse already has data of the district."""
 
     code = "not_empty"
     template = "{url} has {imports} imports of {district_id} already; name an empty warehouse with --to"
 
 
 class NothingArchived(PermanentError):
-    """There is nothing to rebuild a district from."""
+    """The archive has nothing from which to rebuild the district."""
 
     code = "nothing_archived"
     template = "the archive has no manifest of {district_id}"
@@ -57,7 +57,7 @@ class CannotReplay(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class RebuildResult:
-    """What came of a rebuild. ``differs``: imports that plan something else now than they did then."""
+    """The result of a rebuild. ``differs``: imports whose plan differs from the original one."""
 
     district_id: str
     imports: int
@@ -70,8 +70,8 @@ def rebuild_district(
 ) -> RebuildResult:
     """Replay the archive of a district into the warehouse at `url`, which is migrated if it is empty.
 
-    Imports keep their numbers and times; versions are numbered anew. Raises: NotEmpty, NothingArchived, CannotReplay,
-    ArchiveError: bytes or manifests are gone or damaged; WarehouseError.
+    Imports keep their numbers and times; versions get new numbers. Raises: NotEmpty, NothingArchived, CannotReplay,
+    ArchiveError: bytes or manifests are missing or damaged; WarehouseError.
     """
     every = [workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id)]
     documents = [document for document in every if document.get("status") != "running"]
@@ -104,13 +104,13 @@ def _require_replayable(documents: Sequence[Document]) -> None:
 
 
 def _is_complete(document: Document) -> bool:
-    """Return whether a manifest of kind ``override`` says all that it takes to do it again, or need not."""
+    """Return whether a manifest of kind ``override`` has everything needed to replay it, or needs no replay."""
     needed = "edit" in document or "pairs" in document.get("renames", {})
     return needed or bool(document.get("settled")) or document["status"] != "published"
 
 
 def _replay_order(document: Document) -> tuple[str, int]:
-    """Order imports as they ended: what one saw of the roster is what those before it had published."""
+    """Sort key: the order in which imports ended. An import was planned against the roster that those before it had published."""
     return document["ledger"]["finished_at"] or document["ledger"]["started_at"], int(document["import_id"])
 
 
@@ -123,7 +123,7 @@ def _open_replay(workspace: Workspace, url: str, folder: Path) -> ReplayWorkspac
 
 
 def replay_upload(replay: ReplayWorkspace, document: Document) -> bool:
-    """Replay one import of an upload. Returns whether it plans what it planned then."""
+    """Replay the import of an upload. Returns whether its plan is the original one."""
     replay.begin_again(document["ledger"])
     same = True
     if document["walked"]:
@@ -137,7 +137,7 @@ def replay_upload(replay: ReplayWorkspace, document: Document) -> bool:
 
 
 def replay_override(replay: ReplayWorkspace, document: Document) -> bool:
-    """Replay a steward's edit, or that people under new ids are who they were."""
+    """Replay a steward's edit, or an approval of renames."""
     replay.begin_again(document["ledger"])
     if document.get("settled") or document["status"] != "published":
         pass
@@ -165,7 +165,7 @@ def _replay_edit(replay: ReplayWorkspace, document: Document) -> None:
 
 
 def replay_undo(replay: ReplayWorkspace, document: Document) -> bool:
-    """Replay an undo, as far as it came. Returns whether it plans what it planned then."""
+    """Replay an undo, as far as it got. Returns whether its plan is the original one."""
     replay.begin_again(document["ledger"])
     same = True
     if document["walked"]:
@@ -176,7 +176,7 @@ def replay_undo(replay: ReplayWorkspace, document: Document) -> bool:
 
 
 def replay_purge(replay: ReplayWorkspace, document: Document) -> bool:
-    """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
+    """Restore the checkpoint that a purge stored: after a purge, the history cannot be derived from the bytes alone."""
     replay.begin_again(document["ledger"])
     tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
     with replay.warehouse.write_directly() as session:
@@ -191,11 +191,11 @@ REPLAYS: dict[str, Callable[[ReplayWorkspace, Document], bool]] = {
     "undo": replay_undo,
     "purge": replay_purge,
 }
-"""How an import is replayed, by its kind."""
+"""The replay function of each kind of import."""
 
 
 def _received_upload(replay: ReplayWorkspace, document: Document) -> Upload:
-    """Return the upload as it stood behind the door, and leave in staging what was found there."""
+    """Return the upload as it was after it was received, and stage the findings from that step."""
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
     unarchived = {name: pa.Table.from_pylist(rows, schema=FINDINGS) for name, rows in document["unkept"].items()}
@@ -210,12 +210,12 @@ def _plain(tables: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(tables))
 
 
-# ---- the workspace of a replay
+# ---- workspace of a replay
 
 
 @dataclass(frozen=True)
 class ReplayWorkspace(Workspace):
-    """A workspace that reads the archive, and writes what is replayed into another warehouse."""
+    """A workspace that reads the archive, and writes the replayed imports to another warehouse."""
 
     settings: Settings
     current_documents: list[Document] = field(default_factory=list)
@@ -223,37 +223,37 @@ class ReplayWorkspace(Workspace):
 
     @cached_property
     def archive(self) -> Archive:
-        """The archive, which a replay only reads."""
+        """The archive, read-only."""
         return _ReadOnlyArchive(self.settings.archive)
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry as it was at the import that is replayed."""
+        """The registry as it was at the import being replayed."""
         return _RegistryAtImport(self)
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """The warehouse that is filled."""
+        """The target warehouse."""
         return Warehouse(self.settings.warehouse, replace_writer=lambda writer: _ReplayWriter(writer, self))
 
     @property
     def entered(self) -> Mapping[str, Any]:
-        """The ledger row, as it was, of the import that is replayed."""
+        """The original ledger row of the import being replayed."""
         return self.ledger_rows[-1]
 
     @property
     def finished_at(self) -> datetime.datetime:
-        """When the import that is replayed ended."""
+        """When the import being replayed ended."""
         return datetime.datetime.fromisoformat(self.entered["finished_at"] or self.entered["started_at"])
 
     def begin_again(self, row: Mapping[str, Any]) -> None:
-        """Enter an import under the number and the times that it had."""
+        """Open an import with its original number and times."""
         self.ledger_rows[:] = [row]
         with self.warehouse.write_directly() as session:
             session.restore_import(row)
 
     def end_again(self, document: Mapping[str, Any]) -> None:
-        """Write how the import ended then."""
+        """Record the original end of the import."""
         with self.warehouse.write_directly() as session:
             session.restore_end(
                 document["ledger"],
@@ -265,7 +265,7 @@ class ReplayWorkspace(Workspace):
             )
 
     def replay_context(self, document: Document) -> _CurrentReplay:
-        """Work on the import of `document` inside the block."""
+        """Set `document` as the import being replayed, for the block."""
         return _CurrentReplay(self, document)
 
     def __enter__(self) -> Self:
@@ -276,7 +276,7 @@ class ReplayWorkspace(Workspace):
 
 
 class _CurrentReplay:
-    """The import that is being replayed, for the registry of that time."""
+    """The import being replayed, for the registry of that time."""
 
     def __init__(self, replay: ReplayWorkspace, document: Document) -> None:
         self._replay, self._document = replay, document
@@ -289,15 +289,15 @@ class _CurrentReplay:
 
 
 class _ReadOnlyArchive(Archive):
-    """An archive whose manifests stay as they are."""
+    """An archive whose manifests are never rewritten."""
 
     def write_manifest(self, district_id: str, import_id: int, document: Mapping[str, Any]) -> str:
-        """Leave the manifest as it is."""
+        """Leave the manifest unchanged."""
         return ""
 
 
 class _RegistryAtImport(Registry):
-    """A registry that knows one district, with the settings that the manifest names."""
+    """A registry with one district, with the settings in the manifest."""
 
     def __init__(self, replay: ReplayWorkspace) -> None:
         super().__init__(replay.settings.districts)
@@ -311,32 +311,32 @@ class _RegistryAtImport(Registry):
 
 
 class _ReplayWriter(ForwardingWriter):
-    """Goes on with the import that the replay has entered, and ends it when it ended (``store.warehouse.ImportWriter``)."""
+    """Ends the import that the replay opened at its original time (implements ``store.warehouse.ImportWriter``)."""
 
     def __init__(self, writer: ImportWriter, replay: ReplayWorkspace) -> None:
         super().__init__(writer)
         self._replay = replay
 
     def open_import(self, **_: Any) -> int:
-        """Return the number of the import that was entered with its own number."""
+        """Return the original number, under which the import is already open."""
         return int(self._replay.entered["import_id"])
 
     def conclude(self, conclusion: ImportResult) -> None:
-        """End the import at the moment when it ended."""
+        """End the import at its original time."""
         self.writer.conclude(self._as_then(conclusion))
 
     def publish(
         self, conclusion: ImportResult, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
-        """Publish at the moment when it was published."""
+        """Publish at the original time."""
         self.writer.publish(self._as_then(conclusion), changes, base, approved_by=approved_by)
 
     def supersede_holds(self, *_: Any, **__: Any) -> list[int]:
-        """Leave holds alone: each comes with its own manifest."""
+        """Leave holds unchanged: each is replayed from its own manifest."""
         return []
 
     def write_down(self, *_: AuditEntry) -> None:
-        """Add nothing to the audit: what was decided then was written down then."""
+        """Write no audit entry: the original decision was recorded at its time."""
 
     def _as_then(self, conclusion: ImportResult) -> ImportResult:
         return replace(conclusion, finished_at=self._replay.finished_at, entries=[])

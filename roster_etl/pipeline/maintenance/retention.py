@@ -1,7 +1,8 @@
-"""Retention: what is let go after its time, so that a home does not grow for ever. Everything here can be made again, or was told.
+"""Retention: delete files after a time, so that a home does not grow without limit.
 
-Belongs here: frames, pages in ``reports/`` and messages that were parked, by age. Runs of Dagster are ``orchestration.jobs.nightly_cleanup``.
-Never touched: warehouse, archive, manifests, quarantine, and whatever belongs to a hold that is open. Personal data is ``purge``.
+Belongs here: staged tables, pages in ``reports/`` and dead-lettered messages, by age; all of them can be recreated, or were
+reported. Runs of Dagster are deleted by ``orchestration.jobs.nightly_cleanup``. Never deleted: warehouse, archive, manifests,
+quarantine, and everything of an open hold. Personal data is removed by ``purge``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ _PAGES = ("html", "json", "csv", "data_docs")
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionResult:
-    """What was removed. ``frames``, ``reports``: imports that lost theirs; ``messages``: parked ones that nobody sent."""
+    """The numbers of deleted items.
+
+    ``frames``, ``reports``: imports whose staged tables or pages were deleted; ``messages``: dead-lettered ones that were never
+    sent.
+    """
 
     frames: int
     reports: int
@@ -27,7 +32,7 @@ class RetentionResult:
 
 
 def apply_retention(workspace: Workspace, now: datetime) -> RetentionResult:
-    """Remove what is older than ``[retention]`` says."""
+    """Delete what is older than the settings in ``[retention]``."""
     kept = workspace.settings.retention
     return RetentionResult(
         frames=_remove_old_frames(workspace, now - kept.max_age("frames")),
@@ -37,7 +42,7 @@ def apply_retention(workspace: Workspace, now: datetime) -> RetentionResult:
 
 
 def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
-    """Remove frames of imports that ended before a moment; of those that the ledger does not know nothing is said."""
+    """Delete staged tables of imports that ended before a moment; tables of imports that are not in the ledger are kept."""
     spared, removed = open_holds(workspace), 0
     for district_id, numbers in workspace.frames.imports_by_district().items():
         ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.imports(district_id)} if numbers else {}
@@ -50,7 +55,7 @@ def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
 
 
 def _remove_old_reports(workspace: Workspace, before: datetime) -> int:
-    """Remove pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
+    """Delete pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
     spared, removed = open_holds(workspace), set()
     for page in (workspace.home / "reports").glob("*/*"):
         number, _, kind = page.name.partition(".")

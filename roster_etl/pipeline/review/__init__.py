@@ -1,1 +1,1 @@
-"""Decisions of people: approve or discard a hold, undo, renames, overrides, and the dry run."""
+"""Decisions of people: approve or discard a hold, undo an import, approve renames, set overrides; and the dry run."""

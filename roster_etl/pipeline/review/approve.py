@@ -1,7 +1,7 @@
-"""What a person decides about a held import, wherever they say it: the same conditions, the same words.
+"""Approve or discard a held import, under the same conditions in the command line and in Dagster.
 
-Belongs here: whether a decision can be taken, and carrying it out in this process. Who shows it to whom is the business of the
-command line and of the Dagster jobs.
+Belongs here: validating a decision, and executing it in this process. Presenting the hold is up to the command line and the
+Dagster jobs.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ MAX_NAME_LENGTH = 200
 
 
 class BadDecision(PermanentError):
-    """What was said does not name what is to be decided, or who decides."""
+    """The decision is ambiguous, incomplete, or has no valid name of a person."""
 
     code = "bad_words"
     template = "{problem}"
 
 
 class Overtaken(PermanentError):
-    """Another import was published after the held one was planned: numbers of imports order the history, so it must be a new one."""
+    """Another import was published after the held one was planned; import numbers order the history, so a new one is needed."""
 
     code = "roster_moved"
     template = (
@@ -52,10 +52,11 @@ class Overtaken(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalRequest:
-    """To publish held import ``import_id``.
+    """A request to publish held import ``import_id``.
 
-    ``by``: who says so; ``plan``: the hash of the plan that was shown, or its first digits (None: whichever it is); ``leave_out``:
-    removals that are left out; ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).
+    ``by``: who approves; ``plan``: the hash of the plan that was shown, or its first digits (None: the current plan, whichever it
+    is);
+    ``leave_out``: removals that are left out; ``renames``: approved renames (``all``, the number of a proposal, or ``OLD=NEW``).
     """
 
     import_id: int
@@ -67,9 +68,10 @@ class ApprovalRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """A decision that can be carried out.
+    """A validated approval, ready to be applied.
 
-    ``row``: the import, as the ledger has it; ``sha256``: of the plan that is approved; ``renames``: without ids, as a run keeps them.
+    ``row``: the import's ledger row; ``sha256``: hash of the approved plan; ``renames``: numbers instead of IDs, as a run stores
+    them.
     """
 
     row: Mapping[str, Any]
@@ -80,11 +82,11 @@ class Approval:
 
     @property
     def is_upload(self) -> bool:
-        """Whether an upload waits, which is read again; an undo is made of the history."""
+        """Whether the held import is an upload, which is read again; an undo is computed from the history."""
         return bool(self.row["kind"] == "upload")
 
     def order(self, run_id: str | None = None) -> Order:
-        """Return the order that carries out the approval of an upload."""
+        """Return the order that applies the approval of an upload."""
         return Order(
             district_id=self.row["district_id"],
             source=self.row["source"],
@@ -97,10 +99,10 @@ class Approval:
 
 
 def validate_approval(workspace: Workspace, request: ApprovalRequest) -> Approval:
-    """Return what approving would carry out.
+    """Validate `request`, and return the approval that can be applied.
 
-    Raises: UnknownImport, NoHold; Overtaken; BadDecision: nobody decides, another plan is named, or none where one is needed;
-        BadLeaveOut, BadRename.
+    Raises: UnknownImport, NoHold; Overtaken; BadDecision: the decider is missing, another plan is given, or none where one is
+        required; BadLeaveOut, BadRename.
     """
     with workspace.warehouse.attempt(decision_entry(workspace, "approve", request.import_id, request.by)):
         return _validate_request(workspace, request)
@@ -130,9 +132,9 @@ def _validate_request(workspace: Workspace, request: ApprovalRequest) -> Approva
 def apply_approval(
     workspace: Workspace, approved: Approval, run_id: str | None = None, on_progress: ProgressCallback = lambda _: None
 ) -> ImportReport:
-    """Publish exactly the plan that was approved, and report the import. Returns the report.
+    """Publish exactly the approved plan, and write the report of the import. Returns the report.
 
-    Raises: PlanMoved, RosterMoved: the roster has moved on; the import stays held. NoHold: somebody else was faster.
+    Raises: PlanMoved, RosterMoved: the roster has changed; the import stays held. NoHold: another person decided first.
     """
     fault_point("approve.begin")
     if approved.is_upload:
@@ -142,7 +144,7 @@ def apply_approval(
 
 
 def discard_import(workspace: Workspace, import_id: int, by: str) -> None:
-    """Discard a held import: the roster stays as it is. Raises UnknownImport, NoHold, BadDecision."""
+    """Discard a held import; the roster is not changed. Raises UnknownImport, NoHold, BadDecision."""
     with workspace.warehouse.attempt(decision_entry(workspace, "discard", import_id, by)):
         name = validate_decider(by)
         require_open_hold(workspace, import_id)
@@ -152,7 +154,7 @@ def discard_import(workspace: Workspace, import_id: int, by: str) -> None:
 
 
 def require_open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the ledger row and the hold of an import about which nobody has decided. Raises UnknownImport, NoHold."""
+    """Return the ledger row and the open hold of an import. Raises UnknownImport, NoHold."""
     row = workspace.warehouse.import_(import_id)
     hold = workspace.warehouse.hold(import_id)
     if hold is None or hold["decision"] is not None:
@@ -161,7 +163,7 @@ def require_open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, A
 
 
 def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str) -> AuditEntry:
-    """Return the audit's line of a decision; an import that the ledger does not know is named by its number alone."""
+    """Build the audit entry of a decision; for an import that is not in the ledger, with its number alone."""
     place = {}
     with suppress(RosterError):
         row = workspace.warehouse.import_(import_id)
@@ -170,7 +172,7 @@ def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str
 
 
 def _require_current_plan(workspace: Workspace, row: Mapping[str, Any]) -> None:
-    """Raise Overtaken where an upload's plan cannot be published any more; an undo that was overtaken is made anew by its own words."""
+    """Raise Overtaken if an upload's plan can no longer be published; an outdated undo is requested again instead."""
     if row["kind"] != "upload":
         return
     with workspace.warehouse.read() as session:
@@ -180,14 +182,14 @@ def _require_current_plan(workspace: Workspace, row: Mapping[str, Any]) -> None:
 
 
 def reject_person_ids(renames: Sequence[str]) -> None:
-    """Refuse ids of people in words that are kept with a run. Raises BadDecision."""
+    """Reject IDs of people in renames that are stored with a run. Raises BadDecision."""
     if contains_ids(renames):
         problem = "a run names renames by number (`roster-etl renames list`), never by ids; delete a run that was given some, as it keeps them"
         raise BadDecision(problem=problem)
 
 
 def validate_decider(by: str) -> str:
-    """Return the name of the person who decides, as it stands in the ledger for good. Raises BadDecision: there is none, or no name."""
+    """Return the name of the decider as the ledger stores it permanently. Raises BadDecision: it is missing or not a name."""
     name = by.strip()
     if not name:
         raise BadDecision(problem="--by: the name of the person who decides")

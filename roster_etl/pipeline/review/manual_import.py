@@ -1,7 +1,8 @@
-"""Imports that have no upload: a person's word, published under a number of its own, with a manifest in the archive.
+"""Manual imports: publish a person's change as an import with its own number and a manifest in the archive.
 
-Belongs here: what such imports share: the roster that they stand on, what of an earlier import's summary goes on to count, the ledger's
-entry and the manifest. What is published belongs to ``pipeline.review.override``, ``pipeline.steps.rename_proposals`` and ``pipeline.review.undo``.
+Belongs here: what such imports share: the base roster, the parts of an earlier import's summary that stay valid, the audit entry
+and the manifest. What is published is decided in ``pipeline.review.override``, ``pipeline.steps.rename_proposals`` and
+``pipeline.review.undo``.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMov
 from roster_etl.vendors import vendor
 
 CARRIED_OVER_KEYS = ("content", "settings", "headers", "compared")
-"""Of an import's summary: what later uploads are judged against, and which one is unchanged."""
+"""Keys of an import's summary with which later uploads are compared, and by which one is unchanged."""
 
 
 class ConcurrentPublish(RosterMoved):
-    """Another import was published while a person's word was being carried out."""
+    """Another import was published while a person's change was being published."""
 
     template = (
         "district {district_id}, {source}: import {found} was published while this was carried out; nothing was changed. Look at the record "
@@ -35,9 +36,9 @@ class ConcurrentPublish(RosterMoved):
 
 @dataclass(frozen=True, kw_only=True)
 class RosterBase:
-    """The published roster that a person's word is about; taken before anything of it is read.
+    """The published roster to which a person's change applies; read it before any of its data.
 
-    ``base``: the import that was published last for the set of files; ``last``: what its summary says.
+    ``base``: the import that was published last for the file set; ``last``: its summary.
     """
 
     district_id: str
@@ -48,7 +49,7 @@ class RosterBase:
 
 
 def roster_base(workspace: Workspace, feed: tuple[str, str], table: str) -> RosterBase:
-    """Return what a word about `table` of a feed stands on now."""
+    """Return the current base for a change to `table` of a feed."""
     file_set = vendor(feed[1]).file_set_for_table(table)
     base = workspace.warehouse.base(*feed, file_set)
     last = (workspace.warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
@@ -56,7 +57,7 @@ def roster_base(workspace: Workspace, feed: tuple[str, str], table: str) -> Rost
 
 
 def carry_over_summary(summary: Mapping[str, Any], names: Sequence[str] = CARRIED_OVER_KEYS) -> dict[str, Any]:
-    """Return what goes on to count of the summary of an import."""
+    """Return the parts of an import's summary that stay valid for the next import."""
     return {name: summary[name] for name in names if name in summary}
 
 
@@ -72,9 +73,9 @@ def publish_manual_import(
 ) -> int:
     """Publish `changes` as an import of kind ``override``, and return its number.
 
-    Args: said: what its manifest tells of it. entry: the audit's line, which learns the import's number.
+    `manifest_fields` are written to its manifest; `entry` is its audit entry, to which the import's number is added.
 
-    Raises: SaidMeanwhile: another import was published since `basis` was taken; the import is ``failed`` then.
+    Raises: ConcurrentPublish: another import was published since `basis` was read; the import is then ``failed``.
     """
     now = datetime.now(UTC)
     feed = (basis.district_id, basis.source)
@@ -94,7 +95,7 @@ def publish_manual_import(
         fault_point("override.opened")
         write_manual_manifest(
             workspace, read_import_summary(workspace, number), at=now.isoformat(), **manifest_fields
-        )  # before it is done: whatever ends this process
+        )  # manifest first: a crash must not lose what was requested
         _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
     except Exception as error:
@@ -114,7 +115,7 @@ def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[st
 
 
 def write_manual_manifest(workspace: Workspace, summary: ImportSummary, **manifest_fields: Any) -> None:
-    """Write down in the archive what is needed to do this again."""
+    """Write a manifest to the archive with everything that is needed to replay the import."""
     document = {
         "version": MANIFEST_VERSION,
         "members": [],

@@ -1,7 +1,7 @@
-"""Stewards' edits: setting and ending them. Each takes effect at once, as an import of its own.
+"""Set and clear overrides (stewards' edits); each takes effect immediately, as an import of its own.
 
-Belongs here: finding the record that is meant, publishing the one version that follows, and the ledger's entry. That imports leave
-an edited column alone is seen to where records are made (``pipeline.steps.map_tables``, ``engine.changes``).
+Belongs here: finding the record, publishing its new version, and the audit entry. That imports keep an edited column is
+implemented where records are created (``pipeline.steps.map_tables``, ``engine.changes``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from roster_etl.store.warehouse import AuditEntry, Edit, TableChange
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import tables_of
 
-_CARRIED_OVER_KEYS = ("headers",)  # of the summary of the last import: what later uploads are judged against
+_CARRIED_OVER_KEYS = ("headers",)  # parts of the last summary with which later uploads are compared
 _UNCHANGED = ("content", "settings")  # with these, the same upload again is unchanged
 
 
@@ -41,7 +41,7 @@ class NotEdited(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What an edit is about: a column of a record of a feed. ``key``: key columns; as many as it takes to name one record."""
+    """The target of an edit: a column of a record of a feed. ``key``: enough key columns to identify exactly one record."""
 
     district_id: str
     source: str
@@ -51,9 +51,9 @@ class Target:
 
 
 def set_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
-    """Set a column by hand; imports leave it alone until the edit ends. Returns the number of the import that did it.
+    """Set a column by hand; imports keep the value until the edit is cleared. Returns the number of the new import.
 
-    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could bring the value; RosterMoved: another import was
+    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could have the value; RosterMoved: another import was
     published meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=True)):
@@ -65,7 +65,7 @@ def set_override(workspace: Workspace, target: Target, value: str | None, by: st
 
 
 def reapply_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
-    """Set a column as it was set once, whatever is asked of new edits."""
+    """Set a column as in an earlier edit, without the validation of new edits."""
     table = _table(target)
     return _publish_set(workspace, table, target, value, by, _roster_base(workspace, target))
 
@@ -82,9 +82,10 @@ def _publish_set(workspace: Workspace, table: RosterTable, target: Target, value
 
 
 def clear_override(workspace: Workspace, target: Target, by: str) -> int:
-    """End an edit: later imports may change the column again. Returns the number of the import that did it.
+    """Clear an edit: later imports may change the column again. Returns the number of the new import.
 
-    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published meanwhile.
+    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published
+        meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=False)):
         return _publish_clear(workspace, target, by)
@@ -107,14 +108,14 @@ def _publish_clear(workspace: Workspace, target: Target, by: str) -> int:
 
 
 def _entry(target: Target, by: str | None, *, begins: bool) -> AuditEntry:
-    """Return the audit's line of an edit: the column, not the record that it is of, and not the value."""
+    """Build the audit entry of an edit, with the column, but neither the record nor the value."""
     about = {"table": target.table, "field": target.field}
     action: Action = "override_set" if begins else "override_clear"
     return AuditEntry(action=action, who=by, district_id=target.district_id, source=target.source, about=about)
 
 
 def key_json(key: Mapping[str, Any]) -> str:
-    """Return a key as the ledger writes it."""
+    """Return a key as JSON, as the ledger stores it."""
     return json.dumps(dict(key), ensure_ascii=False)
 
 
@@ -132,7 +133,7 @@ def _table(target: Target) -> RosterTable:
 
 
 def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Table:
-    """Return the current version of the one record that the key names."""
+    """Return the current version of the one record that has the key."""
     key = {name: value or None for name, value in target.key.items()}
     found = workspace.warehouse.trace(table.name, key, target.district_id, target.source)
     current = found.filter(pc.is_null(found.column("valid_to_import")))
@@ -143,7 +144,7 @@ def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Tabl
 
 
 def _ensure_reference_exists(workspace: Workspace, table: RosterTable, target: Target, value: str | None) -> None:
-    """Find out whether the roster has the record that the edit would name, where the format has such records. Raises BadEdit."""
+    """Check that the roster has the record to which the new value refers, if the format has such records. Raises BadEdit."""
     parent, columns = referenced_table(table.name, target.field) or ("", {})
     if value is None or parent not in tables_of(vendor(target.source)):
         return
@@ -191,7 +192,7 @@ def _roster_base(workspace: Workspace, target: Target) -> RosterBase:
 
 
 def _source_import(workspace: Workspace, before: pa.Table) -> int:
-    """Return the import whose upload the record's row came in: what the edit leaves as it is was read there."""
+    """Return the import whose upload had the record's row, from which the unedited columns are."""
     opened = int(before.column("valid_from_import")[0].as_py())
     summary = workspace.warehouse.import_(opened)["summary"] or {}
     by_row = summary.get("read_in_by_row", {})

@@ -1,6 +1,6 @@
-"""Approving in part: which removals a person leaves out, or takes for renames, and what the plan is then.
+"""Preview a partial approval: the plan of a held import without the excluded removals and with the approved renames.
 
-Belongs here: the rehearsal of a held import with what the person said. Publishing is as ever.
+Belongs here: the dry run of a held import with these selectors. Publishing is the same as for any approval.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from roster_etl.store.files.temp_folders import scratch_folder
 def preview_approval(
     workspace: Workspace, import_id: int, leave_out: Sequence[str], renames: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return what publishing held import `import_id` would do, as ``check`` tells it.
+    """Return what publishing held import `import_id` would do, as the document of ``check``.
 
-    Args:   words: the removals to leave out; renames: what is taken for a rename (``all``, the number of a proposal, or ``OLD=NEW``).
-    Raises: BadLeaveOut, NothingLeftOut, BadRename, UnknownImport; ArchiveError: its bytes are gone.
+    `leave_out` are the removals to leave out, `renames` the renames to approve (``all``, the number of a proposal, or
+    ``OLD=NEW``).
+    Raises: BadLeaveOut, NothingLeftOut, BadRename, UnknownImport; ArchiveError: the archived bytes are missing.
     """
     parse_exclusions(leave_out)
     require_effective_exclusions(leave_out, outcome(workspace, import_id)["plan"] if leave_out else {}, import_id)
@@ -42,7 +43,7 @@ def preview_approval(
 
 
 def _zip_archived_files(workspace: Workspace, district_id: str, import_id: int, folder: Path) -> Path:
-    """Return a zip in `folder` with the archived files of an upload, under their names."""
+    """Return a zip in `folder` with the archived files of an upload, under their original names."""
     manifest = workspace.archive.read_manifest(district_id, import_id)
     path = folder / "upload.zip"
     with zipfile.ZipFile(path, "w") as packed:

@@ -17,9 +17,9 @@ from roster_etl.store.warehouse import AuditEntry, TableChange
 
 
 def approve_published_renames(workspace: Workspace, import_id: int, by: str, selectors: Sequence[str] = (ALL,)) -> int:
-    """Say of people whom published import `import_id` removed that they are those who came: their history is one line from now on.
+    """Approve renames of published import `import_id`: the history of the old ID continues under the new one.
 
-    Returns: the number of the import of kind ``override`` that says it. The versions stay closed as they are.
+    Returns: the number of the new import of kind ``override``. The versions stay closed as they are.
     Raises:  UnknownImport, BadRename; RosterMoved: another import was published meanwhile.
     """
     entry = AuditEntry(action="renames_approve", who=by, about={"of_import": import_id})
@@ -28,7 +28,7 @@ def approve_published_renames(workspace: Workspace, import_id: int, by: str, sel
 
 
 def reapply_renames(workspace: Workspace, feed: tuple[str, str], manifest_renames: Mapping[str, Any]) -> int:
-    """Say once more what a manifest's ``renames`` tell, and return the number of the import."""
+    """Approve the renames in a manifest's ``renames`` again, and return the number of the import."""
     pairs = [{**pair, "user_kind": json.loads(pair["extensions"])["user_kind"], "by": ""} for pair in manifest_renames["pairs"]]
     approved = pa.Table.from_pylist(pairs, schema=PROPOSALS)
     entry = AuditEntry(action="renames_approve", who=manifest_renames["by"], about={"of_import": manifest_renames["of_import"]})

@@ -1,7 +1,7 @@
-"""Undo: plan the state before an import as an import of its own, and publish that once a person has approved it.
+"""Undo: plan the state before an import as an import of its own, and publish it once a person has approved it.
 
-Belongs here: what the history of a feed says of that state, and the ledger's entries. The archive's bytes are not needed. What would
-open and close is compared in ``engine.planning.undo``; a person's decision comes in by ``pipeline.review.approve``.
+Belongs here: the earlier state from the history of a feed, and the ledger's entries. The archived bytes are not needed. What
+would open and close is computed in ``engine.planning.undo``; a person's decision is handled in ``pipeline.review.approve``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REASON = "undo"
 
 
 class NotUndoable(PermanentError):
-    """The import changed nothing, or what it did cannot be brought back."""
+    """The import changed nothing, or its changes cannot be reverted."""
 
     code = "not_undoable"
     template = "import {import_id} cannot be undone: {problem}"
@@ -45,9 +45,10 @@ class NotUndoable(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class _Undo:
-    """An undo as it would be now.
+    """An undo as computed against the current roster.
 
-    ``undoes``: the imports whose work goes, the one that was named first; ``carried``: what counts again of the summary of the import whose state comes back.
+    ``undoes``: the imports that are reverted, the requested one first; ``carried_summary``: the parts of the restored import's
+    summary that are valid again.
     """
 
     district_id: str
@@ -62,7 +63,7 @@ class _Undo:
 def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | None = None) -> int:
     """Plan the state before import `import_id`, and hold that plan for approval. Returns the number of the new import.
 
-    It ends as ``held``, or as ``unchanged`` where the roster is in that state already.
+    It ends as ``held``, or as ``unchanged`` if the roster has that state already.
     Raises: UnknownImport. NotUndoable: it published nothing, or personal data was purged since.
     """
     entry = _request_entry(workspace, import_id, by)
@@ -74,7 +75,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
         undo = _compute_undo(workspace, row)
         _write_undo_manifest(
             workspace, number, undo, by
-        )  # before it is held: whatever ends this process, the archive knows what was asked
+        )  # manifest first: if this process is killed, the archive still has the request
         _conclude(workspace, number, undo, by)
         fault_point("undo.held")
         _supersede_same_undo(workspace, number, undo)
@@ -88,9 +89,9 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
 
 
 def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> ImportSummary:
-    """Publish the undo that is held as import `import_id`, if its plan is still the one that `sha256` names.
+    """Publish the undo that is held as import `import_id`, if its plan still has the hash `sha256`.
 
-    Returns: what the ledger says of the import now.
+    Returns: the summary of the import from the ledger.
     Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
     """
     row = workspace.warehouse.import_(import_id)
@@ -129,7 +130,7 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
 
 
 def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Do to a roster that has come to the same moment what the undo of ledger row `row` did. Returns what it plans, by table."""
+    """Replay the undo of ledger row `row` on a roster that is in the same state as then. Returns its plan, by table."""
     number: int = row["import_id"]
     undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
     found = findings_table([_finding(undo)])
@@ -144,7 +145,7 @@ def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _request_entry(workspace: Workspace, import_id: int, by: str) -> AuditEntry:
-    """Return the audit's line of who asked for an undo, refused or not; an import that the ledger does not know has no district."""
+    """Build the audit entry of an undo request, accepted or not; an import that is not in the ledger has no district."""
     place = {}
     with suppress(UnknownImport):
         row = workspace.warehouse.import_(import_id)
@@ -172,7 +173,7 @@ def _begin_undo_import(workspace: Workspace, row: Mapping[str, Any], run_id: str
 def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
     warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
     file_set: str = row["file_set"]
-    base = warehouse.base(*feed, file_set)  # first: what is read after it may only be newer, which publishing refuses
+    base = warehouse.base(*feed, file_set)  # read first: publishing detects anything newer
     rows = warehouse.imports(*feed, status="published", file_set=file_set)
     published = [other for other in rows if until is None or other["import_id"] < until]
     before = next((other for other in published if other["import_id"] < first), None)
@@ -192,7 +193,7 @@ def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | Non
 
 
 def _tables(source: str, file_set: str) -> tuple[str, ...]:
-    """Return the tables that imports of one set of files write: what they fill, and the renames of people that were approved."""
+    """Return the tables that imports of one file set write: those that they fill, and approved renames of people."""
     known = vendor(source)
     filled = tables_of(known.for_file_set(file_set))
     return filled if TABLE in filled or ENTITY not in filled else (*filled, TABLE)
@@ -209,7 +210,7 @@ def _since(workspace: Workspace, feed: tuple[str, str], table: str, import_id: i
 
 
 def _edits(overrides: Sequence[Mapping[str, Any]], moment: datetime) -> tuple[Edit, ...]:
-    """Return what becomes of stewards' edits: those made from `moment` on end, those that ended since are in force again."""
+    """Return the changes to stewards' edits: those made from `moment` on end, those that ended since then are in force again."""
     again = [row for row in overrides if row["set_at"] < moment and row["cleared_at"] and row["cleared_at"] >= moment]
     ends = [row for row in overrides if row["set_at"] >= moment and row["cleared_at"] is None]
     places = {_edit_key(row) for row in again}
@@ -260,7 +261,7 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
 
 
 def _supersede_same_undo(workspace: Workspace, number: int, undo: _Undo) -> None:
-    """Close older holds of the same undo: asked for twice, it waits once."""
+    """Close older holds of the same undo: if it is requested twice, only one is pending."""
     now = datetime.now(UTC)
     for hold in workspace.warehouse.holds(undo.district_id, undo.source):
         if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:

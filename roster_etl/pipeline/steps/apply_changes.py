@@ -1,7 +1,7 @@
-"""Fold an upload of changes over what the district has, and hand each canonical table on as the upload would have it.
+"""Apply a delta upload to the district's current state, and stage each canonical table as it would be afterwards.
 
-Belongs here: gathering what the fold needs (judged files, the quarantine, current and past versions, stewards' edits), and leaving
-what follows in staging. What rows do is decided in ``engine.changes``, by the vendor's plan.
+Belongs here: collecting the input (validated files, quarantine, current and past versions, stewards' edits) and writing the
+result to staging. How rows are applied is decided in ``engine.changes``, from the vendor's change plan.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from roster_etl.vendors.lineage import tables_of
 def apply_upload_changes(
     workspace: Workspace, upload: Upload, validated: Mapping[str, pa.Table], feed: FeedState
 ) -> dict[str, int]:
-    """Fold the `validated` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
+    """Apply the `validated` files of `upload`, by kind, to the feed's roster, and write the result to staging.
 
-    Returns: table → rows that it would have.
+    Returns: table → number of rows it would have.
     """
     plan = upload.vendor.change_plan
     assert plan is not None
@@ -62,7 +62,7 @@ def apply_upload_changes(
 
 
 def build_table(workspace: Workspace, upload: Upload, table: str, validated: Mapping[str, pa.Table], feed: FeedState) -> pa.Table:
-    """Return canonical `table` as the upload would have it: mapped from the `validated` files, or as the fold left it."""
+    """Return canonical `table` after the upload: mapped from the `validated` files, or read from the applied changes."""
     fault_point("map.begin")
     folded = upload.vendor.change_plan is not None
     rows = (
@@ -73,7 +73,7 @@ def build_table(workspace: Workspace, upload: Upload, table: str, validated: Map
 
 
 def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: FeedState) -> pa.Table:
-    """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
+    """Return canonical `table` after the changes were applied, and stage its counts for its suite, without findings."""
     staging = staging_of(workspace, upload)
     rows = staging.changed_table(table)
     lines = table_rule_counts(table, rows, 0, feed.counts[table])
@@ -81,7 +81,7 @@ def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: FeedS
     return rows
 
 
-# ---- what goes in
+# ---- input
 
 
 def _change_input(
@@ -105,14 +105,14 @@ def _change_input(
 
 
 def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
-    """Return the changes of ids of earlier imports, in their order; one that was taken back (undone) does not count."""
+    """Return the ID changes of earlier imports, in their order, without those that were undone."""
     found = [row for row in roster.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
     found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
 def _past_versions(roster: RosterReader, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
-    """Return the last versions of what is gone, also of records whose old id another one has now; in the order of their numbers."""
+    """Return the last versions of removed records by version ID, including records whose old ID another record has now."""
     past = roster.last_of_the_gone(*feed, name)
     if name not in renamed:
         return past
@@ -122,7 +122,7 @@ def _past_versions(roster: RosterReader, feed: tuple[str, str], name: str, renam
 
 
 def _sources(validated: Mapping[str, pa.Table], results: Mapping[str, FileResult]) -> Iterator[ChangeFile]:
-    """Yield the rows of each file, with the columns that the file has: an absent column leaves values alone."""
+    """Yield the rows of each file with only the columns that the file has: an absent column keeps the current values."""
     for kind, result in results.items():
         table = validated[kind]
         for name, member in result.files.items():
@@ -134,11 +134,11 @@ def _sources(validated: Mapping[str, pa.Table], results: Mapping[str, FileResult
 
 
 def _retried_rows(upload: Upload, waiting: pa.Table) -> Iterator[ChangeFile]:
-    """Yield the rows `waiting` in the quarantine, validated again by the rules that hold now."""
+    """Yield the rows `waiting` in the quarantine, validated again by the current rules."""
     groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
     for line in waiting.to_pylist():
         record = json.loads(line["record"])
-        if line["kind"] and line["row"] is not None and "cells" not in record:  # damaged records say nothing that can be tried
+        if line["kind"] and line["row"] is not None and "cells" not in record:  # damaged records cannot be retried
             headers = groups.setdefault((line["import_id"], line["file"], line["kind"]), {})
             headers.setdefault(tuple(record), []).append((line["row"], record))
     for (import_id, name, kind), headers in groups.items():
@@ -149,16 +149,16 @@ def _retried_rows(upload: Upload, waiting: pa.Table) -> Iterator[ChangeFile]:
 
 
 def _to_override(row: Mapping[str, Any]) -> Override:
-    """Return a steward's edit as the fold knows it: without the key columns that are the same in the whole table."""
+    """Return a steward's edit for ``engine.changes``, without the key columns that are the same in the whole table."""
     key = {name: value for name, value in json.loads(row["key"]).items() if name != "user_kind"}
     return Override(table=row["table_name"], key=key, field=row["field"], value=row["value"])
 
 
-# ---- what comes out
+# ---- output
 
 
 def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
-    """Return what later steps need to know besides tables."""
+    """Return what later steps need besides the tables."""
     edits = [
         Edit(
             begins=change.op == "set",

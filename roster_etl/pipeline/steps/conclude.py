@@ -1,6 +1,6 @@
-"""End an import in the ledger: what was found, how it was decided, and the manifest beside its bytes.
+"""End an import in the ledger: its findings, its decision, and the manifest beside its archived bytes.
 
-Belongs here: gathering what the steps left in staging into one conclusion. Publishing is in ``pipeline.steps.publish``.
+Belongs here: building one result from what the steps wrote to staging. Publishing is in ``pipeline.steps.publish``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult, ImportWriter
 
-_COMPLETE_STATUSES = ("published", "held")  # no import ends so before its last step but one
+_COMPLETE_STATUSES = ("published", "held")  # only the last two steps set these, so that staging is complete
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
     ("tolerances", "warn", ("warning", "info")),
@@ -49,10 +49,10 @@ def conclude_import(
     error: Exception | None = None,
     set_upload: bool = False,
 ) -> ImportSummary:
-    """Write to the ledger that an import ended without publishing, in one transaction. Returns what the ledger says of it now.
+    """End an import in the ledger without publishing, in one transaction. Returns its summary from the ledger.
 
-    Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells). set_upload:
-        write which upload the import read, too.
+    Args: error: the cause of a failure. Its class and code are stored; its text only if it is our own class (such texts hold no
+        cells). set_upload: also write which upload the import read.
     """
     findings = list(findings)
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
@@ -77,9 +77,10 @@ def supersede_holds(
 ) -> list[int]:
     """Close the holds of the feed that are older than `upload`, as `close_older_holds` does. Returns their imports.
 
-    An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
+    A rerun of an older upload closes no newer upload's hold, unless it was published: no plan made before that can be approved
+    then.
 
-    Args: earlier_runs: held imports of the same upload (`held_earlier_runs`), whose plans are over once this one is planned.
+    Args: earlier_runs: held imports of the same upload (`held_earlier_runs`), whose plans are closed once this one is planned.
     """
     before = None if published else upload.origin_import + 1
     closed = close_older_holds(tx, (upload.district_id, upload.source), upload.import_id, at, before=before)
@@ -103,12 +104,12 @@ def held_earlier_runs(workspace: Workspace, upload: Upload) -> list[int]:
 
 
 def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> ImportSummary | None:
-    """Record a technical failure; an approved hold stays held.
+    """Record a technical failure in the ledger; an import with an approved hold stays held.
 
-    Where the ledger cannot be written (it may be what failed), a note of `error` says so; the import stays ``running`` until it is resumed
-    or swept.
+    If the ledger or the archive cannot be written (it may be what failed), a note is added to `error`. The import then stays
+    ``running`` until it is resumed or failed as orphaned.
 
-    Returns: what the ledger says of the import now; None: nothing was written.
+    Returns: the summary of the import from the ledger; None: nothing was written.
     """
     if upload.approved_plan is not None:
         workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
@@ -123,7 +124,7 @@ def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> Impor
 
 
 def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> AuditEntry:
-    """Return the audit's line of who approved a held upload: what was left out, and how many renames were approved with it."""
+    """Build the audit entry of an approval: who approved, what was left out, and how many renames were approved with it."""
     renames = summary.get("renames", {}).get("approved", 0)
     about = {"left_out": list(upload.leave_out)} if upload.leave_out else {}
     return AuditEntry(
@@ -145,7 +146,7 @@ def build_conclusion(
     summary: Mapping[str, Any],
     hold: Hold | None = None,
 ) -> ImportResult:
-    """Return all that the ledger is to know of an import, gathered from what its steps left in staging."""
+    """Build the ledger's result of an import from what its steps wrote to staging."""
     staging, whole = staging_of(workspace, upload), status in _COMPLETE_STATUSES
     return ImportResult(
         import_id=upload.import_id,
@@ -161,7 +162,7 @@ def build_conclusion(
 
 
 def checks_of(verdict: Verdict) -> list[Check]:
-    """Return the two checks that a suite is shown as: what stops publishing, and what only warns."""
+    """Return the two checks of a suite: one for failures that block publishing, one for warnings."""
     return [
         Check(
             name=f"{verdict.name}: {name}",
@@ -174,7 +175,7 @@ def checks_of(verdict: Verdict) -> list[Check]:
 
 
 def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]:
-    """Return each file of the upload with its counts; rows that applying changes refused count as rejected."""
+    """Return each file of the upload with its counts. Rows rejected while changes were applied count as rejected."""
     refused = staging.changes(upload, whole=whole).refused
     return [
         ImportFile(
@@ -189,7 +190,10 @@ def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]
 
 
 def _counts(staging: Staging, member: Member, more: int, *, whole: bool) -> dict[str, int]:
-    """Return the counts of one file, `more` of its rows rejected after it was validated; zeros: it was not validated."""
+    """Return the row counts of one file; all zero if it was not validated.
+
+    Args: more: rows of the file that were rejected after validation.
+    """
     if member.kind is None or not (whole or staging.is_judged(member.kind)):
         return {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
     result = staging.judged(member.kind).files[member.name]

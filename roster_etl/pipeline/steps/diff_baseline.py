@@ -1,7 +1,7 @@
-"""Compare an upload of changes with the last one of its data set, where the district asks for it.
+"""Compare a delta upload with the previous one of its data set, if the district's options ask for it.
 
-Belongs here: finding that upload in the ledger and its bytes in the archive. What differs, and when there is no comparing, is decided in
-``engine.changes.upload_diff``.
+Belongs here: finding the previous upload in the ledger and its bytes in the archive. The comparison, and when there is none, is
+decided in ``engine.changes.upload_diff``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ UPLOAD_REFUSED = "refused"
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is left to fold of an upload. ``outcome``: as `Differences` has it; UPLOAD_REFUSED: nothing is taken, ``findings`` say why."""
+    """The rows of an upload that are left to apply.
+
+    ``how``: the outcome, as in `UploadDiff`; UPLOAD_REFUSED: nothing is applied, and ``findings`` give the reason.
+    """
 
     sources: tuple[ChangeFile, ...]
     findings: tuple[Finding, ...] = ()
@@ -34,7 +37,7 @@ class Comparison:
 
 
 def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequence[ChangeFile]) -> Comparison:
-    """Return what of `sources`, the files of `upload`, differs from the last upload of its data set; all, if it is of none.
+    """Return the rows of `sources` (files of `upload`) that differ from the last upload of its data set; all if it has none.
 
     Raises: ArchiveError.
     """
@@ -61,7 +64,7 @@ def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequenc
 
 
 def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[EarlierImport]:
-    """Return the published imports of a data set, oldest first, but for those that were undone."""
+    """Return the published imports of a data set, oldest first, without those that were undone."""
     published = workspace.warehouse.published(upload.district_id, upload.source)
     undone = undone_imports(published)
     return [
@@ -72,7 +75,7 @@ def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[Earlie
 
 
 def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[UploadedFile]:
-    """Yield the files of an earlier import, judged by the rules that hold now."""
+    """Yield the files of an earlier import, validated by the current rules."""
     manifest = workspace.archive.read_manifest(upload.district_id, import_id)
     then = replace(upload, options=manifest["options"])
     for member in (Member(**member) for member in manifest["members"]):
@@ -90,7 +93,7 @@ def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iter
 
 
 def undone_imports(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    """Return which of the published imports `rows` (oldest first) a later undo took back, and no undo of that brought back."""
+    """Return the imports in `rows` (published, oldest first) that an undo reverted and no undo of that undo restored."""
     gone: set[int] = set()
     for row in rows:
         for undone in reversed((row["summary"] or {}).get("undoes", ())):

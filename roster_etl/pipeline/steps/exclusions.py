@@ -1,6 +1,7 @@
-"""The words that name removals to be left out of a plan.
+"""Parse the selectors of removals that are left out of a plan (``--leave-out``).
 
-Belongs here: reading them, and whether they hit anything. What is left out is decided in ``engine.planning.plan``, and shown beforehand by ``partial``.
+Belongs here: parsing the selectors, and checking that each matches a removal.
+What is left out is decided in ``engine.planning.plan``.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ SCHOOL = "school:"
 
 
 class BadLeaveOut(PermanentError):
-    """What is to be left out is neither a table nor a school."""
+    """A selector is neither a table nor a school."""
 
     code = "bad_leave_out"
     template = "to be left out: a table ({tables}) or school:ID, the id of a school"
 
 
 class NothingLeftOut(PermanentError):
-    """What is to be left out names nothing that the plan removes: a slip of the pen would publish what was meant to be kept."""
+    """A selector matches nothing that the plan removes. Ignoring it would publish a removal that was meant to be left out."""
 
     code = "nothing_left_out"
     template = "{word}: the plan removes nothing of it; `roster-etl holds show {import_id}` lists tables and schools by id"
 
 
 def parse_exclusions(selectors: Sequence[str]) -> Exclusions:
-    """Return what `selectors` name: tables, or schools as ``school:ID``. Raises BadLeaveOut."""
+    """Parse `selectors`: table names, or schools as ``school:ID``. Raises BadLeaveOut."""
     schools = frozenset(word.removeprefix(SCHOOL) for word in selectors if word.startswith(SCHOOL))
     tables = frozenset(word for word in selectors if not word.startswith(SCHOOL))
     if tables - set(TABLES) or "" in schools:
@@ -39,7 +40,7 @@ def parse_exclusions(selectors: Sequence[str]) -> Exclusions:
 
 
 def require_effective_exclusions(selectors: Sequence[str], plan: Mapping[str, Any], import_id: int) -> None:
-    """Refuse words that leave nothing out of `plan`, as the ledger has it. Raises NothingLeftOut."""
+    """Check that each of `selectors` matches a removal in `plan`, as stored in the ledger. Raises NothingLeftOut."""
     removing = {name for name, table in plan.items() if table["deleted"]}
     for table in plan.values():
         removing |= {f"{SCHOOL}{school}" for school, part in table["schools"].items() if part["deleted"]}

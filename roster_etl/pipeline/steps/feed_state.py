@@ -1,4 +1,4 @@
-"""What the roster has of a feed, read once an import and handed from step to step.
+"""The current state of a feed's roster, read once per import and passed from step to step.
 
 Belongs here: small facts that several steps need. Rows of the roster are read by the step that compares with them.
 """
@@ -19,9 +19,10 @@ from roster_etl.vendors.lineage import tables_of
 class FeedState:
     """The roster of an upload's feed, before any step compares with it.
 
-    ``base``: the newest import that was published for the feed's file set; what is read later may only be newer, which publishing
-    refuses (RosterMoved). ``counts``: current records by table; 0 for events, of which none is expected again. ``overrides``: the
-    stewards' edits in force, oldest first.
+    ``base``: the newest import published for the feed's file set. Publishing rejects a roster that is newer than that
+    (RosterMoved).
+    ``counts``: current records by table; 0 for events, because no event is expected again. ``overrides``: the stewards' edits in
+    force, oldest first.
     """
 
     base: int | None

@@ -1,7 +1,7 @@
-"""Validate an upload as a whole: the suites of all its files and tables, in one request to the gates' process.
+"""Run the quality suites of an upload: those of all its files and tables, in one request to the Great Expectations process.
 
-Belongs here: which suite is run over which lines, with the district's settings and tolerances. Does not belong here: validating rows
-(``pipeline.steps.validate``), what a failed suite stops (``pipeline.steps.hold_policy``).
+Belongs here: which suite runs over which counts, with the district's settings and tolerances. Does not belong here: validating
+rows (``pipeline.steps.validate``), what a failed suite blocks (``pipeline.steps.hold_policy``).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from roster_etl.vendors.lineage import tables_of
 
 
 def gate_upload(workspace: Workspace, upload: Upload) -> tuple[Verdict, ...]:
-    """Run the suites of the files that `upload` has, then those of its canonical tables, and leave the verdicts in staging.
+    """Run the suites of the files in `upload`, then those of its canonical tables, and write the verdicts to staging.
 
-    Every file is validated and every table is mapped before: the gates' process is asked once an import, whatever it holds.
+    Call it after all files are validated and all tables are mapped: the Great Expectations process gets one request per import.
 
-    Raises: FrameError: a step's lines were lost. SuiteError, SuiteBroken: a suite is at fault. GatesUnavailable.
+    Raises: FrameError: the counts of a step are missing. SuiteError, SuiteBroken: a suite is invalid. GatesUnavailable.
     """
     fault_point("gate.begin")
     staging = staging_of(workspace, upload)
@@ -43,7 +43,7 @@ def gate_upload(workspace: Workspace, upload: Upload) -> tuple[Verdict, ...]:
 
 
 def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pd.DataFrame]]:
-    """Return the suite and the lines of each file that the upload has."""
+    """Return the suite and the rule counts of each file that the upload has."""
     percent, least = float(str(upload.values["refused_rows_pct"])), int(str(upload.values["refused_rows_min"]))
     later = staging.changes(upload).refused
     gated = []
@@ -56,14 +56,14 @@ def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple
 
 
 def _tables(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pd.DataFrame]]:
-    """Return the suite and the lines of each canonical table that the upload fills."""
+    """Return the suite and the rule counts of each canonical table that the upload fills."""
     return [(workspace.suites[f"canonical/{table}"], to_frame(staging.table_lines(table))) for table in tables_of(upload.vendor)]
 
 
 def _with_later(lines: pd.DataFrame, refused: int) -> pd.DataFrame:
-    """Count `refused` more rows of a file as refused: those that changes could not be applied from.
+    """Add `refused` rows to the refused rows of a file: those from which changes could not be applied.
 
-    Source: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
+    They count towards ``refused_rows_pct`` as well.
     """
     if not refused:
         return lines
@@ -71,7 +71,7 @@ def _with_later(lines: pd.DataFrame, refused: int) -> pd.DataFrame:
 
 
 def _tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
-    """Return the district's own tolerances. Raises SuiteError: one names no suite or expectation there is."""
+    """Return the district's own tolerances. Raises SuiteError: one names a suite or an expectation that does not exist."""
     gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
     overrides = registry_overrides(gates)
     check_overrides(overrides, workspace.suites)

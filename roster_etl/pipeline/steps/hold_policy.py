@@ -29,9 +29,9 @@ from roster_etl.spec.findings import Finding
 def decide_import(
     workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None, renames: Renames
 ) -> tuple[Planned, list[Finding]]:
-    """Return the decision on `plan`, and the findings that say why it is not published, and what looks like a rename.
+    """Return the decision on `plan`, with the findings that give the reasons not to publish and the probable renames.
 
-    Args: looks: like whose upload it looks, if not like its own.
+    Args: foreign_upload: why the upload does not look like the district's own; None: nothing indicates that.
     """
     planned, findings = _apply_hold_policy(workspace, upload, plan, foreign_upload)
     asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan
@@ -54,8 +54,8 @@ def _apply_hold_policy(
     over = exceeded_thresholds(plan, _thresholds(upload))
     failed = [line for verdict in staging.verdicts(whole=True) for line in verdict.failure_lines("critical")]
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
-    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
-    stopped = failed or over or rekeyed or foreign_upload  # before the question that may take reading archived files whole
+    is_state = upload.format.mode != "changes"  # delta uploads: the newest counts even if it changes nothing
+    stopped = failed or over or rekeyed or foreign_upload  # cheap checks first: _is_unchanged may read archived files in full
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
         return planned_from(plan, "unchanged"), []
     older = _older_upload_findings(workspace, upload)
@@ -72,7 +72,7 @@ def _apply_hold_policy(
 
 
 def replayed_decision(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
-    """Return the decision that was taken then where an import is replayed: a person may have taken it."""
+    """Return the original decision if the import is a replay, because a person may have made it."""
     if upload.decided is None or planned.decision == upload.decided:
         return planned, findings
     if upload.decided == "publish":
@@ -82,8 +82,8 @@ def replayed_decision(upload: Upload, plan: Plan, planned: Planned, findings: li
 
 
 def _older_upload_findings(workspace: Workspace, upload: Upload) -> list[Finding]:
-    """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
-    if upload.first_import is None:  # its bytes came just now
+    """Return a finding if a newer upload is published: an older upload is published only after a person approved its plan."""
+    if upload.first_import is None:  # a new upload, not a rerun
         return []
     feed = (upload.district_id, upload.source, upload.file_set)
     newer = newer_published_upload(workspace, *feed, origin=upload.origin_import, content=upload.content)
@@ -125,7 +125,7 @@ def _held_result(plan: Plan, failed: list[str], breaches: tuple[ExceededThreshol
 
 
 def _exceeded_tables(plan: Plan, breaches: tuple[ExceededThreshold, ...]) -> dict[str, dict[str, float]]:
-    """Return the tables that exceed a threshold as a whole; ``updated`` only where that is the threshold of updates."""
+    """Return the tables that exceed a threshold as a whole; ``updated`` only where that is the threshold for updates."""
     tables: dict[str, dict[str, float]] = {}
     for item in breaches:
         if item.school is None:
@@ -137,7 +137,7 @@ def _exceeded_tables(plan: Plan, breaches: tuple[ExceededThreshold, ...]) -> dic
 
 
 def _exceeded_text(item: ExceededThreshold) -> str:
-    """Return what exceeds a threshold; the table is the finding's field, which is told before it."""
+    """Return what exceeds a threshold, without the table's name: the finding's field shows it."""
     where = f" of school {item.school}" if item.school else ""
     if item.what == "created":
         return f"{item.records:,} records{where} are new, where there were {item.current:,} ({item.pct} %)."
@@ -160,9 +160,10 @@ def _thresholds(upload: Upload) -> Thresholds:
 
 
 def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
-    """Return whether the roster stays as it is: nothing would change, or derived values alone since rows stand in another order.
+    """Return whether the roster is unchanged, or only derived values differ because rows are in another order.
 
-    Derived values can be all that changes in an upload that says something new: a section's term, a login that was made up.
+    The second case needs a comparison of the files: an upload with new information can also change derived values alone, such as
+    a section's term or a generated login.
     """
     if not plan.has_only_derived_changes or not _same_settings(workspace, upload):
         return False
@@ -175,9 +176,9 @@ def _same_settings(workspace: Workspace, upload: Upload) -> bool:
 
 
 def lost_id_columns(upload: Upload, results: Mapping[str, FileResult]) -> list[Finding]:
-    """A missing column that ids are made of would give records new ids: that is for a person to decide.
+    """Return findings about missing columns from which IDs are built: records would get new IDs, which a person has to approve.
 
-    A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
+    A missing numbered column family changes no ID: it created records of its own, which are kept (`_unstated_records`).
     """
     columns: dict[tuple[str, str], None] = {}
     for mapping in upload.vendor.mappings:
@@ -195,6 +196,6 @@ def lost_id_columns(upload: Upload, results: Mapping[str, FileResult]) -> list[F
 
 
 def _is_unusable(applied: AppliedChanges, results: Mapping[str, FileResult]) -> bool:
-    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    """Return whether each file of the upload, or the upload as a whole, was rejected: then no change is applied."""
     refused = (member.refused for result in results.values() for member in result.files.values())
     return applied.compared == REFUSED_WHOLE or all(refused)

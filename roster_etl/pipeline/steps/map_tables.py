@@ -1,6 +1,6 @@
-"""Make one canonical table of an upload's judged files.
+"""Map the validated files of an upload to one canonical table.
 
-Belongs here: handing the engine what it needs, and leaving findings and verdict lines in staging.
+Belongs here: collecting the engine's input, and writing findings and rule counts to staging.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def map_roster_table(
 ) -> pa.Table:
     """Map the `validated` files to canonical `table`.
 
-    Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
-        ``_refused`` (a refused row named the record: it is seen, not gone).
+    Returns: one row per record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
+        ``_refused`` (a rejected row has the record: it is present, not removed).
     """
     files = {name: _source(workspace, upload, name, rows) for name, rows in validated.items()}
     settings, edits = {**upload.values, RECEIVED_ON: upload.received_on}, _edits(feed)
@@ -53,7 +53,7 @@ def map_roster_table(
 
 
 def _edits(feed: FeedState) -> dict[str, list[RecordEdit]]:
-    """Return the stewards' edits in force, by table: what the upload says instead does not count."""
+    """Return the stewards' edits in force, by table; they take precedence over the upload's values."""
     found: dict[str, list[RecordEdit]] = {}
     for row in feed.overrides:
         edit = RecordEdit(key=json.loads(row["key"]), field=row["field"], value=row["value"])
@@ -62,7 +62,7 @@ def _edits(feed: FeedState) -> dict[str, list[RecordEdit]]:
 
 
 def _missing_target_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:
-    """Return, by file name as uploaded, the columns of `table` of which the upload says nothing."""
+    """Return, by file name as uploaded, the columns of `table` whose source columns earlier uploads had and this one lacks."""
     silent: dict[str, set[str]] = {}
     for mapping in mappings_to(upload.vendor, table):
         file = files[mapping.source]
@@ -76,7 +76,7 @@ def _missing_target_columns(upload: Upload, table: str, files: MappingABC[str, S
 def _carry_over_missing_values(
     roster: RosterReader, upload: Upload, table: str, mapped: MappedTable, files: MappingABC[str, SourceFile]
 ) -> MappedTable:
-    """Take the values that the upload does not speak of from the current versions."""
+    """Fill the values for which the upload has no source from the current versions."""
     silent = _missing_target_columns(upload, table, files)
     sources = {mapping.source for mapping in mappings_to(upload.vendor, table) if mapping.extensions}
     prefixes = {name: upload.format.file(name).extensions for name in sources}
@@ -104,21 +104,22 @@ def _source(workspace: Workspace, upload: Upload, name: str, rows: pa.Table) -> 
 
 
 def _file_result(workspace: Workspace, upload: Upload, name: str) -> FileResult | None:
-    """Return the result of validating the file `name`; None: the upload does not have it."""
+    """Return the validation result of the file `name`; None: the upload does not have it."""
     return staging_of(workspace, upload).judged(name) if upload.member(name) else None
 
 
 def table_rule_counts(table: str, mapped: pa.Table, collisions: int, previous_count: int) -> pa.Table:
-    """Return what the suite of canonical `table` is to judge (VERDICTS).
+    """Return the counts that the suite of canonical `table` evaluates (VERDICTS).
 
-    Args: collisions: records whose key an earlier one has. before: how many records the roster has (`FeedState.counts`).
+    `collisions` is the number of records whose key an earlier record has; `previous_count` the number of records in the roster
+    before (`FeedState.counts`).
     """
     refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
     accepted = mapped.num_rows - refused.num_rows
     lines = [("key unique", "key", accepted + collisions, collisions)]
-    if not TABLES[table].holds_events:  # nothing is expected to come again
+    if not TABLES[table].holds_events:  # events are not expected again
         named = row_codes([combine_chunks(refused.column(name)) for name in TABLES[table].key])
-        seen = len(np.unique(named))  # several refused rows may name one record
+        seen = len(np.unique(named))  # several rejected rows may have the same record
         lines.append(("rows against last import", "rows", previous_count, max(0, previous_count - accepted - seen)))
     return pa.Table.from_pylist(
         [
@@ -132,7 +133,7 @@ def table_rule_counts(table: str, mapped: pa.Table, collisions: int, previous_co
 def drop_placeholder_rows(
     workspace: Workspace, roster: RosterReader, upload: Upload, table: str, mapped: MappedTable
 ) -> MappedTable:
-    """Return `mapped` with rows that stand in for a refused one marked as refused, where a better version is current."""
+    """Mark placeholder rows as rejected where they replace a rejected row and the roster has a version from the primary file."""
     for better, others in _placeholder_files(upload, table):
         result = _file_result(workspace, upload, better)
         if result and (result.refused or result.rows_rejected):
@@ -151,7 +152,7 @@ def drop_placeholder_rows(
 
 
 def _placeholder_files(upload: Upload, table: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield each file of which `table` is made, with the names of the files whose rows stand in for its own."""
+    """Yield each source file of `table`, with the names of the files that have placeholder rows for its records."""
     mappings = [mapping for mapping in upload.vendor.mappings if mapping.to == table]
     for better in dict.fromkeys(mapping.source for mapping in mappings):
         first = next(number for number, mapping in enumerate(mappings) if mapping.source == better)

@@ -1,6 +1,6 @@
-"""Plan what publishing would change, and decide whether it may.
+"""Compute the change plan of an import, and decide whether it may be published.
 
-Belongs here: the one decision of an import: rejected, held, unchanged, or free to publish. Every hold has a plan.
+Belongs here: the one decision of an import: rejected, held, unchanged, or ready to publish. Every hold has a plan.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from roster_etl.vendors.lineage import tables_of
 def plan_import(
     workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
 ) -> tuple[Planned, ImportSummary | None]:
-    """Compare the mapped `tables` with the roster and decide. What does not publish is concluded in the ledger here.
+    """Compare the mapped `tables` with the roster and decide. An import that does not publish is ended in the ledger here.
 
-    Returns: the plan with its decision, and what the ledger says of an import that ended here (None: it is to be published).
-    Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
+    Returns: the plan with its decision, and the summary of an import that ended here (None: it is to be published).
+    Raises: PlanMoved: the import executes an approved plan, and the roster has changed since.
     """
     fault_point("plan.begin")
-    with workspace.warehouse.read() as session:  # the functions below join it
+    with workspace.warehouse.read() as session:  # the functions below use this session
         plan = compute_plan(workspace, session.roster, upload, tables, feed)
         release_memory()
         fault_point("plan.made")
@@ -74,7 +74,7 @@ def plan_import(
 def compute_plan(
     workspace: Workspace, roster: RosterReader, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
 ) -> Plan:
-    """Return what publishing `tables` would open and close now."""
+    """Compute what publishing `tables` would open and close now."""
     return make_plan(
         tables,
         {name: _CurrentVersions(roster, upload, name) for name in tables},
@@ -85,7 +85,7 @@ def compute_plan(
 
 @dataclass(frozen=True)
 class _CurrentVersions:
-    """What is current of one table of the upload's feed (engine.planning.plan.CurrentTable)."""
+    """The current versions of one table of the upload's feed (implements engine.planning.plan.CurrentTable)."""
 
     roster: RosterReader
     upload: Upload
@@ -113,14 +113,14 @@ def _hold(planned: Planned) -> Hold | None:
     return Hold(reason=planned.hold["reason"], plan_sha256=planned.sha256, created_at=datetime.now(UTC))
 
 
-# ---- what the upload leaves unknown
+# ---- incomplete evidence of removal
 
 
-# ---- from the plan to the writer
+# ---- staging for the writer
 
 
 def _stage_plan(workspace: Workspace, upload: Upload, plan: Plan) -> None:
-    """Leave in staging which rows open (themselves, or by their place in the mapped table) and which versions close."""
+    """Stage which rows open (the rows, or their positions in the mapped table) and which versions close."""
     staging = staging_of(workspace, upload)
     for name in tables_of(upload.vendor):
         table = plan.tables[name]

@@ -1,6 +1,6 @@
-"""Publish a plan: one transaction, one lock for the district.
+"""Publish a plan in one transaction, under the district's lock.
 
-Belongs here: handing the warehouse exactly what was planned, with the ledger's entries. Nothing else writes the roster.
+Belongs here: passing exactly the staged plan to the warehouse, with the ledger's entries. Nothing else writes the roster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from roster_etl.vendors.lineage import tables_of
 
 
 def publish_import(workspace: Workspace, upload: Upload, planned: Planned, tables: Mapping[str, pa.Table]) -> ImportSummary:
-    """Publish what was planned for `upload`, and end its import as ``published``. Returns what the ledger says of it now.
+    """Publish the staged plan of `upload`, and end its import as ``published``. Returns its summary from the ledger.
 
     Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
@@ -47,7 +47,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     summary |= {"released": applied.released} if applied.released else {}
     summary |= {"compared": applied.compared} if applied.compared else {}
     summary["headers"] = _headers(staging, upload)
-    if upload.approved_plan:  # what stopped it stays on record
+    if upload.approved_plan:  # the reasons of the hold stay on record
         with workspace.warehouse.read() as session:
             before = session.ledger.import_(upload.import_id)["summary"] or {}
         summary |= {"hold": before["hold"]} if "hold" in before else {}
@@ -68,7 +68,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
 
 
 def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
-    """Return the columns that published uploads of the feed have had so far, by file: a later one that lacks some is told."""
+    """Return the columns of the feed's published uploads so far, by file, so that a later upload that lacks one is reported."""
     known = {name: list(columns) for name, columns in upload.headers.items()}
     for name, result in staging.judged_files(upload).items():
         known[name] = sorted({*known.get(name, ()), *result.present, *result.extensions})
@@ -76,7 +76,7 @@ def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
 
 
 def _id_change_rows(staging: Staging, upload: Upload) -> dict[str, TableChange]:
-    """Return the rows of ``id_changes`` that a person's approval of renames opens."""
+    """Return the rows of ``id_changes`` that the approved renames open."""
     rows = staging.rename_rows() if upload.renames else None
     return {TABLE: TableChange(opens=rows, closes=CLOSES.empty_table())} if rows else {}
 

@@ -1,6 +1,6 @@
-"""The first step: take an upload in, prove that it stood still, keep its bytes, and open its import in the ledger.
+"""Receive an upload (first step): fetch its files, verify that they are stable, archive them, and open the import.
 
-Belongs here: what is decided before any row is read: is it the same as last time, is it all there, what is which file.
+Belongs here: checks before any row is read: whether the upload is unchanged or incomplete, and which file is of which kind.
 """
 
 from __future__ import annotations
@@ -48,18 +48,23 @@ from roster_etl.vendors import vendor
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """An upload whose import has begun. ``summary``: what the ledger says of an import that ended while it was received; None: it goes on."""
+    """An upload whose import has begun.
+
+    ``summary``: the summary from the ledger if receiving ended the import; None: the import continues.
+    """
 
     upload: Upload
     summary: ImportSummary | None = None
 
 
 def receive_upload(workspace: Workspace, order: Order) -> Received:
-    """Open an import for `order` and take its upload in. The caller releases the import (``pipeline.lifecycle.import_lifecycle``).
+    """Open an import for `order` and receive its upload.
 
-    Returns: the upload, and the summary of an import that has ended already (``unchanged``, ``rejected``).
-    Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is not known; the landing
-        zone cannot be read (the import is then in the ledger as ``failed``).
+    The caller releases the import in the end (``pipeline.lifecycle.import_lifecycle``).
+
+    Returns: the upload, and the summary if receiving already ended the import (``unchanged``, ``rejected``).
+    Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is unknown, or the
+        landing zone cannot be read (the import is then in the ledger as ``failed``).
     """
     if not _is_rerun(order):
         return _receive_order(workspace, order)
@@ -81,7 +86,7 @@ def _receive_order(workspace: Workspace, order: Order) -> Received:
             require_newest_upload(workspace, order.district_id, order.source, found)
         order = replace(order, archived=found)
     order = resolve_file_set(workspace, order)
-    settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
+    settings = settings_digest(vendor(order.source), texts, feed)  # without the calendar's expectations: they change no record
     upload = _open_upload(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
         fault_point("receive.opened")
@@ -92,7 +97,7 @@ def _receive_order(workspace: Workspace, order: Order) -> Received:
 
 
 def require_not_paused(workspace: Workspace, order: Order) -> None:
-    """Raise DistrictPaused where imports of the order's feed are paused; what a person approves was taken in before."""
+    """Raise DistrictPaused if imports of the feed are paused, unless the order approves an upload received before."""
     why = workspace.registry.get(order.district_id).pause_reason(order.source, datetime.now(UTC))
     if why and not order.approves:
         raise DistrictPaused(district_id=order.district_id, why=why)
@@ -121,9 +126,9 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     staging = staging_of(workspace, upload)
     staging.write_upload(received.upload)
     staging.flush()
-    if received.summary is None and not order.approves:  # if the process is killed, the archive knows what the bytes are of
+    if received.summary is None and not order.approves:  # manifest first: a crash must not orphan archived bytes
         write_manifest(workspace, received.upload, read_import_summary(workspace, upload.import_id))
-    if order.arrival is not None:  # not before the archive names the import that answers for the bytes
+    if order.arrival is not None:  # only once the archive has an import that owns the bytes
         remove_pending(workspace, upload.district_id, upload.source, order.arrival)
     fault_point("receive.done")
     return received
@@ -205,7 +210,7 @@ def _receive_from_landing(
             arrival = unpack_single_zip(arrival, workspace.settings, scratch)
         members, findings = classify_files(upload.format, arrival, str(upload.values["encoding"]))
         contents = {file.name: file.read for file in arrival.files}
-        with workspace.warehouse.read():  # both join it
+        with workspace.warehouse.read():  # both calls use this session
             upload, last = _with_headers(workspace, upload)
             held = open_holds(workspace, upload.district_id)
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
@@ -214,7 +219,7 @@ def _receive_from_landing(
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
             return _ended(workspace, upload, "unchanged", [*findings, *lasting], set_upload=True)
         _set_upload(workspace, upload)
-        start_gx_process()  # they will be needed: their library loads while files are read
+        start_gx_process()  # start early: its library loads while files are read
         findings += [
             *_missing_file_findings(upload),
             *_unpublished_file_findings(workspace, upload),
@@ -234,7 +239,7 @@ def _receive_from_landing(
 
 
 def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> FetchedUpload:
-    """Copy the files of the upload's set, and no others: those may be on their way, or as large as a district."""
+    """Copy the files of the upload's set, and no others: those may be incomplete, or as large as a whole district."""
     whole = vendor(upload.source).format
 
     def wanted(name: str) -> bool:
@@ -247,7 +252,7 @@ def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Fee
 
 
 def _missing_file_findings(upload: Upload) -> list[Finding]:
-    """Source: HEADLESS.md, "In every other format one refused or missing required file makes the upload rejected"."""
+    """Return findings about missing files: a missing or rejected required file rejects the upload, except in delta formats."""
     if not any(member.kind for member in upload.members):
         expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
@@ -265,7 +270,7 @@ def _missing_file_findings(upload: Upload) -> list[Finding]:
 
 
 def _unpublished_file_findings(workspace: Workspace, upload: Upload) -> list[Finding]:
-    """An upload that refers to files of another set waits until those are published: all its rows would be refused."""
+    """Return a finding for each file of another set that is referred to and not published yet: all rows would be rejected."""
     missing = unpublished_files(workspace, upload)
     if not missing:
         return []
@@ -280,20 +285,20 @@ def _stale(order: Order) -> list[Finding]:
 
 
 def _with_headers(workspace: Workspace, upload: Upload) -> tuple[Upload, Mapping[str, Any] | None]:
-    """Return the upload with the columns that published files of the feed have had, and the row of the import last published."""
+    """Return the upload with the columns of the feed's published files, and the row of the import that was published last."""
     with workspace.warehouse.read() as session:
         last = session.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return replace(upload, headers=((last or {}).get("summary") or {}).get("headers", {})), last
 
 
 def is_unchanged(upload: Upload, last: Mapping[str, Any] | None) -> bool:
-    """Return whether the import last published is of the same bytes under the same settings."""
+    """Return whether the import published last has the same bytes and the same settings."""
     summary: Mapping[str, Any] = (last or {}).get("summary") or {}
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
 
 def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
-    """Keep a member's bytes, its secrets blanked; a file whose secrets cannot be located is judged now and not kept."""
+    """Archive a member's bytes with secrets blanked; if they cannot be located, validate the file now and do not archive it."""
     if member.kind is None:
         return member
     kept, why = archive_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
@@ -302,11 +307,11 @@ def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Mem
     return kept
 
 
-# ---- taken in before
+# ---- pending uploads
 
 
 def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar_findings: Sequence[Finding]) -> Received:
-    """Go on with an upload whose bytes were kept when it had settled; from here on, the import answers for it."""
+    """Continue with a pending upload, whose bytes were archived once it had settled; from now on the import owns them."""
     members, findings = read_pending(workspace, upload.district_id, upload.source, number)
     upload, last = _with_headers(workspace, upload)
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
@@ -332,7 +337,7 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     first = manifest.get("first_import") if order.approves else origin_import(manifest)
     upload, last = _with_headers(workspace, upload)
-    upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
+    upload = replace(upload, received_at=manifest["received_at"])  # rows without a date get the day of the first arrival
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
     refused = [_refused_member_finding(member) for member in unclassified_members(members)]

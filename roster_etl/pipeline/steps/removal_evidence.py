@@ -1,4 +1,4 @@
-"""Collect what an upload leaves unknown, so that a missing record is no proof that it was removed."""
+"""Collect the reasons why a record that is missing from an upload may not have been removed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def _removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvidence:
 
 
 def _unstated_records(upload: Upload, results: Mapping[str, FileResult]) -> dict[tuple[str, str], Mapping[str, object]]:
-    """Return (table, file) of whose records the upload cannot speak.
+    """Return (table, file) of the records about which the upload is incomplete.
 
-    Columns that made them are missing, or a damaged record does not tell whose it is.
+    Either the columns that create them are missing, or a damaged record has an unreadable key.
     """
     found: dict[tuple[str, str], Mapping[str, object]] = {}
     for mapping in upload.vendor.mappings:

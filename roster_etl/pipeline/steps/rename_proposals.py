@@ -1,7 +1,8 @@
-"""Renames: which people an import seems to have given other ids, and what a person says to that, before or after it is published.
+"""Propose renames (probable ID changes of people) for an import, and apply those that a person approved.
 
-Belongs here: gathering who vanishes and who appears, the words that approve, and the import of kind ``override`` that says it afterwards.
-Who may be whom is decided in ``engine.planning.rename_detection``. A format whose uploads say themselves what was renamed is believed: nothing is proposed.
+Belongs here: collecting the people that disappear and appear, selecting proposals, and the import of kind ``override`` that
+approves them after publishing. Which people may match is decided in ``engine.planning.rename_detection``. A format whose uploads
+state their renames gets no proposals.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ _MATCH_TEXTS = {"birth_date": "names and date of birth", "email": "e-mail addres
 
 @dataclass(frozen=True, kw_only=True)
 class Renames:
-    """What an import proposes, and what of that a person approved (both PROPOSALS, numbered); ``rows``: what opens in ``id_changes`` for it."""
+    """The rename proposals of an import, and the approved ones (both PROPOSALS, numbered).
+
+    ``rows``: the rows that open in ``id_changes`` for the approved ones.
+    """
 
     proposed: pa.Table
     approved: pa.Table
@@ -52,7 +56,7 @@ class Renames:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What ledger and documents say: counts, the ``numbers`` of what was approved, and masked ids."""
+        """Return the summary for ledger and reports: counts, the ``numbers`` of approved proposals, and masked IDs."""
         if not self.proposed.num_rows:
             return {}
         shown = self.proposed.slice(0, _MAX_SHOWN).to_pylist()
@@ -74,7 +78,7 @@ class Renames:
         }
 
     def findings(self) -> list[Finding]:
-        """Return one finding for each proposal that nobody has approved."""
+        """Return one finding for each proposal that is not approved."""
         done = set(self.approved.column("old_id").to_pylist())
         return [
             Finding(
@@ -90,7 +94,7 @@ class Renames:
 
 
 def detect_renames(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Renames:
-    """Return what the plan of `upload` looks like a rename, and which of it its words approve. Raises BadRename."""
+    """Return the probable renames in the plan of `upload`, and those that its selectors approve. Raises BadRename."""
     found = _detect_proposals(workspace, upload, plan, tables)
     proposed = number_proposals(found)
     approved = select_proposals(proposed, upload.renames, upload.import_id)
@@ -100,7 +104,7 @@ def detect_renames(workspace: Workspace, upload: Upload, plan: Plan, tables: Map
 
 
 def apply_approved_renames(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames) -> Plan:
-    """Return the plan once what was approved counts as renamed."""
+    """Return `plan` with the approved proposals applied as renames."""
     if not renames.approved.num_rows:
         return plan
     closing = {
@@ -113,9 +117,9 @@ def apply_approved_renames(workspace: Workspace, upload: Upload, plan: Plan, ren
 
 
 def proposals(workspace: Workspace, import_id: int) -> pa.Table:
-    """Return what import `import_id` proposes (columns PROPOSALS, numbered), without what was approved by now.
+    """Return the proposals of import `import_id` (columns PROPOSALS, numbered), without those that are approved by now.
 
-    Raises: UnknownImport. BadRename: it is neither held nor published. FrameError: it is held, and its frames are gone.
+    Raises: UnknownImport. BadRename: it is neither held nor published. FrameError: it is held, and its staged tables are gone.
     """
     row = workspace.warehouse.import_(import_id)
     feed = (row["district_id"], row["source"])
@@ -131,9 +135,9 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
 
 
 def replace_ids_by_numbers(workspace: Workspace, import_id: int, selectors: Sequence[str]) -> tuple[str, ...]:
-    """Return what is to be taken for renames of held import `import_id`, in words that may be kept: numbers, or ``all``.
+    """Return the rename selectors of held import `import_id` in a form that may be stored: numbers, or ``all``.
 
-    Raises: UnknownImport, BadRename. FrameError: ids were named, and the frames of the import are gone.
+    Raises: UnknownImport, BadRename. FrameError: IDs were given, and the staged tables of the import are gone.
     """
     return (
         selectors_as_numbers(proposals(workspace, import_id), selectors, import_id)
@@ -142,7 +146,7 @@ def replace_ids_by_numbers(workspace: Workspace, import_id: int, selectors: Sequ
     )
 
 
-# ---- who vanishes, and who appears
+# ---- people that disappear and appear
 
 
 def _detect_proposals(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -183,7 +187,7 @@ def _tables(filled: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_not_known(people: pa.Table, known: pa.Table) -> pa.Array:
-    """Which of `people` are not among `known`."""
+    """Return a mask of the rows of `people` that are not in `known`."""
     return pc.invert(pc.is_in(key_text(people, _KEY), value_set=key_text(known, _KEY)))
 
 
@@ -224,19 +228,19 @@ ALL, NUMBER = "all", "number"
 
 
 class BadRename(PermanentError):
-    """What is to be taken for a rename was not proposed."""
+    """A rename that was not proposed."""
 
     code = "bad_rename"
     template = "import {import_id}: {problem}; `roster-etl renames list {import_id}` shows what is proposed"
 
 
 def number_proposals(proposed: pa.Table) -> pa.Table:
-    """Return proposals (``engine.planning.rename_detection.PROPOSALS``, in their order) with their ``number``, from 1 on, in front."""
+    """Return proposals (``engine.planning.rename_detection.PROPOSALS``, in order) with a first column ``number``, from 1."""
     return proposed.add_column(0, NUMBER, pa.array(range(1, proposed.num_rows + 1), pa.int64()))
 
 
 def select_proposals(proposed: pa.Table, selectors: Sequence[str], import_id: int) -> pa.Table:
-    """Return those of `proposed` (numbered) that `selectors` name: ``all``, a number, or ``OLD=NEW``. Raises BadRename."""
+    """Return the rows of `proposed` (numbered) that `selectors` match: ``all``, a number, or ``OLD=NEW``. Raises BadRename."""
     if ALL in selectors:
         return proposed
     wanted = pa.array([int(word) for word in selectors_as_numbers(proposed, selectors, import_id)], pa.int64())
@@ -244,7 +248,7 @@ def select_proposals(proposed: pa.Table, selectors: Sequence[str], import_id: in
 
 
 def selectors_as_numbers(proposed: pa.Table, selectors: Sequence[str], import_id: int) -> tuple[str, ...]:
-    """Return `selectors` with the number of the proposal for each that names one of `proposed` by ids. Raises BadRename."""
+    """Return `selectors`, replacing each that matches one of `proposed` by IDs with the proposal's number. Raises BadRename."""
     rows = proposed.select([NUMBER, "old_id", "new_id"]).to_pylist()
     numbers = {f"{row['old_id']}={row['new_id']}": str(row[NUMBER]) for row in rows}
     numbers |= {number: number for number in numbers.values()} | {ALL: ALL}
@@ -255,5 +259,5 @@ def selectors_as_numbers(proposed: pa.Table, selectors: Sequence[str], import_id
 
 
 def contains_ids(selectors: Sequence[str]) -> bool:
-    """Return whether one of `selectors` names a rename by ids."""
+    """Return whether one of `selectors` identifies a rename by IDs."""
     return any("=" in word for word in selectors)

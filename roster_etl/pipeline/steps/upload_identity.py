@@ -1,6 +1,6 @@
-"""Whether an upload is the last published one again, with its rows and columns in another order.
+"""Detect an upload with the same records as the last published one, in another order of rows and columns.
 
-Belongs here: finding the two in the archive. What makes two files the same is ``engine.planning.same_content``.
+Belongs here: finding both in the archive. The comparison of two files is ``engine.planning.same_content``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from roster_etl.pipeline.workspace import Workspace
 
 
 def has_same_records_as_published(workspace: Workspace, upload: Upload) -> bool:
-    """Return whether every file has the records that the last published upload of the feed had.
+    """Return whether every file has the same records as in the last published upload of the feed.
 
-    Without that upload's bytes nobody knows, and nothing is held to be the same. It reads whole files: asked for only where
-    a plan has nothing but derived values.
+    False if that upload's bytes are not archived. It reads whole files: call it only where a plan changes nothing but derived
+    values.
     """
     now, then = _by_kind(upload.members), _last_members(workspace, upload)
     return now.keys() == then.keys() and all(_same(workspace, upload, now[kind], then[kind]) for kind in now)
@@ -58,7 +58,7 @@ _PERSON = [*_KEY, "first_name", "last_name", "email"]
 def check_foreign_upload(
     workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]
 ) -> ForeignUpload | None:
-    """Return what the upload looks like if not the district's own; only where many people would go is anything read for it."""
+    """Return why the upload does not look like the district's own, or None. Reads data only if many people would be removed."""
     users = plan.tables.get("users")
     if users is None or users.absent < MIN_PEOPLE or users.created < MIN_PEOPLE:
         return None
@@ -85,6 +85,6 @@ def _join_birth_dates(people: pa.Table, profiles: pa.Table) -> pa.Table:
 
 
 def _plain(table: pa.Table) -> pa.Schema:
-    """Return the schema with plain text, so that keys of two origins can be joined."""
+    """Return the schema with plain text columns, so that keys of two origins can be joined."""
     plain = [pa.field(f.name, pa.date32() if f.name == "birth_date" else pa.string()) for f in table.schema]
     return pa.schema(plain)

@@ -1,6 +1,6 @@
-"""Judge one file of an upload, row by row.
+"""Validate one file of an upload, row by row.
 
-Belongs here: from archived bytes to a judged frame, with everything that later steps need left in staging.
+Belongs here: from archived bytes to a validated table, with everything that later steps need written to staging.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from roster_etl.store.fault_injection import fault_point
 
 
 def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
-    """Read and judge the file `name` of the format; `judged` holds the rows of the files that it refers to.
+    """Read and validate the file `name` of the format.
 
-    Returns: one row a readable record in vendor spelling, with ``_row`` and ``_refused``; no rows if the file is absent or
-        was refused. Where rows are changes, those of all files of the kind in the order of their paths, with ``_file``; a column
-        that one of them lacks is null there. Findings, quarantine and verdict lines go to staging.
+    Args:    referenced: the validated rows of the files that it refers to, by name.
+    Returns: one row per readable record in vendor spelling, with ``_row`` and ``_refused``; no rows if the file is absent or
+        was rejected. In delta formats: the rows of all files of the kind in the order of their paths, with ``_file``; a column
+        that one of them lacks is null there. Findings, quarantine and rule counts go to staging.
     """
     fault_point("judge.begin")
     file = upload.format.file(name)
@@ -44,14 +45,14 @@ def validate_member(workspace: Workspace, upload: Upload, name: str, referenced:
 
 
 def references_of(file: File, format_: Format) -> tuple[str, ...]:
-    """Return the names of the files that `file` refers to and that come with it, in one upload."""
+    """Return the names of the files that `file` refers to and that come in the same upload."""
     own = format_.file_set_of(file.file_name)
     names = dict.fromkeys(name for name, _ in file.lookups())
     return tuple(name for name in names if format_.file_set_of(format_.file(name).file_name) == own)
 
 
 def limits_of(format_: Format) -> Limits:
-    """Return what is forgiven when files of a format are read."""
+    """Return the read limits (tolerated damage) for files of a format."""
     return STRICT_LIMITS if format_.broken_records == "file" else DEFAULT_LIMITS
 
 
@@ -66,7 +67,7 @@ def _validate_file(
     others = {
         name: ReferencedFile(rows=rows, file_name=upload.file_name(upload.format.file(name))) for name, rows in referenced.items()
     }
-    with workspace.warehouse.read():  # both join it
+    with workspace.warehouse.read():  # both calls use this session
         others |= published_files(workspace, upload, file)
         known = _referenced_feed_values(workspace, upload, file)
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
@@ -86,7 +87,7 @@ def _validate_file(
 
 
 def _referenced_feed_values(workspace: Workspace, upload: Upload, file: File) -> dict[str, FeedValues]:
-    """Return, by column of `file`, what the feed that it should match has; nothing where that feed has no roster yet."""
+    """Return, by column of `file`, the values of the feed that it should match; empty if that feed has no roster yet."""
     known = {}
     for column in file.columns:
         source = str(upload.values[column.matches.option] or "") if column.matches else ""
@@ -97,7 +98,7 @@ def _referenced_feed_values(workspace: Workspace, upload: Upload, file: File) ->
 
 
 def _missing_feed_findings(upload: Upload, file: File, known: Mapping[str, FeedValues]) -> pa.Table:
-    """Say once, with the first file that should match it, that the other feed has no roster to compare with."""
+    """Report once, with the first file that should match it, that the other feed has no roster to compare with."""
     found = []
     for option in dict.fromkeys(column.matches.option for column in file.columns if column.matches):
         of_option = [(f, c) for f in upload.format.files for c in f.columns if c.matches and c.matches.option == option]
@@ -109,7 +110,7 @@ def _missing_feed_findings(upload: Upload, file: File, known: Mapping[str, FeedV
 
 
 def _unarchived_result(workspace: Workspace, upload: Upload, file: File, member: Member) -> ValidatedFile:
-    """A file whose secrets could not be found, because it is broken or has no header: its findings were taken when it came in."""
+    """Return the result of a file whose secrets could not be located (damaged, no header); it was validated on receipt."""
     found = staging_of(workspace, upload).unarchived(upload, member)
     found = FINDINGS.empty_table() if found is None else found
     codes = found.filter(pc.equal(found.column("severity"), "file")).column("code").to_pylist()
@@ -124,7 +125,7 @@ def _unarchived_result(workspace: Workspace, upload: Upload, file: File, member:
 
 
 def _concat_in_order(file: File, parts: Sequence[tuple[Member, ValidatedFile]]) -> pa.Table:
-    """Return the rows of all `parts` one after the other, each with the file that it is from."""
+    """Return the rows of all `parts` one after the other, each with the name of its file."""
     named: list[tuple[str | None, pa.Table]] = [(member.name, result.rows) for member, result in parts]
     tables = []
     for name, table in named or [(None, empty_result(file).rows)]:
@@ -136,7 +137,7 @@ def _concat_in_order(file: File, parts: Sequence[tuple[Member, ValidatedFile]]) 
 def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple[Member, ValidatedFile]]) -> None:
     results = [result for _, result in parts]
     refused = next((result.refused for result in results if result.refused), None)
-    is_snapshot = not upload.format.file(name).in_order  # elsewhere, any set of columns is as good as another
+    is_snapshot = not upload.format.file(name).in_order  # in delta formats any set of columns is valid
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
     missing = findings_table(_missing_column_findings(upload, name, lost))
     result = FileResult(
@@ -176,7 +177,7 @@ def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _sum_verdicts(verdicts: Sequence[pa.Table]) -> pa.Table:
-    """Return one line a rule: what was judged in all files of the kind."""
+    """Return one row per rule: the sums over all files of the kind."""
     if len(verdicts) == 1:
         return verdicts[0]
     lines = pa.concat_tables(verdicts).group_by(["rule", "column", "check"], use_threads=False)
@@ -190,7 +191,7 @@ def _lost_columns(upload: Upload, name: str, result: ValidatedFile) -> tuple[str
 
 
 def _missing_column_findings(upload: Upload, name: str, lost: tuple[str, ...]) -> list[Finding]:
-    """An absent column leaves values alone; a blank cell clears."""
+    """Return a finding about absent columns: they keep the current values, whereas a blank cell clears them."""
     message = "Earlier uploads had this column, and this one does not; the values that came from it are left as they are."
     file = upload.file_name(upload.format.file(name))
     return [Finding(severity="warning", code="missing_column", file=file, field=column, message=message) for column in lost]

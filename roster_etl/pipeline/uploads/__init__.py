@@ -1,1 +1,1 @@
-"""What an upload is: its order, members, file sets, fingerprint, and where it waits or is archived."""
+"""Uploads: their order, members, file sets and fingerprint, and those that are pending or archived."""

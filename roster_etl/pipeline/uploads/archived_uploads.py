@@ -1,6 +1,6 @@
-"""Which archived bytes an earlier import stands for.
+"""Find the archived upload of an earlier import, and decide whether it may be run again.
 
-Belongs here: finding the manifest to run again, before an import is opened for it. Reading the bytes is ``pipeline.steps.receive``.
+Belongs here: finding the manifest before an import is opened for it. Reading the bytes is ``pipeline.steps.receive``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from roster_etl.vendors import vendor
 
 
 class NotArchived(RosterError):
-    """An import whose bytes were not kept cannot be run again."""
+    """The bytes of an import were not archived, so that it cannot be run again."""
 
     code = "not_archived"
     template = "import {import_id} of {district_id}: its upload was not kept ({problem}); upload it again"
 
 
 class OlderUpload(PermanentError):
-    """An older upload never overtakes a newer one unasked."""
+    """A newer upload is published: an older one must not overwrite it unless a rollback is requested."""
 
     code = "older_upload"
     template = (
@@ -31,9 +31,9 @@ class OlderUpload(PermanentError):
 
 
 def archived_import(workspace: Workspace, district_id: str, source: str, import_id: int) -> int:
-    """Return the import whose archived bytes are those of `import_id`: itself, or for an unchanged one, that which published them.
+    """Return the import whose archived bytes are those of `import_id`: itself, or the import that published them if unchanged.
 
-    Raises: UnknownImport. NotArchived: they were not kept, or not all of them.
+    Raises: UnknownImport. NotArchived: the bytes were not archived, or not all of them.
     """
     manifests = workspace.archive.manifests(district_id)
     found: int | None = import_id
@@ -52,9 +52,9 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
 
 
 def lost_members(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the files of an archived upload that were used, and whose bytes were not kept.
+    """Return the files of an archived upload that were used, and whose bytes were not archived.
 
-    In a format of changes, a file that was refused was not used: its siblings were.
+    In a delta format a rejected file was not used, while the other files were.
     """
     alone = vendor(manifest["source"]).format.mode == "changes"
     return [
@@ -65,19 +65,19 @@ def lost_members(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def is_upload(manifest: Mapping[str, Any]) -> bool:
-    """Return whether a manifest is about an upload, and not about a steward's edit or an undo, which have no files."""
+    """Return whether a manifest is that of an upload; a steward's edit or an undo has no files."""
     return manifest.get("kind", "upload") == "upload"
 
 
 def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
-    """Return the import with the newest upload of a feed (or one set of its files) that is archived and was not rejected.
+    """Return the import with the newest archived upload of a feed (or file set) that was not rejected; None: no such import.
 
-    An import that ran an older upload again is as old as that. None: there is none.
+    A rerun of an older upload counts as old as that upload.
     """
     best: tuple[int, int] | None = None
     for import_id in reversed(workspace.archive.manifests(district_id)):
         if best and import_id <= best[0]:
-            break  # nothing further down came later
+            break  # the rest is older
         manifest = workspace.archive.read_manifest(district_id, import_id)
         same_set = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
         usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
@@ -87,12 +87,12 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
 
 
 def origin_import(manifest: Mapping[str, Any]) -> int:
-    """Return the import that took in the bytes of a manifest: its own, unless it ran them again."""
+    """Return the import that received the bytes of a manifest: its own, unless it is a rerun."""
     return int(manifest.get("first_import") or manifest["import_id"])
 
 
 def require_newest_upload(workspace: Workspace, district_id: str, source: str, import_id: int) -> None:
-    """Refuse to run the archived upload of `import_id` again where a newer one is published. Raises OlderUpload."""
+    """Check that no upload newer than the archived one of `import_id` is published. Raises OlderUpload."""
     manifest = workspace.archive.read_manifest(district_id, import_id)
     feed = (district_id, source, manifest.get("file_set", ""))
     newer = newer_published_upload(workspace, *feed, origin=origin_import(manifest), content=manifest["content"])
@@ -103,9 +103,10 @@ def require_newest_upload(workspace: Workspace, district_id: str, source: str, i
 def newer_published_upload(
     workspace: Workspace, district_id: str, source: str, file_set: str, *, origin: int, content: str
 ) -> int | None:
-    """Return the published import of a newer upload than the one that came with import `origin`; None: there is none.
+    """Return the published import with an upload newer than the one received by import `origin`; None: no such import.
 
-    The same content is neither older nor newer, whenever it came; and events are added, so that none overtakes another.
+    An upload with the same content is neither older nor newer, whenever it arrived. Uploads of events are only added, so that the
+    order of two does not matter.
     """
     if vendor(source).for_file_set(file_set).format.mode == "events":
         return None
@@ -117,7 +118,7 @@ def newer_published_upload(
 
 
 def _same_content(workspace: Workspace, district_id: str, source: str, import_id: int) -> int | None:
-    """Return the newest import that published what `import_id` brought."""
+    """Return the newest import that published the content of `import_id`."""
     content = _content(workspace.warehouse.import_(import_id))
     published = workspace.warehouse.imports(district_id, source, status="published")
     return next((int(row["import_id"]) for row in published if content and _content(row) == content), None)

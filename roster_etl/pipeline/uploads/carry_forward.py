@@ -1,7 +1,7 @@
-"""Files that are given once: an upload without one goes on with the newest that the feed has published.
+"""Carry reference files forward: an upload without one uses the newest that the feed has published.
 
-Belongs here: finding that file in the archive, before anything is read. It becomes a member of the upload like any other, so
-that content hash, manifest, report and trace know it.
+Belongs here: finding that file in the archive, before anything is read. It becomes a member of the upload like any other file, so
+that content hash, manifest, report and trace include it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Contents = Mapping[str, Callable[[], bytes]]
 
 
 def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Return the members of `upload` with the lasting files that it lacks, and what is to be said of them.
+    """Return the members of `upload` with the reference files that it lacks added, and the findings about them.
 
-    A file in the upload that cannot be read as a whole, or has no rows, is reported, and the earlier one goes on.
+    A reference file in the upload that is unreadable as a whole, or has no rows, is reported, and the earlier one is used.
 
-    Args: contents: the bytes of each file in hand, by its name.
+    Args: contents: the bytes of each file at hand, by its name.
     """
     members, findings = upload.members, []
     for file in upload.format.files:
@@ -54,7 +54,7 @@ def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Membe
 
 
 def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
-    """Yield the published imports of the feed, newest first; all but the first are hardly ever asked for."""
+    """Yield the published imports of the feed, newest first. Lazily: callers seldom need more than the first."""
     feed, file_set = (upload.district_id, upload.source), upload.file_set
     newest = workspace.warehouse.last_published(*feed, file_set=file_set)
     if newest:
@@ -64,7 +64,7 @@ def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
 
 
 def _unusable_file_findings(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:
-    """Return what refuses the file as a whole; nothing if it can be read, and has rows."""
+    """Return the findings that reject the file as a whole; empty if it is readable and has rows."""
     raw = read_csv(contents[member.name](), encoding=str(upload.values["encoding"]))
     if raw.header and not raw.refused:
         header = match_header(raw.header, file, fixed_order=upload.fixed_column_order)

@@ -1,6 +1,6 @@
-"""Which file of an upload is which kind of the format: by its name, or by its headers, as the format says.
+"""Assign each file of an upload to a kind of the format: by its name or by its headers, as the format specifies.
 
-Belongs here: naming the kinds, and what is said of files that have none. No row is read.
+Belongs here: assigning the kinds, and the findings about files without one. No row is read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ClassifiedFiles = tuple[tuple[Member, ...], list[Finding]]
 
 
 def classify_files(format_: Format, arrival: FetchedUpload, encoding: str) -> ClassifiedFiles:
-    """Tell which file of the upload is which, in the order of their paths; and what is to be said of the others."""
+    """Return the kind of each file of the upload, in the order of their paths, and the findings about files without a kind."""
     files = sorted(arrival.files, key=lambda file: file.name)
     members, findings = _by_headers(format_, files, encoding) if format_.identify_by == "headers" else _by_name(format_, files)
     for entry in arrival.irregular:
@@ -27,7 +27,7 @@ def classify_files(format_: Format, arrival: FetchedUpload, encoding: str) -> Cl
     return members, findings
 
 
-# ---- by name (case does not count)
+# ---- by name (ignoring case)
 
 
 def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
@@ -53,7 +53,7 @@ def _unknown(name: str, format_: Format) -> Finding:
 
 
 def is_csv(name: str) -> bool:
-    """Return whether a file calls itself one of comma-separated values."""
+    """Return whether a file name has the extension of a CSV file."""
     return name.casefold().endswith(".csv")
 
 
@@ -82,7 +82,7 @@ def _not_csv(name: str) -> Finding | None:
 
 
 def classify_by_header(format_: Format, file: FetchedFile, encoding: str) -> tuple[str | None, Finding | None]:
-    """Return the kind that the headers of `file` tell, or what is to be said of it: nothing is guessed."""
+    """Return the kind that matches the headers of `file`, or a finding if none or several match; kinds are never guessed."""
     header = read_header(file.read(), encoding=encoding)
     if isinstance(header, Finding):
         return None, Finding(severity="file", code=header.code, file=file.name, row=header.row, message=header.message)
@@ -96,7 +96,7 @@ def classify_by_header(format_: Format, file: FetchedFile, encoding: str) -> tup
 
 
 def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | UnsupportedFile, ...]:
-    """Return the kinds of which `header` has the telling names, in the order of the format."""
+    """Return the kinds whose identifying headers are all in `header`, in the order of the format."""
     names = {name.strip().lower() for name in header}
     known: tuple[File | UnsupportedFile, ...] = (*format_.files, *format_.unsupported)
     return tuple(kind for kind in known if kind.recognised_by is not None and kind.recognised_by.fits(names))

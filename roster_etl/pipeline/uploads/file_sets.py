@@ -1,6 +1,6 @@
-"""Which set of a format's files an order is about.
+"""Resolve the file set of an order.
 
-Belongs here: telling the set by what is named: an earlier import, or the files that lie there. What a set is: ``spec.FileSet``.
+Belongs here: finding the set from an earlier import, or from the files at the order's path. What a set is: ``spec.FileSet``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def resolve_file_set(workspace: Workspace, order: Order) -> Order:
-    """Return `order` with the set of files that it is about: as it says, as the earlier import that it names, or as its files tell.
+    """Return `order` with its file set: the given one, that of the earlier import it refers to, or that of the files at its path.
 
-    Of several sets that lie there it is the first. Raises: UnknownFileSet, UnknownImport, ArchiveError.
+    If files of several sets are there, it is the first set. Raises: UnknownFileSet, UnknownImport, ArchiveError.
     """
     format_ = vendor(order.source).format
     if order.file_set is not None:
@@ -40,16 +40,16 @@ def resolve_file_set(workspace: Workspace, order: Order) -> Order:
 
 
 def _set_of(workspace: Workspace, district_id: str, import_id: int) -> str:
-    """Return the set of an earlier import: as its manifest says, which outlives the ledger, or else the ledger."""
+    """Return the set of an earlier import, from its manifest, which is kept longer than the ledger, or else from the ledger."""
     if import_id in workspace.archive.manifests(district_id):
         return str(workspace.archive.read_manifest(district_id, import_id).get("file_set", ""))
     return str(workspace.warehouse.import_(import_id)["file_set"])
 
 
 def detect_file_sets(workspace: Workspace, path: str, format_: Format, feed: Feed | None = None) -> tuple[str, ...]:
-    """Return the sets of which files lie at `path`, in the format's order; at least the first one.
+    """Return the sets of the files at `path`, in the format's order; at least the first set.
 
-    What cannot be listed is said to be of the first set: importing it will tell what is wrong with it.
+    If `path` cannot be listed, it is the first set: the import of that set reports the error.
     """
     names = [file_set.name for file_set in format_.file_sets]
     if len(names) == 1:

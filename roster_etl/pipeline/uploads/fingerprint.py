@@ -1,4 +1,4 @@
-"""Fingerprints that decide whether an upload would be processed as before: content, settings and code."""
+"""Compute the fingerprints that decide whether an upload would be processed as before: content, settings and code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from roster_etl.vendors import Vendor, vendor
 def option_texts(
     format_: Format, district: District, feed: Feed, import_options: Mapping[str, str], windows: Sequence[Window] = ()
 ) -> dict[str, str]:
-    """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
+    """Return the text of every option, by precedence: this import, calendar, feed, the district's time zone, default.
 
     Raises: UnknownOption, BadOption.
     """
@@ -31,7 +31,7 @@ def option_texts(
 
 
 def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
-    """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
+    """Return a hash of everything besides the bytes that determines the result of an upload."""
     arrival = timing_option_names(vendor_.format)
     settings = {
         "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
@@ -44,11 +44,11 @@ def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> st
 
 @cache
 def _code_digest(package: str) -> str:
-    """A corrected spec, mapping or rule makes the same bytes a new import."""
+    """Return a hash of the code of `package`: with a corrected spec, mapping or rule the same bytes are a new import."""
     root = Path(__file__).resolve().parents[2]
     folders = (
         vendor(package.rpartition(".")[2]).folder(),
-        *(root / room for room in ("spec", "frames", "mapping", "engine", "canonical")),
+        *(root / name for name in ("spec", "frames", "mapping", "engine", "canonical")),
     )
     digest = hashlib.sha256()
     for folder in folders:
@@ -58,9 +58,9 @@ def _code_digest(package: str) -> str:
 
 
 def _content(upload: Upload, members: Sequence[Member]) -> str:
-    """Return the hash of what an upload says: its bytes, and for events the day on which it came, which rows may leave unsaid.
+    """Return the hash of an upload's content: its bytes, and for events the day of arrival, which rows without a date get.
 
-    A file that was refused counts, so that it is told of again with the next upload.
+    A rejected file counts, so that it is reported again with the next upload.
     """
     used = [member for member in members if member.kind or member.refused]
     lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]

@@ -1,4 +1,4 @@
-"""The order of one import: which district, feed and upload, and with which options."""
+"""The order of one import: district, feed, upload and options."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from roster_etl.store.warehouse import AuditEntry
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be imported, for whom, and how.
+    """What to import, for which district, and how.
 
-    ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.uploads.pending_uploads``). ``approves``:
-    the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    ``path``: folder or URL of the upload; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
+    again.
+    ``arrival``: the number of a pending upload (``pipeline.uploads.pending_uploads``). ``approves``: the held import that is
+    published under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
-    ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).
-    ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
-    ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
-    (ISO, UTC); None: now.
+    ``renames``: the approved renames (``all``, the number of a proposal, or ``OLD=NEW``).
+    ``rollback``: an archived upload is planned although a newer one is published; the plan is always held.
+    ``file_set``: the format's file set; None: the one that is found. ``received_at``: when the upload arrived (ISO, UTC); None:
+    now.
     """
 
     district_id: str
@@ -43,7 +44,7 @@ def _is_rerun(order: Order) -> bool:
 
 
 def rerun_entry(order: Order) -> AuditEntry:
-    """Return the audit's line of an order that runs an archived upload again."""
+    """Build the audit entry of an order that runs an archived upload again."""
     return AuditEntry(
         action="rollback" if order.rollback else "rerun",
         district_id=order.district_id,

@@ -1,7 +1,9 @@
-"""Uploads that have settled and wait for their turn, their bytes kept, so that a newer upload in the same folder replaces nothing.
+"""Archive settled uploads, and queue those of delta formats until their import begins.
 
-Belongs here: keeping the bytes of an upload, its secrets blanked; and, for formats of changes, where every upload counts, taking one in
-before its import begins. Does not belong here: when an upload has settled (``store.landing.quiet_period``), and what becomes of it (``receive``).
+The archived bytes stay available when a newer upload replaces the files in the same folder.
+Belongs here: archiving the bytes of an upload with its secrets blanked; and, for delta formats, where every upload counts,
+archiving one before its import begins. Does not belong here: when an upload has settled (``store.landing.quiet_period``), its
+import (``receive``).
 """
 
 from __future__ import annotations
@@ -32,9 +34,9 @@ from roster_etl.vendors import vendor
 
 
 def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -> int:
-    """Keep what lies in a feed's landing zone, and return the number under which it waits.
+    """Archive the upload in a feed's landing zone as a pending upload, and return its number.
 
-    Raises: LandingError, LandingUnavailable, UploadMoved: it cannot be read, or did not stand still.
+    Raises: LandingError, LandingUnavailable: it cannot be read. UploadMoved: it changed while it was read.
     """
     format_ = vendor(feed.format).format
     encoding = str(resolve_options(format_, feed.options)["encoding"])
@@ -60,25 +62,25 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
 
 
 def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tuple[int, ...]:
-    """Return the numbers of the uploads of a feed that wait, in the order of their arrival."""
+    """Return the numbers of a feed's pending uploads, in the order of their arrival."""
     return workspace.archive.pending_uploads(district_id, source)
 
 
 def read_pending(workspace: Workspace, district_id: str, source: str, number: int) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Return the files of an upload that waits, and what was found when it was taken in. Raises ArchiveError."""
+    """Return the files of a pending upload, and the findings from its arrival. Raises ArchiveError."""
     document = workspace.archive.read_pending_upload(district_id, source, number)
     return tuple(Member(**member) for member in document["members"]), [Finding(**found) for found in document["findings"]]
 
 
 def remove_pending(workspace: Workspace, district_id: str, source: str, number: int) -> None:
-    """Let an upload wait no longer: an import has it now."""
+    """Remove an upload from the pending ones once an import owns its bytes."""
     workspace.archive.remove_pending_upload(district_id, source, number)
 
 
 def archive_member(
     archive: Archive, format_: Format, encoding: str, member: Member, data: bytes
 ) -> tuple[Member, pa.Table | None]:
-    """Keep a member's bytes, its secrets blanked. Where they cannot be located, nothing is kept, and the findings say why."""
+    """Archive a member's bytes with secrets blanked; if they cannot be located, archive nothing and return findings."""
     file = format_.file(str(member.kind))
     has_secrets = any(column.secret for column in file.columns)
     blanked = blank_columns(
@@ -95,13 +97,13 @@ def archive_member(
 
 
 def _has_required(names: Sequence[str], file: File) -> bool:
-    """Tell a header from a title or a row of data: under those, nobody knows which cells are passwords."""
+    """Return whether `names` has a required column of `file`; if not, it is no header, and password columns are unknown."""
     found = match_header(names, file).positions
     return any(column.required and column.name in found for column in file.columns)
 
 
 def _findings_of_unarchived(content: bytes, file: File, encoding: str) -> pa.Table:
-    """Return the findings about a file whose bytes are not kept."""
+    """Return the findings about a file whose bytes are not archived."""
     raw = read_csv(content, encoding=encoding)
     if raw.refused or not raw.header:
         return raw.findings

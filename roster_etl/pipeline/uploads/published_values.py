@@ -1,7 +1,7 @@
-"""What files of another set said, as the roster that was published has it.
+"""Read the values of another set's files from the published roster.
 
-Belongs here: going from a column of a vendor file to the canonical column that takes it unchanged, by the mappings' own lineage, and
-asking the warehouse for what is current. An upload of one set can then refer to records that another set brought.
+Belongs here: finding the canonical column that takes a vendor column unchanged, from the mappings' lineage, and querying its
+current values. An upload of one set can then refer to records that another set published.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Columns = tuple[str, ...]
 
 
 class NotPublished(ValueError):
-    """A mapping takes a column nowhere unchanged, so that what was published does not tell its values."""
+    """No mapping takes the column unchanged, so that the roster does not have its values."""
 
 
 def published_files(workspace: Workspace, upload: Upload, file: File) -> dict[str, ReferencedFile]:
-    """Return the files of other sets that `file` refers to, with the columns that it asks for, as they are in the roster.
+    """Return the files of other sets that `file` refers to, with the referenced columns, from the roster.
 
-    Grain: one row for each combination of values that is referred to together; columns of other combinations are empty in it.
+    Grain: one row per combination of values that is referred to together; columns of other combinations are empty in it.
     """
     whole, found = vendor(upload.source), {}
     for name, wanted in _references_outside_set(upload.format, file).items():
@@ -45,7 +45,7 @@ def published_files(workspace: Workspace, upload: Upload, file: File) -> dict[st
 
 
 def unpublished_files(workspace: Workspace, upload: Upload) -> list[str]:
-    """Return the files of other sets that required columns of the upload refer to, and of which nothing is current."""
+    """Return the files of other sets that required columns of the upload refer to, and that have no current record."""
     whole = vendor(upload.source)
     needed = [
         column.references
@@ -61,7 +61,7 @@ def unpublished_files(workspace: Workspace, upload: Upload) -> list[str]:
 
 
 def published_columns(full_vendor: Vendor, file: str, columns: Columns) -> tuple[QueryColumn, ...]:
-    """Return where the roster keeps `columns` of a vendor `file` unchanged: in one table, or in tables that belong together.
+    """Return where the roster stores `columns` of a vendor `file` unchanged: in one table, or in connected tables.
 
     Raises: NotPublished.
     """
@@ -76,7 +76,7 @@ def published_columns(full_vendor: Vendor, file: str, columns: Columns) -> tuple
 
 
 def _column_location(mapping: Mapping, column: str) -> QueryColumn | None:
-    """Return where a mapping keeps `column`, with the constants of the key that tell its records from those of other files."""
+    """Return where a mapping stores `column`, with the key constants that distinguish its records from those of other files."""
     for target, expression in mapping.columns.items():
         if isinstance(expression, From) and expression.via is None and expression.sources == (column,):
             key = TABLES[mapping.to].key
@@ -86,7 +86,7 @@ def _column_location(mapping: Mapping, column: str) -> QueryColumn | None:
 
 
 def _distance(way: Sequence[QueryColumn]) -> tuple[int, int, int]:
-    """Few tables first; then tables of which the column alone names a record; then the order of publishing."""
+    """Sort key: few tables first, then tables whose key is the column alone, then the order of publishing."""
     tables = list(TABLES)
     others = sum(len(set(TABLES[known.table].key) - {known.column, *known.where}) for known in way)
     return len({known.table for known in way}), others, sum(tables.index(known.table) for known in way)
@@ -104,7 +104,7 @@ def _current(workspace: Workspace, upload: Upload, columns: Sequence[QueryColumn
 
 
 def _references_outside_set(format_: Format, file: File) -> dict[str, list[Columns]]:
-    """Return what `file` asks of files that are not of its set: by file, the columns that are looked up together."""
+    """Return the references of `file` to files outside its set: by file, the columns that are looked up together."""
     own = {known.name for known in format_.files}
     wanted: dict[str, list[Columns]] = {}
     for name, columns in file.lookups():

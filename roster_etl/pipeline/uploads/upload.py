@@ -1,6 +1,6 @@
-"""What one import is about: its upload's files, the settings in force, and how it may end early.
+"""The upload of one import: its files, the settings in force, and the early end, if any.
 
-Belongs here: records that travel between steps, as JSON. No step, no I/O.
+Belongs here: records that are passed between steps, as JSON. No step, no I/O.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ EarlyStatus = Literal["unchanged", "rejected", "failed"]
 class Member:
     """One file of an upload. ``kind``: the spec's name for it, None if the format has no such file.
 
-    ``key``: where its bytes rest in the archive; None: they were not kept (unknown file, or secrets that could not be
-    located). ``sha256`` and ``size`` are those of the bytes as uploaded. ``refused``: the code that it was refused for at the door.
-    ``lasts_from``: the import that it came with, if the upload lacks it and the format has it given once.
+    ``key``: its key in the archive; None: the bytes were not archived (unknown file, or secrets that could not be located).
+    ``sha256`` and ``size`` are those of the bytes as uploaded. ``refused``: the code for which it was rejected before parsing.
+    ``lasts_from``: for a reference file that the upload lacks, the import that it is carried forward from.
     """
 
     name: str
@@ -38,21 +38,21 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An import that has begun. ``options``: the text of every option in force; ``ended``: how it ended at the door.
+    """An import that has begun. ``options``: the text of every option in force; ``ended``: its status if receiving ended it.
 
-    ``file_set``: the set of the format's files that the upload is of (``spec.FileSet``); vendor, format and files are as of that set.
+    ``file_set``: the format's file set of the upload (``spec.FileSet``); vendor, format and files are limited to that set.
 
     ``headers``: by file the columns that published uploads of the feed have had so far.
 
     ``replacements``: the replace rules in force, column → value as uploaded → value to read instead.
 
-    ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
-    the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: what a person takes
-    for renames (``all``, the number of a proposal, or ``OLD=NEW`` in older manifests).
+    ``settings``: digest of options, gates, replacements and the code that validates and maps; ``approved_plan``: the hash of
+    the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: the approved
+    renames (``all``, the number of a proposal, or ``OLD=NEW`` in older manifests).
 
-    ``decided``: of an import that is replayed, the decision on its plan that was taken then.
+    ``decided``: for a replayed import, the original decision on its plan.
 
-    ``first_import``: the import that took these bytes in, if this one runs them again; imports are older or newer by it.
+    ``first_import``: the import that received these bytes, if this one is a rerun; it defines which of two imports is older.
     """
 
     import_id: int
@@ -78,12 +78,12 @@ class Upload:
 
     @property
     def origin_import(self) -> int:
-        """The import that took these bytes in: this one, unless it runs them again."""
+        """The import that received these bytes: this one, unless it is a rerun."""
         return self.first_import or self.import_id
 
     @property
     def vendor(self) -> Vendor:
-        """The format's facts, as far as the set of files goes."""
+        """The vendor, limited to the file set."""
         return vendor(self.source).for_file_set(self.file_set)
 
     @property
@@ -103,16 +103,16 @@ class Upload:
 
     @property
     def fixed_column_order(self) -> bool:
-        """Whether files whose columns stand in another order than the published ones are refused."""
+        """Whether files are rejected if their columns are in another order than the published ones."""
         option = self.format.column_order_option
         return self.format.fixed_column_order and not (option and self.values[option] is True)
 
     def member(self, kind: str) -> Member | None:
-        """Return the file that is `kind` in the format, if the upload has it."""
+        """Return the file of the given `kind`, if the upload has it."""
         return next((member for member in self.members if member.kind == kind), None)
 
     def members_of(self, kind: str) -> tuple[Member, ...]:
-        """Return the files that are `kind` in the format, in the order of their paths, which is the order in which they load."""
+        """Return the files of the given `kind`, in the order of their paths, which is the order in which they load."""
         return tuple(member for member in self.members if member.kind == kind)
 
     def file_name(self, file: File) -> str:
@@ -121,22 +121,22 @@ class Upload:
         return member.name if member else file.file_name
 
     def kind_of(self, name: str) -> str | None:
-        """Return which file of the format a file named `name`, of this upload or an earlier one, is; None: none of them."""
+        """Return the kind of the file `name` of this upload or an earlier one; None: the format has no such file."""
         found = (file.name for file in self.format.files if file.file_name.casefold() == name.rpartition("/")[2].casefold())
         return next(found, None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the upload in JSON's types."""
+        """Return the upload as JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Upload:
-        """Return the upload that `to_dict` wrote."""
+        """Return the upload from the output of `to_dict`."""
         members = tuple(Member(**member) for member in document["members"])
         words = {name: tuple(document.get(name, ())) for name in ("leave_out", "renames")}
         return cls(**{**document, "members": members, **words})
 
 
 def unclassified_members(members: Iterable[Member]) -> tuple[Member, ...]:
-    """Return the files that were refused before anybody knew what they are."""
+    """Return the files that were rejected before their kind was known."""
     return tuple(member for member in members if member.refused and member.kind is None)

@@ -176,7 +176,8 @@ def test_uploads_that_do_not_fit_into_a_tick_are_taken_in_by_the_next(zone: Zone
     zone.tick(0)
     taken: list[str] = []
     monkeypatch.setattr(
-        "roster_etl.orchestration.sensors.pending_changes.archive_settled_upload", lambda _, district, __: (taken.append(district), sleep(0.5))
+        "roster_etl.orchestration.sensors.pending_changes.archive_settled_upload",
+        lambda _, district, __: (taken.append(district), sleep(0.5)),
     )
     first = zone.tick(6, seconds=0.2)
     second = zone.tick(7, seconds=0.2)
