@@ -143,10 +143,6 @@ def test_the_make_targets_that_a_document_names_exist(document):
     assert named <= MAKE_TARGETS
 
 
-MODULES_MOVED = (ROOT / "roster_etl/pipeline/steps").is_dir()
-
-
-@pytest.mark.xfail(not MODULES_MOVED, reason="the modules move to the packages that this page describes")
 def test_the_architecture_page_names_modules_that_exist():
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
     modules = [f"/{path.relative_to(ROOT)}" for path in SOURCES]
@@ -268,7 +264,6 @@ def test_a_citation_is_found_in_docstrings_and_comments_and_nowhere_else():
     assert cited_documents(source) == ["docs/tables.md", "NOTES.md"]
 
 
-@pytest.mark.xfail(reason="some modules still cite documents that are kept elsewhere; remove this mark with the last of them")
 def test_docstrings_and_comments_cite_only_documents_of_this_repository():
     documents = [f"/{path.relative_to(ROOT)}" for path in tracked() if path.suffix == ".md"]
     dead = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,20 +13,14 @@ from roster_etl.cli.districts import audited_change, find_district, save_distric
 from roster_etl.cli.errors import FAILED, HELD, USAGE_ERROR, failure_of
 from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, resolve_format
-from roster_etl.cli.render_import import print_hold, print_import
-from roster_etl.cli.run_import import run_order
-from roster_etl.pipeline.import_upload import count_steps
-from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, combine_documents, outcome
-from roster_etl.pipeline.review.dry_run import check_upload
-from roster_etl.pipeline.uploads.archived_uploads import archived_import, newest_archived, require_newest_upload
-from roster_etl.pipeline.uploads.file_sets import detect_file_sets
-from roster_etl.pipeline.uploads.order import Order, rerun_entry
 from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError
 from roster_etl.spec.options import resolve_options
 from roster_etl.store.files.urls import local_path, printable_name, scheme
 from roster_etl.store.landing.upload_source import is_readable_scheme
 from roster_etl.store.registry.registry import Feed
-from roster_etl.vendors import vendor
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.uploads.order import Order
 
 _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
 
@@ -35,6 +29,10 @@ def import_(
     ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: FormatOptions = None
 ) -> int:
     """Import an upload now. A district that is not registered is registered with --format."""
+    from roster_etl.pipeline.uploads.file_sets import detect_file_sets
+    from roster_etl.pipeline.uploads.order import Order
+    from roster_etl.vendors import vendor
+
     call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
@@ -62,6 +60,9 @@ def rerun(
     option: FormatOptions = None,
 ) -> int:
     """Run an archived upload again, from the stored bytes. One that is older than the published one needs --rollback."""
+    from roster_etl.pipeline.uploads.archived_uploads import archived_import, require_newest_upload
+    from roster_etl.pipeline.uploads.order import Order, rerun_entry
+
     call: Call = ctx.obj
     if rollback and import_id is None:
         raise UsageError(problem="--rollback: say with --import N which upload to go back to")
@@ -90,6 +91,11 @@ def check(
     option: FormatOptions = None,
 ) -> int:
     """Validate an upload and load nothing: every finding, and what an import would change."""
+    from roster_etl.cli.render_import import print_import
+    from roster_etl.pipeline.import_upload import count_steps
+    from roster_etl.pipeline.review.dry_run import check_upload
+    from roster_etl.vendors import vendor
+
     call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
@@ -113,6 +119,9 @@ def _worst_exit_code(codes: Iterable[int]) -> int:
 
 def import_and_print(call: Call, *orders: Order) -> int:
     """Run `orders` one after the other, print their results, and return the most severe exit code."""
+    from roster_etl.cli.render_import import print_import
+    from roster_etl.pipeline.reporting.import_summary import combine_documents
+
     documents, codes = [], []
     for order in orders:
         document, code = _run_and_summarize(call, order)
@@ -126,6 +135,9 @@ def import_and_print(call: Call, *orders: Order) -> int:
 
 def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Run an import, and return its document and exit code; None: a usage error, which has been reported."""
+    from roster_etl.cli.run_import import run_order
+    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
+
     import_id, failure = run_order(call, order)
     if failure is not None and failure.exit_code == USAGE_ERROR:
         if call.json:
@@ -144,7 +156,9 @@ def decide_and_print(call: Call, job: str, config: dict[str, Any], *, decided_im
 
     Args: decided_import_id: the import that is decided; it is not changed if the roster has moved.
     """
+    from roster_etl.cli.render_import import print_hold, print_import
     from roster_etl.orchestration.jobs.in_process_runs import run_decision
+    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
 
     try:
         document = outcome(call.workspace, run_decision(call.settings.home, job, config))
@@ -162,6 +176,9 @@ def report_stale_approval(call: Call, import_id: int, error: RosterError) -> int
 
     Raises: `error`, if it has another cause.
     """
+    from roster_etl.cli.render_import import print_import
+    from roster_etl.pipeline.reporting.import_summary import outcome
+
     failure = failure_of(error)
     if failure.code != "roster_moved":
         raise error
@@ -202,6 +219,8 @@ def _resolve_or_register_format(call: Call, district_id: str, format_: str | Non
 
 
 def _check_options(source: str, options: dict[str, str]) -> None:
+    from roster_etl.vendors import vendor
+
     resolve_options(vendor(source).format, options)
 
 
@@ -221,6 +240,8 @@ def _archived_source(call: Call, district_id: str, import_id: int) -> str:
 
 
 def _newest_archived_import(call: Call, district_id: str, source: str) -> int:
+    from roster_etl.pipeline.uploads.archived_uploads import newest_archived
+
     found = newest_archived(call.workspace, district_id, source)
     if found is None:
         raise UsageError(problem=f"no upload of {district_id} in format {source} is archived; import one first")

@@ -102,7 +102,7 @@ def test_every_command_that_is_suggested_can_be_called() -> None:
 @pytest.mark.parametrize("words", [["--help"], ["holds", "--help"], []])
 def test_help_that_lists_commands_loads_none_of_them(words: list[str]) -> None:
     code = (
-        "import sys; from roster_etl.cli import main; from roster_etl.cli.app import command; sys.stdout = sys.stderr;"
+        "import sys; from roster_etl.cli import main; from roster_etl.cli.app import root_command; sys.stdout = sys.stderr;"
         f"main({words!r}); print(sorted({{'roster_etl.cli.holds', 'roster_etl.cli.imports', 'pandas'}} & set(sys.modules)), file=sys.__stdout__)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

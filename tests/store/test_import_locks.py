@@ -7,7 +7,7 @@ from pathlib import Path
 from roster_etl.store.import_locks import ImportLocks
 
 WAREHOUSE = "sqlite:////somewhere/warehouse.sqlite"
-DIES = "import os, sys; from pathlib import Path; from roster_etl.store.import_locks import Holders\nHolders(Path(sys.argv[1]), sys.argv[2]).take(7); os._exit(9)"
+DIES = "import os, sys; from pathlib import Path; from roster_etl.store.import_locks import ImportLocks\nImportLocks(Path(sys.argv[1]), sys.argv[2]).acquire(7); os._exit(9)"
 
 
 def test_an_import_is_held_until_it_is_released(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_an_import_of_a_killed_process_is_left_and_one_of_another_warehouse_is_n
 
 
 def test_one_process_at_a_time_passes_the_gate(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from roster_etl.store.import_locks import Holders\nwith Holders(Path(sys.argv[1]), sys.argv[2]).gate(): print('through', flush=True)"
+    code = "import sys; from pathlib import Path; from roster_etl.store.import_locks import ImportLocks\nwith ImportLocks(Path(sys.argv[1]), sys.argv[2]).exclusive(): print('through', flush=True)"
     holders = ImportLocks(tmp_path, WAREHOUSE)
     with holders.exclusive():
         process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), WAREHOUSE], stdout=subprocess.PIPE)
