@@ -113,7 +113,7 @@ class ReadSession:
     """Queries on one snapshot. The connection opens at the first query; threads that share the session wait for each other."""
 
     def __init__(self, begin: Connect) -> None:
-        """Prepare. `insert_running_import` opens a transaction that reads."""
+        """Prepare. `begin` opens a transaction that reads."""
         self._begin = begin
         self._lock = threading.RLock()
         self._stack = ExitStack()
@@ -137,11 +137,14 @@ class ReadSession:
         """Whether the session has a connection now."""
         return self._connection is not None and not self._closed
 
-    def close(self) -> None:
-        """End the snapshot and close the connection. Raises WarehouseError."""
+    def close(self, error: BaseException | None = None) -> None:
+        """End the snapshot and close the connection. Raises WarehouseError.
+
+        Args: error: what ended the session early; it is not hidden by what closing a broken connection raises.
+        """
         with self._lock:
             self._closed = True
-            self._stack.close()
+            self._stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
 
 class WriteSession:

@@ -152,9 +152,12 @@ class Warehouse:
         session = self._open.session = ReadSession(self._begin_read)
         try:
             yield session
-        finally:
+        except BaseException as error:
             self._open.session = None
-            session.close()
+            session.close(error)
+            raise
+        self._open.session = None
+        session.close()
 
     @contextmanager
     def _begin_read(self) -> Iterator[sa.Connection]:

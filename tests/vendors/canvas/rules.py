@@ -543,7 +543,7 @@ RULES = (
     otherwise(
         "6.5",
         "an import is undone from the history, values and renames included",
-        "pipeline.test_undo.test_an_approved_undo_brings_the_state_before_back_and_keeps_the_history",
+        "pipeline.review.test_undo.test_an_approved_undo_brings_the_state_before_back_and_keeps_the_history",
     ),
     # 7. Newer documents
     done(
