@@ -1,5 +1,5 @@
-"""The road itself: receive, judge, map, plan, publish, report; plain functions put together from the rooms below.
+"""The steps of an import, and what surrounds them: plain functions over the packages below.
 
-Belongs here: one module a step, and ``road.import_upload`` that joins them. Does not belong here: when and for whom
+Belongs here: one module a step, and ``import_upload`` that runs them in order. Does not belong here: when and for whom
 (``orchestration``), or any fact of a vendor.
 """

@@ -27,8 +27,10 @@ _PASSED = "points that were passed: "
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a child ended. ``code``: its exit code, or the number of the signal, negative; ``log``: all that it said; ``pass_counts``: the points
-    that it went through, if a fault was set and it was not killed.
+    """How a child ended.
+
+    ``code``: its exit code, or the number of the signal, negative; ``log``: all that it said; ``passed``: the points that it went
+    through, if a fault was set and it was not killed.
     """
 
     code: int

@@ -88,7 +88,7 @@ class ChangeResult:
 
     ``tables``: table → rows of the new state (business and ORIGIN columns, ``row_hash``, ``_refused`` false), and the versions to
     close (``_refused`` true, ``_close`` the reason): a mapped table, ready for the plan; ``findings`` (FINDINGS);
-    ``quarantine_table`` (QUARANTINE): rejected rows; ``released``, ``still_refused``, ``superseded``: (import, file, row) of rows
+    ``quarantine`` (QUARANTINE): rejected rows; ``released``, ``still_refused``, ``superseded``: (import, file, row) of rows
     of earlier imports that now apply, are still rejected, or were superseded by a newer row; ``overrides``: overrides that begin
     and end.
     """

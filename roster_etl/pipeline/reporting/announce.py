@@ -84,7 +84,7 @@ def report_missed_imports(workspace: Workspace, cursor: ReportCursor | None) -> 
 
 
 def flush_outbox(workspace: Workspace, *, everything: bool = False, seconds: float = 30.0) -> SendResult:
-    """Send what is due in the outbox; with `include_all`, all that is in it. ``seconds``: no message is begun after that."""
+    """Send what is due in the outbox; with `everything`, all that is in it. ``seconds``: no message is begun after that."""
     settings = workspace.settings
     if not (settings.mail.host or settings.alerts.is_enabled):
         return SendResult()

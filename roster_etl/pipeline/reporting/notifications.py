@@ -1,7 +1,7 @@
 """What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
 
 Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
-schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.outbox.webhook``).
+schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def _scratch_settings(settings: Settings, folder: Path) -> Settings:
 class DryRunWorkspace(Workspace):
     """A workspace that forgets. ``baseline``: the one whose roster and archive it knows; None: there is nothing yet.
 
-    ``keep_published``: remember until then what an import would add, for the next import of the same upload.
+    ``keep``: remember until then what an import would add, for the next import of the same upload.
     """
 
     baseline: Workspace | None
@@ -232,7 +232,7 @@ class _DryRunWriter(ForwardingWriter):
     """Writes into the scratch database (``store.warehouse.ImportWriter``), and publishes nothing into a roster."""
 
     def __init__(self, scratch: ImportWriter, *, keep: bool) -> None:
-        """`keep_published`: write what would be new, where another set of the format's files may refer to it."""
+        """`keep`: write what would be new, where another set of the format's files may refer to it."""
         super().__init__(scratch)
         self._keep = keep
 

@@ -204,7 +204,7 @@ def replace_rejected(connection: sa.Connection, import_id: int, rejected: pa.Tab
 
 
 def _with_identity(connection: sa.Connection, import_id: int, rejected: pa.Table) -> pa.Table:
-    """Return `rejected_rows` (schema REJECTED) with ``record_hash`` and ``refused_at``, which find the same cells in other imports.
+    """Return `rejected` (schema REJECTED) with ``record_hash`` and ``refused_at``, which find the same cells in other imports.
 
     The hash is of district, format, file and record. The moment is when the import began. Raises UnknownImport.
     """

@@ -541,7 +541,7 @@ class Warehouse:
             return session.ledger.refused_since(import_ids) if import_ids else []
 
     def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first; with `record_transaction_end`, those that were, too."""
+        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
         with self.read() as session:
             return session.roster.overrides(district_id, source, ended=ended)
 
