@@ -153,7 +153,7 @@ def test_a_cell_of_another_form_is_broken(place: Place) -> None:
     result, row = judged_with(*place[:2], place.column.name, BROKEN[type(form)])
 
     code = form.code if isinstance(form, Choice) else CODES.get(type(form), "bad_value")
-    assert_broken(result, row, place.file, place.column, code, getattr(form, "otherwise", None))
+    assert_broken(result, row, place.file, place.column, code, getattr(form, "fallback", None))
 
 
 @each([place for place in PLACES if place.column.references])
