@@ -16,7 +16,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.planned import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.staging import Staging
-from roster_etl.pipeline.steps import plan
+from roster_etl.pipeline.steps import hold_policy
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import PASSWORD, write_sample
@@ -228,7 +228,7 @@ def _not_asked(*_: Any) -> bool:
 def test_a_large_removal_is_held_and_carried_out_when_its_plan_is_approved(day2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _half(day2)
     before = counts(day2 / "home")
-    monkeypatch.setattr(plan, "_is_unchanged", _not_asked)
+    monkeypatch.setattr(hold_policy, "_is_unchanged", _not_asked)
     held = run(day2 / "home", day2 / "upload")
     monkeypatch.undo()
     hash_ = held["hold"]["plan_sha256"]
