@@ -109,14 +109,14 @@ def test_records_are_found_by_their_keys_alone(warehouse):
     published(warehouse, {"attendance": change("attendance", rows)}, district="madison")
     keys = pa.Table.from_pylist([rows[1], rows[2], absence("s3")], schema=TABLES["attendance"].arrow_schema)
 
-    found = warehouse.matching(DISTRICT, SOURCE, "attendance", keys)
+    found = warehouse.versions_by_key(DISTRICT, SOURCE, "attendance", keys)
 
     assert found.schema == TABLES["attendance"].full_schema
     assert [(row["district_id"], row["user_id"], row["date"]) for row in found.to_pylist()] == [
         (DISTRICT, "s1", date(2026, 9, 2)),
         (DISTRICT, "s2", date(2026, 9, 1)),
     ]
-    assert warehouse.matching(DISTRICT, SOURCE, "attendance", keys.slice(0, 0)).num_rows == 0
+    assert warehouse.versions_by_key(DISTRICT, SOURCE, "attendance", keys.slice(0, 0)).num_rows == 0
 
 
 def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatch):
@@ -144,14 +144,14 @@ def test_values_are_known_from_current_records_along_their_references(warehouse)
     student = QueryColumn(table="enrollments", column="user_id", name="Student", where={"role": "student"})
     period = QueryColumn(table="sections", column="period", name="Period")
 
-    assert warehouse.known(DISTRICT, SOURCE, [student]).to_pylist() == [{"Student": "s1"}]
-    assert warehouse.known(DISTRICT, SOURCE, [student, period]).to_pylist() == [{"Student": "s1", "Period": "1"}]
-    assert warehouse.known("madison", SOURCE, [student]).num_rows == 0
+    assert warehouse.distinct_values(DISTRICT, SOURCE, [student]).to_pylist() == [{"Student": "s1"}]
+    assert warehouse.distinct_values(DISTRICT, SOURCE, [student, period]).to_pylist() == [{"Student": "s1", "Period": "1"}]
+    assert warehouse.distinct_values("madison", SOURCE, [student]).num_rows == 0
 
 
 def test_tables_that_do_not_belong_together_are_not_asked_together(warehouse):
     with pytest.raises(ValueError, match="nothing refers from terms"):
-        warehouse.known(
+        warehouse.distinct_values(
             DISTRICT, SOURCE, [QueryColumn(table=name, column=f"{name[:-1]}_id", name=name) for name in ("users", "terms")]
         )
 
@@ -165,7 +165,7 @@ def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
     published(warehouse, {"enrollments": change("enrollments", gone=gone, reason="deleted")}, number=2)
     published(warehouse, {"enrollments": change("enrollments", [enrollment("b")])}, number=3)
 
-    found = warehouse.last_of_the_gone(DISTRICT, SOURCE, "enrollments")
+    found = warehouse.last_removed_versions(DISTRICT, SOURCE, "enrollments")
     assert found.schema == TABLES["enrollments"].full_schema
     assert sorted((row["user_id"], row["section_id"], row["close_reason"]) for row in found.to_pylist()) == [
         ("a", None, "deleted"),
@@ -185,9 +185,9 @@ def test_what_was_gone_when_its_id_changed_is_found_although_another_record_has_
     published(warehouse, {"users": moved, "id_changes": changes}, number=3)
     published(warehouse, {"users": change("users", [user("a", first_name="New")])}, number=4)
 
-    assert [row["first_name"] for row in warehouse.left_behind(DISTRICT, SOURCE, "users").to_pylist()] == ["Ann"]
-    assert warehouse.left_behind(DISTRICT, SOURCE, "courses").num_rows == 0
-    assert warehouse.left_behind(DISTRICT, SOURCE, "observers").num_rows == 0
+    assert [row["first_name"] for row in warehouse.versions_before_rename(DISTRICT, SOURCE, "users").to_pylist()] == ["Ann"]
+    assert warehouse.versions_before_rename(DISTRICT, SOURCE, "courses").num_rows == 0
+    assert warehouse.versions_before_rename(DISTRICT, SOURCE, "observers").num_rows == 0
 
 
 def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
@@ -198,4 +198,4 @@ def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
         warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")], reason="deleted")}, number=3
     )
 
-    assert [row["first_name"] for row in warehouse.last_of_the_gone(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]
+    assert [row["first_name"] for row in warehouse.last_removed_versions(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]
