@@ -40,7 +40,7 @@ def verdicts(**lines):
             "rule": pa.array(rules, pa.string()),
             "column": pa.array([rule.split(":")[0] for rule in rules], pa.string()),
             "check": pa.array([rule.split(": ")[-1] for rule in rules], pa.string()),
-            "referenced_files": pa.array([judged for judged, _ in lines.values()], pa.int64()),
+            "judged": pa.array([judged for judged, _ in lines.values()], pa.int64()),
             "failing": pa.array([failing for _, failing in lines.values()], pa.int64()),
         }
     )

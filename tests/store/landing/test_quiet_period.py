@@ -187,7 +187,7 @@ def test_links_and_folders_do_not_keep_an_upload_from_settling() -> None:
 
 
 def test_the_state_is_small_and_survives_json() -> None:
-    rules = replace(RULES, required_mask=frozenset(f"required-{n}.csv" for n in range(5)))
+    rules = replace(RULES, required=frozenset(f"required-{n}.csv" for n in range(5)))
     listing = tuple(entry(name) for name in sorted(rules.required))
     state = state_after_failure(arrive(None, listing, 1_764_000_000.123456, rules), 1_764_000_400.5)
     text = json.dumps(dump_state(state), separators=(",", ":"))

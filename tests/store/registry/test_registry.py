@@ -104,7 +104,7 @@ def test_a_registry_in_an_object_store_that_nothing_locks_is_only_read(tmp_path:
 def test_hosts_that_share_a_registry_change_it_one_at_a_time(postgres_url: str, tmp_path: Path) -> None:
     given = {"ROSTER_ETL_DISTRICTS": f"memory://{tmp_path.name}", "ROSTER_ETL_WAREHOUSE": postgres_url}
     hosts = [open_registry(Settings.load(tmp_path / name, given)) for name in ("east", "west")]
-    hosts[0].add(replace(LINCOLN, max_feeds=(FEED,)))
+    hosts[0].add(replace(LINCOLN, feeds=(FEED,)))
     formats = ("canvas", "dyknow", "mastery_connect", "catapult_connect")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: hosts[n % 2].add_feed("lincoln", Feed(format=formats[n])), range(4)))
@@ -362,7 +362,7 @@ def test_a_planned_pause_lasts_whole_days_of_the_district(format_name: str, mome
 
 
 def test_a_pause_of_some_feeds_leaves_the_others_alone() -> None:
-    district = dataclasses.replace(LINCOLN, calendar=(dataclasses.replace(SUMMER, max_feeds=("canvas",)),))
+    district = dataclasses.replace(LINCOLN, calendar=(dataclasses.replace(SUMMER, feeds=("canvas",)),))
     july = datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)
 
     assert [district.pause_reason(name, july) is None for name in ("clever", "canvas")] == [True, False]

@@ -1,6 +1,7 @@
 """Publishing: versions close and open in one transaction, on top of what the plan saw, or not at all."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pyarrow as pa
@@ -221,7 +222,8 @@ def test_a_reader_sees_one_state_while_another_publishes(warehouse):
     history = history_table("users")
     with warehouse.reading() as connection:
         before = connection.execute(sa.select(sa.func.count()).select_from(history)).scalar()
-        published(warehouse, {"users": change("users", [user("b")])}, number=2)
+        with ThreadPoolExecutor(1) as another:
+            another.submit(published, warehouse, {"users": change("users", [user("b")])}, number=2).result()
         after = connection.execute(sa.select(sa.func.count()).select_from(history)).scalar()
 
     assert (before, after) == (1, 1)
