@@ -77,14 +77,14 @@ def test_an_info_is_only_listed():
     verdict = judge(expect("Grade: present", "info", mostly=0.95), Grade_present=(1000, 120))
 
     assert (verdict.passed_critical, verdict.passed_warning) == (True, True)
-    assert [result.severity for result in verdict.failed()] == ["info"]
+    assert [result.severity for result in verdict.failures()] == ["info"]
 
 
 @pytest.mark.parametrize(("failing", "severity"), [(9, "warning"), (10, "critical")])
 def test_a_critical_percentage_counts_as_a_warning_on_fewer_than_ten_failing_rows(failing, severity):
     verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(20, failing))
 
-    assert [result.severity for result in verdict.failed()] == [severity]
+    assert [result.severity for result in verdict.failures()] == [severity]
 
 
 def test_a_promise_without_a_share_is_critical_on_the_first_failing_row():
@@ -101,7 +101,7 @@ def test_the_share_of_refused_rows_is_critical_strictly_above_its_limit(refused,
         expect("file: rows refused", "critical", "refused", mostly=0.75, at_least=10), **{"file_rows refused": (40, refused)}
     )
 
-    assert [result.severity for result in verdict.failed()] == severities
+    assert [result.severity for result in verdict.failures()] == severities
 
 
 def test_a_districts_options_move_the_limit_of_refused_rows():

@@ -480,7 +480,7 @@ def test_states_of_a_cursor_of_an_older_version_are_taken_over(zone: Zone):
     zone.district()
     for minute in (0, 5, 6):
         zone.tick(minute)
-    zone.cursor = json.dumps({"next": "", "max_feeds": {"lincoln/clever": json.loads(zone.memory.texts["lincoln/clever"])}})
+    zone.cursor = json.dumps({"next": "", "feeds": {"lincoln/clever": json.loads(zone.memory.texts["lincoln/clever"])}})
     zone.memory.texts.clear()
 
     assert zone.asked(7) == []

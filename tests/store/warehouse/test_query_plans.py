@@ -265,7 +265,7 @@ def _public(module: Any) -> set[str]:
         if function.__module__ == module.__name__
         and not name.startswith("_")
         and next(iter(inspect.signature(function).parameters), "") == "connection"
-        and name != "selected"  # returns a column
+        and name != "select_column"  # returns a column
     }
 
 
