@@ -128,3 +128,11 @@ def test_every_file_of_every_vendor_is_an_asset():
     files: list[tuple[str, File]] = [(vendor.format.name, file) for vendor in VENDORS for file in vendor.format.files]
 
     assert all(dg.AssetKey([vendor, file.name]) in KEYS for vendor, file in files)
+
+
+def test_code_references_lead_to_files_that_exist():
+    references = [spec.metadata.get("dagster/code_references") for spec in defs.resolve_all_asset_specs()]
+    files = [Path(place.file_path) for found in references if found is not None for place in found.code_references]
+
+    assert len(files) > 20
+    assert [file.name for file in files if not file.is_file()] == []

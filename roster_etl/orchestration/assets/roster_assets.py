@@ -107,7 +107,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         kinds={"pyarrow"},
         owners=OWNERS,
         description="What publishing would open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
-        metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "plan.py"}),
+        metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "planning" / "plan.py"}),
     )
 
     @dg.multi_asset(

@@ -78,7 +78,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         owners=OWNERS,
         required_resource_keys={"desk"},
         description="What an import changed, refused and found: counts and places, never a cell.",
-        metadata=code_references({"report": PROJECT / "roster_etl" / "pipeline" / "report.py"}),
+        metadata=code_references({"report": PROJECT / "roster_etl" / "pipeline" / "reporting" / "report_files.py"}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with import_step(context) as (desk, upload):
