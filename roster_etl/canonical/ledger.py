@@ -62,6 +62,7 @@ IMPORTS: Final = sa.Table(
         comment="The set of the format's files that the upload was of; empty where all of them arrive together",
     ),
     sa.Index("ix_imports_feed", "district_id", "source", "status", "import_id"),
+    sa.Index("ix_imports_finished", "district_id", "source", "status", "finished_at", "import_id"),
     sa.Index("ix_imports_district", "district_id", "import_id"),
     sa.Index("ix_imports_status", "status", "import_id"),
     comment="Every import, and how it ended",

@@ -121,14 +121,19 @@ def _verify_backup(call: Call, source: str) -> int:
     return call.show_result(asdict(whole), f"{whole.where}: whole. {size}; of {whole.at}.")
 
 
-def sweep(ctx: typer.Context) -> int:
+def sweep(
+    ctx: typer.Context,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Look at every import and every file, not only at what is new since the last sweep.")
+    ] = False,
+) -> int:
     """Run maintenance, as every night: end what killed processes left, and delete what is older than [retention] allows."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup
 
     with home_instance(call.settings.home) as instance:
-        kept = run_nightly_cleanup(call.workspace, instance, datetime.now(UTC))
+        kept = run_nightly_cleanup(call.workspace, instance, datetime.now(UTC), everything=all_)
     swept, gone = kept.sweep_result, kept.retention_result
     return call.show_result(
         {**asdict(swept), "let_go": asdict(gone), "runs": kept.deleted_runs},

@@ -24,6 +24,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.district import check_id
 
+_PARTS = "parts"  # the folder of files that are being written
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -45,16 +46,20 @@ class Archive:
 
     Further files:
     ``reports/<district>/<import>.html``, ``.json``, ``.csv``: reports for people; rewritten when a hold is decided.
+    ``parts/``: files that are being written, under temporary names.
     ``removals/<district>.json``: the work list of a purge that is running or was interrupted.
     ``arrivals/<district>/<format>/<number>.json``: pending uploads: archived, import not started.
     """
 
     def __init__(self, url: str) -> None:
-        self._folder = Folder(url)
+        self._folder = Folder(url, partial_files=_PARTS)
 
-    def remove_partial_files(self) -> int:
-        """Remove partial files of killed processes, once they are a day old, and return how many there were."""
-        return self._folder.remove_partial_files()
+    def remove_partial_files(self, *, everywhere: bool = False) -> int:
+        """Remove partial files of killed processes, once they are a day old, and return how many there were.
+
+        Args: everywhere: also beside their targets, where earlier versions wrote them; this lists the whole archive.
+        """
+        return self._folder.remove_partial_files(below="" if everywhere else _PARTS)
 
     def put(self, content: bytes | Path, *, original_sha256: str) -> StoredFile:
         """Store `content` (bytes, or a local file) permanently; an object that exists is not overwritten. Raises ArchiveError."""
@@ -102,9 +107,10 @@ class Archive:
                 raise ArchiveError(key=name, problem="it is damaged; restore it from a backup, then purge again") from None
         for key in wanted:
             folder = _object(key).rpartition("/")[0]
-            for name in self._folder.names(folder):
-                if name.startswith(key):  # also partial files of it, which a killed process left under a temporary name
-                    self._folder.remove(f"{folder}/{name}")
+            for place in (folder, _PARTS):  # also partial files of it, which a killed process left under a temporary name
+                for name in self._folder.names(place):
+                    if name.startswith(key):
+                        self._folder.remove(f"{place}/{name}")
         return len(wanted)
 
     def begin_removal(self, district_id: str, keys: Iterable[str], members: Mapping[int, Any]) -> None:
@@ -185,6 +191,10 @@ class Archive:
         """Return the ids of imports that have a manifest, in ascending order."""
         names = self._folder.names(f"manifests/{check_id(district_id)}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
+
+    def has_manifest(self, district_id: str, import_id: int) -> bool:
+        """Return whether an import has a manifest: one look, however many there are."""
+        return self._folder.exists(_manifest(district_id, import_id))
 
     def add_pending_upload(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
         """Append an upload to the feed's queue of pending uploads. Returns its number, which is never used again."""

@@ -64,13 +64,17 @@ class UploadDiff:
     outcome: DiffOutcome
 
 
+BASELINE_OUTCOMES = ("diffed", "remaster")
+"""The outcomes of an upload that the next one of its data set is compared with."""
+
+
 def choose_baseline(history: Sequence[EarlierImport]) -> DiffBaseline:
     """Choose the baseline: the newest published upload that was diffed or a remaster, else the first published one.
 
     Args: history: imports of one data set, oldest first.
     """
     done = [found for found in history if found.published]
-    chain = [found for found in done if found.outcome in ("diffed", "remaster")]
+    chain = [found for found in done if found.outcome in BASELINE_OUTCOMES]
     usable = [found for found in done if found.outcome != "exceeded"]
     exceeded = 0
     for found in reversed(done):

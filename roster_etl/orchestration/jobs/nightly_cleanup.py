@@ -41,10 +41,12 @@ class CleanupResult:
         }
 
 
-def run_nightly_cleanup(workspace: Workspace, instance: dg.DagsterInstance, now: datetime) -> CleanupResult:
-    """Fail orphaned imports, and delete what is past its retention."""
-    swept = clean_up_home(workspace)
-    gone = apply_retention(workspace, now)
+def run_nightly_cleanup(
+    workspace: Workspace, instance: dg.DagsterInstance, now: datetime, *, everything: bool = False
+) -> CleanupResult:
+    """Fail orphaned imports, and delete what is past its retention. Args: everything: also look at what was looked at before."""
+    swept = clean_up_home(workspace, everything=everything)
+    gone = apply_retention(workspace, now, everything=everything)
     before = now - workspace.settings.retention.max_age("runs")
     return CleanupResult(
         sweep_result=swept,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
+from roster_etl.pipeline.maintenance.sweep_progress import Seen, advance, read_progress, unseen_imports, write_progress
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
@@ -18,6 +19,7 @@ from roster_etl.store.files import temp_folders as scratch
 
 RETAINED_IMPORTS = 3
 """Number of a district's newest imports whose staged tables are kept, for a run that resumes from a failed step."""
+_MANIFESTS = "manifests"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +37,16 @@ class HomeCleanupResult:
     parts: int
 
 
-def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS) -> HomeCleanupResult:
-    """Fail imports whose process is dead, refresh outdated manifests, and delete old staged tables and temporary folders."""
+def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS, everything: bool = False) -> HomeCleanupResult:
+    """Fail imports whose process is dead, refresh outdated manifests, and delete old staged tables and temporary folders.
+
+    Looks at what changed since the last time. Args: everything: look at every import and every file of the archive instead.
+    """
     with workspace.import_locks.exclusive():
         ended = fail_orphans_under_lock(workspace)
     fault_point("sweep.ended")
-    behind = [row["import_id"] for row in workspace.warehouse.imports() if is_manifest_outdated(workspace, row)]
-    for import_id in behind:
-        refresh_manifest(workspace, read_import_summary(workspace, import_id))
+    seen = Seen() if everything else read_progress(workspace, _MANIFESTS)
+    behind = _refresh_manifests(workspace, seen)
     removed = workspace.frames.remove_old_imports(newest=frames, exclude=open_holds(workspace))
     folders = scratch.remove_orphaned_folders(workspace.settings.scratch)
     return HomeCleanupResult(
@@ -50,5 +54,21 @@ def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS) -> Ho
         manifests=tuple(sorted(behind)),
         frames=removed,
         scratch=folders,
-        parts=workspace.archive.remove_partial_files(),
+        parts=workspace.archive.remove_partial_files(everywhere=seen.is_first),
     )
+
+
+def _refresh_manifests(workspace: Workspace, seen: Seen) -> list[int]:
+    """Refresh the outdated manifests of imports that may have changed since the last time. Returns their numbers.
+
+    Those are newer imports, and older ones that were running, or held, when they were looked at last.
+    """
+    waiting, behind, rows = open_holds(workspace), [], []
+    for row in unseen_imports(workspace, seen):
+        rows.append({name: row[name] for name in ("import_id", "status")})
+        if is_manifest_outdated(workspace, row):
+            refresh_manifest(workspace, read_import_summary(workspace, row["import_id"]))
+            behind.append(row["import_id"])
+    open_ = lambda row: row["status"] == "running" or row["import_id"] in waiting  # noqa: E731 - it is that short
+    write_progress(workspace, _MANIFESTS, advance(seen, rows, open_))
+    return behind

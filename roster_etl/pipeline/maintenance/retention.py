@@ -8,13 +8,19 @@ quarantine, and everything of an open hold. Personal data is removed by ``purge`
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
+from roster_etl.pipeline.maintenance.sweep_progress import Seen, advance, read_progress, unseen_imports, write_progress
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 
+PAGES = "pages"
+"""The part of the cleanup that deletes pages (``sweep_progress``)."""
 _PAGES = ("html", "json", "csv", "data_docs")
 
 
@@ -31,12 +37,15 @@ class RetentionResult:
     messages: int
 
 
-def apply_retention(workspace: Workspace, now: datetime) -> RetentionResult:
-    """Delete what is older than the settings in ``[retention]``."""
+def apply_retention(workspace: Workspace, now: datetime, *, everything: bool = False) -> RetentionResult:
+    """Delete what is older than the settings in ``[retention]``.
+
+    Pages are looked for by the ledger: those of imports that became too old since the last time. Args: everything: look at all pages.
+    """
     kept = workspace.settings.retention
     return RetentionResult(
         frames=_remove_old_frames(workspace, now - kept.max_age("frames")),
-        reports=_remove_old_reports(workspace, now - kept.max_age("reports")),
+        reports=_remove_old_reports(workspace, now - kept.max_age("reports"), everything=everything),
         messages=_discard_old_messages(workspace, now - kept.max_age("outbox")),
     )
 
@@ -45,7 +54,7 @@ def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
     """Delete staged tables of imports that ended before a moment; tables of imports that are not in the ledger are kept."""
     spared, removed = open_holds(workspace), 0
     for district_id, numbers in workspace.frames.imports_by_district().items():
-        ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.imports(district_id)} if numbers else {}
+        ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.moments(numbers)} if numbers else {}
         for number in set(numbers) - spared:
             if (at := ended.get(number)) is not None and at < before:
                 fault_point("retention.frames")
@@ -54,13 +63,45 @@ def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
     return removed
 
 
-def _remove_old_reports(workspace: Workspace, before: datetime) -> int:
+def _remove_old_reports(workspace: Workspace, before: datetime, *, everything: bool) -> int:
     """Delete pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
+    seen = Seen() if everything else read_progress(workspace, PAGES)
+    if seen.is_first:
+        every = (workspace.home / "reports").glob("*/*")
+        removed = _remove_pages(workspace, (page for page in every if _is_page(page)), before)
+    else:
+        candidates = [page for row in _imports_before(workspace, seen, before) for page in _pages_of(workspace, row)]
+        removed = _remove_pages(workspace, candidates, before)
+    rows = list(_imports_before(workspace, seen, before))
+    write_progress(workspace, PAGES, advance(seen, rows, lambda row: any(_pages_of(workspace, row))))
+    return removed
+
+
+def _imports_before(workspace: Workspace, seen: Seen, before: datetime) -> Iterator[Mapping[str, Any]]:
+    """Yield the imports that ended before a moment and were not looked at, and the pending ones."""
+    for row in unseen_imports(workspace, seen):
+        is_new = row["import_id"] > seen.through
+        if is_new and (row["finished_at"] or row["started_at"]) >= before:
+            return
+        yield {name: row[name] for name in ("import_id", "district_id")}
+
+
+def _pages_of(workspace: Workspace, row: Mapping[str, Any]) -> list[Path]:
+    folder = workspace.home / "reports" / row["district_id"]
+    return [page for kind in _PAGES if (page := folder / f"{row['import_id']}.{kind}").exists()]
+
+
+def _is_page(path: Path) -> bool:
+    number, _, kind = path.name.partition(".")
+    return kind in _PAGES and number.isdigit()
+
+
+def _remove_pages(workspace: Workspace, pages: Iterable[Path], before: datetime) -> int:
+    """Delete those of `pages` that were written before a moment, but for those of open holds. Returns the number of their imports."""
     spared, removed = open_holds(workspace), set()
-    for page in (workspace.home / "reports").glob("*/*"):
-        number, _, kind = page.name.partition(".")
-        is_old = kind in _PAGES and number.isdigit() and page.stat().st_mtime < before.timestamp()
-        if is_old and int(number) not in spared:
+    for page in pages:
+        number = page.name.partition(".")[0]
+        if page.stat().st_mtime < before.timestamp() and int(number) not in spared:
             fault_point("retention.report")
             shutil.rmtree(page) if page.is_dir() else page.unlink(missing_ok=True)
             removed.add(number)

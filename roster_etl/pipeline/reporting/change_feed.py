@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -16,6 +16,9 @@ from typing import Any
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
+from roster_etl.store.warehouse import UnknownImport
+
+_IMPORTS_AT_ONCE = 50  # read from the ledger at a time
 
 
 class BadCursor(PermanentError):
@@ -55,40 +58,49 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
     """
     if since:
         _require_import_of_feed(workspace, district_id, source, since)
-    published = workspace.warehouse.published_after(district_id, source, since)
     start = _decode_cursor(after) if after else None
-    if start and start.import_id not in {row["import_id"] for row in published}:
-        raise BadCursor(problem="--after belongs to another feed, or to another --since")
-    found = list(islice(_changes(workspace, published, start, limit + 1), limit + 1))
-    page = [{**row, "key": json.loads(row["key"])} for row in found[:limit]]
-    if len(found) <= limit:
-        return Page(changes=page, since=published[-1]["import_id"] if published else since, after=None)
-    last = found[limit - 1]
+    if start:
+        _require_published_after(workspace, district_id, source, since, start.import_id)
+    told = since
+    page: list[dict[str, Any]] = []
+    for row in _published(workspace, district_id, source, start.import_id if start else since, begin=start is not None):
+        told = int(row["import_id"])
+        page += islice(_changes(workspace, row, start, limit + 1), limit + 1 - len(page))
+        if len(page) > limit:
+            break
+    found = [{**row, "key": json.loads(row["key"])} for row in page[:limit]]
+    if len(page) <= limit:
+        return Page(changes=found, since=told, after=None)
+    last = page[limit - 1]
     return Page(
-        changes=page,
+        changes=found,
         since=since,
         after=_encode_cursor(_Cursor(**{name: last[name] for name in ("import_id", "table", "key", "change")})),
     )
 
 
-def _changes(
-    workspace: Workspace, published: Sequence[Mapping[str, Any]], start: _Cursor | None, limit: int
-) -> Iterator[dict[str, Any]]:
-    """Yield changes from `start` on; no more than `limit` of a table are read."""
-    skipping = start is not None
-    for row in published:
-        number = int(row["import_id"])
-        if start and skipping and number != start.import_id:
+def _published(
+    workspace: Workspace, district_id: str, source: str, import_id: int, *, begin: bool
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what was published for a feed after `import_id`, in that order, a few at a time. ``begin``: with `import_id` itself."""
+    if begin:
+        yield workspace.warehouse.import_(import_id)
+    while rows := workspace.warehouse.published_after(district_id, source, import_id, _IMPORTS_AT_ONCE):
+        yield from rows
+        import_id = int(rows[-1]["import_id"])
+
+
+def _changes(workspace: Workspace, row: Mapping[str, Any], start: _Cursor | None, limit: int) -> Iterator[dict[str, Any]]:
+    """Yield the changes of an import, from `start` on where that is in it; no more than `limit` of a table are read."""
+    number = int(row["import_id"])
+    start = start if start and start.import_id == number else None
+    for table in _changed_tables(row):
+        if start and table < start.table:
             continue
-        skipping = False
-        for table in _changed_tables(row):
-            same = start is not None and start.import_id == number
-            if start and same and table < start.table:
-                continue
-            after = (start.key, start.change) if start and same and table == start.table else None
-            for found in workspace.warehouse.changes_in(number, table, after=after, limit=limit):
-                reason = found["close_reason"]
-                yield {"import_id": number, "table": table, "key": found["key"], "change": found["change"], "reason": reason}
+        after = (start.key, start.change) if start and table == start.table else None
+        for found in workspace.warehouse.changes_in(number, table, after=after, limit=limit):
+            reason = found["close_reason"]
+            yield {"import_id": number, "table": table, "key": found["key"], "change": found["change"], "reason": reason}
 
 
 def _changed_tables(row: Mapping[str, Any]) -> list[str]:
@@ -103,6 +115,19 @@ def _require_import_of_feed(workspace: Workspace, district_id: str, source: str,
         raise BadCursor(problem=f"import {since} is not one of {district_id}/{source}")
     if row["finished_at"] is None:
         raise BadCursor(problem=f"import {since} has not ended")
+
+
+def _require_published_after(workspace: Workspace, district_id: str, source: str, since: int, import_id: int) -> None:
+    """Check that import `import_id`, which a cursor names, is among those that follow `since`. Raises BadCursor."""
+    problem = BadCursor(problem="--after belongs to another feed, or to another --since")
+    try:
+        row = workspace.warehouse.import_(import_id)
+        ended = workspace.warehouse.import_(since)["finished_at"] if since else None
+    except UnknownImport:
+        raise problem from None
+    of_feed = (row["district_id"], row["source"], row["status"]) == (district_id, source, "published")
+    if not of_feed or (ended is not None and (row["finished_at"], import_id) <= (ended, since)):
+        raise problem
 
 
 def _encode_cursor(cursor: _Cursor) -> str:

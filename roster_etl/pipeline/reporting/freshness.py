@@ -69,7 +69,7 @@ def freshness(workspace: Workspace, now: datetime, districts: Sequence[District]
     """
     chosen = workspace.registry.scan().districts if districts is None else districts
     expected = [(district, feed) for district in chosen for feed in district.feeds if feed.expected_by]
-    known = _ledger_facts(workspace, chosen[0].id if len(chosen) == 1 else None) if expected else {}
+    known = _ledger_facts(workspace, [(district.id, feed.format) for district, feed in expected])
     return [_feed_freshness(district, feed, known.get((district.id, feed.format), {}), now) for district, feed in expected]
 
 
@@ -122,10 +122,10 @@ def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
     return max(shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
-def _ledger_facts(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what the ledger knows of each feed, or of a district's: when it last ended well, and its newest import."""
+def _ledger_facts(workspace: Workspace, feeds: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what the ledger knows of each of `feeds` (district, format): when it last ended well, and its newest import."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in (row for row in workspace.warehouse.tally(district_id) if row["kind"] == "upload"):
+    for row in workspace.warehouse.newest_uploads(feeds):
         feed = known.setdefault((row["district_id"], row["source"]), {"good": None, "last": (0, "")})
         feed["last"] = max(feed["last"], (row["import_id"], row["status"]))
         if row["status"] in GOOD and (feed["good"] is None or row["finished_at"] > feed["good"]):

@@ -145,6 +145,11 @@ class DryRunArchive(Archive):
         """Return the imports of which that archive has a manifest."""
         return super().manifests(district_id) if self._baseline is None else self._baseline.manifests(district_id)
 
+    def has_manifest(self, district_id: str, import_id: int) -> bool:
+        """Return whether that archive has the manifest of an import."""
+        found = super() if self._baseline is None else self._baseline
+        return found.has_manifest(district_id, import_id)
+
     def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
         """Return a manifest of that archive."""
         return (
@@ -178,8 +183,10 @@ class _ComparedRoster:
     ) -> dict[str, Any] | None:
         return self._real.last_published(district_id, source, kind, file_set)
 
-    def published_imports(self, district_id: str, source: str, file_set: str | None = None) -> list[dict[str, Any]]:
-        return self._real.published_imports(district_id, source, file_set)
+    def published_imports(
+        self, district_id: str, source: str, file_set: str | None = None, **bounds: int | None
+    ) -> list[dict[str, Any]]:
+        return self._real.published_imports(district_id, source, file_set, **bounds)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         return self._real.current(district_id, source, table)

@@ -158,8 +158,9 @@ def _require_undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
     row = workspace.warehouse.import_(import_id)
     if row["status"] != "published":
         raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
-    later = workspace.warehouse.imports(row["district_id"], row["source"], status="published", file_set=row["file_set"])
-    if any(other["kind"] == "purge" and other["import_id"] >= import_id for other in later):
+    feed = (row["district_id"], row["source"])
+    later = workspace.warehouse.imports(*feed, status="published", file_set=row["file_set"], since=import_id)
+    if any(other["kind"] == "purge" for other in later):
         raise NotUndoable(import_id=import_id, problem="personal data was removed for good since, and does not come back")
     return row
 
@@ -175,9 +176,8 @@ def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | Non
     warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
     file_set: str = row["file_set"]
     base = warehouse.base(*feed, file_set)  # read first: publishing detects anything newer
-    rows = warehouse.imports(*feed, status="published", file_set=file_set)
-    published = [other for other in rows if until is None or other["import_id"] < until]
-    before = next((other for other in published if other["import_id"] < first), None)
+    published = warehouse.imports(*feed, status="published", file_set=file_set, since=first, before=until)
+    before = warehouse.imports(*feed, status="published", file_set=file_set, before=first, limit=1)
     since = {name: _since(workspace, feed, name, first) for name in _tables(feed[1], file_set)}
     overrides = [edit for edit in warehouse.overrides(*feed, ended=True) if edit["table_name"] in since]
     edits = _edits(overrides, row["finished_at"])
@@ -185,11 +185,11 @@ def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | Non
     return _Undo(
         district_id=feed[0],
         source=feed[1],
-        undoes=tuple(sorted(other["import_id"] for other in published if other["import_id"] >= first)),
+        undoes=tuple(sorted(other["import_id"] for other in published)),
         plan=make_undo_plan(since, base=base, edits=lines),
         since=since,
         edits=edits,
-        carried_summary=carry_over_summary((before or {}).get("summary") or {}),
+        carried_summary=carry_over_summary((before[0]["summary"] if before else None) or {}),
     )
 
 

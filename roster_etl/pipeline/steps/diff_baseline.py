@@ -6,14 +6,16 @@ decided in ``engine.changes.upload_diff``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from roster_etl.engine.changes import ChangeFile, EarlierImport, UploadedFile, choose_baseline, diff_upload
+from roster_etl.engine.changes.upload_diff import BASELINE_OUTCOMES
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.pipeline.steps.validate import limits_of
+from roster_etl.pipeline.uploads.archived_uploads import newest_first
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
@@ -64,14 +66,19 @@ def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequenc
 
 
 def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[EarlierImport]:
-    """Return the published imports of a data set, oldest first, without those that were undone."""
-    published = workspace.warehouse.published(upload.district_id, upload.source)
-    undone = undone_imports(published)
-    return [
-        EarlierImport(import_id=row["import_id"], published=True, outcome=(row["summary"] or {}).get("compared") or "whole")
-        for row in published
-        if row["import_id"] not in undone and (row["options"] or {}).get(DATA_SET_OPTION) == data_set and row["kind"] == "upload"
-    ]
+    """Return the published imports of a data set, oldest first, without those that were undone.
+
+    None before the newest one that was compared or a fresh start: it is the baseline, whatever came earlier.
+    """
+    found: list[EarlierImport] = []
+    for row in without_undone(newest_first(workspace, upload.district_id, upload.source, status="published")):
+        if (row["options"] or {}).get(DATA_SET_OPTION) != data_set or row["kind"] != "upload":
+            continue
+        outcome = (row["summary"] or {}).get("compared") or "whole"
+        found.append(EarlierImport(import_id=row["import_id"], published=True, outcome=outcome))
+        if outcome in BASELINE_OUTCOMES:
+            break
+    return found[::-1]
 
 
 def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[UploadedFile]:
@@ -92,12 +99,11 @@ def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iter
         yield UploadedFile(source=source, size=member.size)
 
 
-def undone_imports(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    """Return the imports in `rows` (published, oldest first) that an undo reverted and no undo of that undo restored."""
-    gone: set[int] = set()
+def without_undone(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the imports in `rows` (published, newest first) that no undo reverted; an undo that was itself undone reverts nothing."""
+    undone: set[int] = set()
     for row in rows:
-        for undone in reversed((row["summary"] or {}).get("undoes", ())):
-            again = next((r for r in rows if r["import_id"] == undone and r["kind"] == "undo"), None)
-            gone.add(undone)
-            gone.difference_update(again["summary"]["undoes"] if again else ())
-    return gone
+        if row["import_id"] in undone:
+            continue
+        undone.update((row["summary"] or {}).get("undoes", ()))
+        yield row

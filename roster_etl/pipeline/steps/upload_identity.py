@@ -34,7 +34,7 @@ def _by_kind(members: tuple[Member, ...]) -> dict[str, Member]:
 
 def _last_members(workspace: Workspace, upload: Upload) -> Mapping[str, Member]:
     last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
-    if not last or int(last["import_id"]) not in workspace.archive.manifests(upload.district_id):
+    if not last or not workspace.archive.has_manifest(upload.district_id, int(last["import_id"])):
         return {}
     manifest = workspace.archive.read_manifest(upload.district_id, int(last["import_id"]))
     return _by_kind(tuple(Member(**document) for document in manifest["members"]))

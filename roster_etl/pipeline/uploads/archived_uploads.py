@@ -5,12 +5,15 @@ Belongs here: finding the manifest before an import is opened for it. Reading th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.vendors import vendor
+
+_PAGES = (2, 20, 200)  # imports read at a time: the first is nearly always enough
 
 
 class NotArchived(RosterError):
@@ -35,11 +38,14 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
 
     Raises: UnknownImport. NotArchived: the bytes were not archived, or not all of them.
     """
-    manifests = workspace.archive.manifests(district_id)
     found: int | None = import_id
-    if import_id not in manifests or workspace.archive.read_manifest(district_id, import_id).get("status") == "unchanged":
+    archive = workspace.archive
+    if (
+        not archive.has_manifest(district_id, import_id)
+        or workspace.archive.read_manifest(district_id, import_id).get("status") == "unchanged"
+    ):
         found = _same_content(workspace, district_id, source, import_id)
-    if found is None or found not in manifests:
+    if found is None or not archive.has_manifest(district_id, found):
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
     if not is_upload(manifest):
@@ -75,15 +81,32 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
     A rerun of an older upload counts as old as that upload.
     """
     best: tuple[int, int] | None = None
-    for import_id in reversed(workspace.archive.manifests(district_id)):
+    for row in newest_first(workspace, district_id, source, file_set=file_set):
+        import_id = int(row["import_id"])
         if best and import_id <= best[0]:
             break  # the rest is older
+        if row["kind"] != "upload" or not workspace.archive.has_manifest(district_id, import_id):
+            continue
         manifest = workspace.archive.read_manifest(district_id, import_id)
         same_set = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
         usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
         if manifest["source"] == source and same_set and usable:
             best = max(best or (0, 0), (origin_import(manifest), import_id))
     return best[1] if best else None
+
+
+def newest_first(workspace: Workspace, district_id: str, source: str, **wanted: Any) -> Iterator[dict[str, Any]]:
+    """Yield a feed's imports, newest first, a page at a time: what is sought is seldom far from the end of a long history.
+
+    Args: wanted: ``status`` and ``file_set``, as in `Warehouse.imports`.
+    """
+    before: int | None = None
+    for size in chain(_PAGES, repeat(_PAGES[-1])):
+        page = workspace.warehouse.imports(district_id, source, before=before, limit=size, **wanted)
+        yield from page
+        if len(page) < size:
+            return
+        before = page[-1]["import_id"]
 
 
 def origin_import(manifest: Mapping[str, Any]) -> int:
@@ -120,8 +143,8 @@ def newer_published_upload(
 def _same_content(workspace: Workspace, district_id: str, source: str, import_id: int) -> int | None:
     """Return the newest import that published the content of `import_id`."""
     content = _content(workspace.warehouse.import_(import_id))
-    published = workspace.warehouse.imports(district_id, source, status="published")
-    return next((int(row["import_id"]) for row in published if content and _content(row) == content), None)
+    published = newest_first(workspace, district_id, source, status="published") if content else ()
+    return next((int(row["import_id"]) for row in published if _content(row) == content), None)
 
 
 def _content(row: dict[str, Any]) -> str | None:

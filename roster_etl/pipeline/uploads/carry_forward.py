@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
+from roster_etl.pipeline.uploads.archived_uploads import newest_first
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -42,25 +43,27 @@ def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents
 
 
 def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
-    """Return the newest published import of the feed that has a file `kind`, and that file."""
-    manifests = set(workspace.archive.manifests(upload.district_id))
-    for import_id in _published(workspace, upload):
-        found = workspace.archive.read_manifest(upload.district_id, import_id)["members"] if import_id in manifests else ()
-        for document in found:
-            if document["kind"] == kind and document["key"] is not None:
-                member = Member(**document)
-                return member.lasts_from or import_id, replace(member, lasts_from=member.lasts_from or import_id)
+    """Return the newest published import of the feed that has a file `kind`, and that file.
+
+    Every upload has the files that were carried forward to it. So the newest published one tells, and no older one is read.
+    """
+    for import_id in _published_uploads(workspace, upload):
+        if not workspace.archive.has_manifest(upload.district_id, import_id):
+            continue
+        members = workspace.archive.read_manifest(upload.district_id, import_id)["members"]
+        found = [Member(**document) for document in members if document["kind"] == kind]
+        if any(member.key is not None for member in found):
+            member = next(member for member in found if member.key is not None)
+            return member.lasts_from or import_id, replace(member, lasts_from=member.lasts_from or import_id)
+        if not found:
+            return None
     return None
 
 
-def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
-    """Yield the published imports of the feed, newest first. Lazily: callers seldom need more than the first."""
-    feed, file_set = (upload.district_id, upload.source), upload.file_set
-    newest = workspace.warehouse.last_published(*feed, file_set=file_set)
-    if newest:
-        yield int(newest["import_id"])
-        for row in workspace.warehouse.imports(*feed, status="published", file_set=file_set)[1:]:
-            yield int(row["import_id"])
+def _published_uploads(workspace: Workspace, upload: Upload) -> Iterator[int]:
+    """Yield the published uploads of the feed, newest first. Lazily: callers seldom need more than the first."""
+    found = newest_first(workspace, upload.district_id, upload.source, status="published", file_set=upload.file_set)
+    return (int(row["import_id"]) for row in found if row["kind"] == "upload")
 
 
 def _unusable_file_findings(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:

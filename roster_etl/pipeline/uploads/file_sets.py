@@ -41,7 +41,7 @@ def resolve_file_set(workspace: Workspace, order: Order) -> Order:
 
 def _set_of(workspace: Workspace, district_id: str, import_id: int) -> str:
     """Return the set of an earlier import, from its manifest, which is kept longer than the ledger, or else from the ledger."""
-    if import_id in workspace.archive.manifests(district_id):
+    if workspace.archive.has_manifest(district_id, import_id):
         return str(workspace.archive.read_manifest(district_id, import_id).get("file_set", ""))
     return str(workspace.warehouse.import_(import_id)["file_set"])
 

@@ -50,8 +50,9 @@ def create_private_file(path: Path) -> BinaryIO:
 class Folder:
     """A folder behind a path or an fsspec URL. Names are relative, of safe segments joined by ``/``."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, *, partial_files: str | None = None) -> None:
+        """Args: partial_files: the folder in it for files that are being written; default: beside the file that they become."""
+        self.url, self._partial_folder = url, partial_files
         self._path = local_path(url)
         self._objects = ObjectFolder(url) if self._path is None else None
 
@@ -101,7 +102,7 @@ class Folder:
             return
         path = self._resolve(name)
         with _translate_os_errors(self.url):
-            _write_local(path, path.with_name(f"{path.name}.{secrets.token_hex(6)}.part"), fill, durable=durable)
+            _write_local(path, self._partial_path(path), fill, durable=durable)
 
     def put(self, name: str, path: Path) -> None:
         """Copy the local file `path` to `name` atomically, in chunks. Raises as `write_with`."""
@@ -221,19 +222,28 @@ class Folder:
             self._objects.read(name)
             self._objects.remove(name)
 
-    def remove_partial_files(self, older_than: float = PART_SECONDS) -> int:
-        """Remove partial files (temporary names) older than `older_than` seconds, and return how many there were."""
+    def _partial_path(self, path: Path) -> Path:
+        folder = path.parent if self._partial_folder is None else self._resolve(self._partial_folder)
+        return folder / f"{path.name}.{secrets.token_hex(6)}.part"
+
+    def remove_partial_files(self, older_than: float = PART_SECONDS, *, below: str = "") -> int:
+        """Remove partial files (temporary names) older than `older_than` seconds, and return how many there were.
+
+        Args: below: the folder to search with its subfolders; default: all.
+        """
         before, removed = time.time() - older_than, 0
-        for name in self._partial_files():
+        for name in self._partial_files(below):
             with suppress(FileNotFoundError):  # its writer finished it at this moment
                 if self.modified_at(name) < before:
                     self.remove(name)
                     removed += 1
         return removed
 
-    def _partial_files(self) -> list[str]:
+    def _partial_files(self, below: str) -> list[str]:
         """Return the temporary names; none in an object store, which lists only complete objects."""
-        return [] if self._path is None else [path.relative_to(self._path).as_posix() for path in self._path.rglob("*.part")]
+        if self._path is None:
+            return []
+        return [path.relative_to(self._path).as_posix() for path in (self._path / below).rglob("*.part")]
 
     def local_file(self, name: str) -> Path | None:
         """Return the local path of `name`, None if the folder is not local."""
@@ -261,6 +271,7 @@ def _translate_os_errors(where: str) -> Iterator[None]:
 
 def _write_local(target: Path, temporary: Path, fill: Callable[[BinaryIO], Any], *, durable: bool) -> None:
     create_private_folder(target.parent)
+    create_private_folder(temporary.parent)
     try:
         with create_private_file(temporary) as out:
             fill(out)

@@ -18,8 +18,10 @@ _CHANGES = sa.table(
 )
 
 
-def imports_published_after(connection: sa.Connection, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
-    """Return what was published for a feed after import `import_id` ended (0: from the first), in publishing order.
+def imports_published_after(
+    connection: sa.Connection, district_id: str, source: str, import_id: int, limit: int
+) -> list[dict[str, Any]]:
+    """Return the next imports published for a feed after import `import_id` ended (0: from the first), in publishing order.
 
     The order is that of publishing times, not of import ids, which follow the start of imports. Raises UnknownImport.
     """
@@ -29,9 +31,11 @@ def imports_published_after(connection: sa.Connection, district_id: str, source:
     )
     if import_id:
         ended = import_(connection, import_id)["finished_at"]
-        same = sa.and_(IMPORTS.c.finished_at == ended, IMPORTS.c.import_id > import_id)
-        query = query.where(sa.or_(IMPORTS.c.finished_at > ended, same))
-    rows = connection.execute(query.order_by(IMPORTS.c.finished_at, IMPORTS.c.import_id)).mappings()
+        # A range of the index on (feed, status, finished_at); of the same moment, only the later numbers.
+        query = query.where(
+            IMPORTS.c.finished_at >= ended, sa.or_(IMPORTS.c.finished_at > ended, IMPORTS.c.import_id > import_id)
+        )
+    rows = connection.execute(query.order_by(IMPORTS.c.finished_at, IMPORTS.c.import_id).limit(limit)).mappings()
     return [dict(row) for row in rows]
 
 

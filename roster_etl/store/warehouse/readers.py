@@ -36,8 +36,21 @@ class RosterReader(Protocol):
     ) -> dict[str, Any] | None:
         """Return the ledger row of the newest import that was published for the feed, of `kind` and `file_set` if given."""
 
-    def published_imports(self, district_id: str, source: str, file_set: str | None = None) -> list[dict[str, Any]]:
-        """Return the ledger rows of the imports that were published for the feed, newest first."""
+    def published_imports(
+        self,
+        district_id: str,
+        source: str,
+        file_set: str | None = None,
+        *,
+        since: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return ledger rows of imports that were published for the feed, newest first.
+
+        Args: since: none with a lower number; before: only those with a lower number; limit: at most so many. Give one of them: all
+            that were ever published are more every night.
+        """
 
     def current(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""

@@ -88,6 +88,7 @@ class SqlLedger(_Queries):
     import_ = _query(ledger_read.import_)
     imports_after = _query(ledger_read.imports_after)
     history = _query(ledger_read.history)
+    newest_uploads = _query(ledger_read.newest_uploads)
     tally = _query(ledger_read.import_counts)
     rows_tally = _query(ledger_read.row_counts)
     moments = _query(ledger_read.import_times)

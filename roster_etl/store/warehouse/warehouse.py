@@ -423,12 +423,19 @@ class Warehouse:
         status: ImportStatus | None = None,
         limit: int | None = None,
         file_set: str | None = None,
+        since: int | None = None,
+        before: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Return ledger rows, newest first."""
+        """Return ledger rows, newest first: none with a number below `since`, only those with one below `before`."""
         with self.read() as session:
-            if status == "published" and limit is None and district_id is not None and source is not None:
-                return session.roster.published_imports(district_id, source, file_set)
-            return session.ledger.imports(district_id, source, status, limit, file_set)
+            if status == "published" and district_id is not None and source is not None:
+                return session.roster.published_imports(district_id, source, file_set, since=since, before=before, limit=limit)
+            return session.ledger.imports(district_id, source, status, limit, file_set, since=since, before=before)
+
+    def newest_uploads(self, feeds: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Return the newest upload of each status of feeds: ``district_id``, ``source``, ``status``, ``import_id``, ``finished_at``."""
+        with self.read() as session:
+            return session.ledger.newest_uploads(feeds)
 
     def import_(self, import_id: int) -> dict[str, Any]:
         """Return the ledger row of an import. Raises UnknownImport."""
@@ -507,13 +514,13 @@ class Warehouse:
         with self.read() as session:
             return session.ledger.hold(import_id)
 
-    def published_after(self, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
-        """Return the ledger rows of what was published for a feed after import `import_id` ended (0: from the first), in that order.
+    def published_after(self, district_id: str, source: str, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the ledger rows of what was published next for a feed after import `import_id` ended (0: from the first), in that order.
 
         Raises: UnknownImport.
         """
         with self.read() as session:
-            return session.ledger.published_after(district_id, source, import_id)
+            return session.ledger.published_after(district_id, source, import_id, limit)
 
     def changes_in(self, import_id: int, table: str, *, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
         """Return what an import did to the records of one table, by key and change; `after`: only what comes after these two."""

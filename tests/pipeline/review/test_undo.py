@@ -21,7 +21,7 @@ from roster_etl.pipeline.review import approve
 from roster_etl.pipeline.review.approve import discard_import
 from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
-from roster_etl.pipeline.steps.diff_baseline import undone_imports
+from roster_etl.pipeline.steps.diff_baseline import without_undone
 from roster_etl.pipeline.steps.hold_policy import _older_upload_findings
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.uploads.order import Order
@@ -148,7 +148,7 @@ def test_an_undo_can_be_undone(twice: Workspace) -> None:
 
     assert document["status"] == "published"
     assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
-    assert undone_imports(twice.warehouse.published(*FEED)) == {3}
+    assert counting(twice.warehouse.published(*FEED)) == [1, 2, 4]
 
 
 def test_what_followed_the_import_goes_with_it_and_stewards_edits_too(twice: Workspace, tmp_path: Path) -> None:
@@ -185,16 +185,21 @@ def test_the_upload_whose_state_came_back_is_unchanged_and_the_undone_one_is_not
 UPLOAD = {"kind": "upload", "summary": {"changes": {}}}
 
 
+def counting(rows: list[dict[str, Any]]) -> list[int]:
+    """Return the imports in `rows` (oldest first) that still count, oldest first."""
+    return sorted(row["import_id"] for row in without_undone(reversed(rows)))
+
+
 def test_a_chain_of_undos_tells_what_still_counts() -> None:
     def row(number: int, *undoes: int) -> dict[str, Any]:
         return {"import_id": number, **({"kind": "undo", "summary": {"undoes": list(undoes)}} if undoes else UPLOAD)}
 
     uploads = [row(1), row(2), row(3)]
 
-    assert undone_imports(uploads) == set()
-    assert undone_imports([*uploads, row(4, 2, 3)]) == {2, 3}
-    assert undone_imports([*uploads, row(4, 2, 3), row(5, 4)]) == {4}
-    assert undone_imports([*uploads, row(4, 3), row(5, 2, 3, 4)]) == {2, 3, 4}
+    assert counting(uploads) == [1, 2, 3]
+    assert counting([*uploads, row(4, 2, 3)]) == [1, 4]
+    assert counting([*uploads, row(4, 2, 3), row(5, 4)]) == [1, 2, 3, 5]
+    assert counting([*uploads, row(4, 3), row(5, 2, 3, 4)]) == [1, 5]
 
 
 def test_an_undone_upload_is_no_longer_what_the_next_one_is_compared_with(workspace: Workspace, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_what_was_published_after_an_import_is_of_its_feed_alone(warehouse):
     second, third = published(warehouse, {}, number=4), published(warehouse, {}, number=4)
 
     def after(number):
-        return [row["import_id"] for row in warehouse.published_after(DISTRICT, SOURCE, number)]
+        return [row["import_id"] for row in warehouse.published_after(DISTRICT, SOURCE, number, 10)]
 
     assert (after(0), after(first), after(second), after(third)) == ([first, second, third], [second, third], [third], [])
     assert held not in after(0)

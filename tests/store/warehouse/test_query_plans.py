@@ -226,14 +226,18 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
         "since": lambda c: roster_read.since(c, *feed, "users", number),
         "turned": lambda c: roster_read.turned(c, *feed, "users", number),
-        "published_imports": lambda c: ledger_read.published_imports(c, *feed),
+        "published_imports": lambda c: [
+            ledger_read.published_imports(c, *feed, **given)
+            for given in ({}, {"file_set": "", "since": 1}, {"before": other, "limit": 1}, {"since": 1, "before": other})
+        ],
+        "newest_uploads": lambda c: ledger_read.newest_uploads(c, [feed, ("other", "clever")]),
         "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
         "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
         "trace": lambda c: (
             roster_read.trace(c, "users", {"user_kind": "student", "user_id": "a"}, *feed), roster_read.trace(c, "id_changes", {}, *feed)
         ),
-        "imports_published_after": lambda c: change_feed.imports_published_after(c, *feed, number),
+        "imports_published_after": lambda c: change_feed.imports_published_after(c, *feed, number, 50),
         "changes_in": lambda c: change_feed.changes_in(c, number, "users", None, 10),
     }  # fmt: skip
 
