@@ -155,6 +155,7 @@ def test_a_cluster_has_the_settings_of_one_host_but_for_its_places() -> None:
     ours = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
     one_host = yaml.safe_load((ROOT / "dagster_home" / "dagster.yaml").read_text())
     places = {key: ours.pop(key) for key in ("storage", "compute_logs")}
+    assert one_host.pop("storage").keys() == {"custom"}
 
     assert ours == one_host
     assert places["storage"] == {"postgres": {"postgres_url": {"env": "ROSTER_ETL_DAGSTER_STORAGE"}}}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from roster_etl.orchestration.runtime.compact_event_log import CLASS, MODULE
 from roster_etl.quality import gx_client
 from tests.parsing import parsed
 
@@ -168,8 +169,10 @@ def test_dagster_finds_the_same_settings_with_and_without_a_home_named():
     named = yaml.safe_load((ROOT / "dagster_home/dagster.yaml").read_text())
     unnamed = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     places = {key: unnamed.pop(key) for key in ("storage", "compute_logs", "local_artifact_storage")}
+    mine, theirs = named.pop("storage")["custom"], places["storage"]["custom"]
 
     assert unnamed == named
+    assert (mine["module"], mine["class"]) == (theirs["module"], theirs["class"]) == (MODULE, CLASS)
     assert {str(place).count("dagster_home") for place in places.values()} == {1}
 
 

@@ -114,6 +114,11 @@ class Staging:
         """Have what is written from now on replace what an earlier attempt left."""
         self._frames.begin(*self._at)
 
+    def drop_rows(self) -> None:
+        """Remove the rows of files and tables, nearly all of the bytes; what was found in them stays."""
+        for stage in (_FILE_ROWS, _TABLE_ROWS):
+            self._frames.drop_containers(*self._at, stage)
+
     def flush(self) -> None:
         """Put what was written where other processes read it. Raises StoreUnavailable, StoreRefused."""
         self._frames.flush()

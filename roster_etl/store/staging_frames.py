@@ -111,6 +111,21 @@ class FrameStore:
         """Remove all data of an import; does nothing if there is none."""
         self._folder.remove(f"{check_id(district_id)}/{int(import_id)}")
 
+    def drop_containers(self, district_id: str, import_id: int, stage: str) -> None:
+        """Remove the containers of one stage of an import: the one of that name, and those of its steps (``<stage>.<step>``)."""
+        folder = f"{check_id(district_id)}/{int(import_id)}"
+        for name in self._folder.names(folder):
+            if name.startswith(f"{stage}."):
+                self._forget(f"{folder}/{name}")
+                self._folder.remove(f"{folder}/{name}")
+
+    def _forget(self, path: str) -> None:
+        with self._lock:
+            for known in (self._known, self._fetched):
+                known.pop(path, None)
+            for paths in (self._own, self._unsent):
+                paths.discard(path)
+
     def drop_district(self, district_id: str) -> None:
         """Remove all data of a district."""
         self._folder.remove(check_id(district_id))

@@ -338,7 +338,11 @@ def leftovers(workspace: Workspace) -> list[str]:
     manifests = (path.read_bytes() for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
     named = set[str]().union(*map(referenced_keys, manifests))
     objects = (workspace.home / "archive" / "objects").glob("*/*")
-    found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]
+    found += [
+        f"object {path.name} belongs to no import"
+        for path in objects
+        if path.suffix != ".part" and path.name.removesuffix(".zst") not in named
+    ]
     found += [f"a purge of {district} has not ended" for district in archive.pending_removals()]
     for row in rows:
         members = archive.read_manifest(row["district_id"], row["import_id"]).get("members", [])

@@ -5,6 +5,7 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from roster_etl.spec.errors import ArchiveError, BadDistrictId
@@ -30,7 +31,7 @@ def test_bytes_come_back_by_the_hash_of_what_was_stored(archive: Archive, tmp_pa
 
 def test_storing_twice_writes_once(archive: Archive, tmp_path: Path) -> None:
     key = archive.put(b"x", original_sha256=ORIGINAL).key
-    path = tmp_path / "archive" / "objects" / key[:2] / key
+    path = tmp_path / "archive" / "objects" / key[:2] / f"{key}.zst"
     before = path.stat()
     archive.put(b"x", original_sha256=ORIGINAL)
 
@@ -38,11 +39,30 @@ def test_storing_twice_writes_once(archive: Archive, tmp_path: Path) -> None:
     assert stat.S_IMODE(before.st_mode) == 0o600
 
 
-def test_bytes_that_rotted_are_not_given_out(archive: Archive, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"evil", bytes(pa.Codec("zstd").compress(b"evil", asbytes=True))])
+def test_bytes_that_rotted_are_not_given_out(archive: Archive, tmp_path: Path, content: bytes) -> None:
     key = archive.put(b"good", original_sha256=ORIGINAL).key
-    (tmp_path / "archive" / "objects" / key[:2] / key).write_bytes(b"evil")
+    (tmp_path / "archive" / "objects" / key[:2] / f"{key}.zst").write_bytes(content)
     with pytest.raises(ArchiveError, match="no longer"):
         archive.get(key)
+
+
+def test_objects_are_stored_compressed_and_those_of_earlier_versions_are_read_as_they_are(
+    archive: Archive, tmp_path: Path
+) -> None:
+    rows = b"".join(b"%d,student,1001\n" % number for number in range(1000))
+    key = archive.put(rows, original_sha256=ORIGINAL).key
+    stored = tmp_path / "archive" / "objects" / key[:2] / f"{key}.zst"
+    assert stored.stat().st_size < len(rows) / 3
+    assert archive.get(key) == rows
+
+    stored.unlink()
+    assert not archive.has(key)
+    (stored.with_name(key)).write_bytes(rows)
+    assert archive.has(key)
+    assert archive.get(key) == rows
+    archive.put(rows, original_sha256=ORIGINAL)
+    assert not stored.exists()
 
 
 def test_what_is_not_there_is_an_error_that_says_so(archive: Archive) -> None:

@@ -14,8 +14,10 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import dagster as dg
 from dagster._config import process_config, resolve_to_config_type
+from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 
+from roster_etl.orchestration.runtime.compact_event_log import CLASS
 from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
 
 _CONFIG_FILE = "dagster.yaml"
@@ -102,9 +104,19 @@ def _sqlstate(error: BaseException) -> str:
 
 def _instance_ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRef:
     try:
-        return InstanceRef.from_dir(str(home), overrides=dict(overrides or {}))
+        given = {**_compact_storage_of(home), **(overrides or {})}
+        return InstanceRef.from_dir(str(home), overrides=given)
     except dg.DagsterError:  # its text may quote a password
         raise _invalid_config_error() from None
+
+
+def _compact_storage_of(home: Path) -> dict[str, Any]:
+    """Return the setting ``storage`` with `home` in it, where the home's file names our own; that file names DAGSTER_HOME."""
+    config, _ = dagster_instance_config(str(home))
+    storage = (config.get("storage") or {}).get("custom") or {}
+    if storage.get("class") != CLASS:
+        return {}
+    return {"storage": {"custom": {**storage, "config": {"base_dir": str(home)}}}}
 
 
 def _invalid_config_error() -> SettingsError:

@@ -30,8 +30,10 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
         return
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
+    from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog
+
     storage = instance.event_log_storage
-    if type(storage) is not SqliteEventLogStorage or "_connect" in vars(storage):
+    if type(storage) not in (SqliteEventLogStorage, CompactSqliteEventLog) or "_connect" in vars(storage):
         yield
         return
     with ExitStack() as opened:

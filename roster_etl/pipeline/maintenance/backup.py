@@ -35,7 +35,7 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import RESTORE_MARKER, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
-from roster_etl.store.archive import referenced_keys
+from roster_etl.store.archive import COMPRESSED, referenced_keys
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.temp_folders import scratch_folder
@@ -345,7 +345,7 @@ class _RestoreSelection:
         """Return the files to which imports up to `newest` refer."""
         known = [file for file in self.manifests if _number(file) <= newest]
         keys = self.keys.union(*(self.manifests[file] for file in known))
-        objects = [file for file in self.objects if file.rpartition("/")[2] in keys]
+        objects = [file for file in self.objects if file.rpartition("/")[2].removesuffix(COMPRESSED) in keys]
         return [*objects, *self.always, *known, *(page for page in self.pages if _number(page) <= newest)]
 
 

@@ -24,9 +24,9 @@ MANIFEST_FILE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "wa
 SETTINGS = ("roster_etl.toml", "dagster.yaml")
 ARCHIVE_PATTERNS: Mapping[str, str] = {
     "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
-    "objects": r"[0-9a-f]{2}/[0-9a-f]{64}",
+    "objects": r"[0-9a-f]{2}/[0-9a-f]{64}(?:\.zst)?",
     "manifests": r"[\w-]+/[0-9]+\.json",
-    "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
+    "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)(?:\.zst)?",
     "removals": r"[\w-]+\.json",
 }
 """The archive's folders to copy, and the patterns of their file names; other files are not ours."""

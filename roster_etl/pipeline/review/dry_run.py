@@ -147,8 +147,9 @@ class DryRunArchive(Archive):
 
     def has_manifest(self, district_id: str, import_id: int) -> bool:
         """Return whether that archive has the manifest of an import."""
-        found = super() if self._baseline is None else self._baseline
-        return found.has_manifest(district_id, import_id)
+        if self._baseline is None:
+            return super().has_manifest(district_id, import_id)
+        return self._baseline.has_manifest(district_id, import_id)
 
     def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
         """Return a manifest of that archive."""

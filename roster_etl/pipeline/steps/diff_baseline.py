@@ -74,7 +74,7 @@ def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[Earlie
     for row in without_undone(newest_first(workspace, upload.district_id, upload.source, status="published")):
         if (row["options"] or {}).get(DATA_SET_OPTION) != data_set or row["kind"] != "upload":
             continue
-        outcome = (row["summary"] or {}).get("compared") or "whole"
+        outcome: Any = (row["summary"] or {}).get("compared") or "whole"
         found.append(EarlierImport(import_id=row["import_id"], published=True, outcome=outcome))
         if outcome in BASELINE_OUTCOMES:
             break

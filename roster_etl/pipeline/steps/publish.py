@@ -64,6 +64,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         ended = summarize_import(tx, upload.import_id)
     write_manifest(workspace, upload, ended)
     refresh_files(workspace, closed)
+    staging.drop_rows()
     return ended
 
 

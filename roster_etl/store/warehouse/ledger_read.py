@@ -113,7 +113,7 @@ def _newest_of_feed(district_id: str, source: str) -> Iterator[sa.Select[Any]]:
     for status in IMPORT_STATUSES:
         of_feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == status)
         uploads = sa.select(IMPORTS.c.import_id).where(*of_feed, IMPORTS.c.kind == "upload").limit(1)
-        orders = [(IMPORTS.c.import_id.desc(),)]
+        orders: list[tuple[sa.ColumnElement[Any], ...]] = [(IMPORTS.c.import_id.desc(),)]
         if status in _ENDED_WELL:  # approving an older import ends it after newer ones
             orders.append((IMPORTS.c.finished_at.desc(), IMPORTS.c.import_id.desc()))
         for order in orders:

@@ -268,7 +268,7 @@ def test_a_report_is_kept_with_the_import_and_the_same_each_time(workspace: Work
     ended(workspace, "published")
     write_report(workspace, read_import_summary(workspace, number))
 
-    archived = {kind: (workspace.home / "archive" / "reports" / "lincoln" / f"1.{kind}").read_bytes() for kind in kinds}
+    archived = {kind: workspace.archive.read_report("lincoln", 1, kind) for kind in kinds}
     assert {kind: page.with_suffix(f".{kind}").read_bytes() for kind in kinds} == first == archived
 
 
