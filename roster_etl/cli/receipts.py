@@ -10,7 +10,7 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import require_known_district
-from roster_etl.cli.errors import REJECTED
+from roster_etl.cli.exit_codes import REJECTED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DistrictFilter, DistrictOption, check_import_id
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipts_enabled

@@ -28,7 +28,7 @@ from roster_etl.spec.options import resolve_options
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing.open import open_landing
-from roster_etl.store.landing.upload_source import fetch_members, unpack_single_zip
+from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, unpack_single_zip
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
@@ -57,8 +57,15 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
         "members": [asdict(member) for member in kept],
         "findings": [asdict(finding) for finding in findings],
         "taken_at": now.isoformat(),
+        "package": package_of(arrival),
     }
     return workspace.archive.add_pending_upload(district_id, feed.format, document, at=now)
+
+
+def package_of(arrival: FetchedUpload) -> dict[str, str] | None:
+    """Return name and hash of the zip that the files of an upload were in; None: they were in none."""
+    package = arrival.package
+    return {"name": package.name, "sha256": package.sha256} if package else None
 
 
 def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tuple[int, ...]:
@@ -66,10 +73,13 @@ def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tupl
     return workspace.archive.pending_uploads(district_id, source)
 
 
-def read_pending(workspace: Workspace, district_id: str, source: str, number: int) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Return the files of a pending upload, and the findings from its arrival. Raises ArchiveError."""
+def read_pending(
+    workspace: Workspace, district_id: str, source: str, number: int
+) -> tuple[tuple[Member, ...], list[Finding], dict[str, str] | None]:
+    """Return the files of a pending upload, the findings from its arrival, and its zip (`package_of`). Raises ArchiveError."""
     document = workspace.archive.read_pending_upload(district_id, source, number)
-    return tuple(Member(**member) for member in document["members"]), [Finding(**found) for found in document["findings"]]
+    members = tuple(Member(**member) for member in document["members"])
+    return members, [Finding(**found) for found in document["findings"]], document.get("package")
 
 
 def remove_pending(workspace: Workspace, district_id: str, source: str, number: int) -> None:

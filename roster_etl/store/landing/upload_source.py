@@ -40,12 +40,14 @@ class FetchedUpload:
     """An upload as a consistent private copy: its files, and the names of its other entries (links, folders).
 
     ``content_hash``: sha256 over names and hashes of the files, independent of their order: equal content gives an equal hash.
+    ``package``: the zip that the files were in, as uploaded.
     """
 
     kind: UploadKind
     where: str
     files: tuple[FetchedFile, ...]
     irregular: tuple[Entry, ...] = ()
+    package: FetchedFile | None = None
 
     @property
     def listing(self) -> tuple[Entry, ...]:
@@ -97,7 +99,7 @@ def unpack_single_zip(upload: FetchedUpload, settings: Settings, to: Path) -> Fe
         inside = fetch_members(archive, to / "members")
     names = {file.name for file in inside.files}
     beside = tuple(file for file in upload.files if file is not archives[0] and file.name not in names)
-    return replace(upload, files=(*inside.files, *beside))
+    return replace(upload, files=(*inside.files, *beside), package=archives[0])
 
 
 def fetch_upload(
@@ -115,7 +117,8 @@ def fetch_upload(
     """
     where = redact(path)
     with open_upload(path, settings, to, feed=feed, environ=environ) as (kind, members):
-        return fetch_members(members, to, kind=kind, where=where, include=include)
+        fetched = fetch_members(members, to, kind=kind, where=where, include=include)
+        return replace(fetched, package=members.file) if isinstance(members, Zip) else fetched
 
 
 @contextmanager

@@ -40,8 +40,8 @@ class Rotation:
 
 
 def receipts_enabled(workspace: Workspace) -> bool:
-    """Return whether the home has a key for receipts."""
-    return KeyFolder(workspace.settings).is_enabled
+    """Return whether imports of this workspace get receipts: it has a key, and is no dry run."""
+    return workspace.signs_receipts and KeyFolder(workspace.settings).is_enabled
 
 
 def issue_receipts(workspace: Workspace, district_id: str, source: str, import_id: int | None = None) -> int:
@@ -50,14 +50,13 @@ def issue_receipts(workspace: Workspace, district_id: str, source: str, import_i
     Args:   import_id: the import that has just ended, with which a chain may begin.
     Raises: SettingsError: the key cannot be used. RosterError: the archive or the warehouse cannot be written.
     """
-    folder = KeyFolder(workspace.settings)
-    if not folder.is_enabled:
+    if not receipts_enabled(workspace):
         return 0
     with workspace.warehouse.write_directly() as tx:
         tx.receipts.reserve(district_id, source, import_id)
         fault_point("receipt.number")
     fault_point("receipt.numbered")
-    return _sign_numbered(workspace, folder.load(), district_id, source)
+    return _sign_numbered(workspace, KeyFolder(workspace.settings).load(), district_id, source)
 
 
 def try_issue_receipts(workspace: Workspace, summary: ImportSummary) -> ImportSummary:

@@ -14,6 +14,7 @@ from typing import Any
 
 from roster_etl.engine.csv.damaged_records import FIRST_ROW
 from roster_etl.engine.csv.record_digests import record_digests
+from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
 from roster_etl.pipeline.workspace import Workspace
 
 COLUMNS = ("file", "row", "sha256", "outcome", "code", "import_id")
@@ -31,6 +32,7 @@ class ImportOutcome:
     """
 
     district_id: str
+    source: str
     import_id: int
     status: str
     rejected: Mapping[tuple[str, int], str]
@@ -52,7 +54,7 @@ def outcomes_csv(workspace: Workspace, outcome: ImportOutcome) -> bytes:
 
 
 def _own_rows(workspace: Workspace, outcome: ImportOutcome) -> Iterator[Line]:
-    for member, digests, blank in _read_members(workspace, outcome.district_id, outcome.import_id):
+    for member, digests, blank in _read_members(workspace, outcome.district_id, outcome.source, outcome.import_id):
         name = member["name"]
         whole = _whole_file(outcome, name)
         for place, digest in enumerate(digests):
@@ -83,17 +85,22 @@ def _released_rows(workspace: Workspace, outcome: ImportOutcome) -> Iterator[Lin
     for number, file, row in outcome.released if outcome.status == "published" else ():
         by_import[number][file].append(row)
     for number, files in sorted(by_import.items()):
-        for member, digests, _ in _read_members(workspace, outcome.district_id, number, only=files):
+        for member, digests, _ in _read_members(workspace, outcome.district_id, outcome.source, number, only=files):
             for row in sorted(files[member["name"]]):
                 if row - FIRST_ROW < len(digests):  # a purge may have taken the file
                     yield member["name"], row, digests[row - FIRST_ROW], "released", "", number
 
 
 def _read_members(
-    workspace: Workspace, district_id: str, import_id: int, only: Mapping[str, Any] | None = None
+    workspace: Workspace, district_id: str, source: str, import_id: int, only: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Mapping[str, Any], list[str], Any]]:
-    """Yield each archived file of an import with the hashes of its records; a file carried forward is another import's."""
-    if import_id not in workspace.archive.manifests(district_id):
+    """Yield each archived file of an import with the hashes of its records; a file carried forward is another import's.
+
+    The bytes of an unchanged upload are those of the import that published them.
+    """
+    try:
+        import_id = archived_import(workspace, district_id, source, import_id)
+    except NotArchived:
         return
     manifest = workspace.archive.read_manifest(district_id, import_id)
     encoding = manifest["options"].get("encoding", "utf-8")

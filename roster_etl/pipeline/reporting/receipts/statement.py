@@ -145,6 +145,7 @@ def import_outcome(row: Mapping[str, Any], summary: ImportSummary, rejected: Seq
     refusals = {f["file"]: f["code"] for f in summary.findings if f["severity"] in ("file", "upload")}
     return ImportOutcome(
         district_id=summary.district_id,
+        source=summary.source,
         import_id=summary.import_id,
         status=row["status"],
         rejected=codes,
