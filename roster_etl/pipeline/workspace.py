@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.frames.arrow import use_jemalloc
-from roster_etl.quality import load_suites
+from roster_etl.quality import load_effective_suites
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
 from roster_etl.store.import_locks import ImportLocks
@@ -21,7 +21,6 @@ from roster_etl.store.settings import Settings
 from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
 
-PROJECT = Path(__file__).resolve().parents[2]
 RESTORE_MARKER = "half_restored"
 """The file that a home has while a backup is brought back into it."""
 
@@ -94,5 +93,5 @@ class Workspace:
 
     @cached_property
     def suites(self) -> dict[str, dict[str, Any]]:
-        """The committed quality suites by name (``clever/students``)."""
-        return load_suites(PROJECT / "expectations")
+        """The quality suites by name (``clever/students``): the package's, or those of the home in their place."""
+        return load_effective_suites(self.settings.suites)
