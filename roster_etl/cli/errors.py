@@ -12,9 +12,8 @@ from pathlib import Path
 from types import TracebackType
 
 import roster_etl
+from roster_etl.cli.exit_codes import FAILED, USAGE_ERROR
 from roster_etl.spec.errors import RosterError
-
-FAILED, USAGE_ERROR, REJECTED, HELD, INTERRUPTED = 1, 2, 3, 4, 130
 
 # Codes of usage errors: an argument is invalid, or refers to something that does not exist.
 _USAGE_ERROR_CODES = frozenset(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.errors import FAILED
+from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.projections.docs import generated_files as documents
 from roster_etl.projections.samples import write_sample
