@@ -14,6 +14,7 @@ from roster_etl.frames.arrow import use_jemalloc
 from roster_etl.quality import load_effective_suites
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
+from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.import_locks import ImportLocks
 from roster_etl.store.outbox.outbox import Outbox
 from roster_etl.store.registry.registry import Registry, open_registry
@@ -48,6 +49,13 @@ class Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError, HalfRestored."""
         use_jemalloc()
         return cls(Settings.load(home))
+
+    @classmethod
+    def open_to_write(cls, home: Path) -> Workspace:
+        """Open `home` for a run or a sensor, which act on what its settings say. Raises as `open`, and UnsafeHome."""
+        workspace = cls.open(home)
+        require_safe_home(workspace.settings)
+        return workspace
 
     def close(self) -> None:
         """Close the connections that were opened. The workspace can still be used."""

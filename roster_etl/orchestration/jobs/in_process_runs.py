@@ -69,7 +69,7 @@ def run_import(
     if order.path and has_password(order.path):
         raise PasswordInPath
     reject_person_ids(order.renames)
-    workspace = Workspace.open(home)
+    workspace = Workspace.open_to_write(home)
     if workspace.registry.exists(order.district_id):  # the run reports an unregistered one
         require_not_paused(workspace, order)
     with ExitStack() as stack:
