@@ -120,7 +120,7 @@ def test_dagster_dev_serves_the_wheels_definitions(python: Path, tmp_path: Path)
             start_new_session=True,
         )
     try:
-        assert "sensor" in " ".join(_sensors(port, time.monotonic() + 120)), (tmp_path / "log").read_text()[-2000:]
+        assert "landing_zone" in _sensors(port, time.monotonic() + 120), (tmp_path / "log").read_text()[-2000:]
     finally:
         os.killpg(process.pid, signal.SIGINT)
         try:
