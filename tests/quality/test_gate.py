@@ -249,7 +249,7 @@ def test_a_suite_of_the_home_replaces_that_of_the_package(tmp_path: Path):
 
 def test_a_suite_of_the_home_that_nothing_would_evaluate_is_an_error(tmp_path: Path):
     (tmp_path / "clever").mkdir()
-    (tmp_path / "clever" / "studens.json").write_text(json.dumps({"name": "clever/studens", "expectations": []}))
+    (tmp_path / "clever" / "studentx.json").write_text(json.dumps({"name": "clever/studentx", "expectations": []}))
 
     with pytest.raises(SuiteError, match=r'the nearest is "clever/students"'):
         load_effective_suites(tmp_path)
