@@ -151,6 +151,7 @@ class RetentionSettings:
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
+    ``suites``: folder of quality suites that replace those of the package.
     URLs may contain passwords: show ``to_redacted_dict()`` only.
     """
 
@@ -159,6 +160,7 @@ class Settings:
     archive: str
     staging: str
     districts: str
+    suites: Path
     landing: LandingSettings
     limits: Limits
     mail: MailSettings = field(default_factory=MailSettings)
@@ -189,6 +191,7 @@ class Settings:
             archive=_store_url(home, values, "archive"),
             staging=_store_url(home, values, "staging"),
             districts=_store_url(home, values, "districts"),
+            suites=home / "expectations",
             landing=_absolute_landing(home, landing),
             limits=Limits(**values.get("limits", {})),
             mail=_mail(home, values.get("mail", {})),

@@ -33,7 +33,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, ImportResult, PurgeScope
 from roster_etl.vendors import Vendor, vendor
 
-_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
+_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "contact_user_id", "old_id", "new_id"})
 _SHARED_ID_KINDS = ("student", "user")
 
 

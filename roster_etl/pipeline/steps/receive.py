@@ -27,8 +27,8 @@ from roster_etl.pipeline.uploads.archived_uploads import (
 )
 from roster_etl.pipeline.uploads.carry_forward import carry_forward_files
 from roster_etl.pipeline.uploads.classify import classify_files
-from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.file_selection import file_selection
+from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
 from roster_etl.pipeline.uploads.pending_uploads import archive_member, read_pending, remove_pending
