@@ -315,7 +315,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
-        *(cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night),
+        *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
         *(house, forget, backup, restore, data_docs, twice, hurried, stay),
     )
 }

@@ -94,16 +94,21 @@ def _released_rows(workspace: Workspace, outcome: ImportOutcome) -> Iterator[Lin
 def _read_members(
     workspace: Workspace, district_id: str, source: str, import_id: int, only: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Mapping[str, Any], list[str], Any]]:
-    """Yield each archived file of an import with the hashes of its records; a file carried forward is another import's.
-
-    The bytes of an unchanged upload are those of the import that published them.
-    """
-    try:
-        import_id = archived_import(workspace, district_id, source, import_id)
-    except NotArchived:
-        return
-    manifest = workspace.archive.read_manifest(district_id, import_id)
-    encoding = manifest["options"].get("encoding", "utf-8")
+    """Yield each archived file of an import with the hashes of its records; a file carried forward is another import's."""
+    manifest = _manifest_with_files(workspace, district_id, source, import_id)
+    encoding = manifest.get("options", {}).get("encoding", "utf-8")
     for member in manifest.get("members", []):
         if member["key"] and member.get("lasts_from") is None and (only is None or member["name"] in only):
             yield member, *record_digests(workspace.archive.get(member["key"]), encoding)
+
+
+def _manifest_with_files(workspace: Workspace, district_id: str, source: str, import_id: int) -> Mapping[str, Any]:
+    """Return the manifest that has the files of an import: of an unchanged one, that of the import which published them."""
+    if import_id in workspace.archive.manifests(district_id):
+        manifest = workspace.archive.read_manifest(district_id, import_id)
+        if manifest.get("status") != "unchanged":
+            return manifest
+    try:
+        return workspace.archive.read_manifest(district_id, archived_import(workspace, district_id, source, import_id))
+    except NotArchived:
+        return {}
