@@ -238,7 +238,8 @@ def _check_upload(receipts: Sequence[CheckedReceipt], digests: Mapping[str, str]
     """Compare an upload with the receipt that signs for most of its files, the newest one among equals."""
     candidates = [receipt for receipt in receipts if receipt.predicate.get("kind") in ("import", "decision")]
     if not candidates:
-        raise NothingToVerify(problem="no receipt of these is about an upload")
+        _require_damaged(receipts, "no receipt of these is about an upload")
+        return
 
     def fit(receipt: CheckedReceipt) -> tuple[int, int]:
         return sum(digests.get(name) == digest for name, digest in _subject(receipt)), receipt.predicate["number"]
@@ -268,7 +269,14 @@ def _check_outcomes(receipts: Sequence[CheckedReceipt], digest: str) -> None:
     """Compare a file of outcomes with the receipt that signs for it; the newest with outcomes where none does."""
     candidates = [receipt for receipt in receipts if receipt.predicate.get("outcomes_sha256")]
     if not candidates:
-        raise NothingToVerify(problem="no receipt of these signs for a file of outcomes")
+        _require_damaged(receipts, "no receipt of these signs for a file of outcomes")
+        return
     if not any(receipt.predicate["outcomes_sha256"] == digest for receipt in candidates):
         newest = max(candidates, key=lambda receipt: receipt.predicate["number"])
         newest.reason = newest.reason or "outcomes_differ"
+
+
+def _require_damaged(receipts: Sequence[CheckedReceipt], problem: str) -> None:
+    """Raise NothingToVerify unless one of `receipts` does not hold, which says more than what is compared with it."""
+    if all(receipt.reason is None for receipt in receipts):
+        raise NothingToVerify(problem=problem)
