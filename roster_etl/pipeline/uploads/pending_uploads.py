@@ -45,12 +45,13 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
     select, limits = file_selection(format_), workspace.settings.limits
     with scratch_folder(workspace.settings.scratch) as scratch:
         files: tuple[FetchedFile, ...] = ()
+        package: dict[str, str] | None = None
         try:
             with open_landing(district_id, feed, workspace.settings) as landing:
                 arrival = fetch_members(landing, scratch, limits, where=landing.where, select=select)
             arrival = unpack_single_zip(arrival, workspace.settings, scratch, select) if format_.lone_zip else arrival
             members, findings = classify_files(format_, arrival, encoding)
-            files = arrival.files
+            files, package = arrival.files, package_of(arrival)
         except (UnsafeArchive, UploadTooLarge) as error:
             members, findings = (), [Finding(severity="upload", code=error.code, message=error.message)]
         contents = {file.name: file for file in files}
@@ -62,7 +63,7 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
         "members": [asdict(member) for member in kept],
         "findings": [asdict(finding) for finding in findings],
         "taken_at": now.isoformat(),
-        "package": package_of(arrival),
+        "package": package,
     }
     return workspace.archive.add_pending_upload(district_id, feed.format, document, at=now)
 
