@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -23,6 +24,11 @@ from typing import Any, Self
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE / "reference"
 PHASES = {"first": "day1", "churn": "day2", "unchanged": "day2"}
+PROGRAMS = ("reference", "import", "dirty")
+"""The reference and ours on clean uploads, in turn, and ours on the same uploads with damaged rows."""
+DIRT_LIMITS = ((0.003, 1.15), (0.05, 1.6), (0.2, 2.0))
+"""CPU seconds of an import with up to this share of damaged rows, against those of a clean one."""
+NIGHT_STUDENTS = 200  # of the district whose nights are measured: what grows with history does so whatever its size
 MIB = 1 << 20
 
 
@@ -46,8 +52,8 @@ class Bar:
     students: int = 100_000
 
 
-def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
-    """Run `command` in its own process, and return its cost and its standard output.
+def measure(command: list[str], *, log: Path, answers: Sequence[int] = (0,)) -> tuple[Run, str]:
+    """Run `command` in its own process, and return its cost and its standard output. ``answers``: exit codes that are none of a failure.
 
     Raises: SystemExit: the command failed; its standard error is in `log`.
     """
@@ -60,7 +66,7 @@ def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode()
-    if process.returncode:
+    if process.returncode not in answers:
         sys.exit(f"exit code {process.returncode}: {' '.join(command)}\nstandard error: {log}\n{text[-2000:]}")
     scale = 1 if sys.platform == "darwin" else 1024
     peak = max(usage.ru_maxrss * scale, watch.peak)
@@ -123,11 +129,13 @@ def step_timings(output: str) -> dict[str, float]:
     return {str(step): float(seconds) for step, seconds in timings.items()}
 
 
-def generate(students: int, folder: Path) -> None:
+def generate(students: int, folder: Path, *, churn: float, dirty: float = 0.0) -> None:
     """Write a district of `students` students and its next day, unless the folder has them already."""
     if not (folder / "manifest.json").exists():
-        words = ["--students", str(students), "--out", str(folder), "--churn", "0.01"]
+        words = ["--students", str(students), "--out", str(folder), "--churn", str(churn), "--dirty", str(dirty)]
         subprocess.run([sys.executable, str(REFERENCE / "gen_roster.py"), *words], check=True, stdout=subprocess.DEVNULL)
+        for truth in folder.glob("day*/truth_dirty.jsonl"):  # no file of an upload
+            truth.rename(folder / f"{truth.parent.name}_truth.jsonl")
 
 
 def reference_command(district: Path, work: Path, phase: str) -> list[str]:
@@ -137,30 +145,76 @@ def reference_command(district: Path, work: Path, phase: str) -> list[str]:
     return [sys.executable, script, str(district / PHASES[phase]), str(work / "state"), f"adbc:{work / 'reference.db'}", number]
 
 
-def import_command(district: Path, work: Path, phase: str) -> list[str]:
-    """Return our import command for `phase`, as a person would type it."""
-    words = ["import", str(district / PHASES[phase]), "--district", "bench", "--format", "clever"]
-    return [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(work / "home"), "--json"]
+def import_command(upload: Path, home: Path) -> list[str]:
+    """Return our import command for an upload, as a person would type it."""
+    words = ["import", str(upload), "--district", "bench", "--format", "clever"]
+    return [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(home), "--json"]
 
 
-def one_round(district: Path, work: Path) -> dict[str, dict[str, Run]]:
+def published(upload: Path, home: Path, log: Path) -> Run:
+    """Import an upload, and approve it if it is held: the next one is then compared with it. Returns the cost of the import."""
+    run, text = measure(import_command(upload, home), log=log, answers=(0, 4))
+    document = json.loads(text)
+    if document["status"] == "held":
+        words = ["holds", "approve", str(document["import_id"]), "--by", "bench", "--home", str(home), "--json"]
+        measure([sys.executable, "-m", "roster_etl.cli", *words], log=log)
+    return run
+
+
+def one_round(district: Path, dirty: Path, work: Path) -> dict[str, dict[str, Run]]:
     """Run all phases once, the reference and ours in turn, into new databases. Returns {program: {phase: run}}."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "state").mkdir(parents=True)
-    runs: dict[str, dict[str, Run]] = {"reference": {}, "import": {}}
-    for phase in PHASES:
-        for program, command in (("reference", reference_command), ("import", import_command)):
-            runs[program][phase], _ = measure(command(district, work, phase), log=work / f"{program}.log")
+    runs: dict[str, dict[str, Run]] = {program: {} for program in PROGRAMS}
+    for phase, day in PHASES.items():
+        runs["reference"][phase], _ = measure(reference_command(district, work, phase), log=work / "reference.log")
+        runs["import"][phase] = published(district / day, work / "home", work / "import.log")
+        runs["dirty"][phase] = published(dirty / day, work / "dirty", work / "dirty.log")
+        for program in PROGRAMS:
             print(f"  {phase:9} {program:9} {runs[program][phase].wall:6.2f} s", file=sys.stderr)
     return runs
 
 
+def bench_nights(work: Path, nights: int, *, churn: float, dirty: float) -> dict[str, Any]:
+    """Import a small district's uploads night after night, and measure what a night costs, and what it leaves on the disk.
+
+    ``cpu``: seconds of each night; ``ratio``: of the last five nights against nights 2 to 6; ``bytes``: by folder of the home, a night.
+    """
+    district, home = work / f"district-{NIGHT_STUDENTS}-{churn}-{dirty}", work / "nights"
+    generate(NIGHT_STUDENTS, district, churn=churn, dirty=dirty)
+    shutil.rmtree(home, ignore_errors=True)
+    cpu, sizes = [], []
+    for night in range(nights):
+        cpu.append(published(district / f"day{1 + night % 2}", home, work / "nights.log").cpu)
+        sizes.append(folder_sizes(home))
+    grown = {name: (sizes[-1][name] - sizes[0].get(name, 0)) / max(nights - 1, 1) for name in sizes[-1]}
+    ratio = statistics.median(cpu[-5:]) / statistics.median(cpu[1:6] or cpu)
+    return {"nights": nights, "students": NIGHT_STUDENTS, "cpu": cpu, "ratio": ratio, "bytes": grown}
+
+
+def folder_sizes(home: Path) -> dict[str, int]:
+    """Return the bytes of the files in a home, by the first part of their path."""
+    sizes: dict[str, int] = {}
+    for path in home.rglob("*"):
+        if path.is_file() and not path.name.endswith(("-wal", "-shm")):
+            name = path.relative_to(home).parts[0]
+            sizes[name] = sizes.get(name, 0) + path.stat().st_size
+    return sizes
+
+
+def print_nights(found: dict[str, Any]) -> None:
+    """Print what the nights cost."""
+    verdict = "held" if found["ratio"] <= 1.1 else "MISSED"
+    print(f"\n{found['nights']} nights of {found['students']} students")
+    print(f"  CPU s: first {found['cpu'][0]:.2f}, last {found['cpu'][-1]:.2f}")
+    print(f"  {'last nights / first ones (CPU)':33}{found['ratio']:8.2f}  bar 1.10  {verdict}")
+    for name, size in sorted(found["bytes"].items(), key=lambda item: -item[1]):
+        print(f"  {name:33}{size / 1024:8.1f} KiB a night")
+
+
 def medians(rounds: list[dict[str, dict[str, Run]]]) -> dict[str, dict[str, Run]]:
     """Return the median of every figure over the rounds."""
-    return {
-        program: {phase: median([one[program][phase] for one in rounds]) for phase in PHASES}
-        for program in ("reference", "import")
-    }
+    return {program: {phase: median([one[program][phase] for one in rounds]) for phase in PHASES} for program in PROGRAMS}
 
 
 def median(runs: list[Run]) -> Run:
@@ -174,29 +228,39 @@ def median(runs: list[Run]) -> Run:
     )
 
 
-def bars(result: dict[str, dict[str, Run]], csv_bytes: int) -> list[Bar]:
-    """Return the limits with the measured values: ratios of wall time; memory in MiB."""
-    reference, ours = result["reference"], result["import"]
+def bars(result: dict[str, dict[str, Run]], csv_bytes: int, dirty: float) -> list[Bar]:
+    """Return the limits with the measured values: ratios of wall time, of dirt those of CPU time; memory in MiB."""
+    reference, ours, damaged = result["reference"], result["import"], result["dirty"]
+    limit = next((limit for share, limit in DIRT_LIMITS if dirty <= share), DIRT_LIMITS[-1][1])
     peak = max(run.peak for run in ours.values())
     return [
         Bar(name="first load / H", found=ours["first"].wall / reference["first"].wall, limit=3.5),
         Bar(name="1 % churn / first load", found=ours["churn"].wall / ours["first"].wall, limit=0.8),
         Bar(name="unchanged / reference unchanged", found=ours["unchanged"].wall / reference["unchanged"].wall, limit=1.0),
+        *(
+            Bar(
+                name=f"{dirty:.1%} dirty / clean, {phase}",
+                found=damaged[phase].cpu / ours[phase].cpu,
+                limit=limit,
+                students=10_000,
+            )
+            for phase in ("first", "churn")
+        ),
         Bar(name="peak memory, MiB", found=peak / MIB, limit=(350e6 + 8 * csv_bytes) / MIB, students=0),
     ]
 
 
-def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]]) -> None:
+def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]], dirty: float) -> None:
     """Print one size: figures, limits, and the step times of our imports."""
     print(f"\n{students:,} students, {csv_bytes / 1e6:.1f} MB of CSV a day (medians)")
     print(f"  {'phase':10}{'program':11}{'wall s':>8}{'cpu s':>8}{'peak MiB':>10}{'wall/ref':>10}{'cpu/ref':>9}")
     for phase in PHASES:
         base = result["reference"][phase]
-        for program in ("reference", "import"):
+        for program in PROGRAMS:
             run = result[program][phase]
             ratios = f"{run.wall / base.wall:>10.2f}{run.cpu / base.cpu:>9.2f}"
             print(f"  {phase:10}{program:11}{run.wall:8.2f}{run.cpu:8.2f}{run.peak / MIB:10.0f}{ratios}")
-    for bar in bars(result, csv_bytes):
+    for bar in bars(result, csv_bytes, dirty):
         verdict = "held" if bar.found <= bar.limit else "MISSED"
         verdict = verdict if students >= bar.students else f"(set for {bar.students:,} students)"
         print(f"  {bar.name:33}{bar.found:8.2f}  bar {bar.limit:.2f}  {verdict}")
@@ -217,34 +281,48 @@ def print_steps(phase: str, run: Run) -> None:
 def arguments() -> argparse.Namespace:
     """Return the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], help="districts by number of students")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000], help="districts by number of students")
+    parser.add_argument("--churn", type=float, default=0.01, help="share of the records that change from one day to the next")
+    parser.add_argument(
+        "--dirty", type=float, default=0.003, help="share of the rows that are damaged, in the uploads that are so"
+    )
+    parser.add_argument(
+        "--nights", type=int, default=30, help=f"nights of a district of {NIGHT_STUDENTS} students (0: leave out)"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--work", type=Path, help="folder to work in and to keep (default: a temporary one)")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     return parser.parse_args()
 
 
-def bench(students: int, work: Path, repeat: int) -> dict[str, Any]:
+def bench(asked: argparse.Namespace, students: int, work: Path) -> dict[str, Any]:
     """Measure one size, print it, and return its figures."""
-    district = work / f"district-{students}"
-    generate(students, district)
+    district, dirty = (work / f"district-{students}-{asked.churn}-{share}" for share in (0.0, asked.dirty))
+    generate(students, district, churn=asked.churn)
+    generate(students, dirty, churn=asked.churn, dirty=asked.dirty)
     csv_bytes = sum(path.stat().st_size for path in (district / "day1").glob("*.csv"))
-    result = medians([one_round(district, work / f"run-{students}") for _ in range(repeat)])
-    print_result(students, csv_bytes, result)
+    result = medians([one_round(district, dirty, work / f"run-{students}") for _ in range(asked.repeat)])
+    print_result(students, csv_bytes, result, asked.dirty)
     return {
         "students": students,
         "csv_bytes": csv_bytes,
+        "dirty": asked.dirty,
         "runs": {program: {phase: asdict(run) for phase, run in phases.items()} for program, phases in result.items()},
-        "bars": [asdict(bar) for bar in bars(result, csv_bytes)],
+        "bars": [asdict(bar) for bar in bars(result, csv_bytes, asked.dirty)],
     }
 
 
 def main() -> None:
-    """Measure every requested size."""
+    """Measure every requested size, and the nights."""
     asked = arguments()
     with tempfile.TemporaryDirectory(prefix="roster-bench-") as temporary:
-        work = asked.work or Path(temporary)
-        figures = [bench(students, work, asked.repeat) for students in asked.sizes]
+        work = (asked.work or Path(temporary)).absolute()
+        figures: list[dict[str, Any]] = [bench(asked, students, work) for students in asked.sizes]
+        if asked.nights:
+            work.mkdir(parents=True, exist_ok=True)
+            nights = bench_nights(work, asked.nights, churn=asked.churn, dirty=asked.dirty)
+            print_nights(nights)
+            figures.append(nights)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

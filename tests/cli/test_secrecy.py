@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.calling import call
 from tests.post_office import post_office, webhook
+from tests.stored import stored_bytes
 
 CANARIES = ("Zanzibar-Quill", "zz-hush-password", "31/31/zz-date", "zz-mail-nowhere", "zz-grade", "zz-unknown-school")
 WHERE_PEOPLE_REST = ("warehouse.sqlite", "archive", "staging")
@@ -61,7 +62,7 @@ def test_findings_logs_and_reports_hold_no_cell(upload: Path, home: Path) -> Non
     files = [file for file in home.rglob("*") if file.is_file() and file.relative_to(home).parts[0] not in WHERE_PEOPLE_REST]
     assert answers[1].document["findings"]
     assert [leaks(answer.out + answer.err) for answer in answers] == [[], [], [], []]
-    assert {file.name for file in files if leaks(file.read_bytes().decode("utf-8", "replace"))} == set()
+    assert {file.name for file in files if leaks(stored_bytes(file).decode("utf-8", "replace"))} == set()
     assert {"1.html", "1.json", "1.csv", "clever.students.html", "canonical.users.html"} <= {file.name for file in files}
 
 
@@ -89,7 +90,7 @@ def test_mail_alerts_and_metrics_hold_no_cell(upload: Path, home: Path, monkeypa
 def test_no_password_rests_anywhere(upload: Path, home: Path) -> None:
     call("import", upload, "--district", "lincoln", "--format", "clever", home=home)
 
-    assert not [file.name for file in home.rglob("*") if file.is_file() and CANARIES[1].encode() in file.read_bytes()]
+    assert not [file.name for file in home.rglob("*") if file.is_file() and CANARIES[1].encode() in stored_bytes(file)]
 
 
 @pytest.mark.parametrize("debug", [[], ["--debug"]])

@@ -28,6 +28,7 @@ from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import Vendor, discover_vendors
 from roster_etl.vendors.lineage import tables_of
 from tests.cli.calling import call
+from tests.stored import stored_bytes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 PASSWORD = "open-Sesame-4711"
@@ -136,7 +137,7 @@ def test_a_password_column_that_no_document_names_rests_nowhere(vendor: Vendor, 
             file.write_text("\n".join([f"{header},Password", *(f"{row},{SECRET}" for row in rows)]) + "\n", encoding="utf-8")
     call("import", tmp_path / "a", "--district", "lincoln", "--format", vendor.format.name, home=home)
 
-    assert [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+    assert [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in stored_bytes(path)] == []
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -13,6 +13,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.vendors import Vendor, discover_vendors
 from tests.cli.calling import call
+from tests.stored import stored_bytes
 
 pytestmark = pytest.mark.e2e
 CANARY = "Quillfeather"
@@ -37,9 +38,9 @@ def test_cells_of_a_broken_upload_stand_in_no_other_file_and_in_no_answer(vendor
     assert len({finding["code"] for finding in answers[1].document["findings"]}) >= 4
     assert [CANARY.casefold() in (answer.out + answer.err).casefold() for answer in answers] == [False] * len(answers)
     assert [
-        str(file.relative_to(home)) for file in _outside(home) if CANARY.casefold().encode() in file.read_bytes().lower()
+        str(file.relative_to(home)) for file in _outside(home) if CANARY.casefold().encode() in stored_bytes(file).lower()
     ] == []
-    assert any(CANARY.encode() in file.read_bytes() for file in (home / "archive").rglob("*") if file.is_file())
+    assert any(CANARY.encode() in stored_bytes(file) for file in (home / "archive").rglob("*") if file.is_file())
     assert {f"{last}.html", f"{last}.json", "runs.db"} <= {file.name for file in _outside(home)}
 
 

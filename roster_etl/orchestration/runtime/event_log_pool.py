@@ -33,7 +33,8 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
     from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog
 
     storage = instance.event_log_storage
-    if type(storage) not in (SqliteEventLogStorage, CompactSqliteEventLog) or "_connect" in vars(storage):
+    known = type(storage) in (SqliteEventLogStorage, CompactSqliteEventLog)
+    if not isinstance(storage, SqliteEventLogStorage) or not known or "_connect" in vars(storage):
         yield
         return
     with ExitStack() as opened:

@@ -21,6 +21,7 @@ from roster_etl.pipeline.uploads.pending_uploads import pending_numbers
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.orchestration.conftest import Remembered
+from tests.stored import stored_bytes
 
 NOON = 1_800_000_000.0
 USER = "user_id,login_id,status,full_name,password\n{0},l{0},active,Ann {0},Sesame-4711\n"
@@ -147,7 +148,7 @@ def test_no_password_waits_with_an_upload(zone: Zone, tmp_path: Path) -> None:
     zone.settle(0)
 
     assert zone.queue
-    assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file() and b"Sesame" in p.read_bytes()]
+    assert not [p for p in (tmp_path / "home").rglob("*") if p.is_file() and b"Sesame" in stored_bytes(p)]
 
 
 def test_what_is_refused_at_the_door_is_told_by_the_import(zone: Zone) -> None:

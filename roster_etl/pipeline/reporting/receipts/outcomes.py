@@ -104,7 +104,7 @@ def _read_members(
 
 def _manifest_with_files(workspace: Workspace, district_id: str, source: str, import_id: int) -> Mapping[str, Any]:
     """Return the manifest that has the files of an import: of an unchanged one, that of the import which published them."""
-    if import_id in workspace.archive.manifests(district_id):
+    if workspace.archive.has_manifest(district_id, import_id):
         manifest = workspace.archive.read_manifest(district_id, import_id)
         if manifest.get("status") != "unchanged":
             return manifest
