@@ -21,9 +21,22 @@ from roster_etl.canonical.history import HISTORIES
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA, JsonText, Timestamp
-from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Warehouse, bulk_load, change_feed, ledger_read, receipts, roster_read
+from roster_etl.store.warehouse import (
+    REJECTED_ROWS_SCHEMA,
+    RELEASED_ROWS_SCHEMA,
+    Edit,
+    Hold,
+    ImportFile,
+    PurgeScope,
+    Warehouse,
+    bulk_load,
+    change_feed,
+    ledger_read,
+    receipts,
+    roster_read,
+)
 from roster_etl.store.warehouse.database import Database
-from tests.rosters import begin, change, day, end, published, user
+from tests.rosters import begin, change, day, end, enrollment, published, user, version_of
 
 GROWING = frozenset(METADATA.tables)
 STAGED = ("new_", "opening_", "closing_", "wanted_", "keys_", "leaving", "restored_")
@@ -69,18 +82,19 @@ class Plans:
     def _sqlite(self, driver: Any, sql: str, parameters: Any) -> list[str]:
         with driver.cursor() as cursor:
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
-            lines = [str(row[-1]) for row in cursor.fetchall()]
+            rows = cursor.fetchall()
+        lines = [str(row[-1]) for row in rows]
         named = dict.fromkeys(GROWING, "") | {
             alias: "" for table, alias in re.findall(r"(\w+) AS (\w+)", sql) if table in GROWING
         }
         one_row = "LIMIT" in sql and "WHERE" not in sql
-        return [line for line in lines if not one_row and _reads_all_sqlite(line, named)]
+        return [*(line for line in lines if not one_row and _reads_all_sqlite(line, named)), *_nested_scans_sqlite(rows)]
 
     def _postgresql(self, driver: Any, sql: str, parameters: Any) -> list[str]:
         with driver.cursor() as cursor:
             cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
             plan = cursor.fetchone()[0][0]["Plan"]
-        return list(_reads_all_postgresql(plan, limited=False))
+        return [*_reads_all_postgresql(plan, limited=False), *_nested_scans_postgresql(plan)]
 
 
 def _reads_all_sqlite(line: str, named: Mapping[str, str]) -> bool:
@@ -91,6 +105,25 @@ def _reads_all_sqlite(line: str, named: Mapping[str, str]) -> bool:
     ):  # what a subquery returns is no table, and its own lines are looked at
         return False
     return found[1] == "SCAN" or "AUTOMATIC" in line or bool(re.search(r"\((?!rowid)\w+[<>]\?", line))
+
+
+def _nested_scans_sqlite(rows: list[tuple[Any, ...]]) -> Iterator[str]:
+    """Yield the scans that are made once for each row of another one: loops of one level stand one below the other."""
+    outer: set[int] = set()
+    for _, parent, _, line in rows:
+        if re.match(r"(SCAN|SEARCH) ", str(line)):
+            if parent in outer and str(line).startswith(tuple(f"SCAN {name}" for name in STAGED)):
+                yield f"nested: {line}"
+            outer.add(parent)
+
+
+def _nested_scans_postgresql(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the scans of staged rows that are made once for each row of another one."""
+    children = node.get("Plans", ())
+    if node["Node Type"] == "Nested Loop" and children[1]["Node Type"] == "Seq Scan" and children[0]["Node Type"] != "Limit":
+        yield f"nested: Seq Scan {children[1].get('Relation Name')}"
+    for child in children:
+        yield from _nested_scans_postgresql(child)
 
 
 def _reads_all_postgresql(node: Mapping[str, Any], *, limited: bool) -> Iterator[str]:
@@ -283,6 +316,57 @@ def _public(module: Any) -> set[str]:
         and next(iter(inspect.signature(function).parameters), "") == "connection"
         and name != "select_column"  # returns a column
     }
+
+
+def _removals(number: int) -> list[PurgeScope]:
+    return [
+        PurgeScope(
+            district_id="lincoln", person=("student", "a"), values=frozenset({"a@lincoln.example.org"}), masked="•a",
+            locations=frozenset({(number, "students.csv", 2)}),
+        ),
+        PurgeScope(district_id="lincoln", before=NOW, imports=frozenset({number})),
+        PurgeScope(district_id="lincoln", imports=frozenset({number})),
+    ]  # fmt: skip
+
+
+def test_every_writer_finds_its_rows_in_an_index(filled_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing, holding, deciding, restoring and purging, in every table."""
+    refused = [{"file": "students.csv", "row": 2, "code": "bad_date", "record": "{}"}]
+    released = pa.Table.from_pylist([{"import_id": 1, "file": "students.csv", "row": 2}], RELEASED_ROWS_SCHEMA)
+    key = '{"user_kind": "student", "user_id": "a"}'
+    edits = [Edit(begins=begins, table="users", key=key, field="first_name", value="Ann", by="sam") for begins in (True, False)]
+    with Warehouse(filled_url) as warehouse, explained(monkeypatch) as plans:
+        number = published(
+            warehouse, {"users": change("users", [user("a"), user("b")]), "enrollments": change("enrollments", [enrollment("a")])},
+            rejected_rows=pa.Table.from_pylist(refused, REJECTED_ROWS_SCHEMA), edits=edits[:1],
+        )  # fmt: skip
+        gone = version_of(warehouse, "users", user_id="a")
+        published(warehouse, {"users": change("users", gone=[gone])}, number=2, released_rows=released, edits=edits[1:])
+        held = begin(warehouse, 3)
+        hold = Hold(reason="delete_threshold", plan_sha256="0", created_at=NOW)
+        warehouse.conclude(end(held, "held", number=3, hold=hold))
+        later = begin(warehouse, 4)
+        with warehouse.write() as session:
+            session.supersede_holds("lincoln", "clever", later, NOW, before=later, kind="upload")
+            session.record_files(later, [ImportFile(file="students.csv", rows_read=1, rows_accepted=1, rows_rejected=0)])
+        warehouse.conclude(end(later, "failed", number=4))
+        with warehouse.write() as session:
+            session.resume(later)
+        for scope in _removals(number):
+            warehouse.purge(scope, lambda _: [])
+
+    assert {re.split(r" |\(", sql)[0] for sql in plans.seen} >= {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    assert [f"{lines}: {sql}" for sql, lines in plans.wrong.items()] == []
+
+
+def test_a_nested_scan_is_found(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests above would see one: rows that are staged, each compared with all others."""
+    rows = pa.table({"a": list(range(1000))})
+    with Warehouse(warehouse_url) as warehouse, warehouse.reading() as connection, explained(monkeypatch) as plans:
+        one, other = (bulk_load.stage(connection, name, rows) for name in ("new_one", "new_other"))
+        connection.execute(sa.select(one.c.a).join_from(one, other, one.c.a < other.c.a + 1).limit(1)).all()
+
+    assert [line for lines in plans.seen.values() for line in lines if line.startswith("nested")] != []
 
 
 def test_a_scan_is_found(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
