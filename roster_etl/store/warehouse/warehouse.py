@@ -26,7 +26,7 @@ from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, T
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import ReadSession, SqlReceipts, WriteSession
+from roster_etl.store.warehouse.session import ReadSession, SqlReceipts, SqlReconciliation, WriteSession
 
 
 class Warehouse:
@@ -127,6 +127,12 @@ class Warehouse:
         """Open a read session, as `read` does, for the queries on receipts."""
         with self._session() as session:
             yield session.receipts
+
+    @contextmanager
+    def read_reconciliation(self) -> Iterator[SqlReconciliation]:
+        """Open a read session, as `read` does, for the queries on differences between feeds."""
+        with self._session() as session:
+            yield session.reconciliation
 
     @contextmanager
     def write(self) -> Iterator[ImportWriter]:
