@@ -186,7 +186,7 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
     result = reconcile(lincoln, PAIR)
     assert set(result.tables["users"].by_rule) <= {"username"}
     assert of(result, field="email") == []
-    for wrong in ({"match": {"persons": ("email",)}}, {"ignore": {"users": ("emial",)}}):
+    for wrong in ({"match": {"persons": ("email",)}}, {"ignore": {"users": ("address",)}}):
         with_(**wrong)
         with pytest.raises(BadReconcile):
             reconcile(lincoln, PAIR)
