@@ -174,7 +174,7 @@ def _check_warehouse(call: Call) -> str:
         raise HealthProblem(
             f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
         )
-    newest = call.warehouse.imports(limit=1)
+    newest = call.warehouse.ledger.imports(limit=1)
     last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
     return f"{call.warehouse.url}, schema {HEAD}, {last}"
 
@@ -183,7 +183,7 @@ def _check_imports(call: Call) -> str:
     """Report imports that are recorded as running although no process of this home works on them."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor_name
 
-    running = [row["import_id"] for row in call.warehouse.imports(status="running")]
+    running = [row["import_id"] for row in call.warehouse.ledger.imports(status="running")]
     left = [number for number in running if not call.workspace.import_locks.is_locked(number)]
     if left and executor_name() != IN_PROCESS:
         return f"{len(running)} running; who works on those of the cluster, Dagster's runs tell"
@@ -217,7 +217,7 @@ def _check_disk(call: Call) -> str:
 
 def _check_holds(call: Call) -> str:
     """Report plans that wait for a decision, and those that have waited long."""
-    holds = call.warehouse.holds()
+    holds = call.warehouse.ledger.holds()
     before = datetime.now(UTC) - _MAX_HOLD_AGE
     if old := sorted(row["import_id"] for row in holds if row["created_at"] < before):
         numbers = ", ".join(map(str, old[:10]))

@@ -44,14 +44,15 @@ def imports(
         raise UsageError(problem="--limit: a number from 1 on")
     if district is not None:
         require_known_district(call, district)
-    rows = call.warehouse.imports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
+    with call.warehouse.read() as session:
+        rows = session.ledger.imports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
+        waiting = {hold["import_id"] for hold in session.ledger.holds(district)}
     if call.json:
         call.print_json([_document(row) for row in rows])
         return 0
     if not rows:
         call.print("Nothing was imported yet.")
         return 0
-    waiting = {hold["import_id"] for hold in call.warehouse.holds(district)}
     call.print_table(
         ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
         [_table_row(row, waiting) for row in rows],

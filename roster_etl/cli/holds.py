@@ -36,7 +36,7 @@ Rename = Annotated[
 def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
     """List the holds that wait for a decision."""
     call: Call = ctx.obj
-    rows = call.warehouse.holds(district)
+    rows = call.warehouse.ledger.holds(district)
     lines = [(r["import_id"], r["district_id"], feed_label(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows]
     header = ("import", "district", "format", "held (UTC)", "reason")
     return call.show_rows([_document(row) for row in rows], header, lines, none="Nothing is held.")

@@ -225,7 +225,7 @@ def _format_to_check(call: Call, district_id: str | None, format_: str | None) -
 
 
 def _archived_source(call: Call, district_id: str, import_id: int) -> str:
-    row: dict[str, Any] = call.workspace.warehouse.import_(import_id)
+    row: dict[str, Any] = call.workspace.warehouse.ledger.import_(import_id)
     if row["district_id"] != district_id:
         raise UsageError(problem=f"import {import_id} is not one of district {district_id}")
     return str(row["source"])

@@ -54,7 +54,7 @@ def as_of(
     require_known_district(call, district)
 
     target = roster_table(table)
-    records = call.warehouse.as_of(moment, table, district, format).to_pylist()
+    records = call.warehouse.roster.as_of(moment, table, district, format).to_pylist()
     if call.json:
         call.print_json(records)
     elif call.out is not None and call.out.isatty():
@@ -71,7 +71,7 @@ def as_of(
 
 def _no_records_message(call: Call, moment: datetime, table: str, district: str) -> str:
     """Return the message about an empty table, with the district's first import if the moment is before it."""
-    published = [row["finished_at"] for row in call.warehouse.imports(district) if row["status"] == "published"]
+    published = [row["finished_at"] for row in call.warehouse.ledger.imports(district) if row["status"] == "published"]
     first = min(published, default=None)
     since = ""
     if first is None:

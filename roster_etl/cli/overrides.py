@@ -66,9 +66,10 @@ def list_(ctx: typer.Context, district: DistrictFilter = None, format: FormatOpt
     call: Call = ctx.obj
     if district is not None:
         require_known_district(call, district)
-    feeds = {(row["district_id"], row["source"]) for row in call.warehouse.imports(district)}
-    chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
-    edits = [edit for feed in chosen for edit in call.warehouse.overrides(*feed)]
+    with call.warehouse.read() as session:
+        feeds = {(row["district_id"], row["source"]) for row in session.ledger.imports(district)}
+        chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
+        edits = [edit for feed in chosen for edit in session.roster.overrides(*feed)]
     names = ("district_id", "source", "table_name", "key", "field", "value", "set_by", "set_at")
     documents = [{name: edit[name] for name in names} for edit in edits]
     header = ("district", "table", "key", "column", "value", "by", "since (UTC)")

@@ -25,7 +25,7 @@ def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
     if call.json or not rows:
         return 0
     call.print()
-    if call.warehouse.import_(import_id)["status"] == "held":
+    if call.warehouse.ledger.import_(import_id)["status"] == "held":
         call.print(f"to publish with these renames: look at the plan with roster-etl holds show {import_id} --rename all")
         call.print("or with some of them: --rename NUMBER, several times")
     else:

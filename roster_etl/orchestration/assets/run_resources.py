@@ -117,7 +117,7 @@ class RunContext:
         """Return the run's upload if its import has not ended: the run broke between its steps, or did not have all of them."""
         if self.upload is None or self.summary is not None:
             return None
-        if self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
+        if self.workspace.warehouse.ledger.import_(self.upload.import_id)["status"] != "running":
             return None
         return self.upload
 

@@ -121,13 +121,14 @@ def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -
         raise NoImport(district_id=district_id)
     workspace = run_context.workspace
     upload = Staging(workspace.frames, district_id, int(tagged)).upload()
-    row = workspace.warehouse.import_(upload.import_id)
+    row = workspace.warehouse.ledger.import_(upload.import_id)
     with workspace.import_locks.exclusive():
         workspace.import_locks.acquire(
             upload.import_id, context.run.run_id
         )  # before the ledger has it as running: else a killed run's import would never be ended
         if row["run_id"] != context.run.run_id:
-            workspace.warehouse.resume(upload.import_id, context.run.run_id)
+            with workspace.warehouse.write() as tx:
+                tx.resume(upload.import_id, context.run.run_id)
     if row["run_id"] != context.run.run_id:
         tag_import(context, upload, "running")
         context.log.info("Import %d goes on where it stopped.", upload.import_id)

@@ -239,6 +239,6 @@ def single_file_set(format_: Format, keys: Iterable[dg.AssetKey], requested: str
 def _report_failed_import(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
     """Report the import that this run opened, if any; the error of an upload that was rejected before that has no number."""
     with suppress(RosterError):  # the ledger may be what failed
-        newest = workspace.warehouse.imports(district_id, source, limit=1)
+        newest = workspace.warehouse.ledger.imports(district_id, source, limit=1)
         if newest and newest[0]["run_id"] == run_id and newest[0]["status"] != "running":
             try_publish_report(workspace, newest[0]["import_id"], error)

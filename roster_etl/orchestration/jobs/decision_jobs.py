@@ -156,24 +156,24 @@ def _require_idle_district(context: dg.OpExecutionContext, workspace: Workspace,
     """Tag the run with its district, so that no import of it starts. Raises DistrictBusy: one is running already."""
     if not _import_exists(workspace, import_id):
         return
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     district_id = row["district_id"]
     tag_run(context, **district_tags(district_id, row["source"]))
-    for other in workspace.warehouse.imports(district_id, status="running"):
+    for other in workspace.warehouse.ledger.imports(district_id, status="running"):
         if workspace.import_locks.is_locked(other["import_id"]):
             raise DistrictBusy(district_id=district_id, import_id=other["import_id"])
 
 
 def _import_exists(workspace: Workspace, import_id: int) -> bool:
     try:
-        workspace.warehouse.import_(import_id)
+        workspace.warehouse.ledger.import_(import_id)
     except RosterError:
         return False
     return True
 
 
 def _tag_run_with_import(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> dict[str, Any]:
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     tag_run(
         context,
         district=row["district_id"],

@@ -310,7 +310,7 @@ def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
     """Return whether every file set that this one refers to has been published; until then the files are not imported."""
     needed = vendor(landed.feed.format).format.required_sets(landed.file_set.name)
     feed = (landed.district_id, landed.feed.format)
-    return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
+    return all(tick.workspace.warehouse.roster.base(*feed, name) is not None for name in needed)
 
 
 def _reconcile_with_ledger(

@@ -20,7 +20,7 @@ def as_lost_race(workspace: Workspace, import_id: int, error: Exception) -> Exce
     """Return why a decision about a held import failed: `error`, or that somebody else has decided meanwhile (``NoHold``)."""
     if getattr(error, "code", None) in _LOST_RACE_CODES:
         with suppress(RosterError):
-            hold = workspace.warehouse.hold(import_id)
+            hold = workspace.warehouse.ledger.hold(import_id)
             if hold is None or hold["decision"] is not None:
                 return no_hold_error(import_id, hold)
     return error
@@ -40,4 +40,4 @@ def lost_race_as_no_hold(workspace: Workspace, import_id: int) -> Iterator[None]
 
 def open_holds(workspace: Workspace, district_id: str | None = None) -> frozenset[int]:
     """Return the imports about which somebody is to decide: all that belongs to them stays."""
-    return frozenset(row["import_id"] for row in workspace.warehouse.holds(district_id))
+    return frozenset(row["import_id"] for row in workspace.warehouse.ledger.holds(district_id))

@@ -30,7 +30,8 @@ def open_claimed_import(workspace: Workspace, district_id: str, source: str, **c
         claimed.append(number)
 
     try:
-        return workspace.warehouse.open_import(district_id=district_id, source=source, claim=claim, **columns)
+        with workspace.warehouse.write() as tx:
+            return tx.open_import(district_id=district_id, source=source, claim=claim, **columns)
     except BaseException:
         for number in claimed:  # rolled back, unless the connection broke during the commit
             workspace.import_locks.release(number, ended=False)
@@ -45,7 +46,7 @@ def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere:
     """
     ended = ended or continues_elsewhere
     with suppress(RosterError):  # the ledger may be what failed
-        ended = ended or workspace.warehouse.import_(import_id)["status"] != "running"
+        ended = ended or workspace.warehouse.ledger.import_(import_id)["status"] != "running"
     with suppress(RosterError):  # frames of a failed import; any other wrote all of them before it ended
         workspace.frames.flush()
     workspace.frames.close()

@@ -23,10 +23,11 @@ def parked_findings(workspace: Workspace, import_id: int, error: Exception) -> l
     this one included.
     """
     tries = workspace.settings.imports.tries
-    row = workspace.warehouse.import_(import_id)
-    if row["kind"] != "upload" or isinstance(error, PermanentError):
-        return []
-    rows = workspace.warehouse.imports(row["district_id"], row["source"], file_set=row["file_set"], limit=tries + 1)
+    with workspace.warehouse.read() as session:
+        row = session.ledger.import_(import_id)
+        if row["kind"] != "upload" or isinstance(error, PermanentError):
+            return []
+        rows = session.ledger.imports(row["district_id"], row["source"], file_set=row["file_set"], limit=tries + 1)
     before = takewhile(lambda other: _is_same_attempt(other, row), (other for other in rows if other["import_id"] < import_id))
     failed = 1 + sum(1 for _ in before)
     if failed < tries:

@@ -38,7 +38,7 @@ def publish_report(workspace: Workspace, summary: ImportSummary) -> ImportReport
 
 def _as_decided(workspace: Workspace, summary: ImportSummary) -> ImportSummary:
     """Return `summary`, read again if somebody has decided about its hold since: whoever decides rewrites only a report that is there."""
-    if summary.status == "held" and workspace.warehouse.hold(summary.import_id) != summary.hold:
+    if summary.status == "held" and workspace.warehouse.ledger.hold(summary.import_id) != summary.hold:
         return read_import_summary(workspace, summary.import_id)
     return summary
 
@@ -69,12 +69,13 @@ def report_missed_imports(workspace: Workspace, cursor: ReportCursor | None) -> 
     Args:    before: what the last look returned; None: this is the first, which only takes note of where things stand.
     Returns: what the next look needs, and the imports that were told of.
     """
-    warehouse = workspace.warehouse
-    if cursor is None:
-        newest = warehouse.imports(limit=1)
-        running = [row["import_id"] for row in warehouse.imports(status="running")]
-        return ReportCursor(last=newest[0]["import_id"] if newest else 0, open=tuple(sorted(running))), []
-    rows = [*(warehouse.import_(number) for number in cursor.open), *warehouse.imports_after(cursor.last, MAX_IMPORTS_PER_SCAN)]
+    with workspace.warehouse.read() as session:
+        if cursor is None:
+            newest = session.ledger.imports(limit=1)
+            running = [row["import_id"] for row in session.ledger.imports(status="running")]
+            return ReportCursor(last=newest[0]["import_id"] if newest else 0, open=tuple(sorted(running))), []
+        rows = [session.ledger.import_(number) for number in cursor.open]
+        rows += session.ledger.imports_after(cursor.last, MAX_IMPORTS_PER_SCAN)
     ended = [row for row in rows if row["status"] != "running"]
     untold = [r["import_id"] for r in ended if not report_path(workspace, r["district_id"], r["import_id"]).exists()]
     for import_id in untold:

@@ -104,7 +104,7 @@ def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
     if not refused:
         return False
     feed = (document["district_id"], document["source"])
-    known = _count_by_place(workspace.warehouse.previous_finding_counts(*feed, document["import_id"], _REFUSING))
+    known = _count_by_place(workspace.warehouse.ledger.previous_finding_counts(*feed, document["import_id"], _REFUSING))
     return any(count > known[place] for place, count in refused.items())
 
 

@@ -39,8 +39,7 @@ def refused_rows(workspace: Workspace, district_id: str, source: str, now: datet
     """
     lines: dict[tuple[str, str], RefusedRows] = {}
     with workspace.warehouse.read() as session:
-        import_ids = _imports(session.roster, district_id, source)
-        refused = session.ledger.refused_since(import_ids) if import_ids else []
+        refused = session.ledger.quarantined_since(_imports(session.roster, district_id, source))
     for row in refused:
         place = (row["file"], row["code"])
         age = next(name for name, limit in AGES.items() if now - row["since"] < limit)

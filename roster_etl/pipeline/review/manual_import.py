@@ -52,8 +52,9 @@ class RosterBase:
 def roster_base(workspace: Workspace, feed: tuple[str, str], table: str) -> RosterBase:
     """Return the current base for a change to `table` of a feed."""
     file_set = vendor(feed[1]).file_set_for_table(table)
-    base = workspace.warehouse.base(*feed, file_set)
-    last = (workspace.warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
+    with workspace.warehouse.read() as session:
+        base = session.roster.base(*feed, file_set)
+        last = (session.roster.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
     return RosterBase(district_id=feed[0], source=feed[1], file_set=file_set, base=base, last=last)
 
 
@@ -110,7 +111,8 @@ def publish_manual_import(
 
 def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[str, TableChange], base: int | None) -> None:
     try:
-        workspace.warehouse.publish(conclusion, changes, base)
+        with workspace.warehouse.write() as tx:
+            tx.publish(conclusion, changes, base)
     except RosterMoved as error:
         raise ConcurrentPublish(**error.data) from None
 

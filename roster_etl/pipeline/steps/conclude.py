@@ -29,7 +29,7 @@ from roster_etl.projections.suite_format import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult, ImportWriter
+from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult, WriteSession
 
 _COMPLETE_STATUSES = ("published", "held")  # only the last two steps set these, so that staging is complete
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
@@ -66,14 +66,14 @@ def conclude_import(
         if status in ("unchanged", "held", "rejected"):
             closed = supersede_holds(tx, upload, conclusion.finished_at, earlier_runs=earlier_runs)
         ended = summarize_import(tx, upload.import_id)
-        rejected = [] if reached_plan(ended) else tx.ledger.quarantined(upload.import_id).to_pylist()
+        rejected = [] if reached_plan(ended) else tx.ledger.quarantined_rows(upload.import_id).to_pylist()
     write_manifest(workspace, upload, ended, rejected)
     refresh_files(workspace, closed)
     return ended
 
 
 def supersede_holds(
-    tx: ImportWriter, upload: Upload, at: datetime, *, published: bool = False, earlier_runs: Iterable[int] = ()
+    tx: WriteSession, upload: Upload, at: datetime, *, published: bool = False, earlier_runs: Iterable[int] = ()
 ) -> list[int]:
     """Close the holds of the feed that are older than `upload`, as `close_older_holds` does. Returns their imports.
 

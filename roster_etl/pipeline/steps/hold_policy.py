@@ -171,7 +171,7 @@ def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 

@@ -85,7 +85,7 @@ def _carry_over_missing_values(
         return mapped
     feed = (upload.district_id, upload.source, table)
     current = (
-        roster.matching(*feed, mapped.table)
+        roster.versions_by_key(*feed, mapped.table)
         if TABLES[table].holds_events
         else roster.versions(table, roster.current_hashes(*feed).column("version_id"))
     )

@@ -91,8 +91,8 @@ def _referenced_feed_values(workspace: Workspace, upload: Upload, file: File) ->
     known = {}
     for column in file.columns:
         source = str(upload.values[column.matches.option] or "") if column.matches else ""
-        if column.matches and source and workspace.warehouse.base(upload.district_id, source) is not None:
-            found = workspace.warehouse.current(upload.district_id, source, column.matches.table)
+        if column.matches and source and workspace.warehouse.roster.base(upload.district_id, source) is not None:
+            found = workspace.warehouse.roster.current(upload.district_id, source, column.matches.table)
             known[column.name] = FeedValues(source=source, values=combine_chunks(found.column(column.matches.column)))
     return known
 

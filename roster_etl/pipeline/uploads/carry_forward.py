@@ -56,10 +56,10 @@ def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Membe
 def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
     """Yield the published imports of the feed, newest first. Lazily: callers seldom need more than the first."""
     feed, file_set = (upload.district_id, upload.source), upload.file_set
-    newest = workspace.warehouse.last_published(*feed, file_set=file_set)
+    newest = workspace.warehouse.roster.last_published(*feed, file_set=file_set)
     if newest:
         yield int(newest["import_id"])
-        for row in workspace.warehouse.imports(*feed, status="published", file_set=file_set)[1:]:
+        for row in workspace.warehouse.roster.published_imports(*feed, file_set)[1:]:
             yield int(row["import_id"])
 
 

@@ -13,7 +13,7 @@ from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors.notification_sensors import notify_run_failure, outbox_sensor, report_missed_since
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
-from tests.ledgers import ended
+from tests.ledgers import ended, in_transaction
 from tests.orchestration.conftest import Home
 from tests.post_office import Hook, PostOffice, post_office, webhook
 
@@ -92,13 +92,13 @@ def test_a_run_that_failed_before_an_import_began_alerts(workspace: Workspace, h
 
 
 def test_an_import_that_a_failed_run_left_running_ends_with_it(workspace: Workspace, hook: Hook) -> None:
-    number = workspace.warehouse.open_import(
+    number = in_transaction(workspace.warehouse).open_import(
         kind="upload", district_id="lincoln", source="clever", run_id="4f2a", started_at=datetime.now(UTC)
     )
     notify_run_failure(workspace, run(district="lincoln", format="clever", import_id=str(number)))
     tick(workspace)
 
-    assert workspace.warehouse.import_(number)["status"] == "failed"
+    assert workspace.warehouse.ledger.import_(number)["status"] == "failed"
     assert hook.texts[0].startswith(f"lincoln/clever: import {number} is failed.")
 
 
