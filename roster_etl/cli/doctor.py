@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.fault_injection import VARIABLE, configured_fault
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.urls import local_path, redact
+from roster_etl.store.home_integrity import TRUST_VARIABLE, find_unsafe_paths
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.migrations import HEAD
 from roster_etl.store.outbox.smtp import Mailer
@@ -83,6 +85,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     """Yield the results of all checks, one after the other; a failed check does not stop the next."""
     yield _run_check("settings", lambda: f"home {call.settings.home}")
     yield _run_check("home", lambda: _check_file_permissions(call))
+    yield _run_check("integrity", lambda: _check_integrity(call))
     yield _run_check("faults", _check_fault_injection)
     yield _run_check("warehouse", lambda: _check_warehouse(call))
     yield _run_check("imports", lambda: _check_imports(call))
@@ -154,6 +157,15 @@ def _check_file_permissions(call: Call) -> str:
             f"others can look into {', '.join(map(str, open_))}; run `chmod go= …` on it: personal data rests there"
         )
     return f"only its owner can look into {'it' if shut else 'what holds personal data'}"
+
+
+def _check_integrity(call: Call) -> str:
+    """Check whether other users can change what this home imports, or where it writes."""
+    if problems := list(find_unsafe_paths(call.settings)):
+        raise HealthProblem("; ".join(problems))
+    if os.environ.get(TRUST_VARIABLE) == "1":
+        return f"modes and owners are not checked: {TRUST_VARIABLE} is set"
+    return "only its owner can change its settings, its registry and its suites"
 
 
 def _personal_data_paths(call: Call) -> list[Path]:

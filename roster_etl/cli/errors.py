@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import roster_etl
 from roster_etl.cli.exit_codes import FAILED, USAGE_ERROR
 from roster_etl.spec.errors import RosterError
 
@@ -21,7 +22,7 @@ _USAGE_ERROR_CODES = frozenset(
         "older_upload", "password_in_path", "paused", "unknown_column", "unknown_district", "unknown_feed", "unknown_format", "unknown_import", "unknown_option", "unknown_record", "unknown_role_name", "unknown_table", "vendor_exists",
     }
 )  # fmt: skip
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(roster_etl.__path__[0]).resolve()
 
 
 @dataclass(frozen=True, kw_only=True)

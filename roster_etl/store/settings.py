@@ -29,12 +29,18 @@ _URL_SYNTAX_CHARS = "?%#"  # Dagster builds its database URLs from the path with
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files."""
+    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files.
+
+    ``upload_files`` and ``upload_bytes``: files that are read, and their total size, by the listing; ``archive_members``: all
+    entries of a folder or zip.
+    """
 
     archive_ratio: int = 100
     archive_bytes: int = 1 << 30
     archive_members: int = 10_000
     file_bytes: int = 4 << 30
+    upload_files: int = 2_000
+    upload_bytes: int = 8 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +151,7 @@ class RetentionSettings:
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
+    ``suites``: folder of quality suites that replace those of the package.
     URLs may contain passwords: show ``to_redacted_dict()`` only.
     """
 
@@ -153,6 +160,7 @@ class Settings:
     archive: str
     staging: str
     districts: str
+    suites: Path
     landing: LandingSettings
     limits: Limits
     mail: MailSettings = field(default_factory=MailSettings)
@@ -183,6 +191,7 @@ class Settings:
             archive=_store_url(home, values, "archive"),
             staging=_store_url(home, values, "staging"),
             districts=_store_url(home, values, "districts"),
+            suites=home / "expectations",
             landing=_absolute_landing(home, landing),
             limits=Limits(**values.get("limits", {})),
             mail=_mail(home, values.get("mail", {})),

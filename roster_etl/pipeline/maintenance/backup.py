@@ -23,6 +23,8 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
     CLAIM,
     MANIFEST_FILE,
     SETTINGS,
+    SUITE_PATTERN,
+    SUITES,
     WAREHOUSE,
     BackupManifest,
     BackupWriter,
@@ -161,7 +163,7 @@ def restore(source: str, home: Path) -> RestoreResult:
     """
     sealed = read_verified_backup(source)
     wanted = _select_files(sealed)
-    if home.is_dir() and {path.name for path in home.iterdir()} - set(SETTINGS):
+    if home.is_dir() and {path.name for path in home.iterdir()} - {*SETTINGS, SUITES}:
         raise NotEmpty(where=str(home), problem="name a new folder as --home")
     with ExitStack() as undo:
         done = _restore_home(sealed, wanted, home, undo)
@@ -183,7 +185,7 @@ def _restore_home(backup: VerifiedBackup, selection: _RestoreSelection, home: Pa
     own = Folder(str(home))
     if not home.exists():
         rollback.callback(_remove_empty, home)
-    for name in SETTINGS:  # existing settings take precedence: they may name other locations
+    for name in (*SETTINGS, *backup.files_in(SUITES)):  # existing settings take precedence: they may name other locations
         if name in backup.files and not own.exists(name):
             rollback.callback(own.remove, name)
             own.write(name, backup.read(name))
@@ -320,6 +322,9 @@ def _copy_settings(workspace: Workspace, writer: BackupWriter) -> None:
     own, registry = Folder(str(workspace.home)), Folder(workspace.settings.districts)
     for name in SETTINGS:
         if own.exists(name):
+            writer.add_file(name, own.read_chunks(name))
+    for name in _files(own, SUITES, 1):
+        if re.fullmatch(f"{SUITES}/{SUITE_PATTERN}", name):
             writer.add_file(name, own.read_chunks(name))
     for name in registry.names():
         if name.endswith(".toml"):

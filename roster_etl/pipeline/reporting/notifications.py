@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.findings_summary import Cause, group_by_cause
@@ -229,4 +229,4 @@ def _template(name: str) -> Template:
     environment = Environment(
         autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    return environment.from_string(Path(__file__).with_name(name).read_text("utf-8"))
+    return environment.from_string(files(__package__).joinpath(name).read_text("utf-8"))

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +150,7 @@ def _template() -> Template:
     environment.finalize = _plain
     environment.filters["moment"] = _moment
     environment.filters["number"] = _number
-    return environment.from_string(Path(__file__).with_name("report.html.j2").read_text("utf-8"))
+    return environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
 
 
 def _plain(value: Any) -> Any:
