@@ -21,7 +21,7 @@ from typer.main import get_command
 
 from roster_etl.cli.context import Call
 
-_HELP_TEXT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
+_HELP_TEXT = """School rosters from many vendors' CSV uploads: validated, compared with the current roster, and published as versioned tables.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
 --debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
@@ -62,7 +62,7 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "renames": (
         "Decide",
-        "Say of people under new ids that they are who they were.",
+        "Review probable ID changes (same person, new ID).",
         {"list": "renames:list_", "approve": "renames:approve"},
     ),
     "override": (
@@ -77,7 +77,7 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "outbox": (
         "Look",
-        "What is to be told outside, and was not sent yet.",
+        "Undelivered notifications.",
         {"list": "outbox:outbox_list", "send": "outbox:outbox_send", "discard": "outbox:outbox_discard"},
     ),
 }

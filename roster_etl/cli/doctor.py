@@ -122,8 +122,8 @@ def deduplicate(results: Iterable[HealthCheck]) -> Iterator[HealthCheck]:
         if result.ok:
             yield result
             continue
-        told = first.setdefault(result.found, result.what)
-        found = result.found.removeprefix(f"{told}: ") if told == result.what else f"cannot be looked at: see {told}"
+        shown = first.setdefault(result.found, result.what)
+        found = result.found.removeprefix(f"{shown}: ") if shown == result.what else f"cannot be checked: see {shown}"
         yield replace(result, found=found)
 
 
@@ -142,7 +142,7 @@ class HealthProblem(RosterError):
 
 def _check_fault_injection() -> str:
     if fault := configured_fault():
-        raise HealthProblem(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
+        raise HealthProblem(f"{VARIABLE} is set: a process that reaches {fault.point} will {fault.action}; unset it")
     return "none is put in"
 
 
@@ -198,7 +198,7 @@ def _check_imports(call: Call) -> str:
     running = [row["import_id"] for row in call.warehouse.ledger.imports(status="running")]
     left = [number for number in running if not call.workspace.import_locks.is_locked(number)]
     if left and executor_name() != IN_PROCESS:
-        return f"{len(running)} running; who works on those of the cluster, Dagster's runs tell"
+        return f"{len(running)} running; Dagster's run list shows those of the cluster"
     if left:
         numbers = ", ".join(map(str, left))
         raise HealthProblem(
@@ -309,9 +309,11 @@ def _check_daemon(call: Call) -> str:
 def _check_mail(call: Call) -> str:
     """Log in to the mail server, if there is one; report contacts that get no mail."""
     if not call.settings.mail.host:
-        told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
+        districts = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
         return (
-            f"none is sent: [mail] has no host; {len(told)} districts have contacts" if told else "none is sent, nobody wants any"
+            f"none is sent: [mail] has no host; {len(districts)} districts have contacts"
+            if districts
+            else "none is sent: no contacts"
         )
     with Mailer(call.settings.mail) as mailer:
         return f"{mailer.check()} lets us in"

@@ -62,7 +62,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         return found, failure
     finally:
         for problem in flush_outbox(call.workspace, seconds=_SEND_SECONDS).problems:
-            call.log(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
+            call.log(f"roster-etl: not sent yet: {problem}; `roster-etl outbox list` shows undelivered messages")
 
 
 def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
@@ -80,8 +80,8 @@ def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
             tx.conclude(ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary))
         publish_report(call.workspace, read_import_summary(call.workspace, import_id))
     else:
-        told = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
-        failure = replace(failure, code=told["code"], message=told["message"])
+        known = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
+        failure = replace(failure, code=known["code"], message=known["message"])
     call.log(f"roster-etl: {failure.message}")
     return failure
 

@@ -71,9 +71,9 @@ def test_what_is_wrong_with_several_things_is_told_once() -> None:
     assert [(result.what, result.found) for result in deduplicate(results)] == [
         ("home", "private"),
         ("warehouse", "its schema is empty, this version needs 1; run `roster-etl migrate`"),
-        ("imports", "cannot be looked at: see warehouse"),
+        ("imports", "cannot be checked: see warehouse"),
         ("disk", "full"),
-        ("holds", "cannot be looked at: see warehouse"),
+        ("holds", "cannot be checked: see warehouse"),
     ]
 
 

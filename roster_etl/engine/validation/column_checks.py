@@ -90,7 +90,7 @@ def _apply_replacements(state: FileState, name: str, column: pa.Array, codes: Co
     if changed:
         used = len({comparison_key(value) for value, differing in zip(values, differs.to_pylist(), strict=True) if differing})
         message = (
-            f"The value was replaced before judging, as the district's settings say ({used} of {len(codes)} rules were used)."
+            f"The value was replaced before validation, as the district's settings say ({used} of {len(codes)} rules were used)."
         )
         state.add_finding("info", "replaced", name, changed, message)
     return pa.array([answer or None for answer in answers], pa.string()).take(encoded.indices)

@@ -70,20 +70,20 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         group_name="roster",
         kinds={"pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
-        description=f"{table.comment}, as the upload would have it.",
+        required_resource_keys={"run_context"},
+        description=f"{table.comment}, as mapped from the upload.",
         metadata=table_metadata(table, filling),
     )
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        with import_step(context) as (desk, upload):
-            judged = {file: desk.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
-            rows = build_table(desk.workspace, upload, name, judged, desk.feed_state())
+        with import_step(context) as (run_context, upload):
+            validated = {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
+            rows = build_table(run_context.workspace, upload, name, validated, run_context.feed_state())
             yield dg.MaterializeResult(
                 value=rows,
                 data_version=dg.DataVersion(upload.content),
                 metadata={
                     **row_count(rows.num_rows),
-                    **findings_metadata(staging_of(desk.workspace, upload).table_findings(name)),
+                    **findings_metadata(staging_of(run_context.workspace, upload).table_findings(name)),
                     "import": upload.import_id,
                     "format": upload.source,
                     "upload": upload.upload_id,
@@ -107,7 +107,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         group_name="roster",
         kinds={"pyarrow"},
         owners=OWNERS,
-        description="What publishing would open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
+        description="The change plan: versions to open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
         metadata=code_references({"plan": Path(plan_module.__file__)}),
     )
 
@@ -119,20 +119,20 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             *(spec for asset, suite in suites_of(vendors).items() for spec in suite_specs(asset, suite)),
         ],
         can_subset=True,  # a run has the files of one vendor, and some of the tables
-        required_resource_keys={"desk"},
+        required_resource_keys={"run_context"},
         allow_arbitrary_check_specs=True,  # the checks are on assets of earlier steps
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with import_step(context) as (desk, upload):
+        with import_step(context) as (run_context, upload):
             if PLAN not in context.selected_asset_keys:
                 return  # only files were selected: the import is not planned, and ends with the run
-            desk.flush()
-            verdicts = gate_upload(desk.workspace, upload)
-            results = staging_of(desk.workspace, upload).judged_files(upload)
+            run_context.flush()
+            verdicts = gate_upload(run_context.workspace, upload)
+            results = staging_of(run_context.workspace, upload).file_results(upload)
             refused = {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
             yield from gate_results(suites_of([upload.vendor]), verdicts, refused)
-            tables = mapped_tables(desk, upload)
-            planned, desk.summary = plan_import(desk.workspace, upload, tables, desk.feed_state())
+            tables = mapped_tables(run_context, upload)
+            planned, run_context.summary = plan_import(run_context.workspace, upload, tables, run_context.feed_state())
             why = _decision_reason(planned, upload.import_id)
             numbers = plan_metadata(planned.tables, planned.decision, planned.sha256)
             how = decision_metadata(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
@@ -145,11 +145,11 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             if planned.decision != "publish":
                 tag_run(context, import_status=planned.decision)
             if planned.decision == "unchanged":
-                finish_unchanged(context, desk.import_summary(), [REPORT, *(warehouse_key(table) for table in tables)])
+                finish_unchanged(context, run_context.import_summary(), [REPORT, *(warehouse_key(table) for table in tables)])
             elif planned.decision != "publish":
                 fail_run(
                     context,
-                    desk.import_summary(),
+                    run_context.import_summary(),
                     f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}",
                     how,
                 )

@@ -170,7 +170,7 @@ def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
     return Counter({_frame_name((source, name)): count for name, count in Counter(reads).items()})
 
 
-@dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
+@dg.resource(description="State of one run: the home (settings, registry, archive, staging, warehouse) and the current upload.")
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
     opened = RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())

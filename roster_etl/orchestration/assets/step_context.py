@@ -52,20 +52,20 @@ def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext,
 
     Raises: dg.Failure.
     """
-    desk: RunContext = context.resources.desk
+    run_context: RunContext = context.resources.run_context
     with redacted_failures(context):
-        upload = desk.upload or desk.begin_upload(_resume_upload(context, desk))
+        upload = run_context.upload or run_context.begin_upload(_resume_upload(context, run_context))
         try:
-            yield desk, upload
-            if desk.separate_steps:
-                desk.workspace.frames.flush()
+            yield run_context, upload
+            if run_context.separate_steps:
+                run_context.workspace.frames.flush()
         except dg.Failure:
             raise
         except dg.DagsterExecutionInterruptedError:
-            _fail_import(context, desk, upload, Interrupted(import_id=upload.import_id))
+            _fail_import(context, run_context, upload, Interrupted(import_id=upload.import_id))
             raise
         except Exception as error:
-            _fail_import(context, desk, upload, error)
+            _fail_import(context, run_context, upload, error)
             raise
 
 

@@ -88,7 +88,7 @@ def _gates(workspace: Workspace, upload: Upload) -> list[Document]:
 
 def _receive_findings(workspace: Workspace, upload: Upload) -> Document:
     """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
-    found, unarchived = staging_of(workspace, upload).door_findings(upload)
+    found, unarchived = staging_of(workspace, upload).receive_findings(upload)
     return {"door": found.to_pylist(), "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
 
 

@@ -235,7 +235,7 @@ def _restore_stores(
         if backup.manifest.warehouse and newest != backup.manifest.newest:
             raise NoBackup(
                 where=redact(backup.folder.url),
-                problem=f"{MANIFEST_FILE} tells of another warehouse than the one that lies there",
+                problem=f"{MANIFEST_FILE} describes another warehouse than the one in this folder",
             )
         registry, archive = Folder(workspace.settings.districts), Folder(workspace.settings.archive)
         for name in backup.files_in("districts"):

@@ -224,8 +224,8 @@ def _execute_purge(
     )
     fault_point("purge.scrubbed")
     done = datetime.now(UTC)
-    told = {"what": what, "imports": list(numbers.values()), **about}
-    entry = AuditEntry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=told)
+    details = {"what": what, "imports": list(numbers.values()), **about}
+    entry = AuditEntry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=details)
     noted = {"what": what, "by": by, "records": len(archive_changes.locations), "files": len(archive_changes.dropped), **about}
 
     def conclusions(counts: dict[str, int]) -> list[ImportResult]:

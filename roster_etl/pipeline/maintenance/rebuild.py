@@ -199,7 +199,7 @@ def _received_upload(replay: ReplayWorkspace, document: Document) -> Upload:
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
     unarchived = {name: pa.Table.from_pylist(rows, schema=FINDINGS) for name, rows in document["unkept"].items()}
-    staging_of(replay, upload).write_door_findings(pa.Table.from_pylist(document["door"], schema=FINDINGS), unarchived)
+    staging_of(replay, upload).write_receive_findings(pa.Table.from_pylist(document["door"], schema=FINDINGS), unarchived)
     return upload
 
 

@@ -1,4 +1,4 @@
-"""Check an upload: walk the whole road in a private folder that is thrown away, and load nothing.
+"""Dry run: run all steps of an import in a temporary folder, and publish nothing.
 
 Belongs here: the workspace in which the same steps write to scratch, and read the roster that they compare with.
 """
@@ -39,7 +39,7 @@ def check_upload(
     renames: tuple[str, ...] = (),
     on_progress: ProgressCallback = lambda _: None,
 ) -> dict[str, Any]:
-    """Judge the upload at `path` as imports of format `source` would, and plan it against the roster of `district_id`.
+    """Validate the upload at `path` like an import of format `source`, and plan it against the roster of `district_id`.
 
     Args:    leave_out, renames: removals that are left out of the plan, or taken for renames (see ``pipeline.review.preview``).
     Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish. Where
@@ -51,18 +51,18 @@ def check_upload(
     )
     with scratch_folder(workspace.settings.scratch) as folder:
         sets = detect_file_sets(workspace, path, vendor(source).format, district.feed(source))
-        rehearsal = DryRunWorkspace(
+        scratch = DryRunWorkspace(
             _scratch_settings(workspace.settings, folder), workspace if district_id else None, keep_published=len(sets) > 1
         )
-        rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
+        scratch.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         order = Order(
             district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out, renames=renames
         )
         try:
-            imports = [import_upload(rehearsal, replace(order, file_set=name), on_progress) for name in sets]
-            documents = [outcome(rehearsal, import_id) for import_id in imports]
+            imports = [import_upload(scratch, replace(order, file_set=name), on_progress) for name in sets]
+            documents = [outcome(scratch, import_id) for import_id in imports]
         finally:
-            rehearsal.warehouse.close()
+            scratch.warehouse.close()
     warehouse = workspace.settings.to_redacted_dict()["warehouse"]["url"]
     same = {"import_id": None, "district_id": district_id, "report": None, "data_docs": None, "warehouse": warehouse}
     return combine_documents(
@@ -74,14 +74,14 @@ _STATUS = {"published": "publishable"}
 
 
 def _scratch_settings(settings: Settings, folder: Path) -> Settings:
-    """Return `settings` with all that an import writes below `folder`, and nobody to tell; where the upload lies stays as it is."""
+    """Return `settings` with all that an import writes below `folder`, and no recipients; the upload's path is unchanged."""
     return replace(
         settings,
         home=folder,  # reports and the outbox lie there
         mail=MailSettings(),
         alerts=AlertSettings(),
         reports=ReportSettings(),
-        warehouse=f"sqlite:///{folder / 'rehearsal.sqlite'}",
+        warehouse=f"sqlite:///{folder / 'scratch.sqlite'}",
         archive=str(folder / "archive"),
         staging=str(folder / "staging"),
         districts=str(folder / "districts"),
@@ -90,9 +90,9 @@ def _scratch_settings(settings: Settings, folder: Path) -> Settings:
 
 @dataclass(frozen=True)
 class DryRunWorkspace(Workspace):
-    """A workspace that forgets. ``baseline``: the one whose roster and archive it knows; None: there is nothing yet.
+    """A temporary workspace. ``baseline``: the one whose roster and archive it reads; None: an empty roster.
 
-    ``keep``: remember until then what an import would add, for the next import of the same upload.
+    ``keep_published``: write what an import would add to the scratch roster, for the next file set of the same upload.
     """
 
     baseline: Workspace | None
@@ -100,12 +100,12 @@ class DryRunWorkspace(Workspace):
 
     @property
     def import_locks(self) -> ImportLocks:
-        """Locks that nobody else looks at."""
+        """Locks in the temporary folder."""
         return ImportLocks(Path(self.settings.districts).parent / "holders", self.settings.warehouse)
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """A scratch ledger, over a roster that is only read."""
+        """A scratch ledger, and a roster that is only read."""
         return Warehouse(
             self.settings.warehouse,
             compare_with=self.baseline.warehouse if self.baseline else None,
@@ -114,7 +114,7 @@ class DryRunWorkspace(Workspace):
 
     @cached_property
     def archive(self) -> Archive:
-        """An archive that is thrown away, over one that is only read."""
+        """A temporary archive over one that is only read."""
         return DryRunArchive(self.settings.archive, self.baseline.archive if self.baseline else None)
 
 

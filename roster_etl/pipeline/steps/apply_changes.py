@@ -88,7 +88,7 @@ def _change_input(
     workspace: Workspace, roster: RosterReader, upload: Upload, validated: Mapping[str, pa.Table], state: FeedState
 ) -> ChangeInput:
     feed = (upload.district_id, upload.source)
-    results = staging_of(workspace, upload).judged_files(upload)
+    results = staging_of(workspace, upload).file_results(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
     names, changes = tables_of(upload.vendor), _id_changes(roster, feed)

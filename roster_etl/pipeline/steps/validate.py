@@ -152,11 +152,11 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
         lost=lost,
         files={member.name: _member_result(result) for member, result in parts},
     )
-    staging_of(workspace, upload).write_judged(
+    staging_of(workspace, upload).write_file_result(
         name,
         result,
         findings=pa.concat_tables([*(r.findings for r in results), missing]),
-        named=pa.concat_tables([r.doubtful_keys for r in results], promote_options="default"),
+        doubtful_keys=pa.concat_tables([r.doubtful_keys for r in results], promote_options="default"),
         quarantine=pa.concat_tables([r.quarantine for r in results]),
         lines=_sum_verdicts([r.verdicts for r in results]),
     )

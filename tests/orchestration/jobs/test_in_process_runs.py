@@ -189,7 +189,7 @@ def test_an_upload_says_where_it_was_taken_from(published: Home):
     published.run(None, archived=1, options={"delete_threshold_pct": "20"})
 
     taken = published.materialized()["clever/upload"].metadata["taken"].value
-    assert taken == "the archived upload of import 1 once more, as the run was told"
+    assert taken == "the archived upload of import 1 again, as the run config says"
 
 
 # ── held and rejected ──

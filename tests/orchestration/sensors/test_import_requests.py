@@ -627,10 +627,9 @@ def test_the_ledger_is_asked_so_often_a_tick_and_further_in_the_next(zone: Zone,
         zone.district(name)
     zone.tick(0)
     zone.tick(5)
-    asked, warehouse = [], type(zone.workspace.warehouse)
-    real = warehouse.imports
+    asked, real = [], SqlLedger.imports
     monkeypatch.setattr(
-        warehouse, "imports", lambda self, *names, **rest: (asked.append(names[0]), real(self, *names, **rest))[1]
+        SqlLedger, "imports", lambda self, *names, **rest: (asked.append(names[0]), real(self, *names, **rest))[1]
     )
 
     assert [len(zone.tick(minute, answers=2).requests) for minute in (11, 12)] == [2, 1]

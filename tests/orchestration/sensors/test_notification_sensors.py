@@ -79,7 +79,7 @@ def test_a_failed_run_tells_of_its_import_once(workspace: Workspace, hook: Hook)
     number = ended(workspace, "held")
     failed = run(district="lincoln", format="clever", import_id=str(number))
 
-    assert [notify_run_failure(workspace, failed) for _ in range(2)] == ["lincoln/clever: import 1 is told of"] * 2
+    assert [notify_run_failure(workspace, failed) for _ in range(2)] == ["lincoln/clever: import 1 was reported"] * 2
     tick(workspace)
     assert len(hook.texts) == 1
 
@@ -111,7 +111,7 @@ def test_a_run_that_was_canceled_before_an_import_began_alerts_nobody(workspace:
 
 def test_a_run_of_anything_else_is_left_alone(workspace: Workspace) -> None:
     assert "none of an import" in notify_run_failure(workspace, run())
-    assert "could not be told of" in notify_run_failure(workspace, run(district="lincoln", format="clever", import_id="77"))
+    assert "could not be reported" in notify_run_failure(workspace, run(district="lincoln", format="clever", import_id="77"))
     assert workspace.outbox.messages() == []
 
 
