@@ -226,10 +226,13 @@ def _execute_purge(
     done = datetime.now(UTC)
     details = {"what": what, "imports": list(numbers.values()), **about}
     entry = AuditEntry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=details)
-    noted = {"what": what, "by": by, "records": len(archive_changes.locations), "files": len(archive_changes.dropped), **about}
+    sizes = {"records": len(archive_changes.locations), "files": len(archive_changes.dropped)}
 
     def conclusions(counts: dict[str, int]) -> list[ImportResult]:
-        ended = [_conclusion(workspace, district_id, s, n, done, {**noted, "versions": counts}) for s, n in numbers.items()]
+        ended = [
+            _conclusion(workspace, district_id, s, n, done, {"what": what, "by": by, **sizes, **about, "versions": counts})
+            for s, n in numbers.items()
+        ]
         return [replace(ended[0], entries=[entry]), *ended[1:]]
 
     counts = workspace.warehouse.purge(removal, conclusions)
@@ -241,15 +244,8 @@ def _execute_purge(
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
     workspace.archive.end_removal(district_id)
-    return PurgeResult(
-        district_id=district_id,
-        what=what,
-        imports=tuple(numbers.values()),
-        versions=counts,
-        records=len(archive_changes.locations),
-        files=len(archive_changes.dropped),
-        holds=_holds_closed_by(workspace, district_id, numbers.values()),
-    )
+    holds = _holds_closed_by(workspace, district_id, numbers.values())
+    return PurgeResult(district_id=district_id, what=what, imports=tuple(numbers.values()), versions=counts, holds=holds, **sizes)
 
 
 def _holds_closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
