@@ -24,14 +24,14 @@ from roster_etl.cli.context import Call
 _HELP_TEXT = """School rosters from many vendors' CSV uploads: validated, compared with the current roster, and published as versioned tables.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
---debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
+--debug, before or after its own arguments. Exit codes: 0 done · 1 failed · 2 usage error · 3 rejected · 4 held."""
 
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _COMMANDS = {
-    "Begin": {"demo": "demo.story:demo", "sample": "generate:sample"},
+    "Get started": {"demo": "demo.story:demo", "sample": "generate:sample"},
     "Import": {"import": "imports:import_", "check": "imports:check", "rerun": "imports:rerun", "backfill": "backfill:backfill"},
-    "Look": {
+    "Inspect": {
         "imports": "history:imports",
         "show": "history:show",
         "trace": "lineage:trace",
@@ -43,7 +43,7 @@ _COMMANDS = {
         "audit": "audit:audit",
     },
     "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "exports:metrics"},
-    "Keep": {
+    "Maintenance": {
         "rebuild": "maintenance:rebuild",
         "purge": "maintenance:purge",
         "sweep": "maintenance:sweep",
@@ -51,23 +51,23 @@ _COMMANDS = {
         "restore": "maintenance:restore",
     },
     "Formats": {"generate": "generate:generate", "new-vendor": "generate:new_vendor"},
-    "Decide": {"undo": "holds:undo"},
+    "Approvals": {"undo": "holds:undo"},
 }
 # Groups of commands: panel, help, command -> function.
 _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
     "holds": (
-        "Decide",
-        "Review what a gate or a threshold stopped.",
+        "Approvals",
+        "Review imports that a gate or a threshold stopped.",
         {"list": "holds:list_", "show": "holds:show", "approve": "holds:approve", "discard": "holds:discard"},
     ),
     "renames": (
-        "Decide",
+        "Approvals",
         "Review probable ID changes (same person, new ID).",
         {"list": "renames:list_", "approve": "renames:approve"},
     ),
     "override": (
-        "Decide",
-        "Edit a record by hand, so that imports keep it.",
+        "Approvals",
+        "Edit a record by hand; imports keep the edit.",
         {"set": "overrides:set_", "clear": "overrides:clear", "list": "overrides:list_"},
     ),
     "districts": (
@@ -76,7 +76,7 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
         {name.rstrip("_"): f"districts:{name}" for name in ("add", "list_", "contacts", "expect", "pause", "resume", "remove")},
     ),
     "outbox": (
-        "Look",
+        "Inspect",
         "Undelivered notifications.",
         {"list": "outbox:outbox_list", "send": "outbox:outbox_send", "discard": "outbox:outbox_discard"},
     ),

@@ -111,7 +111,7 @@ def pause(
     district: _Id,
     first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day of a planned pause.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Its last day; it ends by itself.")] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for those who wonder.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever the feed is listed as paused.")] = "",
 ) -> int:
     """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
     call: Call = ctx.obj

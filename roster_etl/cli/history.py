@@ -35,13 +35,14 @@ def imports(
     ctx: typer.Context,
     district: DistrictFilter = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", callback=check_import_id, help="Only the newest N (for people: 30).")
+        int | None,
+        typer.Option("--limit", metavar="N", callback=check_import_id, help="Only the newest N (default: 30; with --json: all)."),
     ] = None,
 ) -> int:
-    """List imports, newest first: when, what, how many, how it ended."""
+    """List imports, newest first, with status and number of changes."""
     call: Call = ctx.obj
     if limit is not None and limit < 1:
-        raise UsageError(problem="--limit: a number from 1 on")
+        raise UsageError(problem="--limit: expected a number of at least 1")
     if district is not None:
         require_known_district(call, district)
     with call.warehouse.read() as session:

@@ -91,7 +91,7 @@ def check(
     ] = None,
     option: FormatOptions = None,
 ) -> int:
-    """Validate an upload and load nothing: every finding, and what an import would change."""
+    """Dry run: validate an upload and print every finding and change, without publishing."""
     from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.import_upload import count_steps
     from roster_etl.pipeline.review.dry_run import check_upload

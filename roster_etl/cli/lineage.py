@@ -24,12 +24,12 @@ _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, su
 def trace(
     ctx: typer.Context,
     table: _Table,
-    key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")],
+    key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns, enough to identify exactly one record.")],
     district: DistrictOption,
     field: Annotated[str | None, typer.Option("--field", metavar="F", help="Only this column.")] = None,
     format: FormatOption = None,
 ) -> int:
-    """Show where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
+    """Trace a record, or one cell, to its import, upload, file, row, raw text and mapping rule."""
     call: Call = ctx.obj
     given = parse_key_values(key, label="KEY=VALUE")
     require_known_district(call, district)
@@ -47,7 +47,7 @@ def as_of(
     district: DistrictOption,
     format: FormatOption = None,
 ) -> int:
-    """Print a table as it was known at a moment."""
+    """Print a table as of a point in time."""
     call: Call = ctx.obj
     known = find_district(call, district)
     moment = parse_timestamp(time, district_time_zone(known, format) if known else "UTC")
