@@ -36,13 +36,12 @@ class FindingsBuilder:
     ) -> None:
         """Add one finding for each of `rows` (record numbers), standing for `counts` rows each if given.
 
-        Args: message: one for all, or one a row (an array of text without cell values); keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the refused rows
-            that these follow from (null where they follow from none).
+        Args: message: one for all, or one a row, without cell values; keys: the record's key as text, one a row, masked here;
+            causes: (file, record numbers) of the rejected rows that caused these, null where there is none.
         """
         if code not in CODES:
             raise KeyError(code)
-        count = len(rows)
-        if not count:
+        if not (count := len(rows)):
             return
 
         def repeated(text: str | None) -> pa.Array:

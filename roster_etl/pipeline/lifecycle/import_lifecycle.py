@@ -6,10 +6,11 @@ crashed (``crashed_imports``).
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock, fail_running_import
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 
@@ -36,6 +37,18 @@ def open_claimed_import(workspace: Workspace, district_id: str, source: str, **c
         for number in claimed:  # rolled back, unless the connection broke during the commit
             workspace.import_locks.release(number, ended=False)
         raise
+
+
+@contextmanager
+def fail_import_on_error(workspace: Workspace, import_id: int) -> Iterator[None]:
+    """Fail the import in the ledger if the block raises, and release its lock at the end of the block."""
+    try:
+        yield
+    except Exception as error:
+        fail_running_import(workspace, import_id, error)
+        raise
+    finally:
+        release_import(workspace, import_id)
 
 
 def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere: bool = False, ended: bool = False) -> None:

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.workspace import Workspace
@@ -93,18 +92,13 @@ def publish_manual_import(
         edits=edits,
         entries=[replace(entry, import_id=number)],
     )
-    try:
+    with fail_import_on_error(workspace, number):
         fault_point("override.opened")
         write_manual_manifest(
             workspace, read_import_summary(workspace, number), at=now.isoformat(), **manifest_fields
         )  # manifest first: a crash must not lose what was requested
         _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
-    except Exception as error:
-        fail_running_import(workspace, number, error)
-        raise
-    finally:
-        release_import(workspace, number)
     refresh_manifest(workspace, read_import_summary(workspace, number))
     return number
 

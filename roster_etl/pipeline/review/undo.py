@@ -19,9 +19,8 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
 from roster_etl.frames.arrow import findings_table
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
 from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
 from roster_etl.pipeline.planned import PlanMoved, planned_from
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
@@ -71,7 +70,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     with workspace.warehouse.attempt(entry):
         row = _require_undoable(workspace, import_id)
         number = _begin_undo_import(workspace, row, run_id, entry)
-    try:
+    with fail_import_on_error(workspace, number):
         fault_point("undo.opened")
         undo = _compute_undo(workspace, row)
         _write_undo_manifest(
@@ -81,11 +80,6 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
         fault_point("undo.held")
         _supersede_same_undo(workspace, number, undo)
         _write_undo_manifest(workspace, number, undo, by)
-    except Exception as error:
-        fail_running_import(workspace, number, error)
-        raise
-    finally:
-        release_import(workspace, number)
     return number
 
 
