@@ -26,7 +26,7 @@ from roster_etl.orchestration.assets.metadata import (
     row_count,
     table_metadata,
 )
-from roster_etl.orchestration.assets.run_resources import mapped_tables
+from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
@@ -36,6 +36,7 @@ from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import build_table
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
 
@@ -120,9 +121,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 return  # only files were selected: the import is not planned, and ends with the run
             run_context.flush()
             verdicts = gate_upload(run_context.workspace, upload)
-            results = staging_of(run_context.workspace, upload).file_results(upload)
-            refused = {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
-            yield from gate_results(suites_of([upload.vendor]), verdicts, refused)
+            yield from gate_results(suites_of([upload.vendor]), verdicts, _refused_suites(run_context, upload))
             tables = mapped_tables(run_context, upload)
             planned, run_context.summary = plan_import(run_context.workspace, upload, tables, run_context.feed_state())
             why = _decision_reason(planned, upload.import_id)
@@ -138,6 +137,12 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 _end_run(context, run_context.import_summary(), planned.decision, why, how, tables)
 
     return plan
+
+
+def _refused_suites(run_context: RunContext, upload: Upload) -> dict[str, str]:
+    """Return the suites of files that were rejected as a whole, each with the code of the rejection."""
+    results = staging_of(run_context.workspace, upload).file_results(upload)
+    return {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
 
 
 def _end_run(

@@ -77,8 +77,7 @@ def poll_landing_zones(
         _process_result(tick, key, *feeds[key], result)
     asked = _select_requests(tick)
     unreadable |= _unknown_folders(tick, polled.by_key.get(_BASE_KEY), districts)
-    problems = _failing_feeds(tick, feeds)
-    _save_states(tick, feeds, problems, state_store)
+    _save_states(tick, feeds, problems := _failing_feeds(tick, feeds), state_store)
     fault_point("cursor.asked")
     return LandingTickResult(
         requests=tuple(tick.requests),
