@@ -75,6 +75,12 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
         "Register districts, pause them, stop importing them.",
         {name.rstrip("_"): f"districts:{name}" for name in ("add", "list_", "contacts", "expect", "pause", "resume", "remove")},
     ),
+    "receipts": (
+        "Look",
+        "Signed statements of what a district sent, and what became of it.",
+        {"list": "receipts:list_", "show": "receipts:show", "verify": "receipts:verify", "sign": "receipts:sign"},
+    ),
+    "keys": ("Set up", "The key that signs receipts.", {"init": "keys:init", "rotate": "keys:rotate"}),
     "outbox": (
         "Inspect",
         "Undelivered notifications.",

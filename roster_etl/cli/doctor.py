@@ -32,6 +32,7 @@ from roster_etl.store.outbox.smtp import Mailer
 from roster_etl.store.outbox.webhook import webhook_url
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import landing_folder
+from roster_etl.store.signing_keys import KeyFolder
 from roster_etl.vendors import vendor
 
 _HEARTBEAT_TIMEOUT_SECONDS = 300
@@ -100,6 +101,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     yield _run_check("mail", lambda: _check_mail(call))
     yield _run_check("alerts", lambda: _check_alerts(call))
     yield _run_check("outbox", lambda: _check_outbox(call))
+    yield _run_check("receipts", lambda: _check_receipts(call))
     if district_id is not None:
         districts: list[District] = [call.registry.get(district_id)]
     else:
@@ -336,6 +338,21 @@ def _check_outbox(call: Call) -> str:
             f"{len(parked)} messages are parked ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
         )
     return f"{len(messages)} messages wait" if messages else "empty"
+
+
+def _check_receipts(call: Call) -> str:
+    """Report whether imports get receipts, whether their key can be used, and receipts that could not be signed."""
+    folder = KeyFolder(call.settings)
+    if not folder.is_enabled:
+        return "off: this home has no key for them; `roster-etl keys init` makes one"
+    keys = folder.load()
+    if keys.next is not None:
+        raise HealthProblem("a change of the key did not come to its end; run `roster-etl keys rotate` again")
+    with call.warehouse.read_receipts() as receipts:
+        unsigned = receipts.unsigned_count()
+    if unsigned:
+        raise HealthProblem(f"{unsigned} are not signed; `roster-etl receipts sign` signs them")
+    return f"signed with key {keys.current.keyid[:12]}"
 
 
 def _freshness_check(call: Call, district: District, feed: Feed) -> Callable[[], str]:

@@ -35,6 +35,7 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
     write_atomically,
 )
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.workspace import RESTORE_MARKER, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.store.archive import referenced_keys
@@ -144,7 +145,9 @@ def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
     fault_point("backup.warehouse")
     is_copied = newest is not None
     number = _newest(workspace.warehouse) if newest is None else newest
-    files = sum(_copy_archive_folder(archive, writer, name) for name in ("objects", "manifests", "reports", "removals"))
+    files = sum(
+        _copy_archive_folder(archive, writer, name) for name in ("objects", "manifests", "reports", "removals", "receipts")
+    )
     _copy_settings(workspace, writer)
     if _purges(workspace) != purges or any(row["status"] == "running" for row in purges):
         raise PurgedMeanwhile(where=redact(writer.folder.url))
@@ -248,6 +251,8 @@ def _restore_stores(
     for row in workspace.warehouse.ledger.imports():
         if is_manifest_outdated(workspace, row):
             refresh_manifest(workspace, read_import_summary(workspace, row["import_id"]))
+    for district_id in sorted({file.split("/")[2] for file in selection.always if file.startswith("archive/receipts/")}):
+        restore_receipt_rows(workspace.warehouse, workspace.archive, district_id)
     with workspace.warehouse.write() as tx:
         tx.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
     forgotten = sum(_number(name) > newest for name in selection.manifests)
@@ -362,9 +367,10 @@ def _select_files(backup: VerifiedBackup) -> _RestoreSelection:
     keys: set[str] = set()
     for file in (*arrivals, *removals):  # an interrupted purge has rewritten objects that no manifest refers to yet
         keys |= _keys(backup, file)
+    receipts = backup.files_in("archive/receipts")
     return _RestoreSelection(
         manifests={file: _keys(backup, file) for file in backup.files_in("archive/manifests")},
-        always=[*arrivals, *removals],
+        always=[*arrivals, *removals, *receipts],
         keys=keys,
         pages=backup.files_in("archive/reports"),
         objects=backup.files_in("archive/objects"),

@@ -30,6 +30,7 @@ ARCHIVE_PATTERNS: Mapping[str, str] = {
     "manifests": r"[\w-]+/[0-9]+\.json",
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
     "removals": r"[\w-]+\.json",
+    "receipts": r"[\w-]+/[\w-]+/[0-9]+\.(?:dsse\.json|outcomes\.csv)",
 }
 """The archive's folders to copy, and the patterns of their file names; other files are not ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"

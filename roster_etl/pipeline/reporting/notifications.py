@@ -170,7 +170,16 @@ def _attachments(workspace: Workspace, document: Mapping[str, Any]) -> tuple[tup
     kinds = {"html": "text/html", **({"csv": "text/csv"} if document["findings"] else {})}
     files = {kind: page.with_suffix(f".{kind}") for kind in kinds}
     short = {kind: file for kind, file in files.items() if file.exists() and file.stat().st_size <= _MAX_ATTACHMENT_BYTES}
-    return tuple((f"import-{document['import_id']}.{kind}", kinds[kind], file.read_text("utf-8")) for kind, file in short.items())
+    pages = ((f"import-{document['import_id']}.{kind}", kinds[kind], file.read_text("utf-8")) for kind, file in short.items())
+    return (*pages, *_receipt_attachment(workspace, document))
+
+
+def _receipt_attachment(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    receipt = document.get("receipt")
+    if receipt:
+        content = workspace.archive.read_receipt(document["district_id"], document["source"], receipt["number"])
+        if content is not None:
+            yield f"receipt-{receipt['number']}.dsse.json", "application/json", content.decode()
 
 
 # ---- alerts

@@ -95,6 +95,7 @@ class DryRunWorkspace(Workspace):
     ``keep_published``: write what an import would add to the scratch roster, for the next file set of the same upload.
     """
 
+    signs_receipts = False
     baseline: Workspace | None
     keep_published: bool
 

@@ -156,9 +156,19 @@ def build_conclusion(
         rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, complete=complete)]),
         files=_files(staging, upload, complete=complete),
         checks=[check for verdict in staging.verdicts(complete=complete) for check in checks_of(verdict)],
-        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.origin_import, **summary},
+        summary={
+            "content": upload.content,
+            "settings": upload.settings,
+            "came_with": upload.origin_import,
+            **_package(upload),
+            **summary,
+        },
         hold=hold,
     )
+
+
+def _package(upload: Upload) -> dict[str, Any]:
+    return {"package": dict(upload.package)} if upload.package else {}
 
 
 def checks_of(verdict: Verdict) -> list[Check]:

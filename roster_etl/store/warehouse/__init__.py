@@ -32,7 +32,7 @@ from roster_etl.store.warehouse.import_result import (
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import Readers, SqlLedger, SqlRoster, WriteSession
+from roster_etl.store.warehouse.session import Readers, SqlLedger, SqlReceipts, SqlRoster, WriteSession
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "SchemaAhead",
     "SchemaBehind",
     "SqlLedger",
+    "SqlReceipts",
     "SqlRoster",
     "TableChange",
     "UnknownImport",

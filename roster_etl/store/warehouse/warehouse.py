@@ -22,7 +22,15 @@ from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import RosterReader
-from roster_etl.store.warehouse.session import ComparedRoster, Readers, ReadSession, SqlLedger, SqlRoster, WriteSession
+from roster_etl.store.warehouse.session import (
+    ComparedRoster,
+    Readers,
+    ReadSession,
+    SqlLedger,
+    SqlReceipts,
+    SqlRoster,
+    WriteSession,
+)
 
 
 class Warehouse:
@@ -131,6 +139,12 @@ class Warehouse:
     def ledger(self) -> SqlLedger:
         """Single queries on imports, findings, holds and the audit."""
         return SqlLedger(self.reading)
+
+    @contextmanager
+    def read_receipts(self) -> Iterator[SqlReceipts]:
+        """Open a read session, as `read` does, for the queries on receipts."""
+        with self._session() as session:
+            yield session.receipts
 
     @contextmanager
     def write(self, *, directly: bool = False) -> Iterator[WriteSession]:
