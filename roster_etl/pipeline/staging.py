@@ -128,10 +128,6 @@ class Staging:
         """Return what the import is about."""
         return Upload.from_dict(self._frames.read_json(*self._at, _RECEIVED, "upload"))
 
-    def has_upload(self) -> bool:
-        """Return whether the import got as far as its upload."""
-        return self._frames.exists(*self._at, _RECEIVED, "upload")
-
     def write_upload_findings(self, findings: pa.Table) -> None:
         """Write what was found before any row was read (FINDINGS)."""
         self._write(_RECEIVED, "findings", findings)

@@ -6,7 +6,6 @@ up the records of some ids. The lookup runs only for ids whose rows contradict e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,8 +22,6 @@ from roster_etl.mapping.column_plan import Const, From, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
-
-Converter = Callable[[pa.Array], pa.Array]
 
 
 @dataclass(frozen=True, kw_only=True)

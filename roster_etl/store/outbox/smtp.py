@@ -18,7 +18,6 @@ from email.utils import format_datetime
 from types import TracebackType
 from typing import Self
 
-from roster_etl.spec.errors import SettingsError
 from roster_etl.store.files.secrets import read_secret
 from roster_etl.store.outbox.outbox import Message, MessageRefused, TransportBusy, TransportDown
 from roster_etl.store.settings import MailSettings
@@ -138,9 +137,3 @@ def _subject_line(text: str) -> str:
     """
     line = " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split()).replace("=?", "= ?")
     return line if len(line) <= _MAX_SUBJECT_LENGTH else f"{line[: _MAX_SUBJECT_LENGTH - 1]}…"
-
-
-def require_mail_host(mail: MailSettings) -> None:
-    """Require settings that can send mail. Raises SettingsError."""
-    if not mail.host:
-        raise SettingsError(where=_SETTINGS_TABLE, problem="no host is set, so no mail is sent")

@@ -33,7 +33,7 @@ from roster_etl.store.warehouse import (
 )
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
-from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.store.warehouse.import_result import ImportResult, TableChange
 from roster_etl.store.warehouse.readers import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 
@@ -256,11 +256,6 @@ class WriteSession:
             self._connection, import_id, **{name: value for name, value in columns.items() if value is not None}
         )
         fault_point("ledger.upload")
-
-    def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
-        """Replace the files of a running import. Raises ImportNotRunning."""
-        ledger_write.lock_import(self._connection, import_id, "running")
-        ledger_write.replace_files(self._connection, import_id, files)
 
     def resume(self, import_id: int, run_id: str | None = None) -> None:
         """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""

@@ -233,7 +233,7 @@ def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster:
         ("validated", "findings/users"),
         ("applied", "quarantine"),
         ("gated", "verdicts"),
-        ("validated", "judged/users"),
+        ("validated", "result/users"),
         ("applied", "changes"),
     ],
     ids=" ".join,

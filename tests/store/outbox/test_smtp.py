@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import MessageRefused, TransportBusy, TransportDown
-from roster_etl.store.outbox.smtp import Mailer, build_email, require_mail_host
+from roster_etl.store.outbox.smtp import Mailer, build_email
 from roster_etl.store.settings import MailSettings
 from tests.post_office import PASSWORD, USER, PostOffice, certificate, post_office
 from tests.store.outbox.test_outbox import message
@@ -150,8 +149,3 @@ def test_a_check_logs_in_and_sends_nothing(office: PostOffice) -> None:
         assert mailer.check() == f"mail server 127.0.0.1 port {office.port}"
 
     assert office.mail == []
-
-
-def test_without_a_host_there_is_no_mail() -> None:
-    with pytest.raises(SettingsError, match="no host is set"):
-        require_mail_host(MailSettings())

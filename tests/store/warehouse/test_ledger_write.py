@@ -85,10 +85,8 @@ def test_the_upload_is_named_once_it_is_known(warehouse):
 def test_files_and_checks_are_kept(warehouse):
     number = begin(warehouse)
     file = ImportFile(file="students.csv", kind="students", sha256="ab", bytes=9, rows_read=3, rows_accepted=2, rows_rejected=1)
-    in_transaction(warehouse).record_files(number, [file])
-    in_transaction(warehouse).record_files(number, [file, ImportFile(file="notes.txt")])
     checks = [Check(name="clever/students: suite", passed=False, severity="error", details={"failed": ["x"]})]
-    in_transaction(warehouse).conclude(end(number, "rejected", checks=checks))
+    in_transaction(warehouse).conclude(end(number, "rejected", checks=checks, files=[file, ImportFile(file="notes.txt")]))
 
     assert [row["file"] for row in warehouse.ledger.files(number)] == ["notes.txt", "students.csv"]
     assert warehouse.ledger.files(number)[1]["rows_accepted"] == 2
@@ -273,7 +271,6 @@ def test_an_import_ends_once(warehouse):
 
     for step in (
         lambda: in_transaction(warehouse).conclude(end(number, "failed")),
-        lambda: in_transaction(warehouse).record_files(number, []),
         lambda: in_transaction(warehouse).set_upload(number, "u"),
         lambda: in_transaction(warehouse).resume(number),
         lambda: in_transaction(warehouse).decide_hold(number, "discarded", "Ada", day(2)),
