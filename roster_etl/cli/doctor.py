@@ -296,14 +296,14 @@ def _check_daemon(call: Call) -> str:
     from roster_etl.orchestration.runtime.dagster_storage import open_instance
 
     if not (call.settings.home / "dagster.yaml").exists():
-        raise HealthProblem(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
+        raise HealthProblem(f"no sensor watches {len(watched)} landing folders: {call.settings.home} has no dagster.yaml")
     with open_instance(call.settings.home) as instance:
         beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
     if age > _HEARTBEAT_TIMEOUT_SECONDS:
         last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
         raise HealthProblem(
-            f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`"
+            f"no sensor watches {len(watched)} landing folders: {last}; start it with `dagster dev` or `dagster-daemon run`"
         )
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 

@@ -30,7 +30,7 @@ from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
 
 ProgressCallback = Callable[[str], None]
-"""Takes the name of each step that was done, for whoever watches."""
+"""Called with the name of each finished step."""
 
 
 def import_upload(workspace: Workspace, order: Order, on_progress: ProgressCallback = lambda _: None) -> int:

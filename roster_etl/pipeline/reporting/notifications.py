@@ -1,4 +1,4 @@
-"""What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
+"""Notifications about an import: mail to the district's contacts, and alerts to the operator.
 
 Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
 schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).

@@ -1,4 +1,4 @@
-"""The rows that are refused now, counted by age: whoever mends them at their source begins with the oldest.
+"""The currently rejected rows, counted by age, so that the oldest are corrected first.
 
 Belongs here: which rows those are, and the ages that people read. No cell is looked at here: the ledger compares them.
 """

@@ -69,12 +69,12 @@ class Warehouse:
 
     @property
     def url(self) -> str:
-        """The URL as people may see it, without a password."""
+        """The URL without a password."""
         return self._database.redacted_url
 
     @property
     def is_open_to_the_network(self) -> bool:
-        """Whether what is said to the database could be read on the way: another machine, and TLS is not demanded."""
+        """Whether the connection to another machine is not forced to use TLS."""
         return self._database.is_unencrypted_remote
 
     def close(self) -> None:
@@ -82,19 +82,19 @@ class Warehouse:
         self._database.close()
 
     def migrate(self) -> str | None:
-        """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
+        """Migrate the database to this version's schema, and return its previous revision (None: none)."""
         return schema.migrate(self._database)
 
     def revision(self) -> str | None:
-        """Return the revision that the database has, whichever it is; None: none."""
+        """Return the revision of the database; None: none."""
         return schema.revision(self._database)
 
     def running(self) -> list[int]:
-        """Return the imports that are running, whatever revision the database has."""
+        """Return the running imports, at any revision of the database."""
         return schema.running_imports(self._database)
 
     def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
-        """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
+        """Grant a role the right to read, or to import (PostgreSQL); return the statements. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
         entry = AuditEntry(action="grant", about=named)
         with self.attempt(entry), self._writing() as connection:
@@ -103,7 +103,7 @@ class Warehouse:
             return statements
 
     def check_roles(self, *, reader: str | None = None, loader: str | None = None) -> None:
-        """Refuse roles that `grant` would refuse, whatever revision the database has. Raises NoRoles, UnknownRole."""
+        """Check roles for `grant`, at any revision of the database. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
         self._database.create()
         with self.attempt(AuditEntry(action="grant", about=named)), self._database.read() as connection:
@@ -111,7 +111,7 @@ class Warehouse:
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
-        """Let one process at a time, on whatever host, do `name`: PostgreSQL keeps the lock until the block ends, or its process does."""
+        """Hold the lock `name` for the block, across processes and hosts; PostgreSQL releases it if the process dies."""
         with self._database.write() as connection:
             publish.lock(connection, name)
             yield
@@ -224,21 +224,21 @@ class Warehouse:
         if getattr(self._open, "session", None) is not None:
             raise RuntimeError(f"{what}: a read session is open in this thread; end it first")
 
-    # Copies (no session may be open: what it reads or holds would be of another file)
+    # Copies (no session may be open: its connection would be to another file)
 
     def copy_to(self, path: Path) -> bool:
-        """Copy all of it into a new SQLite file, as it is at one moment, beside whoever reads and writes; False: it is no file."""
+        """Copy one snapshot of a SQLite database into a new file, during other reads and writes; False: it is not SQLite."""
         self._refuse_in_session("copy")
         self._check()
         return self._database.copy_to(path)
 
     def put_file(self, copy: Path) -> bool:
-        """Make what `copy_to` wrote this warehouse, which has no file yet; False: it has, or is none."""
+        """Move a copy made by `copy_to` to this warehouse's path; False: a file is there already, or it is not SQLite."""
         self._refuse_in_session("put_file")
         return self._database.put_file(copy)
 
     def remove_file(self) -> None:
-        """Take back what `put_file` did."""
+        """Remove the file that `put_file` moved."""
         self._refuse_in_session("remove_file")
         self._database.remove_file()
         self._checked = False
@@ -272,10 +272,10 @@ class Warehouse:
             with suppress(RosterError), self.write() as tx:
                 tx.append_audit(refusal)
 
-    # Removing for good
+    # Purge
 
     def purge(self, removal: PurgeScope, conclusions: Callable[[dict[str, int]], Sequence[ImportResult]]) -> dict[str, int]:
-        """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
+        """Delete irrevocably, and end the imports of kind ``purge``. `conclusions` gets the number of deleted versions by table.
 
         Raises: NotRewritten: the rows are gone, their bytes in PostgreSQL's files are not.
         """
