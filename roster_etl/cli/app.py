@@ -76,7 +76,7 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
         {name.rstrip("_"): f"districts:{name}" for name in ("add", "list_", "contacts", "expect", "pause", "resume", "remove")},
     ),
     "receipts": (
-        "Look",
+        "Inspect",
         "Signed statements of what a district sent, and what became of it.",
         {"list": "receipts:list_", "show": "receipts:show", "verify": "receipts:verify", "sign": "receipts:sign"},
     ),
@@ -105,6 +105,7 @@ READING_COMMANDS = frozenset(
         "sample",
         "show",
         "trace",
+        "verify",
     ]
 )
 

@@ -28,7 +28,7 @@ RESULT = FileResult(
 
 
 def write_file_result(staging: Staging, name: str) -> None:
-    tables = {"findings": FINDINGS, "quarantine": QUARANTINE, "lines": VERDICTS, "named": pa.schema([])}
+    tables = {"findings": FINDINGS, "quarantine": QUARANTINE, "lines": VERDICTS, "doubtful_keys": pa.schema([])}
     staging.write_file_result(name, RESULT, **{what: schema.empty_table() for what, schema in tables.items()})
 
 
