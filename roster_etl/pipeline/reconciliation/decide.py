@@ -32,7 +32,7 @@ def decide(workspace: Workspace, verb: Verb, numbers: Sequence[int], *, by: str,
 
     Raises: UnknownDifference.
     """
-    with workspace.warehouse.write_directly() as tx:
+    with workspace.warehouse.write(directly=True) as tx:
         found = {row["difference_id"]: row for row in tx.reconciliation.differences(numbers)}
         for number in numbers:
             if number not in found or found[number]["closed_at"] is not None:
@@ -41,4 +41,4 @@ def decide(workspace: Workspace, verb: Verb, numbers: Sequence[int], *, by: str,
         for district_id in sorted({row["district_id"] for row in found.values()}):
             own = sorted(number for number, row in found.items() if row["district_id"] == district_id)
             entry = AuditEntry(action=_ACTIONS[verb], who=by, district_id=district_id, about={"differences": own})
-            tx.write_down(entry)
+            tx.append_audit(entry)

@@ -105,7 +105,7 @@ def reconcile(workspace: Workspace, pair: Pair) -> PairResult:
             a, b = (_read(session, pair[0], source) for source in pair[1:])
         results = list(reconcile_rosters(a, b, compared, rules))
         found = [difference for result in results for difference in result.differences]
-        with workspace.warehouse.write_directly() as tx:
+        with workspace.warehouse.write(directly=True) as tx:
             tx.reconciliation.lock(f"reconcile {'/'.join(pair)}")
             if _imports(tx.reconciliation, pair) != imports:
                 continue
