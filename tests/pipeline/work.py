@@ -89,7 +89,7 @@ def counted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[W
 def add_imports(workspace: Workspace, number: int, *, district: str = "lincoln", source: str = "clever") -> None:
     """Enter `number` imports that were published long ago, one a minute, with manifest and page."""
     workspace.warehouse.revision()
-    with workspace.warehouse.write_directly() as session:
+    with workspace.warehouse.write(directly=True) as session:
         first = 1 + (session._connection.execute(sa.select(sa.func.max(IMPORTS.c.import_id))).scalar() or 0)
         at = [LONG_AGO + timedelta(minutes=first + n) for n in range(number)]
         same = {"kind": "upload", "status": "published", "options": {}, "summary": {}, "file_set": "", "source": source}

@@ -68,9 +68,9 @@ def unseen_imports(workspace: Workspace, seen: Seen) -> Iterator[dict[str, Any]]
     """Yield the ledger rows of the pending imports and of all later ones, by number."""
     for number in seen.pending:
         with suppress(UnknownImport):
-            yield workspace.warehouse.import_(number)
+            yield workspace.warehouse.ledger.import_(number)
     after = seen.through
-    while rows := workspace.warehouse.imports_after(after, _IMPORTS_AT_ONCE):
+    while rows := workspace.warehouse.ledger.imports_after(after, _IMPORTS_AT_ONCE):
         yield from rows
         after = int(rows[-1]["import_id"])
 
@@ -94,5 +94,5 @@ def _read(workspace: Workspace) -> dict[str, Any]:
 
 def _started(workspace: Workspace, import_id: int) -> str:
     with suppress(RosterError):
-        return str(workspace.warehouse.import_(import_id)["started_at"].isoformat())
+        return str(workspace.warehouse.ledger.import_(import_id)["started_at"].isoformat())
     return ""

@@ -16,7 +16,7 @@ from typing import Any
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.warehouse import UnknownImport
+from roster_etl.store.warehouse import SqlLedger, UnknownImport
 
 _IMPORTS_AT_ONCE = 50  # read from the ledger at a time
 
@@ -56,18 +56,19 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
 
     Raises: UnknownImport; BadCursor: ``since`` is no import of the feed, or has not ended; ``after`` is no word of a page.
     """
-    if since:
-        _require_import_of_feed(workspace, district_id, source, since)
     start = _decode_cursor(after) if after else None
-    if start:
-        _require_published_after(workspace, district_id, source, since, start.import_id)
-    told = since
-    page: list[dict[str, Any]] = []
-    for row in _published(workspace, district_id, source, start.import_id if start else since, begin=start is not None):
-        told = int(row["import_id"])
-        page += islice(_changes(workspace, row, start, limit + 1), limit + 1 - len(page))
-        if len(page) > limit:
-            break
+    told, page = since, []
+    with workspace.warehouse.read() as session:
+        if since:
+            _require_import_of_feed(session.ledger.import_(since), district_id, source)
+        if start:
+            _require_published_after(session.ledger, district_id, source, since, start.import_id)
+        first = start.import_id if start else since
+        for row in _published(session.ledger, district_id, source, first, begin=start is not None):
+            told = int(row["import_id"])
+            page += islice(_changes(session.ledger, row, start, limit + 1), limit + 1 - len(page))
+            if len(page) > limit:
+                break
     found = [{**row, "key": json.loads(row["key"])} for row in page[:limit]]
     if len(page) <= limit:
         return Page(changes=found, since=told, after=None)
@@ -79,18 +80,16 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
     )
 
 
-def _published(
-    workspace: Workspace, district_id: str, source: str, import_id: int, *, begin: bool
-) -> Iterator[Mapping[str, Any]]:
+def _published(ledger: SqlLedger, district_id: str, source: str, import_id: int, *, begin: bool) -> Iterator[Mapping[str, Any]]:
     """Yield what was published for a feed after `import_id`, in that order, a few at a time. ``begin``: with `import_id` itself."""
     if begin:
-        yield workspace.warehouse.import_(import_id)
-    while rows := workspace.warehouse.published_after(district_id, source, import_id, _IMPORTS_AT_ONCE):
+        yield ledger.import_(import_id)
+    while rows := ledger.imports_published_after(district_id, source, import_id, _IMPORTS_AT_ONCE):
         yield from rows
         import_id = int(rows[-1]["import_id"])
 
 
-def _changes(workspace: Workspace, row: Mapping[str, Any], start: _Cursor | None, limit: int) -> Iterator[dict[str, Any]]:
+def _changes(ledger: SqlLedger, row: Mapping[str, Any], start: _Cursor | None, limit: int) -> Iterator[dict[str, Any]]:
     """Yield the changes of an import, from `start` on where that is in it; no more than `limit` of a table are read."""
     number = int(row["import_id"])
     start = start if start and start.import_id == number else None
@@ -98,7 +97,7 @@ def _changes(workspace: Workspace, row: Mapping[str, Any], start: _Cursor | None
         if start and table < start.table:
             continue
         after = (start.key, start.change) if start and table == start.table else None
-        for found in workspace.warehouse.changes_in(number, table, after=after, limit=limit):
+        for found in ledger.changes_in(number, table, after=after, limit=limit):
             reason = found["close_reason"]
             yield {"import_id": number, "table": table, "key": found["key"], "change": found["change"], "reason": reason}
 
@@ -109,20 +108,19 @@ def _changed_tables(row: Mapping[str, Any]) -> list[str]:
     return sorted(TABLES) if changes is None else sorted(table for table, counts in changes.items() if any(counts.values()))
 
 
-def _require_import_of_feed(workspace: Workspace, district_id: str, source: str, since: int) -> None:
-    row = workspace.warehouse.import_(since)
+def _require_import_of_feed(row: Mapping[str, Any], district_id: str, source: str) -> None:
     if (row["district_id"], row["source"]) != (district_id, source):
-        raise BadCursor(problem=f"import {since} is not one of {district_id}/{source}")
+        raise BadCursor(problem=f"import {row['import_id']} is not one of {district_id}/{source}")
     if row["finished_at"] is None:
-        raise BadCursor(problem=f"import {since} has not ended")
+        raise BadCursor(problem=f"import {row['import_id']} has not ended")
 
 
-def _require_published_after(workspace: Workspace, district_id: str, source: str, since: int, import_id: int) -> None:
+def _require_published_after(ledger: SqlLedger, district_id: str, source: str, since: int, import_id: int) -> None:
     """Check that import `import_id`, which a cursor names, is among those that follow `since`. Raises BadCursor."""
     problem = BadCursor(problem="--after belongs to another feed, or to another --since")
     try:
-        row = workspace.warehouse.import_(import_id)
-        ended = workspace.warehouse.import_(since)["finished_at"] if since else None
+        row = ledger.import_(import_id)
+        ended = ledger.import_(since)["finished_at"] if since else None
     except UnknownImport:
         raise problem from None
     of_feed = (row["district_id"], row["source"], row["status"]) == (district_id, source, "published")

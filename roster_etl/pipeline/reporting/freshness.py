@@ -125,7 +125,7 @@ def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
 def _ledger_facts(workspace: Workspace, feeds: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what the ledger knows of each of `feeds` (district, format): when it last ended well, and its newest import."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in workspace.warehouse.newest_uploads(feeds):
+    for row in workspace.warehouse.ledger.newest_uploads(feeds):
         feed = known.setdefault((row["district_id"], row["source"]), {"good": None, "last": (0, "")})
         feed["last"] = max(feed["last"], (row["import_id"], row["status"]))
         if row["status"] in GOOD and (feed["good"] is None or row["finished_at"] > feed["good"]):

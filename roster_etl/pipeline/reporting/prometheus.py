@@ -29,12 +29,13 @@ class Metric:
 
 def collect_metrics(workspace: Workspace, now: datetime, ticks: Mapping[str, float] | None = None) -> list[Metric]:
     """Return all numbers. ``ticks``: when each sensor ticked last, in seconds since 1970."""
-    tally = [row for row in workspace.warehouse.tally() if row["kind"] == "upload"]
+    tally = [row for row in workspace.warehouse.ledger.import_counts() if row["kind"] == "upload"]
     return [
         *_imports(tally),
         *_last_import_metrics(workspace, tally),
         *_queue_metrics(workspace),
         *_lateness_metrics(workspace, now),
+        _reconciliation(workspace),
         _ticks(ticks or {}),
     ]
 
@@ -74,8 +75,9 @@ def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]
     for row in tally:
         if row["status"] != "running":
             newest[_feed(row)] = max(newest.get(_feed(row), 0), row["import_id"])
-    moments = {row["import_id"]: row for row in workspace.warehouse.moments([*newest.values()])}
-    rows = {row["import_id"]: row for row in workspace.warehouse.rows_tally([*newest.values()])}
+    with workspace.warehouse.read() as session:
+        moments = {row["import_id"]: row for row in session.ledger.import_times([*newest.values()])}
+        rows = {row["import_id"]: row for row in session.ledger.row_counts([*newest.values()])}
     lasted = {feed: _seconds(moments[number]) for feed, number in newest.items() if moments[number]["finished_at"]}
     yield Metric(
         name="roster_etl_last_import_id", kind="gauge", help="The newest import that has ended.", samples=_floats(newest)
@@ -96,7 +98,7 @@ def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]
 
 def _queue_metrics(workspace: Workspace) -> Iterator[Metric]:
     holds: dict[Labels, float] = {}
-    for hold in workspace.warehouse.holds():
+    for hold in workspace.warehouse.ledger.holds():
         holds[_feed(hold)] = holds.get(_feed(hold), 0) + 1
     yield Metric(name="roster_etl_held", kind="gauge", help="Imports that wait for a person's decision.", samples=holds)
     counts = workspace.outbox.counts()
@@ -118,6 +120,19 @@ def _lateness_metrics(workspace: Workspace, now: datetime) -> Iterator[Metric]:
     yield Metric(
         name="roster_etl_expected_timestamp_seconds", kind="gauge", help="By when the feed is expected next.", samples=due
     )
+
+
+def _reconciliation(workspace: Workspace) -> Metric:
+    with workspace.warehouse.read_reconciliation() as session:
+        rows = session.undecided_counts()
+    samples: dict[Labels, float] = {
+        (("district", row["district_id"]), ("format_a", row["source_a"]), ("format_b", row["source_b"])): float(
+            row["differences"]
+        )
+        for row in rows
+    }
+    text = "Differences between two feeds of a district that nobody has decided about."
+    return Metric(name="roster_etl_reconciliation_open", kind="gauge", help=text, samples=samples)
 
 
 def _ticks(ticks: Mapping[str, float]) -> Metric:

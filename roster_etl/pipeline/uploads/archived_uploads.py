@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Literal
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
@@ -95,14 +95,22 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
     return best[1] if best else None
 
 
-def newest_first(workspace: Workspace, district_id: str, source: str, **wanted: Any) -> Iterator[dict[str, Any]]:
-    """Yield a feed's imports, newest first, a page at a time: what is sought is seldom far from the end of a long history.
-
-    Args: wanted: ``status`` and ``file_set``, as in `Warehouse.imports`.
-    """
-    before: int | None = None
+def newest_first(
+    workspace: Workspace,
+    district_id: str,
+    source: str,
+    *,
+    status: Literal["published"] | None = None,
+    file_set: str | None = None,
+    before: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield a feed's imports, newest first, a page at a time: what is sought is seldom far from the end of a long history."""
     for size in chain(_PAGES, repeat(_PAGES[-1])):
-        page = workspace.warehouse.imports(district_id, source, before=before, limit=size, **wanted)
+        bounds: dict[str, Any] = {"file_set": file_set, "before": before, "limit": size}
+        if status == "published":
+            page = workspace.warehouse.roster.published_imports(district_id, source, **bounds)
+        else:
+            page = workspace.warehouse.ledger.imports(district_id, source, **bounds)
         yield from page
         if len(page) < size:
             return
@@ -133,7 +141,7 @@ def newer_published_upload(
     """
     if vendor(source).for_file_set(file_set).format.mode == "events":
         return None
-    last = workspace.warehouse.last_published(district_id, source, "upload", file_set=file_set)
+    last = workspace.warehouse.roster.last_published(district_id, source, "upload", file_set=file_set)
     if last is None or _content(last) == content:
         return None
     newest = (last["summary"] or {}).get("came_with") or last["import_id"]
@@ -142,7 +150,7 @@ def newer_published_upload(
 
 def _same_content(workspace: Workspace, district_id: str, source: str, import_id: int) -> int | None:
     """Return the newest import that published the content of `import_id`."""
-    content = _content(workspace.warehouse.import_(import_id))
+    content = _content(workspace.warehouse.ledger.import_(import_id))
     published = newest_first(workspace, district_id, source, status="published") if content else ()
     return next((int(row["import_id"]) for row in published if _content(row) == content), None)
 

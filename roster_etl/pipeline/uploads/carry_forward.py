@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
+from typing import Any
 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
@@ -20,12 +22,14 @@ from roster_etl.spec.findings import Finding
 Contents = Mapping[str, Callable[[], bytes]]
 
 
-def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[tuple[Member, ...], list[Finding]]:
+def carry_forward_files(
+    workspace: Workspace, upload: Upload, contents: Contents, last: Mapping[str, Any] | None
+) -> tuple[tuple[Member, ...], list[Finding]]:
     """Return the members of `upload` with the reference files that it lacks added, and the findings about them.
 
     A reference file in the upload that is unreadable as a whole, or has no rows, is reported, and the earlier one is used.
 
-    Args: contents: the bytes of each file at hand, by its name.
+    Args: contents: the bytes of each file at hand, by its name. last: the ledger row of the import published last for the file set.
     """
     members, findings = upload.members, []
     for file in upload.format.files:
@@ -33,7 +37,7 @@ def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents
             continue
         own = upload.member(file.name)
         broken = _unusable_file_findings(upload, file, own, contents) if own else []
-        earlier = _newest(workspace, upload, file.name) if broken or own is None else None
+        earlier = _newest(workspace, upload, file.name, last) if broken or own is None else None
         if earlier is None:
             continue
         import_id, member = earlier
@@ -42,12 +46,12 @@ def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents
     return members, findings
 
 
-def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
+def _newest(workspace: Workspace, upload: Upload, kind: str, last: Mapping[str, Any] | None) -> tuple[int, Member] | None:
     """Return the newest published import of the feed that has a file `kind`, and that file.
 
     Every upload has the files that were carried forward to it. So the newest published one tells, and no older one is read.
     """
-    for import_id in _published_uploads(workspace, upload):
+    for import_id in _published_uploads(workspace, upload, last):
         if not workspace.archive.has_manifest(upload.district_id, import_id):
             continue
         members = workspace.archive.read_manifest(upload.district_id, import_id)["members"]
@@ -60,10 +64,14 @@ def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Membe
     return None
 
 
-def _published_uploads(workspace: Workspace, upload: Upload) -> Iterator[int]:
+def _published_uploads(workspace: Workspace, upload: Upload, last: Mapping[str, Any] | None) -> Iterator[int]:
     """Yield the published uploads of the feed, newest first. Lazily: callers seldom need more than the first."""
-    found = newest_first(workspace, upload.district_id, upload.source, status="published", file_set=upload.file_set)
-    return (int(row["import_id"]) for row in found if row["kind"] == "upload")
+    if last is None:
+        return
+    feed, before = (upload.district_id, upload.source), int(last["import_id"])
+    for row in chain([last], newest_first(workspace, *feed, status="published", file_set=upload.file_set, before=before)):
+        if row["kind"] == "upload":
+            yield int(row["import_id"])
 
 
 def _unusable_file_findings(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:

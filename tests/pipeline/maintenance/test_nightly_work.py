@@ -14,6 +14,7 @@ from roster_etl.pipeline.maintenance.retention import PAGES, apply_retention
 from roster_etl.pipeline.maintenance.sweep_progress import add_pending
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import Hold, ImportResult
+from tests.ledgers import in_transaction
 from tests.pipeline.work import LONG_AGO, add_imports, counted
 
 MONTHS = timedelta(days=730)
@@ -53,9 +54,11 @@ def workspace(tmp_path: Path) -> Workspace:
     """A home of three imports, of which the second is held, that was cleaned up twice."""
     opened = Workspace.open(tmp_path / "home")
     add_imports(opened, 1)
-    number = opened.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=LONG_AGO)
+    number = in_transaction(opened.warehouse).open_import(
+        kind="upload", district_id="lincoln", source="clever", started_at=LONG_AGO
+    )
     hold = Hold(reason="delete_threshold", plan_sha256="0", created_at=LONG_AGO)
-    opened.warehouse.conclude(ImportResult(import_id=number, status="held", finished_at=LONG_AGO, hold=hold))
+    in_transaction(opened.warehouse).conclude(ImportResult(import_id=number, status="held", finished_at=LONG_AGO, hold=hold))
     add_imports(opened, 1)
     assert clean_up_home(opened).manifests == (number,)
     assert clean_up_home(opened).manifests == ()
@@ -63,7 +66,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_a_hold_that_is_decided_later_is_looked_at_again(workspace: Workspace) -> None:
-    workspace.warehouse.decide_hold(2, "discarded", "sam", LONG_AGO)
+    in_transaction(workspace.warehouse).decide_hold(2, "discarded", "sam", LONG_AGO)
 
     assert clean_up_home(workspace).manifests == (2,)
     assert workspace.archive.read_manifest("lincoln", 2)["status"] == "discarded"
