@@ -17,6 +17,7 @@ from roster_etl.store.files.folder import Folder
 from roster_etl.store.warehouse import UnknownImport
 
 PROGRESS_FILE = "housekeeping.json"
+_BEFORE_ALL = "-"
 _IMPORTS_AT_ONCE = 500  # read from the ledger at a time
 
 
@@ -50,11 +51,9 @@ def read_progress(workspace: Workspace, part: str) -> Seen:
 
 
 def write_progress(workspace: Workspace, part: str, seen: Seen) -> None:
-    """Write what `part` of the cleanup has seen; nothing is written for an empty ledger."""
-    started = _started(workspace, seen.through)
-    if started:
-        document = {**_read(workspace), part: asdict(replace(seen, started=started))}
-        Folder(str(workspace.home)).write(PROGRESS_FILE, json.dumps(document).encode())
+    """Write what `part` of the cleanup has seen."""
+    document = {**_read(workspace), part: asdict(replace(seen, started=_started(workspace, seen.through)))}
+    Folder(str(workspace.home)).write(PROGRESS_FILE, json.dumps(document).encode())
 
 
 def add_pending(workspace: Workspace, part: str, import_id: int) -> None:
@@ -93,6 +92,9 @@ def _read(workspace: Workspace) -> dict[str, Any]:
 
 
 def _started(workspace: Workspace, import_id: int) -> str:
+    """Return when an import began; empty if it is not in the ledger. Number 0 stands for the time before all imports."""
+    if not import_id:
+        return _BEFORE_ALL
     with suppress(RosterError):
         return str(workspace.warehouse.ledger.import_(import_id)["started_at"].isoformat())
     return ""

@@ -27,23 +27,25 @@ def night(workspace: Workspace, past: timedelta) -> tuple[int, ...]:
     return swept.manifests
 
 
-def a_night_with_ten_new_imports(folder: Path, imports: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+def a_night_with_ten_new_imports(folder: Path, imports: int, monkeypatch: pytest.MonkeyPatch, *, old: bool) -> dict[str, int]:
+    """Return what a night costs. ``old``: the pages of all but six imports are past their time; else none is."""
     workspace = Workspace.open(folder / f"home{imports}")
     add_imports(workspace, imports)
-    past = timedelta(minutes=imports)
+    past = timedelta(minutes=imports) if old else timedelta(days=-1)
     for _ in range(2):
         night(workspace, past)
     add_imports(workspace, 10, district="madison")
     with counted(workspace, monkeypatch) as work:
         assert night(workspace, past + timedelta(minutes=5)) == ()
-    assert len(list((workspace.home / "reports" / "madison").iterdir())) == 6  # four of ten were too old
+    assert len(list((workspace.home / "reports" / "madison").iterdir())) == (6 if old else 10)
     workspace.close()
     return work.counts
 
 
-def test_a_night_costs_the_same_with_fifty_and_with_four_hundred_imports(tmp_path, monkeypatch) -> None:
-    few = a_night_with_ten_new_imports(tmp_path, 50, monkeypatch)
-    many = a_night_with_ten_new_imports(tmp_path, 400, monkeypatch)
+@pytest.mark.parametrize("old", [True, False])
+def test_a_night_costs_the_same_with_fifty_and_with_four_hundred_imports(tmp_path, monkeypatch, old) -> None:
+    few = a_night_with_ten_new_imports(tmp_path, 50, monkeypatch, old=old)
+    many = a_night_with_ten_new_imports(tmp_path, 400, monkeypatch, old=old)
 
     assert many == few
     assert few["opened"] > 10  # manifests of the new imports were read
