@@ -18,7 +18,7 @@ from roster_etl.store.warehouse import UnknownImport
 
 PROGRESS_FILE = "housekeeping.json"
 _BEFORE_ALL = "-"
-_IMPORTS_AT_ONCE = 500  # read from the ledger at a time
+_FIRST, _MOST = 20, 500  # imports read from the ledger at a time: a night that has nothing to do reads few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +68,10 @@ def unseen_imports(workspace: Workspace, seen: Seen) -> Iterator[dict[str, Any]]
     for number in seen.pending:
         with suppress(UnknownImport):
             yield workspace.warehouse.ledger.import_(number)
-    after = seen.through
-    while rows := workspace.warehouse.ledger.imports_after(after, _IMPORTS_AT_ONCE):
+    after, size = seen.through, _FIRST
+    while rows := workspace.warehouse.ledger.imports_after(after, size):
         yield from rows
-        after = int(rows[-1]["import_id"])
+        after, size = int(rows[-1]["import_id"]), _MOST
 
 
 def advance(seen: Seen, rows: Iterable[Mapping[str, Any]], is_pending: Callable[[Mapping[str, Any]], bool]) -> Seen:
