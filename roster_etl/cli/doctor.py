@@ -13,7 +13,8 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import freshness_by_feed
-from roster_etl.cli.errors import FAILED, failure_of
+from roster_etl.cli.errors import failure_of
+from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.options import DistrictFilter
 from roster_etl.pipeline.maintenance.migrate import migrate_warehouse
 from roster_etl.spec.errors import RosterError

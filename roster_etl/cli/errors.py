@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from roster_etl.cli.exit_codes import FAILED, USAGE_ERROR
 from roster_etl.spec.errors import RosterError
-
-FAILED, USAGE_ERROR, REJECTED, HELD, INTERRUPTED = 1, 2, 3, 4, 130
 
 # Codes of usage errors: an argument is invalid, or refers to something that does not exist.
 _USAGE_ERROR_CODES = frozenset(

@@ -9,7 +9,7 @@ import typer
 
 from roster_etl import vendors
 from roster_etl.cli.context import Call
-from roster_etl.cli.errors import FAILED
+from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import PROJECT, UsageError
 from roster_etl.projections.docs import generated_files as documents
 from roster_etl.projections.samples import write_sample

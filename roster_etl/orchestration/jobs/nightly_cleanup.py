@@ -15,7 +15,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.step_context import IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.lifecycle.holds import open_holds
+from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.maintenance.cleanup import HomeCleanupResult, clean_up_home
 from roster_etl.pipeline.maintenance.retention import RetentionResult, apply_retention
 from roster_etl.pipeline.workspace import Workspace

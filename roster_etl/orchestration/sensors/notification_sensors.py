@@ -12,7 +12,7 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_import_of_run
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_import_of_run
 from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.notifications import queue_alert

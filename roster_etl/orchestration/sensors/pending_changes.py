@@ -1,7 +1,7 @@
 """Decide about uploads of delta formats, which are archived at once and applied in order.
 
 Belongs here: archiving settled uploads, and requesting the oldest pending one. Does not belong here: full snapshots
-(``landing_watch``).
+(``import_requests``).
 """
 
 from __future__ import annotations

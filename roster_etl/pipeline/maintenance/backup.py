@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, error_summary
+from roster_etl.pipeline.lifecycle.crashed_imports import ProcessCrashed, error_summary
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
 from roster_etl.pipeline.maintenance.backup_manifest import (
     ARCHIVE_PATTERNS,
@@ -258,7 +258,7 @@ def _newest(warehouse: Warehouse) -> int:
 def _fail_running_imports(workspace: Workspace) -> tuple[int, ...]:
     """End running imports as ``failed``: the processes that worked on them belong to another home."""
     running = [row["import_id"] for row in workspace.warehouse.imports(status="running")]
-    summary, now = {"error": error_summary(Abandoned())}, datetime.now(UTC)
+    summary, now = {"error": error_summary(ProcessCrashed())}, datetime.now(UTC)
     for number in running:
         workspace.warehouse.conclude(ImportResult(import_id=number, status="failed", finished_at=now, summary=summary))
     return tuple(sorted(running))

@@ -19,7 +19,8 @@ from roster_etl.engine.csv.erase_person import PersonIdentifiers, erase_person, 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock, open_claimed_import, release_import
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
@@ -32,7 +33,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, ImportResult, PurgeScope
 from roster_etl.vendors import Vendor, vendor
 
-_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
+_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "contact_user_id", "old_id", "new_id"})
 _SHARED_ID_KINDS = ("student", "user")
 
 

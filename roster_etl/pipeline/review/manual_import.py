@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.workspace import Workspace

@@ -14,8 +14,8 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import findings_table
-from roster_etl.pipeline.lifecycle.holds import as_lost_race
-from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
+from roster_etl.pipeline.lifecycle.crashed_imports import error_summary
+from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.lifecycle.manifest import reached_plan, write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roster_etl.frames.arrow import findings_table
-from roster_etl.pipeline.lifecycle.holds import open_holds
+from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.sensors import landing_watch as watching
-from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors import import_requests as watching
+from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits, settle_rules
 from roster_etl.pipeline.workspace import Workspace
