@@ -37,10 +37,11 @@ _COMMANDS = {
         "report": "reports:report",
         "data-docs": "reports:data_docs",
         "refused": "reports:list_refused",
-        "changes": "exports:changes",
+        "changes": "change_feed:changes",
         "audit": "audit:audit",
     },
-    "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "exports:metrics"},
+    "Export": {"export": "exports:export", "exports": "exports:exports"},
+    "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "change_feed:metrics"},
     "Keep": {
         "rebuild": "maintenance:rebuild",
         "purge": "maintenance:purge",

@@ -27,11 +27,11 @@ _UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or 
 
 @dataclass(frozen=True)
 class BuiltFile:
-    """One file: its name, its cells as text by column, and the key columns of its rows."""
+    """One file: its name, its cells as text by column, and the columns that tell its records apart."""
 
     name: str
     cells: dict[str, Array]
-    key: tuple[str, ...]
+    identity: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -41,7 +41,7 @@ class BuiltFile:
 
 def prepare(work: Work, format_: ExportFormat) -> None:
     """Count what has no home, and apply the rules of the format."""
-    work.homes = format_.held_tables()
+    work.homes, work.held = format_.held_tables(), format_.held_columns()
     count_homeless(work, format_)
     for rule in format_.rules:
         rule(work)
@@ -73,7 +73,7 @@ def build_file(work: Work, file: OutFile, formulas: Formulas) -> BuiltFile:
         work.losses.add("row_left_out", "missing_required", int(missing.sum()), table=file.table, file=file.name)
         cells = {name: values.filter(pa.array(~missing)) for name, values in cells.items()}
     kept = {out.name: cells[out.name] for out in outs if not out.optional or present(cells[out.name]).any()}
-    return BuiltFile(name=file.name, cells=kept, key=file.key)
+    return BuiltFile(name=file.name, cells=kept, identity=file.identity)
 
 
 def _extension_columns(work: Work, file: OutFile, rows: pa.Table) -> tuple[Out, ...]:
@@ -90,7 +90,7 @@ def count_homeless(work: Work, format_: ExportFormat) -> None:
     for name in list(work.tables):
         if name not in held:
             work.losses.add("table_left_out", "no_home", work.tables[name].num_rows, table=name)
-            del work.tables[name]
+            work.unheld[name] = work.tables.pop(name)  # a rule may still find something there
 
 
 def count_homeless_columns(work: Work, format_: ExportFormat) -> None:

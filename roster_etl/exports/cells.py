@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, each_distinct, nulls, present, recoded, same
+from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same
 from roster_etl.exports.losses import Losses, LossKind, Reason
 from roster_etl.exports.plan import Out, OutFile
 from roster_etl.exports.work import Work
@@ -52,6 +52,8 @@ def write_cells(work: Work, file: OutFile, rows: pa.Table, outs: tuple[Out, ...]
 
 
 def _column(work: Work, file: OutFile, rows: pa.Table, out: Out, formulas: Formulas) -> Array:
+    if out.const:
+        return constant(out.const, rows.num_rows)
     if out.form == "empty" or not out.value or out.value not in rows.column_names:
         return nulls(rows.num_rows)
     values = column(rows, out.value)

@@ -67,11 +67,10 @@ def _measure_column(losses: Losses, table: str, name: str, before: Array, after:
     given, read = present(before), present(after)
     lost, changed, made_up = (int((differs & which).sum()) for which in (given & ~read, given & read, ~given))
     rest = max(0, lost + changed + made_up - already)
-    has_home = f"{table}.{name}" in format_.held_columns()
     for count, kind, reason in (
         (made_up, "value_made_up", "missing_required"),
         (changed, "value_changed", "coarser_code"),
-        (lost, "value_changed" if has_home else "column_left_out", "coarser_code" if has_home else "no_home"),
+        (lost, "column_left_out", "no_home"),
     ):
         losses.add(kind, reason, min(count, rest), table=table, column=name)  # type: ignore[arg-type]
         rest -= min(count, rest)

@@ -15,6 +15,7 @@ from roster_etl.spec import File, Option
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from roster_etl.exports.arrays import Array
     from roster_etl.exports.work import Work
 
 Rule = Callable[["Work"], None]
@@ -30,6 +31,7 @@ class Out:
     """One column of a file.
 
     - ``value``: the column of the rows that it writes; ``table.column`` names a canonical one
+    - ``const``: the same text in every row, in place of a value
     - ``holds``: the canonical columns that come back from it; by default ``value``
     - ``form``: how a value is written; ``codes``: canonical code → word of the format, others are left empty
     - ``required``: a row without it is left out, and the canonical column cannot be left out by the caller
@@ -38,6 +40,7 @@ class Out:
 
     name: str = field(kw_only=False)
     value: str = field(kw_only=False, default="")
+    const: str = ""
     holds: tuple[str, ...] = ()
     form: Form = "text"
     codes: Mapping[str, str] | None = None
@@ -60,6 +63,7 @@ class OutFile:
 
     - ``rows``: makes its rows; ``key``: its columns by which rows are ordered; ``table``: whose records they are
     - ``columns_of``: makes further columns from the data: families, extra columns
+    - ``identity``: the columns of the file that tell its records apart, for deltas; empty: the file is written whole in a delta, too
     - ``when``: ``always``: a file without rows has its header; ``rows``: it is not written; ``option:NAME``: only with that option
     """
 
@@ -71,6 +75,17 @@ class OutFile:
     columns_of: Callable[[Work, pa.Table], tuple[Out, ...]] | None = None
     when: str = "always"
     extensions: str = ""
+    identity: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One file of JSON Lines: ``records`` makes its objects in the order of their keys; ``key``: what tells them apart."""
+
+    name: str = field(kw_only=False)
+    records: Callable[[Work], list[dict[str, Any]]]
+    key: tuple[str, ...]
+    holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +98,13 @@ class ExportFormat:
     - ``delta``: how changes are said; None: the format knows none
     - ``spec``: the rules of its files, for a format that is not imported; ``vendor``: the format whose reader reads it back
     - ``kind``: ``csv``, ``jsonl`` or ``tables``
+    - ``manifest``: makes a last file of what the others are: from their rows, and whether they are a delta, its name and cells
     """
 
     name: str
     title: str
     files: tuple[OutFile, ...] = ()
+    resources: tuple[Resource, ...] = ()
     rules: tuple[Rule, ...] = ()
     options: tuple[Option, ...] = ()
     also_holds: tuple[str, ...] = ()
@@ -97,13 +114,14 @@ class ExportFormat:
     spec: tuple[File, ...] = ()
     kind: Literal["csv", "jsonl", "tables"] = "csv"
     newline: str = "\r\n"
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Callable[[Work, Mapping[str, int], bool], tuple[str, Mapping[str, Array]]] | None = None
 
     def held_columns(self) -> frozenset[str]:
         """Return the canonical columns that have a home, as ``table.column``."""
         columns = (column for file in self.files for column in file.columns)
         extra = {f"{file.table}.extensions" for file in self.files if file.extensions}
-        return frozenset({*(home for out in columns for home in out.homes), *self.also_holds, *extra})
+        of_resources = (name for resource in self.resources for name in resource.holds)
+        return frozenset({*(home for out in columns for home in out.homes), *self.also_holds, *of_resources, *extra})
 
     def held_tables(self) -> frozenset[str]:
         """Return the canonical tables that have a home."""

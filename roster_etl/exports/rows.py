@@ -88,14 +88,14 @@ def contacts_rows(kind: str) -> Rows:
     return rows
 
 
-def section_rows(first_teacher: str) -> Rows:
-    """Return one row a section, with its course and term; teachers by place, the first as `first_teacher`, the n-th as ``teacher_n``."""
+def section_rows(first_teacher: str = "") -> Rows:
+    """Return one row a section, with its course and term; its teachers by place, the first as `first_teacher`, the n-th as ``teacher_n``."""
 
     def rows(work: Work) -> pa.Table:
         found = qualified(work, "sections")
         found = beside(work, found, ("sections.course_id",), "courses", ("course_id",))
         found = beside(work, found, ("sections.term_id",), "terms", ("term_id",))
-        for place, sections, users in teachers_in_columns(work):
+        for place, sections, users in teachers_in_columns(work) if first_teacher else ():
             name = first_teacher if place == 1 else f"teacher_{place}"
             found = with_columns(found, **{name: lookup(column(found, "sections.section_id"), sections, users)})
         return found
@@ -108,7 +108,8 @@ def teacher_columns(pattern: str, *, first: int) -> Callable[[Work, pa.Table], t
 
     def columns(work: Work, rows: pa.Table) -> tuple[Out, ...]:
         del work
-        places = sorted(int(name.removeprefix("teacher_")) for name in rows.column_names if name.startswith("teacher_"))
+        numbers = (name.removeprefix("teacher_") for name in rows.column_names if name.startswith("teacher_"))
+        places = sorted(int(number) for number in numbers if number.isdigit())
         return tuple(
             Out(pattern.format(n=place), value=f"teacher_{place}", holds=("enrollments.user_id",))
             for place in places

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array, Mask
 
 ROW = "_n"
+_MADE_UP: tuple[Reason, ...] = ("missing_required", "synthetic", "name_split")
 
 # Columns that must have a value for their record to be said: without the parent the record goes too. Others become empty.
 _PARENTS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
@@ -86,7 +87,8 @@ class Work:
     """One export under way.
 
     ``tables``: canonical tables by name, business columns, ``derived``, ``extensions`` and ROW. ``moment``: as of when.
-    ``options``: those of the format, parsed. ``homes``: the tables that the format has a place for.
+    ``options``: those of the format, parsed. ``homes``, ``held``: the tables, and the columns,
+    that the format has a place for; what changes in others is counted once, as left out.
     """
 
     tables: dict[str, pa.Table]
@@ -97,12 +99,14 @@ class Work:
     options: Mapping[str, Any]
     losses: Losses = field(default_factory=Losses)
     homes: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name, table in self.tables.items():
             if ROW not in table.column_names:
                 self.tables[name] = table.append_column(ROW, pa.array(np.arange(table.num_rows), pa.int64()))
         self.original = dict(self.tables)
+        self.unheld: dict[str, pa.Table] = {}
 
     # ---- reading
 
@@ -149,6 +153,8 @@ class Work:
                 self.keep(table, ~dangling, reason)
         for table, columns, parent, parent_columns in _LINKS:
             if self._has(table, columns) and (dangling := self._dangling(table, columns, parent, parent_columns)).any():
+                if self.held and f"{table}.{columns[-1]}" not in self.held:
+                    continue  # it has no home anyway, and is counted as such
                 emptied = choose(dangling, nulls(len(dangling)), self.col(table, columns[-1]))
                 self.change(table, columns[-1], emptied, reason)
 
@@ -173,9 +179,10 @@ class Work:
         differs = ~same(before, values)
         if differs.any():
             given = present(before)
-            if count:
+            if count and (not self.held or f"{table}.{name}" in self.held):
+                made = reason if reason in _MADE_UP else "missing_required"
                 self.losses.add("value_changed", reason, (differs & given).sum(), table=table, column=name, file=file)
-                self.losses.add("value_made_up", reason, (differs & ~given).sum(), table=table, column=name, file=file)
+                self.losses.add("value_made_up", made, (differs & ~given).sum(), table=table, column=name, file=file)
             self.tables[table] = with_columns(self.table(table), **{name: values})
 
     def fill(self, table: str, name: str, *fallbacks: Array, reason: Reason = "missing_required") -> None:

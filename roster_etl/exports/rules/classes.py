@@ -30,13 +30,53 @@ if TYPE_CHECKING:
 
 def taught_sections(work: Work) -> None:
     """Keep sections with a teacher and a student, as the format asks; their courses and terms; nothing that is not used by them."""
-    for role in ("student", "teacher"):
-        rows = work.table("enrollments")
-        filled = column(rows, "section_id").filter(pa.array(equals(column(rows, "role"), role)))
-        work.keep("sections", is_in(work.col("sections", "section_id"), filled), "missing_required")
-        work.cascade()
-    used_courses(work)
-    used_terms(work)
+    sections_with("student", "teacher")(work)
+
+
+def sections_with(*roles: str) -> Rule:
+    """Return the rule that keeps sections with somebody in each of `roles`, and the courses and terms of these alone."""
+
+    def rule(work: Work) -> None:
+        for role in roles:
+            rows = work.table("enrollments")
+            filled = column(rows, "section_id").filter(pa.array(equals(column(rows, "role"), role)))
+            work.keep("sections", is_in(work.col("sections", "section_id"), filled), "missing_required")
+            work.cascade()
+        used_courses(work)
+        used_terms(work)
+
+    return rule
+
+
+def name_courses(work: Work) -> None:
+    """Give a course without a name that of its first section, and leave out one that has none either."""
+    named = lookup(work.col("courses", "course_id"), work.col("sections", "course_id"), work.col("sections", "name"))
+    work.fill("courses", "name", named)
+    work.keep("courses", present(work.col("courses", "name")), "missing_required")
+    work.cascade()
+
+
+def courses_have_names(work: Work) -> None:
+    """Give a course its long name for its short one, or the other way, and leave out one that has neither."""
+    work.fill("courses", "name", work.col("courses", "short_name"))
+    work.fill("courses", "short_name", work.col("courses", "name"))
+    work.keep("courses", present(work.col("courses", "name")), "missing_required")
+    work.cascade()
+
+
+def courses_have_schools(work: Work) -> None:
+    """Give a course without a school that of its first section, and leave out one that has none either."""
+    of_section = lookup(work.col("courses", "course_id"), work.col("sections", "course_id"), work.col("sections", "organization_id"))
+    work.fill("courses", "organization_id", of_section)
+    work.keep("courses", present(work.col("courses", "organization_id")), "missing_required")
+    work.cascade()
+
+
+def places_of_course(work: Work) -> None:
+    """Say the school of sections and enrollments as that of their course, where the format says it of courses alone."""
+    courses, school = work.col("courses", "course_id"), work.col("courses", "organization_id")
+    for table in ("sections", "enrollments"):
+        work.change(table, "organization_id", lookup(work.col(table, "course_id"), courses, school), "coarser_code")
 
 
 def used_courses(work: Work) -> None:

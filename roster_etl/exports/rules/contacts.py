@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import column, first_rows, order, present, rank_in_group
+from roster_etl.exports.arrays import column, constant, first_rows, order, present, rank_in_group
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.derived_ids import Derive, derive
 from roster_etl.exports.work import Work
@@ -60,6 +60,17 @@ def by_position(most: int, words: tuple[str, ...]) -> Rule:
         work.keep("contacts", places <= most, "no_home")
         said = pa.array([words[place - 1] for place in work.col("contacts", "position").to_pylist()], pa.string())
         work.change("contacts", "type", said, "coarser_code")
+
+    return rule
+
+
+def rederive_by_type(function: Derive) -> Rule:
+    """Return the rule that gives contacts the id which the reader derives from name and type, where no relationship is said."""
+
+    def rule(work: Work) -> None:
+        size = work.table("contacts").num_rows
+        new = derive(function, work.col("contacts", "name"), constant("", size), work.col("contacts", "type"))
+        rename_contacts(work, new)
 
     return rule
 

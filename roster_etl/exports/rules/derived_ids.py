@@ -59,7 +59,7 @@ def rederive_courses(function: Derive, *, by_number: bool) -> Rule:
         if by_number:
             new = pc.coalesce(lookup(of_section, courses, work.col("courses", "number")), new)
         pairs = first_rows(pa.table({"old": of_section, "new": new}), ("old", "new"))
-        _replace_courses(work, pairs)
+        replace_courses(work, pairs)
         work.change("sections", "course_id", new, "id_not_allowed")
         work.change("sections", "home_course_id", new, "id_not_allowed")
         by_section = lookup(work.col("enrollments", "section_id"), work.col("sections", "section_id"), new)
@@ -68,7 +68,7 @@ def rederive_courses(function: Derive, *, by_number: bool) -> Rule:
     return rule
 
 
-def _replace_courses(work: Work, pairs: pa.Table) -> None:
+def replace_courses(work: Work, pairs: pa.Table) -> None:
     """Give each course its new ids: one with several becomes several records, several with one become one."""
     rows, old = work.table("courses"), column(pairs, "old")
     at = pc.index_in(old, value_set=column(rows, "course_id"))

@@ -5,7 +5,7 @@ Belongs here: rules over users, roles and profiles. Does not belong here: column
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,6 @@ from roster_etl.exports.arrays import (
     mask,
     nulls,
     present,
-    rank_in_group,
     with_columns,
 )
 from roster_etl.exports.plan import Rule
@@ -221,20 +220,27 @@ def require_role(work: Work) -> None:
 def kinds_by_file(kinds: Mapping[str, str]) -> Rule:
     """Return the rule that gives each person the kind of the file that the person stands in.
 
-    ``kinds``: ``students``, ``teachers``, ``others`` → the kind. A person of two files becomes two records.
+    ``kinds``: ``students``, ``teachers``, ``others`` (who is neither) or ``staff`` (teachers and others) → the kind. A person of two
+    files becomes two records.
     """
 
     def rule(work: Work) -> None:
         found: list[tuple[str, str, Mask]] = []
         taken = np.zeros(work.table("users").num_rows, dtype=bool)
         for name, kind in kinds.items():
-            where = {"students": students, "teachers": teachers, "others": others}[name](work)
+            where = _of_file(work, name)
             where = where & ~taken if name == "others" else where
             taken = taken | where
             found.append((name, kind, where))
         _split_users(work, found)
 
     return rule
+
+
+def _of_file(work: Work, name: str) -> Mask:
+    if name == "staff":
+        return teachers(work) | (others(work) & ~students(work))
+    return {"students": students, "teachers": teachers, "others": others}[name](work)
 
 
 def _split_users(work: Work, found: list[tuple[str, str, Mask]]) -> None:
@@ -268,8 +274,8 @@ def _said_in(work: Work, table: str, name: str) -> Mask:
         if name == "students":
             return student
         if table == "enrollments":
-            return teacher if name == "teachers" else np.zeros(rows.num_rows, dtype=bool)
-        return ~student & ~parent if name == "teachers" else ~student & ~teacher & ~parent
+            return teacher if name in ("teachers", "staff") else np.zeros(rows.num_rows, dtype=bool)
+        return ~student & ~parent if name in ("teachers", "staff") else ~student & ~teacher & ~parent
     if table in ("student_profiles", "contacts"):
         return everything if name == "students" else ~everything
     return everything
@@ -299,16 +305,66 @@ def one_id_space(work: Work) -> None:
     check_clashes(work, "a format with one space of ids")
 
 
-def without_columns(table: str, names: Iterable[str]) -> Rule:
-    """Return the rule that empties columns which the format cannot say for these records."""
+def require_email_of(kind: str) -> Rule:
+    """Return the rule that leaves out people of a kind without an e-mail address, which the format needs of them alone."""
 
     def rule(work: Work) -> None:
-        for name in names:
-            work.change(table, name, nulls(work.table(table).num_rows, work.table(table).schema.field(name).type), "no_home")
+        work.keep("users", ~equals(work.col("users", "user_kind"), kind) | present(work.col("users", "email")), "missing_required")
+        work.cascade()
 
     return rule
 
 
-def ranked(table: pa.Table, group: Array) -> pa.Table:
-    """Return `table` with ``place``, the number of each row within its group, in the order of the rows."""
-    return with_columns(table, place=pa.array(rank_in_group(group)))
+def no_primary_role(work: Work) -> None:
+    """Say no role as the primary one, where the format does not."""
+    work.change("user_roles", "is_primary", nulls(work.table("user_roles").num_rows, pa.bool_()), "no_home")
+
+
+def email_or_username(work: Work) -> None:
+    """Give people without an e-mail address their user name, if it is one, and leave out the others: the format needs it."""
+    username = work.col("users", "username")
+    address = pc.if_else(pc.match_substring(username, "@"), username, pa.scalar(None, pa.string()))
+    work.fill("users", "email", address)
+    require("users", "email")(work)
+
+
+def digits_number(work: Work) -> None:
+    """Say a number of digits alone: the number, else the id; and leave out people who have neither."""
+    number, own = (_digits_only(work.col("users", name)) for name in ("number", "user_id"))
+    number = _first_only(number)
+    made = pc.coalesce(number, choose(is_in(own, number), nulls(len(own)), own))
+    work.change("users", "number", _first_only(made), "coarser_code")
+    require("users", "number")(work)
+
+
+def unique_numbers(work: Work) -> None:
+    """Leave empty the number of people which another person of the same kind has, as the format refuses the second one."""
+    kinds, number = work.col("users", "user_kind"), work.col("users", "number")
+    first = first_marks(compound(kinds, number)) | ~present(number)
+    work.change("users", "number", choose(first, number, nulls(len(number))), "several_values")
+
+
+def _first_only(values: Array) -> Array:
+    """Return each value once, where it stands first."""
+    return choose(first_marks(values), values, nulls(len(values)))
+
+
+def _digits_only(values: Array) -> Array:
+    return pc.if_else(pc.match_substring_regex(values, pattern="^[0-9]+$"), values, pa.scalar(None, pa.string()))
+
+
+def own_logins(work: Work) -> None:
+    """Leave empty a user name that the reader makes of the e-mail address by itself."""
+    derived = work.is_derived("users", "username") & mask(pc.equal(work.col("users", "username"), work.col("users", "email")))
+    work.change("users", "username", choose(derived, nulls(len(derived)), work.col("users", "username")), "coarser_code", count=False)
+
+
+def profiles_of(role: str) -> Rule:
+    """Return the rule that keeps the profiles of people whose role is `role`: the format reads those alone."""
+
+    def rule(work: Work) -> None:
+        roles = work.table("user_roles")
+        owners = work.user_keys("user_roles").filter(pa.array(equals(column(roles, "role"), role)))
+        work.keep("student_profiles", is_in(work.user_keys("student_profiles"), owners), "no_home")
+
+    return rule

@@ -22,6 +22,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import (
     audit,
     change_feed,
+    export_ledger,
     ledger_read,
     ledger_write,
     publish,
@@ -107,6 +108,11 @@ class SqlLedger(_Queries):
     person_values = _query(purge.person_values)
     names_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
+    exports = _query(export_ledger.list_exports)
+    export_rows = _query(export_ledger.roster_rows)
+    newest_published = _query(export_ledger.newest_published)
+    published_sources = _query(export_ledger.published_sources)
+    change_moments = _query(export_ledger.change_moments)
 
 
 class ReadSession:
@@ -259,6 +265,19 @@ class WriteSession:
     def write_down(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         audit.write(self._connection, entries)
+
+    # Exports
+
+    def open_export(self, row: Mapping[str, Any]) -> int:
+        """Insert an export as failed, which it is until it has ended, and return its number."""
+        number = export_ledger.open_export(self._connection, row)
+        self._passed("export.open", "export.opened")
+        return number
+
+    def close_export(self, export_id: int, columns: Mapping[str, Any]) -> None:
+        """Write how an export ended."""
+        export_ledger.close_export(self._connection, export_id, columns)
+        self._passed("export.close", "export.closed")
 
     # Maintenance
 

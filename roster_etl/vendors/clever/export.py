@@ -7,15 +7,11 @@ from roster_etl.canonical.codes import RACES
 from roster_etl.exports.plan import ExportFormat, Out, OutFile
 from roster_etl.exports.rows import contacts_rows, enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
 from roster_etl.exports.rules import classes, contacts, derived_ids, people, schools, staff
+from roster_etl.exports.rules.words import GRADE_WORDS
 from roster_etl.mapping.combinators import with_us_dates
 from roster_etl.mapping.value_functions import derived_id
 from roster_etl.vendors.clever.codes import DISTRICT_OFFICE, DISTRICT_OFFICE_NAME, EVERY_SCHOOL, SUBJECTS
 
-GRADE_WORDS = {
-    "IT": "InfantToddler", "PR": "Preschool", "PK": "PreKindergarten", "TK": "TransitionalKindergarten", "KG": "Kindergarten",
-    "01": "1", "02": "2", "03": "3", "04": "4", "05": "5", "06": "6", "07": "7", "08": "8", "09": "9", "10": "10", "11": "11",
-    "12": "12", "13": "13", "PS": "PostGraduate", "UG": "Ungraded", "OT": "Other",
-}  # fmt: skip
 _RACES = {code: code for code in RACES}
 _GENDERS = {"M": "M", "F": "F", "X": "X"}
 _LUNCHES = {"F": "F", "R": "R", "N": "N"}
@@ -195,6 +191,7 @@ EXPORT = ExportFormat(
         staff.require_email,
         classes.schools_of_classes,
         people.kinds_by_file({"students": "student", "teachers": "teacher", "others": "staff"}),
+        people.unique_numbers,
         people.one_role("student", "students", primary=True),
         people.one_role("teacher", "teachers"),
         staff.staff_roles(office=DISTRICT_OFFICE, office_name=DISTRICT_OFFICE_NAME, lead="tech_lead"),
