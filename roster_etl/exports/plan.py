@@ -6,7 +6,7 @@ Belongs here: data classes. One object serves the writer, the lineage and the do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from roster_etl.canonical.roster import TABLES
@@ -98,6 +98,7 @@ class ExportFormat:
     - ``delta``: how changes are said; None: the format knows none
     - ``spec``: the rules of its files, for a format that is not imported; ``vendor``: the format whose reader reads it back
     - ``kind``: ``csv``, ``jsonl`` or ``tables``
+    - ``by_option``: other files where an option has a value
     - ``manifest``: makes a last file of what the others are: from their rows, and whether they are a delta, its name and cells
     """
 
@@ -114,7 +115,15 @@ class ExportFormat:
     spec: tuple[File, ...] = ()
     kind: Literal["csv", "jsonl", "tables"] = "csv"
     newline: str = "\r\n"
+    by_option: Mapping[tuple[str, str], tuple[OutFile, ...]] = field(default_factory=dict)
     manifest: Callable[[Work, Mapping[str, int], bool], tuple[str, Mapping[str, Array]]] | None = None
+
+    def with_options(self, options: Mapping[str, Any]) -> ExportFormat:
+        """Return the format with the files that the values of its options choose."""
+        for (name, value), files in self.by_option.items():
+            if options.get(name) == value:
+                return replace(self, files=files, by_option={})
+        return self
 
     def held_columns(self) -> frozenset[str]:
         """Return the canonical columns that have a home, as ``table.column``."""

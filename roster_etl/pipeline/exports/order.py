@@ -133,7 +133,7 @@ def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
         since_at = _since(session, order, source, newest)
     return ResolvedExport(
         order=order,
-        format=format_,
+        format=format_.with_options(options),
         options=options,
         district_name=(district.name if district else "") or order.district_id,
         zone=zone,
