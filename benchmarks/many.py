@@ -31,6 +31,7 @@ from typing import Any
 
 import dagster as dg
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
@@ -38,7 +39,6 @@ from roster_etl.orchestration.sensors import import_requests, landing_sensor
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 

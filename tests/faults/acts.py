@@ -139,6 +139,26 @@ def override(home: Path, value: str) -> None:
         set_override(workspace, target, value, "A. Steward")
 
 
+def keys(home: Path) -> None:
+    """Make the key that signs receipts, and keep its public half."""
+    import shutil
+
+    from roster_etl.store.settings import Settings
+    from roster_etl.store.signing_keys import KeyFolder
+
+    folder = KeyFolder(Settings.load(home))
+    folder.create()
+    shutil.copy(folder.public_file, folder.public_file.with_name("first.pub"))
+
+
+def rotate(home: Path) -> None:
+    """Replace the key that signs receipts."""
+    from roster_etl.pipeline.reporting.receipts.issue import rotate_key
+
+    with _open(home) as workspace:
+        rotate_key(workspace)
+
+
 def purge(home: Path, user_id: str) -> None:
     """Remove a student for good."""
     from roster_etl.pipeline.maintenance.purge import purge_person
@@ -295,7 +315,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
-        *(cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night),
+        *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
         *(house, forget, backup, restore, data_docs, twice, hurried, stay),
     )
 }

@@ -71,7 +71,7 @@ def backfill_feeds(
 def backfill_feed(home: Path, feed: FeedName) -> BackfillResult:
     """Import the newest upload of one feed: the settled one in its landing zone, else the newest archived one. Never raises."""
     district_id, source = feed
-    workspace = Workspace.open(home)
+    workspace = Workspace.open_to_write(home)
     before = _newest_import_id(workspace, feed)
     try:
         if why := _skip_reason(workspace, feed):

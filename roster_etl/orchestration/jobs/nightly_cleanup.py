@@ -121,7 +121,7 @@ def _import_id_of(run: dg.DagsterRun) -> int | None:
 @dg.op(description="Ends what killed processes left, and removes frames, reports, messages and runs that are past their time.")
 def tidy_up(context: dg.OpExecutionContext) -> None:
     """Run the nightly cleanup of this home."""
-    workspace = Workspace.open(current_home())
+    workspace = Workspace.open_to_write(current_home())
     try:
         kept = run_nightly_cleanup(workspace, context.instance, datetime.now(UTC))
     finally:

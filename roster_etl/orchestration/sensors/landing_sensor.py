@@ -39,7 +39,7 @@ def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        with closing(Workspace.open(current_home())) as workspace:
+        with closing(Workspace.open_to_write(current_home())) as workspace:
             return _evaluate_tick(context, workspace, by_set)
 
     return evaluate

@@ -30,7 +30,7 @@ _SEND_SECONDS = 30.0  # for sending, out of the minute that a tick may take
 )
 def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Queue missed reports, and send due messages."""
-    workspace = Workspace.open(current_home())
+    workspace = Workspace.open_to_write(current_home())
     cursor, told = report_missed_since(workspace, context.cursor)
     if told:
         context.log.warning("imports that nobody had told of: %s", ", ".join(map(str, told)))

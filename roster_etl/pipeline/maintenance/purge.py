@@ -24,6 +24,7 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, 
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
@@ -236,6 +237,9 @@ def _execute_purge(
     fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
+    workspace.archive.remove_outcomes(district_id)
+    for number in numbers.values():
+        try_issue_receipts(workspace, read_import_summary(workspace, number))
     workspace.archive.end_removal(district_id)
     return PurgeResult(
         district_id=district_id,

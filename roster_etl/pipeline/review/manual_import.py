@@ -17,6 +17,7 @@ from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
@@ -104,7 +105,7 @@ def publish_manual_import(
         raise
     finally:
         release_import(workspace, number)
-    refresh_manifest(workspace, read_import_summary(workspace, number))
+    refresh_manifest(workspace, try_issue_receipts(workspace, read_import_summary(workspace, number)))
     return number
 
 
