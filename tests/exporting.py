@@ -80,7 +80,9 @@ def _unnamed(name: str, before: Rows, after: Rows, losses: Sequence[Mapping[str,
     named = {loss["column"] for loss in ours}
     columns = [column for column in (*TABLES[name].names, "extensions") if column not in named]
     if not lost and not made and not split:
-        return found + [f"{name}.{column}: other values" for column in columns if _values(before, column) != _values(after, column)]
+        return found + [
+            f"{name}.{column}: other values" for column in columns if _values(before, column) != _values(after, column)
+        ]
     return found + _differing_records(name, before, after, columns)
 
 

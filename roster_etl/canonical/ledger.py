@@ -175,7 +175,11 @@ EXPORTS: Final = sa.Table(
     _integer("since_import", "The import after which changes were exported; NULL: everything"),
     _text("destination", "Where it was written, without secrets", nullable=False),
     _text("destination_name", "The outgoing feed in the district's settings; NULL: a single export"),
-    _text("status", "written, refused (a gate; nothing was written) or failed; failed without an end: its process died", nullable=False),
+    _text(
+        "status",
+        "written, refused (a gate; nothing was written) or failed; failed without an end: its process died",
+        nullable=False,
+    ),
     _json("refused", "JSON object: which gate refused it, and a count; NULL: none did"),
     _timestamp("started_at", "When the export began", nullable=False),
     _timestamp("finished_at", "When it ended; NULL while it is being written, or if its process died"),
@@ -184,6 +188,7 @@ EXPORTS: Final = sa.Table(
     _text("requested_by", "Who asked for it", nullable=False),
     sa.Index("ix_exports_district", "district_id", "export_id"),
     sa.Index("ix_exports_destination", "district_id", "destination_name", "export_id"),
+    sa.Index("ix_exports_place", "district_id", "destination", "export_id"),
     comment="The record of disclosures: what left, when, for whom and with which losses; no personal data",
     sqlite_autoincrement=True,
 )

@@ -31,14 +31,20 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
         int | None,
         typer.Option("--since", metavar="IMPORT", min=0, callback=check_import_id, help="Only what changed after this import."),
     ] = None,
-    school: Annotated[list[str] | None, typer.Option("--school", metavar="ID", help="Only this organization; several times.")] = None,
+    school: Annotated[
+        list[str] | None, typer.Option("--school", metavar="ID", help="Only this organization; several times.")
+    ] = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option("--leave-out", metavar="TABLE[.COLUMN]", help="What must not be disclosed; several times."),
     ] = None,
     enrolled_only: Annotated[bool, typer.Option("--enrolled-only", help="Only people with an enrollment.")] = False,
-    formulas: Annotated[str, typer.Option("--formulas", metavar="guard|keep|refuse", help="Cells that a spreadsheet would run.")] = "guard",
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse to leave out rows, to change values or to make them up.")] = False,
+    formulas: Annotated[
+        str, typer.Option("--formulas", metavar="guard|keep|refuse", help="Cells that a spreadsheet would run.")
+    ] = "guard",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to leave out rows, to change values or to make them up.")
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Exchange what a former export left there.")] = False,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks; default: the account of this process.")] = "",
 ) -> int:
@@ -115,7 +121,8 @@ def exports(
     ctx: typer.Context,
     district: DistrictFilter = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, callback=check_import_id, help="Only the newest N (for people: 30).")
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, callback=check_import_id, help="Only the newest N (for people: 30)."),
     ] = None,
 ) -> int:
     """List exports, newest first: when, what, to whom, how many rows, with which losses."""

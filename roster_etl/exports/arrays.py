@@ -36,7 +36,7 @@ def nulls(size: int, kind: pa.DataType | None = None) -> Array:
     return pa.nulls(size, kind or pa.string())
 
 
-def constant(value: str | bool | None, size: int) -> Array:
+def constant(value: str | None, size: int) -> Array:
     """Return `value` `size` times."""
     return nulls(size) if value is None else pa.repeat(pa.scalar(value), size)
 

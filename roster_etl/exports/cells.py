@@ -90,9 +90,7 @@ class _Noting:
         return cells
 
 
-def guarded(
-    cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str
-) -> Array:
+def guarded(cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str) -> Array:
     """Return `cells` with ``'`` before each that a spreadsheet would run. Raises FormulasFound."""
     runs = pc.match_substring_regex(cells, pattern=_RUNS)
     if formulas == "keep" or not pc.any(runs).as_py():
@@ -123,7 +121,9 @@ def _formed(work: Work, values: Array, form: str, note: _Noting) -> Array:
 def number_text(values: Array) -> Array:
     """Return numbers and text as text: whole numbers without a point, others with the fewest digits that come back the same."""
     if pa.types.is_floating(values.type):
-        return each_distinct(values, lambda number: f"{number:.10f}".rstrip("0").rstrip(".") if abs(number) < 1e15 else repr(number))
+        return each_distinct(
+            values, lambda number: f"{number:.10f}".rstrip("0").rstrip(".") if abs(number) < 1e15 else repr(number)
+        )
     return values.cast(pa.string())
 
 

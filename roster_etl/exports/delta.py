@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,14 +70,14 @@ def _differences(before: pa.Table, now: pa.Table, identity: tuple[str, ...], mar
     return ~same, ~is_in(old_keys, new_keys)
 
 
-def _times(
-    tables: list[tuple[datetime, pa.Table]], identity: tuple[str, ...], marks: tuple[str, ...], keys: Array
-) -> Array:
+def _times(tables: list[tuple[datetime, pa.Table]], identity: tuple[str, ...], marks: tuple[str, ...], keys: Array) -> Array:
     """Return when the import was published that made the last difference of each record."""
     times = np.array([tables[-1][0].isoformat()] * len(keys), dtype=object)
-    for (_, before), (at, now) in zip(tables[:-1], tables[1:], strict=True):
+    for (_, before), (at, now) in pairwise(tables):
         changed, gone = _differences(before, now, identity, marks)
-        touched = pa.concat_arrays([_keys(now, identity).filter(pa.array(changed)), _keys(before, identity).filter(pa.array(gone))])
+        touched = pa.concat_arrays(
+            [_keys(now, identity).filter(pa.array(changed)), _keys(before, identity).filter(pa.array(gone))]
+        )
         times[is_in(keys, touched)] = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
     return pa.array(times.tolist(), pa.string())
 

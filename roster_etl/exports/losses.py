@@ -62,7 +62,11 @@ class Losses:
         """Return the entries, ordered by kind, table, column, file and reason."""
         ordered = sorted(
             self._counts.items(),
-            key=lambda item: (KINDS.index(item[0].kind), *(text or "" for text in (item[0].table, item[0].column, item[0].file)), item[0].reason),
+            key=lambda item: (
+                KINDS.index(item[0].kind),
+                *(text or "" for text in (item[0].table, item[0].column, item[0].file)),
+                item[0].reason,
+            ),
         )
         names = ("kind", "table", "column", "file")
         return [{**{name: getattr(place, name) for name in names}, "count": n, "reason": place.reason} for place, n in ordered]

@@ -6,6 +6,7 @@ Belongs here: joins that several formats share, each as a function that returns 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,10 @@ import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, equals, keys_of, lookup, mask, nulls, positions, present, with_columns
 from roster_etl.exports.plan import Out, Rows
-from roster_etl.exports.rules.classes import teachers_in_columns
 from roster_etl.exports.work import ROW, Work
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array
 
 _USER = ("user_kind", "user_id")
 
@@ -22,7 +25,9 @@ _USER = ("user_kind", "user_id")
 def qualified(work: Work, table: str) -> pa.Table:
     """Return a table with its columns named ``table.column``, and its extra columns under their own names."""
     rows = work.table(table)
-    named = rows.rename_columns([name if name == ROW or name.startswith("_") else f"{table}.{name}" for name in rows.column_names])
+    named = rows.rename_columns(
+        [name if name == ROW or name.startswith("_") else f"{table}.{name}" for name in rows.column_names]
+    )
     for name in work.extension_names(table, "") if "extensions" in rows.column_names else ():
         named = with_columns(named, **{name: work.extension(table, name)})
     return named
@@ -86,6 +91,17 @@ def contacts_rows(kind: str) -> Rows:
         return with_columns(people, **{"contacts.given_id": given})
 
     return rows
+
+
+def teachers_in_columns(work: Work) -> list[tuple[int, Array, Array]]:
+    """Return the teachers of sections by place: place, section ids, user ids."""
+    rows = work.table("enrollments")
+    places = column(rows, "_place").to_numpy()
+    found = []
+    for place in range(1, int(places.max(initial=0)) + 1):
+        here = rows.filter(pa.array(places == place))
+        found.append((place, column(here, "section_id"), column(here, "user_id")))
+    return found
 
 
 def section_rows(first_teacher: str = "") -> Rows:

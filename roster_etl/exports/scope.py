@@ -91,7 +91,9 @@ def _keep_schools(work: Work, schools: Sequence[str]) -> None:
     kept |= is_in(ids, work.col("courses", "organization_id"))
     kept = _with_ancestors(kept, ids, parents) | equals(work.col("organizations", "type"), "district")
     work.keep("organizations", kept, "left_out")
-    used = is_in(work.col("terms", "term_id"), pa.concat_arrays([work.col("sections", "term_id"), work.col("courses", "term_id")]))
+    used = is_in(
+        work.col("terms", "term_id"), pa.concat_arrays([work.col("sections", "term_id"), work.col("courses", "term_id")])
+    )
     if "section_terms" in work.tables:
         taught = is_in(work.col("section_terms", "section_id"), work.col("sections", "section_id"))
         used |= is_in(work.col("terms", "term_id"), work.col("section_terms", "term_id").filter(pa.array(taught)))

@@ -137,9 +137,7 @@ class Work:
 
     # ---- rows
 
-    def keep(
-        self, table: str, keep: Mask, reason: Reason, *, kind: LossKind = "row_left_out", file: str | None = None
-    ) -> None:
+    def keep(self, table: str, keep: Mask, reason: Reason, *, kind: LossKind = "row_left_out", file: str | None = None) -> None:
         """Keep only some rows of a table, and count the others."""
         gone = int((~keep).sum())
         if gone:
@@ -179,7 +177,7 @@ class Work:
         differs = ~same(before, values)
         if differs.any():
             given = present(before)
-            if count and (not self.held or f"{table}.{name}" in self.held):
+            if count and (not self.held or name == "user_kind" or f"{table}.{name}" in self.held):
                 made = reason if reason in _MADE_UP else "missing_required"
                 self.losses.add("value_changed", reason, (differs & given).sum(), table=table, column=name, file=file)
                 self.losses.add("value_made_up", made, (differs & ~given).sum(), table=table, column=name, file=file)

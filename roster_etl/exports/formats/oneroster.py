@@ -5,16 +5,15 @@ Belongs here: which column holds what, the rules of the format, and its manifest
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-import re
 
 from roster_etl.exports.arrays import texts
 from roster_etl.exports.plan import ExportFormat, Out, OutFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import agents, class_lists, classes, people, sessions
-from roster_etl.exports.rules.words import USER_IDS
+from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
 if TYPE_CHECKING:
@@ -103,12 +102,19 @@ CLASSES = OutFile(
         *_MARKS,
         Out("title", value="sections.name", required=True),
         Out("grades", value="grade_list", holds=("sections.grades", "sections.grade")),
-        Out("courseSourcedId", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True),
+        Out(
+            "courseSourcedId", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True
+        ),
         Out("classCode", value="sections.number"),
         Out("classType", value="sections.class_type", required=True),
         Out("location", value="sections.location"),
         Out("schoolSourcedId", value="sections.organization_id", required=True),
-        Out("termSourcedIds", value="term_list", holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"), required=True),
+        Out(
+            "termSourcedIds",
+            value="term_list",
+            holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"),
+            required=True,
+        ),
         Out("subjects", value="subject_list", holds=("sections.subjects", "sections.subject")),
         Out("subjectCodes", value="code_list", holds=("sections.subject_codes",)),
         Out("periods", value="period_list", holds=("sections.period",)),
@@ -202,7 +208,12 @@ ENROLLMENTS = OutFile(
     columns=(
         Out("sourcedId", value="enrollments.enrollment_id", required=True),
         *_MARKS,
-        Out("classSourcedId", value="enrollments.section_id", holds=("enrollments.section_id", "enrollments.course_id"), required=True),
+        Out(
+            "classSourcedId",
+            value="enrollments.section_id",
+            holds=("enrollments.section_id", "enrollments.course_id"),
+            required=True,
+        ),
         Out("schoolSourcedId", value="enrollments.organization_id", required=True),
         Out("userSourcedId", value="enrollments.user_id", required=True),
         Out("role", value="enrollments.role", required=True),
@@ -224,7 +235,12 @@ DEMOGRAPHICS = OutFile(
         *_MARKS,
         Out("birthDate", value="student_profiles.birth_date", form="iso_date"),
         Out("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
-        Out("americanIndianOrAlaskaNative", value="american_indian", holds=("student_profiles.races", "student_profiles.race"), form="true/false"),
+        Out(
+            "americanIndianOrAlaskaNative",
+            value="american_indian",
+            holds=("student_profiles.races", "student_profiles.race"),
+            form="true/false",
+        ),
         Out("asian", value="asian", form="true/false"),
         Out("blackOrAfricanAmerican", value="black", form="true/false"),
         Out("nativeHawaiianOrOtherPacificIslander", value="pacific", form="true/false"),
@@ -304,9 +320,22 @@ _RULES = (
 _OPTIONS = (
     Option("oneroster_version", default="1.1", kind="choice", choices=("1.1", "1.2"), meaning="The version that is written."),
     USER_IDS,
-    Option("contacts", default="users", kind="choice", choices=("users", "leave_out"), meaning="Whether contacts become users of the roles parent, guardian and relative."),
-    Option("account_type", default="", kind="choice", choices=("", "school", "department"), optional=True, meaning="What accounts of a learning platform are said as; empty: schools where something is taught or nothing is below, else departments."),
-    Option("school_year_begins", default="7", kind="whole", minimum=1, meaning="The month in which a school year begins."),
+    Option(
+        "contacts",
+        default="users",
+        kind="choice",
+        choices=("users", "leave_out"),
+        meaning="Whether contacts become users of the roles parent, guardian and relative.",
+    ),
+    Option(
+        "account_type",
+        default="",
+        kind="choice",
+        choices=("", "school", "department"),
+        optional=True,
+        meaning="What accounts of a learning platform are said as; empty: schools where something is taught or nothing is below, else departments.",
+    ),
+    SCHOOL_YEAR_BEGINS,
 )
 
 

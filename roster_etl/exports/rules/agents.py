@@ -6,6 +6,7 @@ Belongs here: what users.csv, roles.csv and demographics.csv require. The words 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,9 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
-from roster_etl.exports.rules.people import enrolled_as
+from roster_etl.exports.rows import qualified
+from roster_etl.exports.rules.class_lists import comma_list
+from roster_etl.exports.rules.people import IdClash, enrolled_as
 from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
 from roster_etl.exports.work import Work
 
@@ -38,7 +41,15 @@ if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array, Mask
 
 ROLE_ORDER_11 = ("student", "teacher", "admin", "aide", "proctor", "guardian", "parent", "relative")
-_ADMINS = ("admin", "tech_lead", "principal", "siteAdministrator", "districtAdministrator", "systemAdministrator", "administrator")
+_ADMINS = (
+    "admin",
+    "tech_lead",
+    "principal",
+    "siteAdministrator",
+    "districtAdministrator",
+    "systemAdministrator",
+    "administrator",
+)
 ROLES_12 = (
     "aide", "counselor", "districtAdministrator", "guardian", "parent", "principal", "proctor", "relative", "siteAdministrator", "student",
     "systemAdministrator", "teacher",
@@ -87,7 +98,9 @@ def say_roles(work: Work) -> None:
         work.change("user_roles", "role", each_distinct(roles, _word_11), "coarser_code")
         _one_role_each(work)
         return
-    kinds = lookup(work.col("user_roles", "organization_id"), work.col("organizations", "organization_id"), work.col("organizations", "type"))
+    kinds = lookup(
+        work.col("user_roles", "organization_id"), work.col("organizations", "organization_id"), work.col("organizations", "type")
+    )
     at_district = equals(kinds, "district", "department")
     admin = choose(at_district, constant("districtAdministrator", len(roles)), constant("siteAdministrator", len(roles)))
     said = choose(equals(roles, "admin"), admin, each_distinct(roles, _word_12))
@@ -115,7 +128,7 @@ def _join_roles(work: Work, key: tuple[str, ...]) -> None:
     work.tables["user_roles"] = kept
 
 
-def _rank(work: Work) -> np.ndarray:  # type: ignore[type-arg]
+def _rank(work: Work) -> np.ndarray:
     order = {word: place for place, word in enumerate((*ROLE_ORDER_11, *ROLES_12))}
     return np.asarray(each_distinct(work.col("user_roles", "role"), lambda word: order.get(word, 99), pa.int64()))
 
@@ -240,15 +253,21 @@ def _add_people(work: Work, linked: Mask) -> None:
     }
     clashes = is_in(ids, work.col("users", "user_id"))
     if clashes.any():
-        from roster_etl.exports.rules.people import IdClash
-
         raise IdClash(count=int(clashes.sum()), format="OneRoster")
     _add_rows(work, "users", made, len(ids), "synthetic")
     owners = pa.table({"key": work.user_keys("user_roles"), "school": work.col("user_roles", "organization_id")})
-    pairs = pa.table({"contact": column(fresh, "contact_id"), "key": keys_of(fresh, ("user_kind", "user_id")), "word": relationship_words(column(fresh, "relationship"))})
+    pairs = pa.table(
+        {
+            "contact": column(fresh, "contact_id"),
+            "key": keys_of(fresh, ("user_kind", "user_id")),
+            "word": relationship_words(column(fresh, "relationship")),
+        }
+    )
     joined = pairs.join(first_rows(owners, ("key", "school")), "key", join_type="inner", use_threads=False)
     joined = joined.filter(pc.is_valid(joined.column("school"))).combine_chunks()
-    joined = joined.take(pc.sort_indices(joined, sort_keys=[("contact", "ascending"), ("school", "ascending"), ("word", "ascending")]))
+    joined = joined.take(
+        pc.sort_indices(joined, sort_keys=[("contact", "ascending"), ("school", "ascending"), ("word", "ascending")])
+    )
     joined = first_rows(joined, ("contact", "school"))
     roles = {
         "user_kind": constant("user", joined.num_rows),
@@ -313,6 +332,10 @@ def demographics(work: Work) -> None:
     work.fill("student_profiles", "grades", listed)
 
 
+def _lists_race(code: str, cell: str) -> bool:
+    return code in json.loads(cell)
+
+
 def demographic_rows(work: Work) -> pa.Table:
     """Return one row a student with anything to say, races as flags."""
     rows = work.table("student_profiles")
@@ -320,19 +343,19 @@ def demographic_rows(work: Work) -> pa.Table:
     found = pa.table({f"student_profiles.{name}": work.col("student_profiles", name) for name in names})
     races, race = work.col("student_profiles", "races"), work.col("student_profiles", "race")
     for code, name in RACE_FLAGS.items():
-        found = with_columns(found, **{name: each_distinct(races, lambda cell, code=code: code in json.loads(cell), pa.bool_())})
-    several = each_distinct(races, lambda cell: False, pa.bool_())
+        found = with_columns(found, **{name: each_distinct(races, partial(_lists_race, code), pa.bool_())})
+    several = each_distinct(races, lambda _: False, pa.bool_())
     multiple = equals(race, "M")
     found = with_columns(found, two_or_more=choose(multiple, pa.repeat(pa.scalar(True), len(multiple)), several))
-    some = np.logical_or.reduce([present(column(found, name)) for name in found.column_names if name != "student_profiles.user_id"])
+    some = np.logical_or.reduce(
+        [present(column(found, name)) for name in found.column_names if name != "student_profiles.user_id"]
+    )
     del rows
     return found.filter(pa.array(some))
 
 
 def role_rows(work: Work) -> pa.Table:
     """Return one row a role, primary or secondary."""
-    from roster_etl.exports.rows import qualified
-
     rows = qualified(work, "user_roles")
     primary = mask(column(rows, "user_roles.is_primary"))
     return with_columns(rows, role_type=choose(primary, constant("primary", len(primary)), constant("secondary", len(primary))))
@@ -340,18 +363,25 @@ def role_rows(work: Work) -> pa.Table:
 
 def user_rows(work: Work) -> pa.Table:
     """Return one row a user: the one role and all organizations (1.1), identifiers, agents and grades as comma lists."""
-    from roster_etl.exports.rows import qualified
-
     rows = qualified(work, "users")
     ids = column(rows, "users.user_id")
     roles = work.table("user_roles")
-    by_org = roles.take(pc.sort_indices(with_columns(roles, _p=pa.array(~mask(pc.fill_null(work.col("user_roles", "is_primary"), False)))), sort_keys=[("user_id", "ascending"), ("_p", "ascending"), ("organization_id", "ascending")]))
-    rows = with_columns(rows, org_list=_lists(by_org, "organization_id", ids), role=_word_of_file(lookup(ids, column(roles, "user_id"), column(roles, "role"))))
-    contacts = work.table("contacts").take(pc.sort_indices(work.table("contacts"), sort_keys=[("user_id", "ascending"), ("position", "ascending")]))
+    by_org = roles.take(
+        pc.sort_indices(
+            with_columns(roles, _p=pa.array(~mask(pc.fill_null(work.col("user_roles", "is_primary"), False)))),
+            sort_keys=[("user_id", "ascending"), ("_p", "ascending"), ("organization_id", "ascending")],
+        )
+    )
+    rows = with_columns(
+        rows,
+        org_list=_lists(by_org, "organization_id", ids),
+        role=_word_of_file(lookup(ids, column(roles, "user_id"), column(roles, "role"))),
+    )
+    contacts = work.table("contacts").take(
+        pc.sort_indices(work.table("contacts"), sort_keys=[("user_id", "ascending"), ("position", "ascending")])
+    )
     profiles = work.table("student_profiles")
     grades = lookup(ids, column(profiles, "user_id"), work.col("student_profiles", "grades"))
-    from roster_etl.exports.rules.class_lists import comma_list
-
     rows = with_columns(rows, agent_list=_lists(contacts, "contact_id", ids), grade_list=comma_list(grades, grades=True))
     return with_columns(rows, id_list=_identifier_lists(work, ids), enabled=equals_status(rows))
 
@@ -387,7 +417,9 @@ def _identifier_lists(work: Work, owners: Array) -> Array:
 
 def identifiers(work: Work) -> None:
     """Leave out identifiers that a comma list cannot hold."""
-    cells = pc.binary_join_element_wise(pc.fill_null(work.col("user_identifiers", "type"), ""), pc.fill_null(work.col("user_identifiers", "identifier"), ""), "")
+    cells = pc.binary_join_element_wise(
+        pc.fill_null(work.col("user_identifiers", "type"), ""), pc.fill_null(work.col("user_identifiers", "identifier"), ""), ""
+    )
     work.keep("user_identifiers", ~mask(pc.match_substring_regex(cells, pattern="[,{}]")), "comma_in_list")
 
 
@@ -395,16 +427,21 @@ def profiles_of_logins(work: Work) -> None:
     """Give the profiles of users a vendor, as the file requires one."""
     rows = work.table("logins")
     work.fill("logins", "authentication_provider_id", constant("unknown", rows.num_rows))
-    allowed = mask(pc.match_substring_regex(work.col("logins", "login_user_id"), pattern=ID_PATTERN)) & present(work.col("logins", "username"))
+    allowed = mask(pc.match_substring_regex(work.col("logins", "login_user_id"), pattern=ID_PATTERN)) & present(
+        work.col("logins", "username")
+    )
     work.keep("logins", allowed, "id_not_allowed")
 
 
 def profile_rows(work: Work) -> pa.Table:
     """Return one row a profile of a user, with what the extra columns say of it."""
-    from roster_etl.exports.rows import qualified
-
     rows = qualified(work, "logins")
-    for name, default in (("profileType", "unknown"), ("credentialType", "unknown"), ("description", None), ("applicationId", None)):
+    for name, default in (
+        ("profileType", "unknown"),
+        ("credentialType", "unknown"),
+        ("description", None),
+        ("applicationId", None),
+    ):
         values = work.extension("logins", name) if "extensions" in work.table("logins").column_names else nulls(rows.num_rows)
         rows = with_columns(rows, **{f"x_{name}": pc.coalesce(values, constant(default, rows.num_rows)) if default else values})
     return rows

@@ -63,7 +63,13 @@ def observing_contacts(work: Work) -> None:
     known = is_in(column(contacts, "contact_user_id"), work.col("users", "user_id"))
     known &= is_in(column(contacts, "user_id"), work.col("users", "user_id"))
     found = contacts.filter(pa.array(known))
-    made = pa.table({"observer_id": column(found, "contact_user_id"), "student_id": column(found, "user_id"), ROW: nulls(found.num_rows, pa.int64())})
+    made = pa.table(
+        {
+            "observer_id": column(found, "contact_user_id"),
+            "student_id": column(found, "user_id"),
+            ROW: nulls(found.num_rows, pa.int64()),
+        }
+    )
     rows = work.table("observers")
     both = pa.concat_tables([rows.select(made.column_names), made]).combine_chunks()
     pairs = pc.binary_join_element_wise(column(both, "observer_id"), column(both, "student_id"), "\x1f")
@@ -116,7 +122,9 @@ def statuses(work: Work) -> None:
 
 def courses_of_sections(work: Work) -> None:
     """Say the course of an enrollment as that of its section."""
-    of_section = lookup(work.col("enrollments", "section_id"), work.col("sections", "section_id"), work.col("sections", "course_id"))
+    of_section = lookup(
+        work.col("enrollments", "section_id"), work.col("sections", "section_id"), work.col("sections", "course_id")
+    )
     work.change("enrollments", "course_id", pc.coalesce(of_section, work.col("enrollments", "course_id")), "coarser_code")
 
 

@@ -12,10 +12,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, constant, equals, first_rows, is_in, keys_of, lookup, nulls, present, with_columns
+from roster_etl.exports.arrays import (
+    choose,
+    column,
+    constant,
+    equals,
+    first_rows,
+    is_in,
+    keys_of,
+    lookup,
+    nulls,
+    present,
+    with_columns,
+)
 from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import beside, qualified
-from roster_etl.exports.rules.derived_ids import derive
+from roster_etl.exports.rules.derived_ids import derive, replace_courses
+from roster_etl.exports.rules.people import school_of
 from roster_etl.exports.work import ROW, Work
 
 Derive = Callable[..., pd.Series]
@@ -43,8 +56,6 @@ def staff_alike(work: Work) -> None:
 
 def roles_from_enrollments(work: Work) -> None:
     """Give people without a role one at the school of most of their enrollments."""
-    from roster_etl.exports.rules.people import school_of
-
     keys = work.user_keys("users")
     without = ~is_in(keys, work.user_keys("user_roles"))
     schools = school_of(work, without)
@@ -106,10 +117,17 @@ def _count_new_ids(work: Work, wide: pa.Table) -> None:
 
 def _replace(work: Work, wide: pa.Table, taught: pa.Table, learning: pa.Table) -> None:
     _new_courses(work, wide)
-    named = with_columns(wide, section_id=column(wide, "_section"), course_id=column(wide, "_course"), home_course_id=column(wide, "_course"))
+    named = with_columns(
+        wide, section_id=column(wide, "_section"), course_id=column(wide, "_course"), home_course_id=column(wide, "_course")
+    )
     kept = first_rows(named, ("section_id",))
     work.losses.add("rows_joined", "several_values", named.num_rows - kept.num_rows, table="sections")
-    teachers = with_columns(taught, section_id=column(wide, "_section"), course_id=column(wide, "_course"), is_primary=pa.repeat(pa.scalar(True), taught.num_rows))
+    teachers = with_columns(
+        taught,
+        section_id=column(wide, "_section"),
+        course_id=column(wide, "_course"),
+        is_primary=pa.repeat(pa.scalar(True), taught.num_rows),
+    )
     students = _of_each_class(wide, learning)
     work.losses.add("rows_split", "several_values", max(0, students.num_rows - learning.num_rows), table="enrollments")
     both = pa.concat_tables([teachers, students]).combine_chunks()
@@ -138,8 +156,6 @@ def _count_enrollments(work: Work) -> None:
 
 def _new_courses(work: Work, wide: pa.Table) -> None:
     """Give courses the ids that their classes say: one course may become several, and several one."""
-    from roster_etl.exports.rules.derived_ids import replace_courses
-
     pairs = first_rows(pa.table({"old": column(wide, "course_id"), "new": column(wide, "_course")}), ("old", "new"))
     replace_courses(work, pairs)
 

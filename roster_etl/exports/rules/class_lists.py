@@ -22,6 +22,7 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
 from roster_etl.exports.work import Work
 
@@ -34,7 +35,9 @@ _OTHER_GRADE = {"OT": "Other"}
 
 def course_titles(work: Work) -> None:
     """Give courses a title (name, else short name, else number, else id) and a code (number, else short name)."""
-    work.fill("courses", "name", work.col("courses", "short_name"), work.col("courses", "number"), work.col("courses", "course_id"))
+    work.fill(
+        "courses", "name", work.col("courses", "short_name"), work.col("courses", "number"), work.col("courses", "course_id")
+    )
     work.fill("courses", "number", work.col("courses", "short_name"))
 
 
@@ -50,12 +53,20 @@ def default_classes(work: Work) -> None:
         "section_id": ids,
         "course_id": courses,
         "home_course_id": courses,
-        **{name: lookup(courses, work.col("courses", "course_id"), work.col("courses", name)) for name in ("name", "organization_id", "term_id")},
+        **{
+            name: lookup(courses, work.col("courses", "course_id"), work.col("courses", name))
+            for name in ("name", "organization_id", "term_id")
+        },
     }
     columns = [made.get(field.name, pa.nulls(len(ids), field.type)) for field in rows.schema]
     work.tables["sections"] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
     work.losses.add("value_made_up", "synthetic", len(ids), table="sections")
-    work.fill("enrollments", "section_id", pc.binary_join_element_wise("default", work.col("enrollments", "course_id"), "-"), reason="synthetic")
+    work.fill(
+        "enrollments",
+        "section_id",
+        pc.binary_join_element_wise("default", work.col("enrollments", "course_id"), "-"),
+        reason="synthetic",
+    )
 
 
 def class_details(work: Work) -> None:
@@ -108,11 +119,11 @@ def comma_list(values: Array, *, grades: bool = False) -> Array:
 
 def class_rows(work: Work) -> pa.Table:
     """Return one row a class, with its terms, lists and periods as comma lists."""
-    from roster_etl.exports.rows import qualified
-
     rows = qualified(work, "sections")
     terms = work.table("section_terms")
-    terms = terms.take(pc.sort_indices(terms, sort_keys=[("section_id", "ascending"), ("position", "ascending"), ("term_id", "ascending")]))
+    terms = terms.take(
+        pc.sort_indices(terms, sort_keys=[("section_id", "ascending"), ("position", "ascending"), ("term_id", "ascending")])
+    )
     joined = terms.group_by("section_id", use_threads=False).aggregate([("term_id", "list")])
     cells = pc.binary_join(column(joined, "term_id_list"), ",")
     period = pc.replace_substring_regex(column(rows, "sections.period"), pattern=r"\s*,\s*", replacement=",")
@@ -128,8 +139,6 @@ def class_rows(work: Work) -> pa.Table:
 
 def course_rows(work: Work) -> pa.Table:
     """Return one row a course, with its lists as comma lists."""
-    from roster_etl.exports.rows import qualified
-
     rows = qualified(work, "courses")
     return with_columns(
         rows,
@@ -155,7 +164,10 @@ def enrollments_said(work: Work) -> None:
 
 
 def _role_changed(work: Work) -> bool:
-    return bool(work.losses.count(table="enrollments", column="role") or work.losses.count(table="enrollments", column="associated_user_id"))
+    return bool(
+        work.losses.count(table="enrollments", column="role")
+        or work.losses.count(table="enrollments", column="associated_user_id")
+    )
 
 
 def _say_roles(work: Work) -> None:
@@ -191,7 +203,9 @@ def _say_places(work: Work) -> None:
     for name in ("organization_id", "course_id"):
         of_section = lookup(section, ids, work.col("sections", name))
         before = work.col("enrollments", name)
-        work.change("enrollments", name, pc.coalesce(before, of_section) if name == "organization_id" else of_section, "coarser_code")
+        work.change(
+            "enrollments", name, pc.coalesce(before, of_section) if name == "organization_id" else of_section, "coarser_code"
+        )
     known = is_in(work.col("enrollments", "organization_id"), work.col("organizations", "organization_id"))
     work.keep("enrollments", known, "missing_required")
 

@@ -66,7 +66,9 @@ def courses_have_names(work: Work) -> None:
 
 def courses_have_schools(work: Work) -> None:
     """Give a course without a school that of its first section, and leave out one that has none either."""
-    of_section = lookup(work.col("courses", "course_id"), work.col("sections", "course_id"), work.col("sections", "organization_id"))
+    of_section = lookup(
+        work.col("courses", "course_id"), work.col("sections", "course_id"), work.col("sections", "organization_id")
+    )
     work.fill("courses", "organization_id", of_section)
     work.keep("courses", present(work.col("courses", "organization_id")), "missing_required")
     work.cascade()
@@ -113,7 +115,9 @@ def schools_of_classes(work: Work) -> None:
     sections_follow_course("organization_id")(work)
     work.keep("sections", present(work.col("sections", "organization_id")), "missing_required")
     work.cascade()
-    of_section = lookup(work.col("enrollments", "section_id"), work.col("sections", "section_id"), work.col("sections", "organization_id"))
+    of_section = lookup(
+        work.col("enrollments", "section_id"), work.col("sections", "section_id"), work.col("sections", "organization_id")
+    )
     work.change("enrollments", "organization_id", of_section, "coarser_code")
 
 
@@ -144,7 +148,9 @@ def teacher_places(most: int | None) -> Rule:
         places[at] = rank_in_group(keys_of(rows.take(ordered), ("section_id", "role")))
         work.tables["enrollments"] = with_columns(rows, _place=pa.array(np.where(teaching, places, 0)))
         if most is not None:
-            work.keep("enrollments", places <= most if not (~teaching).any() else (~teaching | (places <= most)), "several_values")
+            work.keep(
+                "enrollments", places <= most if not (~teaching).any() else (~teaching | (places <= most)), "several_values"
+            )
 
     return rule
 
@@ -163,17 +169,6 @@ def primary_is_first(*, others: bool | None) -> Rule:
 def no_primary(work: Work) -> None:
     """Say no teacher as the primary one."""
     work.change("enrollments", "is_primary", nulls(work.table("enrollments").num_rows, pa.bool_()), "no_home")
-
-
-def teachers_in_columns(work: Work) -> list[tuple[int, Array, Array]]:
-    """Return the teachers of sections by place: place, section ids, user ids."""
-    rows = work.table("enrollments")
-    places = column(rows, "_place").to_numpy()
-    found = []
-    for place in range(1, int(places.max(initial=0)) + 1):
-        here = rows.filter(pa.array(places == place))
-        found.append((place, column(here, "section_id"), column(here, "user_id")))
-    return found
 
 
 def join_records(work: Work, entity: str, table: str, id_column: str, old: Array, new: Array) -> None:

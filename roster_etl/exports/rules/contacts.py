@@ -42,7 +42,7 @@ def rederive_contacts(function: Derive) -> Rule:
     return rule
 
 
-def rename_contacts(work: Work, new: pa.Array) -> None:  # type: ignore[type-arg]
+def rename_contacts(work: Work, new: pa.Array) -> None:
     """Give contacts new ids, and join those of one person that get the same."""
     work.change("contacts", "contact_id", new, "id_not_allowed")
     rows = work.table("contacts")
@@ -79,5 +79,3 @@ def with_something(work: Work) -> None:
     """Leave out contacts that have neither name, phone nor e-mail."""
     some = present(work.col("contacts", "name")) | present(work.col("contacts", "phone")) | present(work.col("contacts", "email"))
     work.keep("contacts", some, "missing_required")
-
-

@@ -17,7 +17,7 @@ from roster_etl.exports.cells import day_texts
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.classes import join_records
 from roster_etl.exports.work import Work
-from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.arrow import to_arrow_array
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -28,14 +28,17 @@ Derive = Callable[..., pd.Series]
 def derive(function: Derive, *cells: Array) -> Array:
     """Return what a value function of the mappings makes of arrays."""
     series = [pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([values]))) for values in cells]
-    return combine_chunks(pa.chunked_array(function(*series).array.__arrow_array__()))
+    return to_arrow_array(function(*series))
 
 
 def rederive_terms(function: Derive, *, named: bool = True) -> Rule:
     """Return the rule that gives terms the id which the reader derives from their name (if `named`) and days."""
 
     def rule(work: Work) -> None:
-        days = [day_texts(work.col("terms", "start_at"), work.zone, "us_first_day"), day_texts(work.col("terms", "end_at"), work.zone, "us_last_day")]
+        days = [
+            day_texts(work.col("terms", "start_at"), work.zone, "us_first_day"),
+            day_texts(work.col("terms", "end_at"), work.zone, "us_last_day"),
+        ]
         cells = [work.col("terms", "name"), *days] if named else days
         new = derive(function, *cells)
         work.keep("terms", present(new), "missing_required")
@@ -75,7 +78,12 @@ def replace_courses(work: Work, pairs: pa.Table) -> None:
     known = present(at)
     many = pairs.filter(pa.array(known))
     made = with_columns(rows.take(at.filter(pa.array(known))), course_id=column(many, "new"))
-    work.losses.add("rows_split", "several_values", len(pc.unique(old)) and made.num_rows - len(pc.unique(old.filter(pa.array(known)))), table="courses")
+    work.losses.add(
+        "rows_split",
+        "several_values",
+        len(pc.unique(old)) and made.num_rows - len(pc.unique(old.filter(pa.array(known)))),
+        table="courses",
+    )
     differs = ~same(column(many, "old"), column(many, "new"))
     work.losses.add("value_changed", "id_not_allowed", int(differs.sum()), table="courses", column="course_id")
     kept = first_rows(made, ("course_id",))

@@ -128,7 +128,9 @@ def school_of(work: Work, where: Mask, *, roles: tuple[str, ...] = ()) -> Array:
     role_rows = role_rows.filter(pa.array(at))
     taught = work.table("enrollments")
     school = work.col("enrollments", "organization_id")
-    counted = pa.table({"key": compound(work.user_keys("enrollments"), school), "user": work.user_keys("enrollments"), "school": school})
+    counted = pa.table(
+        {"key": compound(work.user_keys("enrollments"), school), "user": work.user_keys("enrollments"), "school": school}
+    )
     counted = counted.filter(pa.array(present(school)))
     sizes = counted.group_by(["key", "user", "school"], use_threads=False).aggregate([("key", "count")])
     role_keys = keys_of(role_rows, ("user_kind", "user_id"))
@@ -177,7 +179,9 @@ def replace_roles(work: Work, people: Mask, schools: Array, role: str, *, primar
     here = ours & mask(pc.equal(work.col("user_roles", "organization_id"), at))
     exact = here & equals(work.col("user_roles", "role"), role)
     # Of several roles at the school the one of that name counts, else the first.
-    place = pc.sort_indices(pa.table({"e": pa.array(~exact), "n": column(rows, ROW)}), sort_keys=[("e", "ascending"), ("n", "ascending")])
+    place = pc.sort_indices(
+        pa.table({"e": pa.array(~exact), "n": column(rows, ROW)}), sort_keys=[("e", "ascending"), ("n", "ascending")]
+    )
     first = np.zeros(rows.num_rows, dtype=bool)
     ordered = place.to_numpy()
     candidate = ordered[here[ordered]]
@@ -309,7 +313,9 @@ def require_email_of(kind: str) -> Rule:
     """Return the rule that leaves out people of a kind without an e-mail address, which the format needs of them alone."""
 
     def rule(work: Work) -> None:
-        work.keep("users", ~equals(work.col("users", "user_kind"), kind) | present(work.col("users", "email")), "missing_required")
+        work.keep(
+            "users", ~equals(work.col("users", "user_kind"), kind) | present(work.col("users", "email")), "missing_required"
+        )
         work.cascade()
 
     return rule
@@ -356,7 +362,9 @@ def _digits_only(values: Array) -> Array:
 def own_logins(work: Work) -> None:
     """Leave empty a user name that the reader makes of the e-mail address by itself."""
     derived = work.is_derived("users", "username") & mask(pc.equal(work.col("users", "username"), work.col("users", "email")))
-    work.change("users", "username", choose(derived, nulls(len(derived)), work.col("users", "username")), "coarser_code", count=False)
+    work.change(
+        "users", "username", choose(derived, nulls(len(derived)), work.col("users", "username")), "coarser_code", count=False
+    )
 
 
 def profiles_of(role: str) -> Rule:

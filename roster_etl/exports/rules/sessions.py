@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array, Mask
 
 ID_PATTERN = r"^[0-9A-Za-z._/@-]{1,255}$"
-_IDS = (("organizations", "organization_id"), ("terms", "term_id"), ("courses", "course_id"), ("sections", "section_id"), ("users", "user_id"))
+_IDS = (
+    ("organizations", "organization_id"),
+    ("terms", "term_id"),
+    ("courses", "course_id"),
+    ("sections", "section_id"),
+    ("users", "user_id"),
+)
 ORG_TYPES = ("school", "district", "department", "local", "state", "national")
 TERM_TYPES = ("schoolYear", "semester", "term", "gradingPeriod")
 
@@ -59,7 +65,9 @@ def is_version(work: Work, version: str) -> bool:
 def organization_types(work: Work) -> None:
     """Say offices as departments, and accounts as schools or departments (option ``account_type``)."""
     types = work.col("organizations", "type")
-    work.change("organizations", "type", choose(equals(types, "office"), constant("department", len(types)), types), "coarser_code")
+    work.change(
+        "organizations", "type", choose(equals(types, "office"), constant("department", len(types)), types), "coarser_code"
+    )
     accounts, schools = equals(types, "account"), school_like(work)
     word = work.options.get("account_type")
     said = choose(schools, constant(word or "school", len(types)), constant(word or "department", len(types)))
@@ -185,7 +193,14 @@ def _add_school_year(work: Work) -> str:
     if term_id in set(column(rows, "term_id").to_pylist()):
         return term_id
     start, end = school_year_dates(work, year)
-    made = {"term_id": term_id, "name": f"{year - 1}-{year}", "type": "schoolYear", "school_year": year, "start_at": start, "end_at": end}
+    made = {
+        "term_id": term_id,
+        "name": f"{year - 1}-{year}",
+        "type": "schoolYear",
+        "school_year": year,
+        "start_at": start,
+        "end_at": end,
+    }
     row = pa.table([pa.array([made.get(field.name)], field.type) for field in rows.schema], schema=rows.schema)
     work.tables["terms"] = pa.concat_tables([rows, row]).combine_chunks()
     work.losses.add("value_made_up", "synthetic", 1, table="terms")
@@ -195,7 +210,9 @@ def _add_school_year(work: Work) -> str:
 def _list_terms(work: Work) -> None:
     """Say the term of every section in the list of its terms, too."""
     rows, sections = work.table("section_terms"), work.table("sections")
-    missing = present(column(sections, "term_id")) & ~is_in(column(sections, "section_id"), work.col("section_terms", "section_id"))
+    missing = present(column(sections, "term_id")) & ~is_in(
+        column(sections, "section_id"), work.col("section_terms", "section_id")
+    )
     chosen = sections.filter(pa.array(missing))
     made = {
         "section_id": column(chosen, "section_id"),

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, constant, equals, first_rows, is_in, lookup, nulls, present, with_columns
 from roster_etl.exports.plan import Rows, Rule
+from roster_etl.exports.rows import beside, qualified
 from roster_etl.exports.rules.classes import join_records
 from roster_etl.exports.rules.people import students, teachers
 from roster_etl.exports.work import ROW, Work
@@ -54,7 +55,9 @@ def _one_office(work: Work, staff: Mask, office: str, office_name: str) -> None:
 
 def _every_school(work: Work) -> None:
     """Say a role at the district as one at each school, and leave out the district itself."""
-    district = work.col("organizations", "organization_id").filter(pa.array(equals(work.col("organizations", "type"), "district")))
+    district = work.col("organizations", "organization_id").filter(
+        pa.array(equals(work.col("organizations", "type"), "district"))
+    )
     rows = work.table("user_roles")
     at = work.col("user_roles", "organization_id")
     everywhere = equals(work.col("user_roles", "user_kind"), "staff") & (is_in(at, district) | ~present(at))
@@ -92,11 +95,11 @@ def staff_rows(*, office: str, everywhere: str) -> Rows:
     del office  # the office's id is its word already
 
     def rows(work: Work) -> pa.Table:
-        from roster_etl.exports.rows import beside, qualified
-
         found = qualified(work, "user_roles")
         found = found.filter(pa.array(equals(column(found, "user_roles.user_kind"), "staff")))
-        word = choose(present(column(found, _WORD)), constant(everywhere, found.num_rows), column(found, "user_roles.organization_id"))
+        word = choose(
+            present(column(found, _WORD)), constant(everywhere, found.num_rows), column(found, "user_roles.organization_id")
+        )
         found = with_columns(found, School_id=word, **{"users.user_id": column(found, "user_roles.user_id")})
         found = beside(work, found, ("user_roles.user_kind", "user_roles.user_id"), "users", ("user_kind", "user_id"))
         for name in work.extension_names("users", ""):

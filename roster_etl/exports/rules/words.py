@@ -18,3 +18,7 @@ USER_IDS = Option(
     meaning="How people are named: by their id alone, or all of them as kind and id (student-1001), where two people of different "
     "kinds share an id.",
 )
+
+SCHOOL_YEAR_BEGINS = Option(
+    "school_year_begins", default="7", kind="whole", minimum=1, meaning="The month in which a school year begins."
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roster_etl.exports.cells import FormulasFound
 from roster_etl.exports.rules.people import IdClash
@@ -46,6 +46,7 @@ class Shrunk(RosterError):
     )
 
 
+_FORMER = 20  # how many exports to a place say which files there are ours
 REFUSALS: tuple[type[RosterError], ...] = (IdClash, FormulasFound, StrictLosses, Shrunk)
 
 
@@ -69,7 +70,7 @@ def export_roster(
     work = read_roster(workspace, resolved, resolved.moment) if order.schools else None  # an unknown school is a slip of the call
     written = Written()
     try:
-        status = "written" if _write(workspace, resolved, target, written, former, gate, work) else "unchanged"
+        status = "written" if _write(workspace, resolved, _Place(target, former, gate), written, work) else "unchanged"
     except REFUSALS as error:
         status = "refused"
         written.files, written.error = [], error
@@ -99,34 +100,36 @@ def open_target(workspace: Workspace, url: str, login: Feed | None = None) -> Ex
 
 
 def _former_names(workspace: Workspace, order: ExportOrder) -> frozenset[str]:
-    """Return the names of files that exports to this place have left."""
+    """Return the names of files that the newest exports to this place have left."""
+    if not order.replace:
+        return frozenset()
     with workspace.warehouse.read() as session:
-        rows = session.ledger.exports(order.district_id)
-    wanted = redact(order.to)
-    return frozenset(file["file"] for row in rows if row["destination"] == wanted for file in row["files"])
+        rows = session.ledger.exports(order.district_id, place=redact(order.to), limit=_FORMER)
+    return frozenset(file["file"] for row in rows for file in row["files"])
 
 
-def _write(
-    workspace: Workspace,
-    resolved: ResolvedExport,
-    target: ExportTarget,
-    written: Written,
-    former: frozenset[str],
-    gate: Gate | None,
-    work: Work | None,
-) -> bool:
+class _Place(NamedTuple):
+    """Where the files go: the target, the names that former exports left there, and who is asked before."""
+
+    target: ExportTarget
+    former: frozenset[str]
+    gate: Gate | None
+
+
+def _write(workspace: Workspace, resolved: ResolvedExport, place: _Place, written: Written, work: Work | None) -> bool:
     """Build the files beside their place, read them back, and move them; False: the gate says that nothing is new."""
     order = resolved.order
-    with target.staging() as folder:
+    with place.target.staging() as folder:
         _build(workspace, resolved, folder, written, work)
         fault_point("export.staged")
         release_memory()
         if order.strict and (count := written.losses.strict_count()):
             raise StrictLosses(count=count)
-        if gate is not None and not gate(written.files):
+        if place.gate is not None and not place.gate(written.files):
             return False
         written.export_id = _begin(workspace, resolved, written)
-        target.move(folder, [file["file"] for file in written.files], replace=order.replace, former=former)
+        names = [file["file"] for file in written.files]
+        place.target.move(folder, names, replace=order.replace, former=place.former)
         fault_point("export.moved")
     return True
 

@@ -59,13 +59,12 @@ def _validated(found: Vendor, folder: Path, names: list[str], values: Mapping[st
             results[file.name] = empty_result(file)
             continue
         others = {
-            name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name) for name, result in results.items()
+            name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name)
+            for name, result in results.items()
         }
         raw = read_csv((folder / file.file_name).read_bytes())
         listed: dict[str, Any] = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
-        result = validate_file(
-            raw, file, referenced_files=others, fixed_order=found.format.fixed_column_order, listed=listed
-        )
+        result = validate_file(raw, file, referenced_files=others, fixed_order=found.format.fixed_column_order, listed=listed)
         _require_accepted(file.file_name, result)
         results[file.name] = result
     return results

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -41,17 +41,11 @@ class ExportTarget(Protocol):
     def check(self, *, replace: bool, former: frozenset[str]) -> None:
         """Require that the place is free, or that `replace` may exchange what is there. ``former``: names that exports left. Raises NotEmpty."""
 
-    def staging(self) -> "_Staging":
+    def staging(self) -> AbstractContextManager[Path]:
         """Return a private folder to write the files into; it is removed when its block ends."""
 
     def move(self, folder: Path, names: Sequence[str], *, replace: bool, former: frozenset[str]) -> None:
         """Move the files `names` of `folder` into place, the last one last."""
-
-
-class _Staging(Protocol):
-    def __enter__(self) -> Path: ...
-
-    def __exit__(self, *error: object) -> bool | None: ...
 
 
 def is_zip(url: str) -> bool:
@@ -190,7 +184,9 @@ def _check_names(where: str, there: set[str], *, replace: bool, former: frozense
     if there and not replace:
         raise NotEmpty(where=where, problem="the folder is not empty; `--replace` exchanges what a former export left there")
     if foreign := there - former:
-        raise NotEmpty(where=where, problem=f"{len(foreign)} files there are not of a former export; nothing of others is removed")
+        raise NotEmpty(
+            where=where, problem=f"{len(foreign)} files there are not of a former export; nothing of others is removed"
+        )
 
 
 def _flush(path: Path) -> None:

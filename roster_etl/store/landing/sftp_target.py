@@ -81,7 +81,9 @@ class SftpTarget:
         there = {name for name in there if not (name.startswith(".") and name.endswith(".part"))}
         wanted = {self._zip} & there if self._zip is not None else there
         if wanted and not replace:
-            raise NotEmpty(where=self._address.url, problem="it is not empty; `--replace` exchanges what a former export left there")
+            raise NotEmpty(
+                where=self._address.url, problem="it is not empty; `--replace` exchanges what a former export left there"
+            )
         if self._zip is None and (foreign := there - former):
             problem = f"{len(foreign)} files there are not of a former export; nothing of others is removed"
             raise NotEmpty(where=self._address.url, problem=problem)
@@ -93,7 +95,9 @@ class SftpTarget:
     @contextmanager
     def _open(self) -> Iterator[Any]:
         settings, login = self._settings, self._login
-        known_hosts = str(settings.home / Path(login.known_hosts).expanduser()) if login.known_hosts else settings.landing.known_hosts
+        known_hosts = (
+            str(settings.home / Path(login.known_hosts).expanduser()) if login.known_hosts else settings.landing.known_hosts
+        )
         check_host_key(self._address, known_hosts)  # before any secret is read
         found = find_login(self._address.url, login, settings, self._environ)
         with open_connection(self._address, found, known_hosts, settings.landing) as server:

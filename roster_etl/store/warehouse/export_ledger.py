@@ -43,7 +43,9 @@ def roster_rows(
         # Current and past versions have separate indexes, so they are queried separately.
         arms = (
             sa.select(*chosen, history.c.version_id).where(*known, history.c.valid_to_import.is_(None)),
-            sa.select(*chosen, history.c.version_id).where(*known, history.c.valid_to_import.is_not(None), history.c.valid_to > then),
+            sa.select(*chosen, history.c.version_id).where(
+                *known, history.c.valid_to_import.is_not(None), history.c.valid_to > then
+            ),
         )
         query = sa.union_all(*arms)  # type: ignore[assignment]
     found = bulk_load.fetch(connection, query, schema.append(pa.field("version_id", pa.int64())))
@@ -71,7 +73,12 @@ def newest_published(connection: sa.Connection, district_id: str, source: str, u
     columns = IMPORTS.c
     query = (
         sa.select(IMPORTS)
-        .where(columns.district_id == district_id, columns.source == source, columns.status == "published", columns.finished_at <= until)
+        .where(
+            columns.district_id == district_id,
+            columns.source == source,
+            columns.status == "published",
+            columns.finished_at <= until,
+        )
         .order_by(columns.finished_at.desc(), columns.import_id.desc())
         .limit(1)
     )
@@ -99,12 +106,17 @@ def close_export(connection: sa.Connection, export_id: int, columns: Mapping[str
 
 
 def list_exports(
-    connection: sa.Connection, district_id: str | None = None, *, destination: str | None = None, limit: int | None = None
+    connection: sa.Connection,
+    district_id: str | None = None,
+    *,
+    destination: str | None = None,
+    place: str | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return exports, newest first; of a district, and to one of its destinations, where given."""
+    """Return exports, newest first; of a district, to one of its outgoing feeds, or to one place, where given."""
     query = sa.select(EXPORTS).order_by(EXPORTS.c.export_id.desc()).limit(limit)
-    if district_id is not None:
-        query = query.where(EXPORTS.c.district_id == district_id)
-    if destination is not None:
-        query = query.where(EXPORTS.c.destination_name == destination)
+    wanted = {"district_id": district_id, "destination_name": destination, "destination": place}
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(EXPORTS.c[name] == value)
     return [dict(row) for row in connection.execute(query).mappings()]

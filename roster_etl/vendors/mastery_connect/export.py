@@ -96,8 +96,14 @@ EXPORT = ExportFormat(
     files=(ACCOUNTS, USERS, COURSES, SECTIONS, ENROLLMENTS),
     options=(USER_IDS,),
     also_holds=(
-        "organizations.type", "sections.home_course_id", "sections.organization_id", "enrollments.course_id", "enrollments.organization_id",
-        "users.full_name", "user_roles.user_id", "student_profiles.user_id",
+        "organizations.type",
+        "sections.home_course_id",
+        "sections.organization_id",
+        "enrollments.course_id",
+        "enrollments.organization_id",
+        "users.full_name",
+        "user_roles.user_id",
+        "student_profiles.user_id",
     ),
     rules=(
         people.active_enrollments("student", "teacher"),

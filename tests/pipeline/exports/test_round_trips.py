@@ -51,7 +51,10 @@ def test_an_export_in_the_feeds_own_format_comes_back(districts, tmp_path, feed,
 
     assert unnamed_differences(before, after, document["losses"]) == []
     if feed != "mastery_connect":  # its document asks for a number of digits of every teacher
-        assert {(loss["kind"], loss["table"]) for loss in document["losses"]} <= {("row_left_out", "attendance"), ("table_left_out", "id_changes")}
+        assert {(loss["kind"], loss["table"]) for loss in document["losses"]} <= {
+            ("row_left_out", "attendance"),
+            ("table_left_out", "id_changes"),
+        }
 
 
 @pytest.mark.slow

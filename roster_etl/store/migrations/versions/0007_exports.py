@@ -38,6 +38,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_exports_district", "exports", ["district_id", "export_id"])
     op.create_index("ix_exports_destination", "exports", ["district_id", "destination_name", "export_id"])
+    op.create_index("ix_exports_place", "exports", ["district_id", "destination", "export_id"])
 
 
 def downgrade() -> None:
