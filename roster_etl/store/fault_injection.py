@@ -87,7 +87,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "export.opened": "it is committed, and nothing is written yet",
         "export.staged": "the files of an export are written beside their place, and not read back yet",
         "export.move": "they are read back, and about to be moved into place",
-        "export.part": "a file of an export is about to be sent to its remote place",
+        "export.part": "a file of an export is about to go to its place",
         "export.moved": "an export is in its place, and the ledger does not say so yet",
         "export.close": "the end of an export is entered, and not committed",
         "export.closed": "it is committed",

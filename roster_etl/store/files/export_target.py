@@ -25,7 +25,6 @@ from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.files.urls import local_path, redact
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same files give the same zip
-_LOCK = ".lock"
 
 
 class NotEmpty(PermanentError):
@@ -91,7 +90,7 @@ class LocalTarget:
             create_private_folder(self._path.parent)
             _remove_orphans(self._path)
             folder = Path(tempfile.mkdtemp(prefix=f".{self._path.name}.", suffix=".part", dir=self._path.parent))
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(folder, os.O_RDONLY)  # the folder itself is locked, so that no file of ours is in it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with _translated(self._path):
@@ -105,6 +104,7 @@ class LocalTarget:
         self.check(replace=replace, former=former)
         with _translated(self._path):
             for name in names:
+                fault_point("export.part")
                 _flush(folder / name)
             if is_zip(self._path.name):
                 self._move_zip(folder, names)
@@ -119,7 +119,6 @@ class LocalTarget:
         os.replace(made, self._path)
 
     def _move_folder(self, folder: Path) -> None:
-        (folder / _LOCK).unlink(missing_ok=True)
         fault_point("export.move")
         before = self._path.with_name(f".{self._path.name}.{secrets.token_hex(6)}.old")
         exchanged = self._path.exists() and any(os.scandir(self._path))
@@ -131,7 +130,8 @@ class LocalTarget:
             if exchanged:
                 os.rename(before, self._path)
             raise
-        shutil.rmtree(before, ignore_errors=True)
+        for left in self._path.parent.glob(f".{_escaped(self._path.name)}.*.old"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class ObjectTarget:
@@ -198,9 +198,9 @@ def _remove_orphans(path: Path) -> None:
     """Remove what killed exports to this place left beside it."""
     for folder in path.parent.glob(f".{_escaped(path.name)}.*.part"):
         try:
-            lock = os.open(folder / _LOCK, os.O_RDWR)
+            lock = os.open(folder, os.O_RDONLY)
         except OSError:
-            continue  # being created at this moment, or of a process that was killed between two renames
+            continue  # it was moved into place at this moment
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
