@@ -59,7 +59,13 @@ def generated_files() -> dict[str, str]:
     formats = {
         f"docs/formats/{name}.md": format_page(vendor.format, targets_of(vendor)) for name, vendor in discover_vendors().items()
     }
-    pages = {"exports": exports_page(), "columns": columns_page(), "findings": findings_page(), "options": options_page(), "tables": tables_page()}
+    pages = {
+        "exports": exports_page(),
+        "columns": columns_page(),
+        "findings": findings_page(),
+        "options": options_page(),
+        "tables": tables_page(),
+    }
     return {**formats, **{f"docs/{name}.md": page for name, page in pages.items()}}
 
 

@@ -327,7 +327,6 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 
 
 ACTS: dict[str, Callable[..., int | None]] = {
-    "export": export,
     act.__name__.strip("_"): act
     for act in (
         *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
