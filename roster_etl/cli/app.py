@@ -97,6 +97,7 @@ READING_COMMANDS = frozenset(
         "changes",
         "demo",
         "doctor",
+        "exports",
         "generate",
         "imports",
         "list",
