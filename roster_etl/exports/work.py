@@ -102,11 +102,15 @@ class Work:
     held: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        for name, table in self.tables.items():
-            if ROW not in table.column_names:
-                self.tables[name] = table.append_column(ROW, pa.array(np.arange(table.num_rows), pa.int64()))
-        self.original = dict(self.tables)
         self.unheld: dict[str, pa.Table] = {}
+        self.take_as_read()
+
+    def take_as_read(self) -> None:
+        """Take the tables as they are for the roster that is to be said: every row gets its place in them."""
+        for name, table in self.tables.items():
+            places = pa.array(np.arange(table.num_rows), pa.int64())
+            self.tables[name] = with_columns(table, **{ROW: places})
+        self.original = dict(self.tables)
 
     # ---- reading
 

@@ -146,7 +146,7 @@ def _build(workspace: Workspace, resolved: ResolvedExport, folder: Path, written
 
 def _begin(workspace: Workspace, resolved: ResolvedExport, written: Written) -> int:
     """Write down who gets what, before anybody can have it; it counts as failed until it has ended."""
-    with workspace.warehouse.write_directly() as session:
+    with workspace.warehouse.write(directly=True) as session:
         return session.open_export(_ledger_row(resolved, written))
 
 
@@ -159,7 +159,7 @@ def _end(workspace: Workspace, resolved: ResolvedExport, status: str, written: W
         "files": written.files,
         "losses": written.losses.document(),
     }
-    with workspace.warehouse.write_directly() as session:
+    with workspace.warehouse.write(directly=True) as session:
         if written.export_id is None:
             written.export_id = session.open_export(_ledger_row(resolved, written))
         session.close_export(written.export_id, columns)

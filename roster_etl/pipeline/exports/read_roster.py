@@ -39,7 +39,7 @@ def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime
     )
     leave_out(work, order.leave_out)
     narrow(work, order.schools, enrolled_only=order.enrolled_only)
-    work.original = dict(work.tables)
+    work.take_as_read()
     return work
 
 
