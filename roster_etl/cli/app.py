@@ -56,6 +56,11 @@ _COMMANDS = {
 }
 # Groups of commands: panel, help, command -> function.
 _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "destinations": (
+        "Export",
+        "Outgoing feeds: where the roster of a district is sent.",
+        {name.rstrip("_"): f"destinations:{name}" for name in ("add", "list_", "remove", "check", "send")},
+    ),
     "holds": (
         "Approvals",
         "Review imports that a gate or a threshold stopped.",

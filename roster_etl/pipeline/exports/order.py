@@ -124,7 +124,7 @@ def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
         sources = session.ledger.published_sources(order.district_id)
         if district is None and not sources and not session.ledger.sources(order.district_id):
             raise UnknownDistrict(district_id=order.district_id)
-        source = _source(order, sources)
+        source = _source(order.district_id, order.source, sources)
         zone = _zone(district, source)
         given = _moment(session, order, source, zone)
         newest = session.ledger.newest_published(order.district_id, source, given or datetime.now(UTC))
@@ -155,15 +155,21 @@ def export_options(format_: ExportFormat, given: Mapping[str, str]) -> dict[str,
     return {name: parse_option(option, given.get(name, option.default)) for name, option in known.items()}
 
 
-def _source(order: ExportOrder, sources: list[str]) -> str:
-    if order.source is not None:
-        if order.source not in sources:
-            raise NothingPublished(district_id=order.district_id, of=f" in format {order.source}", when=" yet")
-        return order.source
+def published_source(workspace: Workspace, district_id: str, source: str | None) -> str:
+    """Return the feed whose roster is exported: the one that is named, else the only one. Raises SeveralFeeds, NothingPublished."""
+    with workspace.warehouse.read() as session:
+        return _source(district_id, source, session.ledger.published_sources(district_id))
+
+
+def _source(district_id: str, named: str | None, sources: list[str]) -> str:
+    if named is not None:
+        if named not in sources:
+            raise NothingPublished(district_id=district_id, of=f" in format {named}", when=" yet")
+        return named
     if not sources:
-        raise NothingPublished(district_id=order.district_id, of="", when=" yet")
+        raise NothingPublished(district_id=district_id, of="", when=" yet")
     if len(sources) > 1:
-        raise SeveralFeeds(district_id=order.district_id, sources=", ".join(sources))
+        raise SeveralFeeds(district_id=district_id, sources=", ".join(sources))
     return sources[0]
 
 

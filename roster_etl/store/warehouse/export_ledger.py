@@ -13,7 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
-from roster_etl.canonical.ledger import EXPORTS, IMPORTS
+from roster_etl.canonical.ledger import EXPORTS, IMPORTS, ExportStatus
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
 from roster_etl.store.warehouse import bulk_load
@@ -111,11 +111,12 @@ def list_exports(
     *,
     destination: str | None = None,
     place: str | None = None,
+    status: ExportStatus | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return exports, newest first; of a district, to one of its outgoing feeds, or to one place, where given."""
+    """Return exports, newest first; of a district, to one of its outgoing feeds or to one place, and of a status, where given."""
     query = sa.select(EXPORTS).order_by(EXPORTS.c.export_id.desc()).limit(limit)
-    wanted = {"district_id": district_id, "destination_name": destination, "destination": place}
+    wanted = {"district_id": district_id, "destination_name": destination, "destination": place, "status": status}
     for name, value in wanted.items():
         if value is not None:
             query = query.where(EXPORTS.c[name] == value)
