@@ -41,6 +41,7 @@ _COMMANDS = {
         "refused": "reports:list_refused",
         "changes": "change_feed:changes",
         "audit": "audit:audit",
+        "reconcile": "reconcile:reconcile",
     },
     "Export": {"export": "exports:export", "exports": "exports:exports"},
     "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "change_feed:metrics"},

@@ -25,6 +25,7 @@ from roster_etl.store.registry.district import (
     Gate,
     GateSeverity,
     MailWhen,
+    Reconcile,
     Window,
     check_id,
 )
@@ -44,7 +45,8 @@ def parse_district(district_id: str, text: str) -> District:
     contacts = tuple(values.pop("contacts", ()))
     calendar = tuple(_window(window) for window in values.pop("calendar", ()))
     sent = tuple(_destination(destination) for destination in values.pop("destination", ()))
-    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, destinations=sent, **values)
+    known = {"reconcile": _reconcile(values.pop("reconcile", {})), "destinations": sent}
+    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, **known, **values)
 
 
 def check_district(district: District) -> None:
@@ -157,6 +159,13 @@ def _check_replacements(value: Any) -> str | None:
     return None if tables else "must be tables of texts: column, then value = replacement"
 
 
+def _check_text_lists(value: Any) -> str | None:
+    lists = isinstance(value, dict) and all(
+        isinstance(item, list) and item and all(isinstance(name, str) for name in item) for item in value.values()
+    )
+    return None if lists else 'must be a table of lists: table = ["column"]'
+
+
 def _check_line(value: Any) -> str | None:
     """Return the problem with a name or reason, which must fit on one line of lists, mails and pages; None: there is none."""
     fine = isinstance(value, str) and len(value) <= _MAX_LINE_LENGTH and is_single_line(value)
@@ -229,6 +238,7 @@ _DISTRICT: dict[str, _Validator] = {
     "feed": [_FEED],
     "calendar": [_WINDOW],
     "destination": [_DESTINATION],
+    "reconcile": {"match": _check_text_lists, "ignore": _check_text_lists},
 }
 _DEFAULT_MAIL, _DEFAULT_HOURS = District.mail, Feed.expected_hours
 _REQUIRED_KEYS = {
@@ -325,10 +335,18 @@ def _destination_values(destination: Destination) -> dict[str, Any]:
     return _without_empty(kept, empty=("", None, (), {}))
 
 
+def _reconcile(values: dict[str, Any]) -> Reconcile:
+    return Reconcile(
+        **{name: {table: tuple(columns) for table, columns in values.get(name, {}).items()} for name in ("match", "ignore")}
+    )
+
+
 def _district_values(district: District) -> dict[str, Any]:
     """Return the file's content as plain values; unset fields are omitted."""
     plain = {
-        f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar", "destinations")
+        f.name: getattr(district, f.name)
+        for f in fields(District)
+        if f.name not in ("id", "feeds", "calendar", "destinations", "reconcile")
     }
     plain |= {"mail": "" if district.mail == _DEFAULT_MAIL else district.mail}
     calendar = {"calendar": [_window_values(window) for window in district.calendar]} if district.calendar else {}
@@ -339,7 +357,13 @@ def _district_values(district: District) -> dict[str, Any]:
         "feed": [_feed_values(feed) for feed in district.feeds],
         **calendar,
         **sent,
+        **_reconcile_values(district.reconcile),
     }
+
+
+def _reconcile_values(reconcile: Reconcile) -> dict[str, Any]:
+    lists = {name: {table: list(columns) for table, columns in value.items()} for name, value in vars(reconcile).items() if value}
+    return {"reconcile": lists} if lists else {}
 
 
 def _feed_values(feed: Feed) -> dict[str, Any]:

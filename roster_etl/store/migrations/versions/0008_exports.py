@@ -7,8 +7,8 @@ from alembic import op
 
 from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
