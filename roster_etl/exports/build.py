@@ -5,6 +5,7 @@ Belongs here: the order of these steps. Does not belong here: reading the roster
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, order, present
+from roster_etl.exports.arrays import each_distinct, order, present
 from roster_etl.exports.cells import Formulas, write_cells
 from roster_etl.exports.plan import ExportFormat, Out, OutFile
 from roster_etl.exports.work import Work
@@ -103,12 +104,14 @@ def count_homeless_columns(work: Work, format_: ExportFormat) -> None:
                 continue
             cells = len(rows) - rows.column(name).null_count
             work.losses.add("column_left_out", "no_home", cells, table=table, column=name)
+    for table, prefix in {file.table: file.extensions for file in format_.files if file.extensions}.items():
+        work.losses.add("column_left_out", "no_home", _foreign_extensions(work, table, prefix), table=table, column="extensions")
 
 
-def empty_extensions(table: pa.Table) -> pa.Table:
-    """Return `table` with null where a record has no extra column."""
-    if "extensions" not in table.column_names:
-        return table
-    cells = column(table, "extensions")
-    at = table.schema.get_field_index("extensions")
-    return table.set_column(at, "extensions", pc.if_else(pc.equal(cells, "{}"), pa.scalar(None, pa.string()), cells))
+def _foreign_extensions(work: Work, table: str, prefix: str) -> int:
+    """Return how many records have extra columns that the format does not let through."""
+    cells = work.col(table, "extensions")
+    foreign = each_distinct(
+        cells, lambda cell: any(not name.casefold().startswith(prefix) for name in json.loads(cell)), pa.bool_()
+    )
+    return int(pc.sum(pc.fill_null(foreign, False)).as_py() or 0) if len(cells) else 0

@@ -213,10 +213,10 @@ EXPORT = ExportFormat(
         sessions.course_sessions,
         classes.home_is_course,
         agents.roles_from_enrollments,
-        agents.say_roles,
         agents.required_names,
         sds.usernames_with_domain,
         agents.contacts_as_users,
+        agents.say_roles,
         agents.demographics,
     ),
 )
