@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
-from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting.announce import publish_report, try_publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.reporting.report_files import ImportReport
@@ -65,7 +65,7 @@ def count_steps(vendor: Vendor) -> int:
 
 def run_steps(
     workspace: Workspace, upload: Upload, on_progress: ProgressCallback = lambda _: None
-) -> tuple[Planned, ImportSummary]:
+) -> tuple[PlanDecision, ImportSummary]:
     """Run the steps after receiving: validate, map, gate, plan, publish. Returns the plan, and what the ledger says of the import now."""
     staging = staging_of(workspace, upload)
     validated: dict[str, pa.Table] = {}
