@@ -78,7 +78,7 @@ def run_steps(
     if upload.vendor.change_plan is not None:
         apply_upload_changes(workspace, upload, validated, feed)
         validated.clear()
-        on_progress("folded")
+        on_progress("applied changes")
     for table in tables_of(upload.vendor):
         sources = {name: validated[name] for name in files_for(upload.vendor, table)}
         staging.write_table(table, build_table(workspace, upload, table, sources, feed))
