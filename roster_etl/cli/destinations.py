@@ -115,9 +115,7 @@ def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
         )
         for d in documents
     ]
-    return call.show_rows(
-        documents, header, rows, none="No destination. `roster-etl destinations add NAME --district D …` adds one."
-    )
+    return call.show_rows(documents, header, rows, none="No destination. `roster-etl destinations add` adds one.")
 
 
 def remove(ctx: typer.Context, name: _Name, district: DistrictOption) -> int:

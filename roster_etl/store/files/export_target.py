@@ -81,7 +81,7 @@ class LocalTarget:
             return
         if not path.is_dir():
             raise NotEmpty(where=where, problem="it is a file; name a folder that does not exist, an empty one, or a .zip")
-        _check_names(where, {entry.name for entry in os.scandir(path)}, replace=replace, former=former)
+        _check_names(where, set(os.listdir(path)), replace=replace, former=former)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -121,7 +121,7 @@ class LocalTarget:
     def _move_folder(self, folder: Path) -> None:
         fault_point("export.move")
         before = self._path.with_name(f".{self._path.name}.{secrets.token_hex(6)}.old")
-        exchanged = self._path.exists() and any(os.scandir(self._path))
+        exchanged = self._path.exists() and bool(os.listdir(self._path))
         if exchanged:
             os.rename(self._path, before)
         try:
