@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictFilter, DistrictOption
 from roster_etl.store.files.urls import has_password, redact
 from roster_etl.store.registry.district import Destination
+
+if TYPE_CHECKING:
+    from roster_etl.canonical.audit import Action
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The destination's name: a-z, 0-9, - and _.")]
@@ -88,7 +91,7 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
         password_env=password_env,
     )
     known = any(one.name == name for one in call.registry.get(district).destinations)
-    action = "destination_change" if known else "destination_add"
+    action: Action = "destination_change" if known else "destination_add"
     with audited_change(call, action, district, name=name, format=format), registry_errors_as_usage_errors():
         call.registry.add_destination(district, destination, update=update)
     return call.show_result(document_of(district, destination), f"{district}: {name} is a destination, in format {format}.")

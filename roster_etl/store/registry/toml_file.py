@@ -10,7 +10,7 @@ import datetime
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -45,8 +45,9 @@ def parse_district(district_id: str, text: str) -> District:
     contacts = tuple(values.pop("contacts", ()))
     calendar = tuple(_window(window) for window in values.pop("calendar", ()))
     sent = tuple(_destination(destination) for destination in values.pop("destination", ()))
-    known = {"reconcile": _reconcile(values.pop("reconcile", {})), "destinations": sent}
-    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, **known, **values)
+    matched = _reconcile(values.pop("reconcile", {}))
+    known = District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, destinations=sent, **values)
+    return replace(known, reconcile=matched)
 
 
 def check_district(district: District) -> None:
