@@ -57,7 +57,8 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
     Raises: UnknownImport; BadCursor: ``since`` is no import of the feed, or has not ended; ``after`` is no word of a page.
     """
     start = _decode_cursor(after) if after else None
-    told, page = since, []
+    told = since
+    page: list[dict[str, Any]] = []
     with workspace.warehouse.read() as session:
         if since:
             _require_import_of_feed(session.ledger.import_(since), district_id, source)
