@@ -25,6 +25,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +37,7 @@ from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors import import_requests, landing_sensor
+from roster_etl.orchestration.sensors.steady_clock import SteadyClock
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -82,6 +84,7 @@ class Night:
     def tick(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> Cost:
         """Evaluate the sensor once."""
         landing_sensor.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment,attr-defined]
+        landing_sensor.SteadyClock = partial(SteadyClock, boot="bench", monotonic=lambda: self.now, wall=lambda: self.now)  # type: ignore[misc]
         looked_at: set[str] = set()
 
         def listed(district: District, *rest: Any) -> Any:
@@ -401,7 +404,8 @@ def bench_daemon(work: Path, samples: Sequence[Path], imports: int, at_once: int
     with home_instance(night.home) as instance:
         instance.get_runs_count()
     configuration = night.home / "dagster.yaml"
-    text = configuration.read_text().replace("max_concurrent_runs: 2", f"max_concurrent_runs: {at_once}")
+    text = configuration.read_text().replace("max_concurrent_runs: 6", f"max_concurrent_runs: {at_once}")
+    text = text.replace("limit: 2\n", f"limit: {at_once}\n")
     configuration.write_text(text)
     homes = {"DAGSTER_HOME": str(night.home), "ROSTER_ETL_HOME": str(night.home), "ROSTER_ETL_SENSOR_SECONDS": "5"}
     began = time.monotonic()

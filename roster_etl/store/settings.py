@@ -59,7 +59,7 @@ class LandingSettings:
     ``stall_seconds``: a transfer without a new byte for this long is aborted; ``deadline_seconds``: limit for any single
     transfer.
     ``tick_seconds``: time limit for the polls of one sensor tick, with ``tick_looks`` landing zones at a time; feeds not reached
-    are polled by the next tick.
+    are polled by the next tick. ``reread_hours``: after so long without anything new, a landing zone is read once more.
     """
 
     base: str = ""
@@ -75,6 +75,7 @@ class LandingSettings:
     keepalive_count: int = 3
     tick_seconds: float = 5
     tick_looks: int = 16
+    reread_hours: float = 24
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,12 +19,15 @@ from typing import Any
 from roster_etl.orchestration.sensors.feed_state_store import FeedStateStore
 from roster_etl.orchestration.sensors.pending_changes import _decide_delta
 from roster_etl.orchestration.sensors.polling import Listing, PollQueue, PollResult, PollResults, build_queue, next_position, poll
+from roster_etl.orchestration.sensors.rereads import forget_if_rewritten, note_quiet_feed, request_rereads
 from roster_etl.orchestration.sensors.tick import (
     _MAX_PROBLEM_CHARS,
     DAY_SECONDS,
+    ArchiveRequest,
     ImportRequest,
     LandingTickResult,
     ReadBusyFeeds,
+    RunResults,
     TickLimits,
     _add_waiting,
     _busy_feeds,
@@ -56,18 +59,28 @@ def poll_landing_zones(
     state_store: FeedStateStore,
     clock: Callable[[], float],
     read_busy_feeds: ReadBusyFeeds,
+    results: RunResults | None = None,
+    wall_clock: Callable[[], float] | None = None,
     bounds: TickLimits | None = None,
 ) -> LandingTickResult:
     """Poll the landing zone of every feed in the queue, and return the imports to request.
 
-    Args: cursor: that of the last tick; none: all state is reset. state_store: each feed's state. clock: our own, in seconds;
-        read_busy_feeds: the (district, format, file set) of unfinished runs.
+    Args: cursor: that of the last tick; none: all state is reset. state_store: each feed's state. clock: seconds of a clock that
+        never leaps, for all waiting; wall_clock: seconds since 1970; none: `clock` is that, too. read_busy_feeds: the (district,
+        format, file set) of unfinished runs; results: what ended runs found out.
     """
     last = json.loads(cursor) if cursor else {}
-    bounds = bounds or TickLimits()
-    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # polling takes at most half of it
+    bounds, results = bounds or TickLimits(), results or RunResults()
+    decide_until = time.monotonic() + bounds.poll_budget.seconds + bounds.decide_seconds
     tick = _TickState(
-        workspace=workspace, now=clock(), bounds=bounds, read_busy_feeds=read_busy_feeds, states={}, archive_deadline=until
+        workspace=workspace,
+        now=clock(),
+        wall_now=(wall_clock or clock)(),
+        bounds=bounds,
+        read_busy_feeds=read_busy_feeds,
+        results=results,
+        rewritten=results.read_rewritten(),
+        states={},
     )
     _restore_states(tick, last, state_store.load() if cursor else {})
     districts, unread = _scan_districts(tick)
@@ -75,11 +88,8 @@ def poll_landing_zones(
     _mark_paused(tick, feeds)
     healthy, failed = _due_feeds(tick, feeds)
     turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
-    looks = _poll_feeds(tick, turn, feeds, clock)
-    for key, look in looks.by_key.items():
-        if key in feeds:
-            _process_result(tick, key, *feeds[key], look)
-    asked = _select_requests(tick)
+    looks = _process_results(tick, feeds, _poll_feeds(tick, turn, feeds, clock), decide_until)
+    asked, reread = _select_requests(tick), request_rereads(tick)
     unread |= _unknown_folders(tick, looks.by_key.get(_BASE_KEY), districts)
     problems = _failing_feeds(tick, feeds)
     state_store.save(
@@ -88,7 +98,8 @@ def poll_landing_zones(
     fault_point("cursor.asked")
     looked_at = sum(key in feeds for key in looks.by_key)
     return LandingTickResult(
-        requests=tuple(tick.requests),
+        requests=tuple(request for request in tick.requests if isinstance(request, ImportRequest)),
+        archive_requests=tuple(request for request in tick.requests if isinstance(request, ArchiveRequest)),
         cursor=json.dumps({**next_position(turn, looks, healthy), "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
@@ -96,12 +107,14 @@ def poll_landing_zones(
         watched=len(feeds),
         polled=looked_at,
         remaining=len(healthy) + len(failed) - looked_at,
+        reread_request=reread,
     )
 
 
 def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
-    """Return the problem of each feed whose last poll failed."""
-    return {key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures}
+    """Return the problem of each feed whose last poll, or last attempt to archive its upload, failed."""
+    failing = {key for key, state in tick.states.items() if state.failures or state.archiving}
+    return {key: text for key, text in tick.problems.items() if key in feeds and key in failing}
 
 
 def _restore_states(tick: _TickState, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
@@ -118,7 +131,7 @@ def _dump_state(state: quiet_period.FeedState, problem: str | None) -> str:
 
 
 def _mark_paused(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> None:
-    moment = datetime.fromtimestamp(tick.now, UTC)
+    moment = datetime.fromtimestamp(tick.wall_now, UTC)
     tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_reason(feed.format, moment))
     for key in sorted(tick.paused):
         _add_waiting(tick, "paused", key)
@@ -131,7 +144,23 @@ def _select_requests(tick: _TickState) -> dict[str, Any]:
         _add_waiting(tick, "next_tick", found.key)
     chosen = ordered[: tick.bounds.requests]
     tick.requests.extend(found.request for found in chosen)
-    return {found.key: quiet_period.dump_state(found.next_state) for found in chosen if found.next_state is not None}
+    after = ((found.key, _with_newest_import(tick, found)) for found in chosen)
+    return {key: quiet_period.dump_state(state) for key, state in after if state is not None}
+
+
+def _with_newest_import(tick: _TickState, found: _SettledUpload) -> quiet_period.FeedState | None:
+    """Return the feed's state once the import is requested, with the newest import until then: the requested one is newer.
+
+    An import that began since the upload is there is not counted: a lost tick may have requested it.
+    """
+    if found.next_state is None or isinstance(found.request, ArchiveRequest):
+        return found.next_state
+    newest = _newest_import(tick, found.request.district_id, found.request.source, found.request.file_set)
+    if newest is None:
+        return replace(found.next_state, newest_before=0)
+    arrived = tick.wall_now - (tick.now - found.since)
+    is_of_lost_tick = arrived <= newest["started_at"].timestamp() <= tick.wall_now
+    return replace(found.next_state, newest_before=int(newest["import_id"]) - is_of_lost_tick)
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
@@ -212,6 +241,21 @@ def _list_base(workspace: Workspace) -> Listing:
         return folder.listing()
 
 
+def _process_results(
+    tick: _TickState, feeds: Mapping[str, tuple[District, Feed]], looks: PollResults, until: float
+) -> PollResults:
+    """Process the results of polls until the time is over, and return them; those not reached count as not answered."""
+    reached: dict[str, PollResult] = {}
+    for key, look in looks.by_key.items():
+        if key in feeds:
+            if time.monotonic() >= until:
+                break
+            _process_result(tick, key, *feeds[key], look)
+        reached[key] = look
+    late = tuple(key for key in looks.by_key if key not in reached)
+    return replace(looks, by_key=reached, cut_off=(*late, *looks.cut_off))
+
+
 def _process_result(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
     """Process the poll result of one feed; any error is recorded for this feed only."""
     try:
@@ -267,9 +311,8 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
     if key != _strip_file_set(key):
         tick.states.pop(_strip_file_set(key), None)  # the poll of the feed succeeded: reset its failures
     rules = settle_rules(landed.feed, landed.file_set)
-    state, decision = quiet_period.evaluate_listing(
-        tick.states.get(key), listing, result.ended_at, rules, listing_started_at=result.started_at
-    )
+    known = forget_if_rewritten(tick, key, tick.states.get(key))
+    state, decision = quiet_period.evaluate_listing(known, listing, result.ended_at, rules, listing_started_at=result.started_at)
     parked = False
     if decision.reason == "nothing_new" and not state.answered:
         state, parked = _reconcile_with_ledger(tick, landed, state)
@@ -282,6 +325,8 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
     elif not decision.import_now:
         if not (landed.optional and decision.reason == "empty"):
             _add_waiting(tick, decision.reason, key)
+        if decision.reason == "nothing_new":
+            note_quiet_feed(tick, key, landed.feed_id)
     elif landed.feed_id in _busy_feeds(tick):
         _add_waiting(tick, "running", key)
     elif not _is_ready(tick, landed):
@@ -289,14 +334,19 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
         after = quiet_period.state_after_import(state, listing, tick.now, rules)
-        request = _build_request(landed, name, state, decision)
+        request = _build_request(tick, landed, name, state, decision)
         tick.settled.append(_SettledUpload(key=key, since=state.since, request=request, next_state=after))
 
 
 def _build_request(
-    landed: _LandedFileSet, name: str, state: quiet_period.FeedState, decision: quiet_period.QuietPeriodDecision
+    tick: _TickState,
+    landed: _LandedFileSet,
+    name: str,
+    state: quiet_period.FeedState,
+    decision: quiet_period.QuietPeriodDecision,
 ) -> ImportRequest:
-    seen = datetime.fromtimestamp(state.since, UTC).isoformat() if landed.file_set.mode == "events" else None
+    arrived = datetime.fromtimestamp(tick.wall_now - (tick.now - state.since), UTC)
+    seen = arrived.isoformat() if landed.file_set.mode == "events" else None
     return ImportRequest(
         district_id=landed.district_id,
         source=landed.feed.format,
@@ -319,8 +369,8 @@ def _reconcile_with_ledger(
 ) -> tuple[quiet_period.FeedState, bool]:
     """Update the state with the ledger's result of the requested import; also return whether its upload is dead-lettered.
 
-    The import is requested again if it never began, or failed with a retryable error. It counts as begun if any import began
-    since the listing last changed: a repeated tick may have requested it earlier. Once there is a result, the ledger is not
+    The import is requested again if it never began, or failed with a retryable error. It began if the ledger has a newer import
+    than when it was requested: numbers tell, as times do not if the wall clock leapt. Once there is a result, the ledger is not
     queried again.
     """
     asked = state.imported_at
@@ -330,13 +380,20 @@ def _reconcile_with_ledger(
         return state, False
     tick.ledger_queries += 1
     newest = _newest_import(tick, *landed.feed_id)
-    if newest is None or newest["started_at"].timestamp() < state.since:
+    if newest is None or not _began_since(newest, state):
         return replace(state, imported="", files={}), False
     if newest["status"] == "running" or is_parked(newest):  # if its run is dead, `fail_orphaned_runs` ends it
         return state, is_parked(newest)
     if is_retryable(newest):
         return replace(state, imported="", files={}), False
     return replace(state, answered=True), False
+
+
+def _began_since(newest: Mapping[str, Any], state: quiet_period.FeedState) -> bool:
+    """Return whether the newest import is the requested one. States of an older version have no number, but a time."""
+    if state.newest_before is None:
+        return bool(newest["started_at"].timestamp() >= state.since)
+    return int(newest["import_id"]) > state.newest_before
 
 
 def _error_text(error: Exception) -> str:

@@ -31,7 +31,7 @@ from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
-from roster_etl.pipeline.uploads.pending_uploads import archive_member, read_pending, remove_pending
+from roster_etl.pipeline.uploads.pending_uploads import archive_member, note_landed, read_pending, remove_pending
 from roster_etl.pipeline.uploads.published_values import unpublished_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
@@ -247,7 +247,9 @@ def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Fee
     if order.path is not None:
         return fetch_upload(order.path, workspace.settings, scratch, feed=feed, select=select)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
-        return fetch_members(landing, scratch, workspace.settings.limits, where=landing.where, select=select)
+        arrival = fetch_members(landing, scratch, workspace.settings.limits, where=landing.where, select=select)
+    note_landed(workspace, upload.district_id, upload.source, upload.file_set, arrival)
+    return arrival
 
 
 def _selection(upload: Upload) -> Select:

@@ -68,6 +68,16 @@ class Landing(ABC):
             to.unlink(missing_ok=True)
             raise
 
+    def hash_content(self, entry: Entry) -> str:
+        """Return the sha256 of a file, which is read once and not copied. Raises as `fetch`."""
+        try:
+            digest, size = self._digest(entry, None)
+        except LandingNotFound:
+            raise UploadMoved(where=self.where, name=entry.name) from None
+        if size != entry.size:
+            raise UploadMoved(where=self.where, name=entry.name)
+        return digest
+
     def _read_twice(self, entry: Entry, to: Path) -> FetchedFile:
         with create_private_file(to) as out:
             first = self._digest(entry, out.write)
