@@ -5,15 +5,14 @@ Belongs here: the Dagster side, its time limit, and keeping what was found for t
 """
 
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 
 import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import redacted_failures
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.orchestration.sensors.feed_state_store import add_rewritten
-from roster_etl.orchestration.sensors.tick import RereadFeed
+from roster_etl.orchestration.runtime.rewritten_zones import add_rewritten
 from roster_etl.pipeline.uploads.reread import was_rewritten
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
@@ -24,7 +23,7 @@ _SECONDS = 600.0  # after which no further landing zone is begun
 
 
 class RereadConfig(dg.Config):
-    """The landing zones to read: each with the fields of ``RereadFeed``, as text."""
+    """The landing zones to read: each with the fields of ``sensors.tick.RereadFeed``, as text."""
 
     feeds: list[dict[str, str]]
 
@@ -58,7 +57,7 @@ def reread_landing() -> None:
     reread_landing_zones()
 
 
-def reread_run_config(feeds: tuple[RereadFeed, ...]) -> dict[str, object]:
-    """Return the run config that reads `feeds`."""
-    texts = [{name: str(value) for name, value in asdict(feed).items()} for feed in feeds]
+def reread_run_config(feeds: Iterable[Mapping[str, object]]) -> dict[str, object]:
+    """Return the run config that reads the landing zones of `feeds`: the fields of each."""
+    texts = [{name: str(value) for name, value in feed.items()} for feed in feeds]
     return {"ops": {reread_landing_zones.name: {"config": {"feeds": texts}}}}

@@ -11,13 +11,12 @@ import json
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import dagster as dg
 
 BUCKET_COUNT = 64  # a change writes one bucket; a tick reads all in one query
 _KEY_TEMPLATE = "roster_etl/landing_zone/{}"
-_REWRITTEN, _MAX_REWRITTEN = "roster_etl/rewritten", 500
 
 
 class FeedStateStore(Protocol):
@@ -59,21 +58,6 @@ class InstanceFeedStateStore:
     def _read(self) -> Mapping[str, str]:
         self._stored = self._storage.get_cursor_values({_KEY_TEMPLATE.format(number) for number in range(BUCKET_COUNT)})
         return self._stored
-
-
-def read_rewritten(instance: dg.DagsterInstance) -> dict[str, list[Any]]:
-    """Return the landing zones that were found rewritten: by key, the number of imports requested then, and the listing."""
-    text = instance.daemon_cursor_storage.get_cursor_values({_REWRITTEN}).get(_REWRITTEN)
-    found: dict[str, list[Any]] = json.loads(text) if text else {}
-    return found
-
-
-def add_rewritten(instance: dg.DagsterInstance, found: Mapping[str, tuple[int, str]]) -> None:
-    """Add landing zones that were found rewritten; the last ones are kept, and each counts until its next import."""
-    if found:
-        kept = {key: value for key, value in read_rewritten(instance).items() if key not in found}
-        values = list({**kept, **found}.items())[-_MAX_REWRITTEN:]
-        instance.daemon_cursor_storage.set_cursor_values({_REWRITTEN: json.dumps(dict(values))})
 
 
 def _bucket_key(key: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -72,43 +72,50 @@ def poll_landing_zones(
     last = json.loads(cursor) if cursor else {}
     bounds, results = bounds or TickLimits(), results or RunResults()
     decide_until = time.monotonic() + bounds.poll_budget.seconds + bounds.decide_seconds
-    tick = _TickState(
+    tick = _begin_tick(workspace, clock(), (wall_clock or clock)(), bounds, read_busy_feeds, results)
+    _restore_states(tick, last, state_store.load() if cursor else {})
+    districts, unreadable = _scan_districts(tick)
+    feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
+    _mark_paused(tick, feeds)
+    healthy, failed = _due_feeds(tick, feeds)
+    turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
+    polled = _process_results(tick, feeds, _poll_feeds(tick, turn, feeds, clock), decide_until)
+    asked, reread = _select_requests(tick), request_rereads(tick)
+    unreadable |= _unknown_folders(tick, polled.by_key.get(_BASE_KEY), districts)
+    _save_states(tick, feeds, problems := _failing_feeds(tick, feeds), state_store)
+    fault_point("cursor.asked")
+    return LandingTickResult(
+        requests=tuple(request for request in tick.requests if isinstance(request, ImportRequest)),
+        archive_requests=tuple(request for request in tick.requests if isinstance(request, ArchiveRequest)),
+        cursor=json.dumps({**next_position(turn, polled, healthy), "asked": asked}, separators=(",", ":")),
+        notes=tuple(tick.notes),
+        waiting=tick.waiting,
+        problems={**unreadable, **{key: text for key, text in problems.items() if key not in tick.paused}},
+        watched=len(feeds),
+        polled=(looked_at := sum(key in feeds for key in polled.by_key)),
+        remaining=len(healthy) + len(failed) - looked_at,
+        reread_request=reread,
+    )
+
+
+def _begin_tick(
+    workspace: Workspace, now: float, wall_now: float, bounds: TickLimits, read_busy_feeds: ReadBusyFeeds, results: RunResults
+) -> _TickState:
+    return _TickState(
         workspace=workspace,
-        now=clock(),
-        wall_now=(wall_clock or clock)(),
+        now=now,
+        wall_now=wall_now,
         bounds=bounds,
         read_busy_feeds=read_busy_feeds,
         results=results,
         rewritten=results.read_rewritten(),
         states={},
     )
-    _restore_states(tick, last, state_store.load() if cursor else {})
-    districts, unread = _scan_districts(tick)
-    feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
-    _mark_paused(tick, feeds)
-    healthy, failed = _due_feeds(tick, feeds)
-    turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
-    looks = _process_results(tick, feeds, _poll_feeds(tick, turn, feeds, clock), decide_until)
-    asked, reread = _select_requests(tick), request_rereads(tick)
-    unread |= _unknown_folders(tick, looks.by_key.get(_BASE_KEY), districts)
-    problems = _failing_feeds(tick, feeds)
-    state_store.save(
-        {key: _dump_state(state, problems.get(key)) for key, state in tick.states.items() if _strip_file_set(key) in feeds}
-    )
-    fault_point("cursor.asked")
-    looked_at = sum(key in feeds for key in looks.by_key)
-    return LandingTickResult(
-        requests=tuple(request for request in tick.requests if isinstance(request, ImportRequest)),
-        archive_requests=tuple(request for request in tick.requests if isinstance(request, ArchiveRequest)),
-        cursor=json.dumps({**next_position(turn, looks, healthy), "asked": asked}, separators=(",", ":")),
-        notes=tuple(tick.notes),
-        waiting=tick.waiting,
-        problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
-        watched=len(feeds),
-        polled=looked_at,
-        remaining=len(healthy) + len(failed) - looked_at,
-        reread_request=reread,
-    )
+
+
+def _save_states(tick: _TickState, feeds: Collection[str], problems: Mapping[str, str], state_store: FeedStateStore) -> None:
+    states = {key: state for key, state in tick.states.items() if _strip_file_set(key) in feeds}
+    state_store.save({key: _dump_state(state, problems.get(key)) for key, state in states.items()})
 
 
 def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
@@ -361,7 +368,7 @@ def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
     """Return whether every file set that this one refers to has been published; until then the files are not imported."""
     needed = vendor(landed.feed.format).format.required_sets(landed.file_set.name)
     feed = (landed.district_id, landed.feed.format)
-    return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
+    return all(tick.workspace.warehouse.roster.base(*feed, name) is not None for name in needed)
 
 
 def _reconcile_with_ledger(

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -24,8 +25,9 @@ from roster_etl.orchestration.jobs.archive_upload import (
 from roster_etl.orchestration.jobs.reread_landing import REREAD, reread_landing, reread_run_config
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.rewritten_zones import read_rewritten
 from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
-from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore, read_rewritten
+from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore
 from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.steady_clock import SteadyClock
@@ -53,7 +55,7 @@ def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         jobs=[*jobs, archive_upload, reread_landing],
         minimum_interval_seconds=int(os.environ.get(INTERVAL_VARIABLE, "30")),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
+        description="Polls each district's landing zone, and imports uploads that are complete, new, and unchanged for the quiet period.",
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with closing(Workspace.open_to_write(current_home())) as workspace:
@@ -89,7 +91,7 @@ def _evaluate_tick(
     for note in tick.notes:
         context.log.warning(note)
     context.log.info(tick.summary)
-    context.log.info("looked at %d of %d feeds; left for the next tick: %d", tick.polled, tick.watched, tick.remaining)
+    context.log.info("polled %d of %d feeds; left for the next tick: %d", tick.polled, tick.watched, tick.remaining)
     requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
     requests += [archive_run_request(request) for request in tick.archive_requests]
     requests += [reread_run_request(tick.reread_request)] if tick.reread_request else []
@@ -132,7 +134,9 @@ def archive_run_request(request: ArchiveRequest) -> dg.RunRequest:
 
 def reread_run_request(request: RereadRequest) -> dg.RunRequest:
     """Return the run that reads quiet landing zones once more."""
-    return dg.RunRequest(run_key=request.key, job_name=reread_landing.name, run_config=reread_run_config(request.feeds))
+    return dg.RunRequest(
+        run_key=request.key, job_name=reread_landing.name, run_config=reread_run_config(map(asdict, request.feeds))
+    )
 
 
 def archive_problem(instance: dg.DagsterInstance, request: str) -> str | None:

@@ -72,6 +72,7 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
     select = file_selection(format_)
     with scratch_folder(settings.scratch) as scratch:
         files: tuple[FetchedFile, ...] = ()
+        package: dict[str, str] | None = None
         try:
             with open_landing(district_id, feed, settings) as landing:
                 arrival = fetch_members(landing, scratch, settings.limits, where=landing.where, select=select)
@@ -80,14 +81,18 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
             note_landed(workspace, district_id, feed.format, "", arrival)
             arrival = unpack_single_zip(arrival, settings, scratch, select) if format_.lone_zip else arrival
             members, findings = classify_files(format_, arrival, encoding)
-            files = arrival.files
+            files, package = arrival.files, package_of(arrival)
         except (UnsafeArchive, UploadTooLarge) as error:
             members, findings = (), [Finding(severity="upload", code=error.code, message=error.message)]
         contents = {file.name: file for file in files}
         kept = [
             archive_member(workspace.archive, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members
         ]
-    return {"members": [asdict(member) for member in kept], "findings": [asdict(finding) for finding in findings]}
+    return {
+        "members": [asdict(member) for member in kept],
+        "findings": [asdict(finding) for finding in findings],
+        "package": package,
+    }
 
 
 def note_landed(workspace: Workspace, district_id: str, source: str, file_set: str, arrival: FetchedUpload) -> None:
@@ -102,15 +107,24 @@ def _pending_lock(workspace: Workspace, district_id: str, source: str) -> Abstra
     return lock or workspace.warehouse.exclusive(f"pending uploads of {district_id}/{source}")
 
 
+def package_of(arrival: FetchedUpload) -> dict[str, str] | None:
+    """Return name and hash of the zip that the files of an upload were in; None: they were in none."""
+    package = arrival.package
+    return {"name": package.name, "sha256": package.sha256} if package else None
+
+
 def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tuple[int, ...]:
     """Return the numbers of a feed's pending uploads, in the order of their arrival."""
     return workspace.archive.pending_uploads(district_id, source)
 
 
-def read_pending(workspace: Workspace, district_id: str, source: str, number: int) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Return the files of a pending upload, and the findings from its arrival. Raises ArchiveError."""
+def read_pending(
+    workspace: Workspace, district_id: str, source: str, number: int
+) -> tuple[tuple[Member, ...], list[Finding], dict[str, str] | None]:
+    """Return the files of a pending upload, the findings from its arrival, and its zip (`package_of`). Raises ArchiveError."""
     document = workspace.archive.read_pending_upload(district_id, source, number)
-    return tuple(Member(**member) for member in document["members"]), [Finding(**found) for found in document["findings"]]
+    members = tuple(Member(**member) for member in document["members"])
+    return members, [Finding(**found) for found in document["findings"]], document.get("package")
 
 
 def remove_pending(workspace: Workspace, district_id: str, source: str, number: int) -> None:
