@@ -243,6 +243,11 @@ _UPLOAD = (
         "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
     ),
     (
+        "similar_id",
+        "New ids differ from other ids only by leading zeros or by case; they count as different records.",
+        "Check whether a spreadsheet, or another export, changed the ids; correct them before the upload is published.",
+    ),
+    (
         "possible_rename",
         "Somebody vanishes, and somebody else appears who seems to be the same person under another id, in the same school.",
         "If it is: approve the rename, and the person's history goes on in one line. If not, nothing needs to be done.",

@@ -16,6 +16,7 @@ from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Reference, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
@@ -211,7 +212,7 @@ def _check_reference(
         return
     if target.published:
         message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
-        state.refuse_or_clear(column.name, wrong, "unknown_reference", message)
+        state.refuse_or_clear(column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed))
         return
     told = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
@@ -221,7 +222,17 @@ def _check_reference(
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
-    state.refuse_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+    state.refuse_or_clear(
+        column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed), (target.file_name, causes)
+    )
+
+
+def _with_likeness(message: str, values: pa.Array, wrong: Mask, known: pa.Array) -> str | pa.Array:
+    """Return the message for each of the `wrong` rows, which says so where its id differs from a known one only by zeros or case."""
+    alike = is_similar(values.take(pa.array(np.flatnonzero(wrong))), known)
+    if not pc.any(alike).as_py():
+        return message
+    return pc.if_else(alike, f"{message} {SIMILAR}", message)
 
 
 def _ambiguous(sheet: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from roster_etl.engine.csv.other_formats import is_oneroster_file
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
@@ -255,7 +256,9 @@ def _missing_file_findings(upload: Upload) -> list[Finding]:
     """Return findings about missing files: a missing or rejected required file rejects the upload, except in delta formats."""
     if not any(member.kind for member in upload.members):
         expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
-        message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
+        names = [member.name for member in upload.members]
+        origin = " Its files are named like those of OneRoster." if any(is_oneroster_file(name, names) for name in names) else ""
+        message = f"The upload has no file of the format {upload.format.title}; expected {expected}.{origin}"
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
         Finding(
@@ -280,7 +283,11 @@ def _unpublished_file_findings(workspace: Workspace, upload: Upload) -> list[Fin
 
 
 def _stale(order: Order) -> list[Finding]:
-    message = "The file is older than the rest of the upload, and was imported as it lies."
+    """Return a finding for each file that the sensor waited for in vain: it has not changed since the upload before."""
+    message = (
+        "The file has not changed since the upload before, while other files have. The sensor waited for it as long as the option "
+        "straggler_wait says, and then imported it as it is."
+    )
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from adbc_driver_manager import Error as AdbcError
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
@@ -95,7 +96,11 @@ class AdbcSqliteDialect(SQLiteDialect):
         """Roll back, if a transaction is open. SQLite may have done so itself after an error."""
         if getattr(dbapi_connection, "in_transaction", False):
             dbapi_connection.in_transaction = False
-            _run(dbapi_connection, "ROLLBACK")
+            try:
+                _run(dbapi_connection, "ROLLBACK")
+            except AdbcError as error:
+                if "no transaction is active" not in str(error):  # SQLite has rolled back: its disk is full, or cannot be read
+                    raise
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run a statement once for each of several sets of parameters."""

@@ -1,0 +1,69 @@
+"""Recognize a header line of another kind of file, for messages: other separators, and files of OneRoster.
+
+Belongs here: what the first line says about the file's origin. Nothing is read differently because of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_MAX_LINE = 1 << 16  # bytes of the first line that are looked at
+_ONEROSTER_COLUMNS = frozenset({"sourcedid"})
+_ONEROSTER_FILES = frozenset(
+    [
+        "academicsessions.csv",
+        "categories.csv",
+        "classes.csv",
+        "classresources.csv",
+        "courseresources.csv",
+        "courses.csv",
+        "demographics.csv",
+        "enrollments.csv",
+        "lineitems.csv",
+        "manifest.csv",
+        "orgs.csv",
+        "resources.csv",
+        "results.csv",
+        "roles.csv",
+        "userprofiles.csv",
+        "users.csv",
+    ]
+)
+
+
+def other_separator(line: str) -> str | None:
+    """Return the separator of a header line that does not have commas, in words for a message; None: none is certain."""
+    counts = {words: line.count(sign) for sign, words in _SEPARATORS.items()}
+    words = max(counts, key=lambda name: counts[name])
+    return words if counts[words] > line.count(",") else None
+
+
+def separator_text(line: str) -> str:
+    """Return a sentence about a line's other separator, with a blank in front; empty if it has none."""
+    found = other_separator(line)
+    return f" Its columns are separated by {found}, and the format separates them by commas: export with commas." if found else ""
+
+
+def first_line(content: bytes, start: int) -> str:
+    """Return the first line of a file from `start` on, undecodable bytes replaced."""
+    return content[start : start + _MAX_LINE].splitlines()[0].decode("utf-8", "replace") if content[start:] else ""
+
+
+def is_oneroster_header(header: Sequence[str]) -> bool:
+    """Return whether a header is that of a OneRoster file: its first column is ``sourcedId`` in all of them."""
+    return any(name.casefold() in _ONEROSTER_COLUMNS for name in header)
+
+
+def oneroster_text(title: str = "") -> str:
+    """Return a sentence about a OneRoster file, with a blank in front. ``title``: the format that is expected."""
+    expected = f" of {title}" if title else ""
+    return f" It is a file of OneRoster (it has the column sourcedId), which this feed does not read: export the files{expected}."
+
+
+def is_oneroster_file(name: str, others: Collection[str]) -> bool:
+    """Return whether a file name is one of OneRoster's, and `others` (file names of the upload) have a name that only OneRoster has."""
+    names = {other.rpartition("/")[2].casefold() for other in others}
+    return name.rpartition("/")[2].casefold() in _ONEROSTER_FILES and bool(
+        names & {"orgs.csv", "academicsessions.csv", "manifest.csv"}
+    )
