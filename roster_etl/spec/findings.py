@@ -264,6 +264,11 @@ _UPLOAD = (
         "Check the district's format, and what was uploaded.",
     ),
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
+    (
+        "upload_too_large",
+        "The upload has more files, or larger ones, than the limits of this installation allow.",
+        "Remove what does not belong to the upload; if all of it does, the operator raises the limit that the finding names.",
+    ),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
     (

@@ -29,12 +29,18 @@ _URL_SYNTAX_CHARS = "?%#"  # Dagster builds its database URLs from the path with
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files."""
+    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files.
+
+    ``upload_files`` and ``upload_bytes``: files that are read, and their total size, by the listing; ``archive_members``: all
+    entries of a folder or zip.
+    """
 
     archive_ratio: int = 100
     archive_bytes: int = 1 << 30
     archive_members: int = 10_000
     file_bytes: int = 4 << 30
+    upload_files: int = 2_000
+    upload_bytes: int = 8 << 30
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def match_header(
     is_shown = _is_header(header, matched, extensions)
     findings = [
         *_duplicate_findings([name for name in twice if is_shown or name in matched]),
-        *_missing_findings(file, missing, unexpected if is_shown else (), origin=_origin(header)),
+        *_missing_findings(file, missing, unexpected if is_shown else (), origin=_origin(header, file)),
     ]
     findings += (
         [*_unexpected_findings(unexpected), *_secret_findings(hidden)]
@@ -159,9 +159,10 @@ def _duplicate_findings(names: Sequence[str]) -> list[Finding]:
     ]
 
 
-def _origin(header: Sequence[str]) -> str:
+def _origin(header: Sequence[str], file: File) -> str:
     """Return a sentence about where the file seems to come from, with a blank in front; empty if nothing indicates it."""
-    return oneroster_text() if is_oneroster_header(header) else separator_text(",".join(header))
+    own = [column.name for column in file.columns]
+    return oneroster_text() if is_oneroster_header(header, own) else separator_text(",".join(header))
 
 
 def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str], *, origin: str) -> list[Finding]:
@@ -223,7 +224,7 @@ def _order_finding(file: File, matched: dict[str, list[int]]) -> Finding | None:
 
 
 def _unrecognised_finding(file: File, header: Sequence[str]) -> Finding:
-    origin = _origin(header)
+    origin = _origin(header, file)
     message = (
         f"The first line has none of the column names of {file.file_name}{'.' if origin else ': is it a header row?'}{origin}"
     )

@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LINE = 1 << 16  # bytes of the first line that are looked at
-_ONEROSTER_COLUMNS = frozenset({"sourcedid"})
+_ONEROSTER_ID = "sourcedid"
+_ONEROSTER_ONLY = frozenset({"orgs.csv", "academicsessions.csv", "manifest.csv"})
 _ONEROSTER_FILES = frozenset(
     [
         "academicsessions.csv",
@@ -50,9 +51,13 @@ def first_line(content: bytes, start: int) -> str:
     return content[start : start + _MAX_LINE].splitlines()[0].decode("utf-8", "replace") if content[start:] else ""
 
 
-def is_oneroster_header(header: Sequence[str]) -> bool:
-    """Return whether a header is that of a OneRoster file: its first column is ``sourcedId`` in all of them."""
-    return any(name.casefold() in _ONEROSTER_COLUMNS for name in header)
+def is_oneroster_header(header: Sequence[str], own: Collection[str]) -> bool:
+    """Return whether a header is that of a OneRoster file, all of which have ``sourcedId``; not for files with that column of their `own`."""
+    return _has_id(header) and not _has_id(own)
+
+
+def _has_id(names: Collection[str]) -> bool:
+    return any(name.casefold() == _ONEROSTER_ID for name in names)
 
 
 def oneroster_text(title: str = "") -> str:
@@ -61,9 +66,11 @@ def oneroster_text(title: str = "") -> str:
     return f" It is a file of OneRoster (it has the column sourcedId), which this feed does not read: export the files{expected}."
 
 
-def is_oneroster_file(name: str, others: Collection[str]) -> bool:
-    """Return whether a file name is one of OneRoster's, and `others` (file names of the upload) have a name that only OneRoster has."""
+def is_oneroster_file(name: str, others: Collection[str], own: Collection[str]) -> bool:
+    """Return whether a file is named like one of OneRoster's, where others of the upload have names that only OneRoster has.
+
+    Args: others: names of the upload's files; own: file names of the feed's format.
+    """
     names = {other.rpartition("/")[2].casefold() for other in others}
-    return name.rpartition("/")[2].casefold() in _ONEROSTER_FILES and bool(
-        names & {"orgs.csv", "academicsessions.csv", "manifest.csv"}
-    )
+    is_oneroster = bool(names & _ONEROSTER_ONLY) and not {other.casefold() for other in own} & _ONEROSTER_ONLY
+    return is_oneroster and name.rpartition("/")[2].casefold() in _ONEROSTER_FILES

@@ -181,7 +181,7 @@ def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]
         ImportFile(
             file=member.name,
             kind=member.kind,
-            sha256=member.sha256,
+            sha256=member.sha256 or None,
             bytes=member.size,
             **_counts(staging, member, refused.get(member.name, 0), whole=whole),
         )

@@ -125,6 +125,17 @@ def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_
     assert asked == [0, 0, 1]
 
 
+def test_a_log_that_grows_beside_an_upload_does_not_keep_it_from_settling(zone: Zone):
+    folder = zone.district()
+    asked = []
+    for minutes in range(7):
+        with (folder / "transfer.log").open("a") as log:
+            log.write("one more line\n")
+        asked.append(zone.asked(minutes))
+
+    assert asked == [[], [], [], [], [], ["lincoln"], []]
+
+
 def test_a_then_b_then_a_are_three_arrivals_with_keys_of_their_own(zone: Zone):
     folder = zone.district()
     keys = []
