@@ -292,7 +292,11 @@ _UPLOAD = (
         "The upload made its import fail again and again, through no fault that could be told, and is not tried again by itself.",
         "Tell whoever runs roster_etl: the log of the last run says where it stopped. A new upload is tried again.",
     ),
-    ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
+    (
+        "stale_file",
+        "A file has not changed since the upload before, while others have; it was imported as it is.",
+        "Export all files together.",
+    ),
 )
 
 _CATALOGUE: tuple[tuple[FindingScope, tuple[tuple[str, str, str], ...]], ...] = (
