@@ -103,7 +103,7 @@ def restored_process_state() -> Iterator[None]:
     main_thread = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in _SIGNALS} if main_thread else {}
     root, own = logging.getLogger(), logging.getLogger(OWN_LOGGER)
-    own_level = own.level
+    own_level, factory = own.level, logging.getLogRecordFactory()
     log = (list(root.handlers), root.level, logging.root.manager.disable, list(root.filters))
     try:
         with warnings.catch_warnings():
@@ -119,4 +119,5 @@ def restored_process_state() -> Iterator[None]:
         root.handlers[:], root.filters[:] = log[0], log[3]
         root.setLevel(log[1])
         own.setLevel(own_level)
+        logging.setLogRecordFactory(factory)
         logging.disable(log[2])

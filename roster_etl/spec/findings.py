@@ -259,6 +259,11 @@ _UPLOAD = (
         "Look at the plan; approve it to bring that state back, or discard it.",
     ),
     (
+        "empty_upload",
+        "The folder or zip has no file at all; nothing was changed.",
+        "Check the export, or the folder that it was written to.",
+    ),
+    (
         "wrong_format",
         "The upload looks like another format, or not like this one at all.",
         "Check the district's format, and what was uploaded.",

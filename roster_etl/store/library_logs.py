@@ -8,6 +8,8 @@ change a result: what did fail is raised, and told by our own errors. Libraries'
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from roster_etl.spec.errors import RosterError
 
@@ -23,29 +25,34 @@ _LIBRARIES = (
     "sqlalchemy.pool",
     "urllib3",
 )
+_PREFIXES = tuple(f"{name}." for name in _LIBRARIES)
 
 
 def quiet_library_logs() -> None:
-    """Reduce the records of libraries from now on. Can be called any number of times."""
-    for name in _LIBRARIES:
-        for logger in (logging.getLogger(name), *_known_children(name)):
-            if _reduce not in logger.filters:
-                logger.addFilter(_reduce)
+    """Reduce the records of libraries from now on, those of loggers that are made later included. Can be called any number of times."""
+    current = logging.getLogRecordFactory()
+    if not isinstance(current, _ShortRecords):
+        logging.setLogRecordFactory(_ShortRecords(current))
 
 
-def _known_children(name: str) -> list[logging.Logger]:
-    """Return the loggers below `name`: a filter of a logger does not see the records of those below it."""
-    known = logging.root.manager.loggerDict.items()
-    return [logger for below, logger in known if below.startswith(f"{name}.") and isinstance(logger, logging.Logger)]
+class _ShortRecords:
+    """A factory of log records over another one."""
+
+    def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
+        self._make = make
+
+    def __call__(self, name: str, level: int, *args: Any, **more: Any) -> logging.LogRecord:
+        record = self._make(name, level, *args, **more)
+        is_library = name in _LIBRARIES or name.startswith(_PREFIXES)
+        if is_library and level >= logging.WARNING and not logging.getLogger(OWN_LOGGER).isEnabledFor(logging.DEBUG):
+            _reduce(record)
+        return record
 
 
-def _reduce(record: logging.LogRecord) -> bool:
+def _reduce(record: logging.LogRecord) -> None:
     """Reduce a warning or an error to its first line and the class of its exception."""
-    if record.levelno < logging.WARNING or logging.getLogger(OWN_LOGGER).isEnabledFor(logging.DEBUG):
-        return True
     what = str(record.msg).partition("\n")[0].rstrip(".: ")[:120]
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
     cause = f" ({error.message if isinstance(error, RosterError) else type(error).__name__})" if error is not None else ""
     record.msg = f"{record.name}: {what}{cause}; what was under way went on without it, and --debug shows where it came from"
     record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
-    return True

@@ -150,7 +150,8 @@ def check_match(state: FileState, column: Column, match: CrossFeedMatch, feed_va
     rows = ~state.refused & ~state.deleted_mask()
     strange = rows & to_mask(pc.invert(pc.is_in(state.columns[column.name], value_set=feed_values.values)))
     message = f"{column.name} should match {feed_values.source}, whose {match.table} do not have it."
-    state.warn(strange, "unknown_reference", column.name, message)
+    text = _with_likeness(message, state.columns[column.name], strange, feed_values.values)
+    state.warn(strange, "unknown_reference", column.name, text)
 
 
 def record_absent_columns(state: FileState) -> None:

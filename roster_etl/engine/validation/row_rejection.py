@@ -120,8 +120,8 @@ class FileState:
         self.reasons.append((np.flatnonzero(wrong), code))
         self.refused = self.refused | wrong
 
-    def warn(self, wrong: Mask, code: str, field: str, message: str) -> None:
-        """Add a warning for each of the rows, which still apply."""
+    def warn(self, wrong: Mask, code: str, field: str, message: str | pa.Array) -> None:
+        """Add a warning for each of the rows, which still apply. `message`: one for all, or one each."""
         self.add_findings("warning", code, wrong, field, message)
 
     def drop_repeats(self, positions: RowPositions) -> None:

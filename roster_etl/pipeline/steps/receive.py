@@ -257,6 +257,9 @@ def _selection(upload: Upload) -> Select:
 
 def _missing_file_findings(upload: Upload) -> list[Finding]:
     """Return findings about missing files: a missing or rejected required file rejects the upload, except in delta formats."""
+    if not upload.members:
+        message = f"The upload is empty: there is no file in it. {upload.format.title} has: {', '.join(f.file_name for f in upload.format.files)}."
+        return [Finding(severity="upload", code="empty_upload", message=message)]
     if not any(member.kind for member in upload.members):
         expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
         names, own = [member.name for member in upload.members], [file.file_name for file in upload.format.files]

@@ -77,8 +77,12 @@ class AdbcSqliteDialect(SQLiteDialect):
     def connect(self, *cargs: Any, **cparams: Any) -> Any:
         """Open the file. This dialect begins and ends transactions, not ADBC."""
         connection = self.loaded_dbapi.connect(*cargs, **cparams, autocommit=True)
-        for pragma in self._pragmas:
-            _run(connection, f"PRAGMA {pragma}")
+        try:
+            for pragma in self._pragmas:
+                _run(connection, f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def do_begin(self, dbapi_connection: Any) -> None:

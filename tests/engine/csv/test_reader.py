@@ -115,6 +115,34 @@ def test_a_closing_quote_without_its_opening_one_casts_doubt_on_the_lines_before
     assert reading(b'a,b\n1,line one\nline two"\n').refused == "malformed_csv"
 
 
+@pytest.mark.parametrize(
+    ("content", "refused"),
+    [
+        (b'a,b\n1, "x, y"\n', None),
+        (b'a,b\n1,\t"x"\n', None),
+        (b'a, "b"\n1,2\n', "malformed_csv"),
+        (b'a,b\n1, "x\n2,y"\n3,4\n', "malformed_csv"),
+    ],
+)
+def test_a_blank_before_an_opening_quote_is_named(content: bytes, refused: str | None) -> None:
+    file = read_csv(content)
+
+    assert file.refused == refused
+    assert "blank stands before an opening quote" in " ".join(file.findings.column("message").to_pylist()).lower()
+
+
+def test_a_strict_format_names_it_too() -> None:
+    file = read_csv(b'a,b\n1, "x"\n', limits=STRICT_LIMITS)
+
+    assert file.findings.column("message").to_pylist()[0].startswith("Record 2: a blank stands before an opening quote")
+
+
+def test_quoted_names_with_other_separators_are_recognized() -> None:
+    (message,) = read_csv(b'"School_id";"Name"\n1;2\n').findings.column("message").to_pylist()
+
+    assert "separated by semicolons" in message
+
+
 def test_a_broken_header_refuses_the_file() -> None:
     assert found(read_csv(b'a"x,b\n1,2\n')) == [("file", "malformed_csv", 1)]
 
