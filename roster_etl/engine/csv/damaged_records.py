@@ -26,6 +26,7 @@ from roster_etl.engine.csv.record_scan import (
     RecordScan,
 )
 from roster_etl.frames.arrow import FINDINGS, findings_table
+from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 FIRST_ROW = 2  # the record number of the first record below the header
@@ -90,7 +91,7 @@ class DamagedRecord:
 
 
 def record_findings(
-    file_findings: tuple[Finding, ...], content: bytes, scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
+    file_findings: tuple[Finding, ...], content: Content, scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
 ) -> pa.Table:
     """Return one finding a refused record, in file order, after those of the file."""
     places = np.flatnonzero(codes >= RAGGED)
@@ -119,7 +120,7 @@ def record_findings(
     return pa.concat_tables([findings_table(file_findings), pa.table(arrays, schema=FINDINGS)])
 
 
-def _stray(content: bytes, scan: RecordScan, place: int) -> str:
+def _stray(content: Content, scan: RecordScan, place: int) -> str:
     words = describe_fault("stray_quote", memoryview(content)[scan.starts[place] : scan.stops[place]])
     return f"{words[0].upper()}{words[1:]}."
 
@@ -128,7 +129,7 @@ def _ragged(cells: int, width: int) -> str:
     return f"The record has {cells} cells, the header {width}."
 
 
-def damaged_records(content: bytes, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
+def damaged_records(content: Content, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
     """Yield the rejected records with their cells, up to `Limits.evidence_bytes` in total."""
     room = limits.evidence_bytes
     for place in np.flatnonzero(codes >= RAGGED):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from roster_etl.frames.mapped_bytes import Content
+
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _MAX_LINE = 1 << 16  # bytes of the first line that are looked at
 _ONEROSTER_ID = "sourcedid"
@@ -46,9 +48,10 @@ def separator_text(line: str) -> str:
     return f" Its columns are separated by {found}, and the format separates them by commas: export with commas." if found else ""
 
 
-def first_line(content: bytes, start: int) -> str:
+def first_line(content: Content, start: int) -> str:
     """Return the first line of a file from `start` on, undecodable bytes replaced."""
-    return content[start : start + _MAX_LINE].splitlines()[0].decode("utf-8", "replace") if content[start:] else ""
+    lines = content[start : start + _MAX_LINE].splitlines()
+    return lines[0].decode("utf-8", "replace") if lines else ""
 
 
 def is_oneroster_header(header: Sequence[str], own: Collection[str]) -> bool:

@@ -32,6 +32,7 @@ from roster_etl.engine.csv.other_formats import first_line, separator_text
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
 from roster_etl.frames.arrow import findings_table
+from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "DamagedRecord", "Limits", "RawFile", "raw_file_of", "read_csv", "read_header"]
@@ -60,7 +61,7 @@ class RawFile:
     refused: str | None
 
 
-def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
+def read_csv(content: Content, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
     """Read a comma-separated text file, quoted as in RFC 4180; lines end in LF, CRLF or CR.
 
     No value is interpreted: ``NULL``, ``007`` and ``1E5`` stay as they are, and so does white space. An empty file has no header
@@ -86,7 +87,7 @@ def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAUL
     return _body(text, header, body, limits, window)
 
 
-def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
+def read_header(content: Content, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
     """Return only the column names, as `read_csv` does; empty for an empty file; or the finding that rejects the file.
 
     Raises: LookupError: `encoding` is no known text encoding.
@@ -122,7 +123,7 @@ def _too_large_finding(size: int, limits: Limits) -> Finding:
     return refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed.")
 
 
-def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
+def _header(content: Content, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
     """Return the column names and the end of the header record, or the finding that rejects the file."""
     record = read_record(content, start)
     if record.fault:
@@ -173,7 +174,7 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits
     )
 
 
-def _structure_refusal(content: bytes, scan: RecordScan) -> Finding | None:
+def _structure_refusal(content: Content, scan: RecordScan) -> Finding | None:
     """Return the finding that rejects a file because its quoting is broken."""
     if scan.broken is None:
         return None
@@ -186,7 +187,7 @@ def _structure_refusal(content: bytes, scan: RecordScan) -> Finding | None:
     return refusal("malformed_csv", f"Record {row}: {fault}. Nothing of the file was used.", row=row)
 
 
-def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Finding | None:
+def _encoding_refusal(content: Content, scan: RecordScan, limits: Limits) -> Finding | None:
     """Return the finding that rejects a file with too many records that are not UTF-8, or a cut-off last character."""
     rows = np.flatnonzero(scan.codes == UNDECODABLE) + FIRST_ROW
     if not len(rows):
@@ -201,7 +202,7 @@ def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Findi
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
 
 
-def _quoting_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Finding | None:
+def _quoting_refusal(content: Content, scan: RecordScan, limits: Limits) -> Finding | None:
     """Return the finding that rejects a file because of a misplaced quote, if the limits allow none."""
     rows = np.flatnonzero(scan.codes == STRAY) + FIRST_ROW
     if limits.stray_quotes or not len(rows):
