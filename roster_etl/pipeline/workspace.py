@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from roster_etl.frames.arrow import use_jemalloc
 from roster_etl.quality import load_effective_suites
@@ -39,6 +39,8 @@ class Workspace:
     """The stores of one home. What needs the disk or a database is opened when it is first asked for."""
 
     settings: Settings
+    signs_receipts: ClassVar[bool] = True
+    """Whether imports get receipts, where there is a key; a dry run and a replay sign nothing."""
 
     def __post_init__(self) -> None:
         """Refuse a home that is half there."""
@@ -93,7 +95,7 @@ class Workspace:
 
     @property
     def outbox(self) -> Outbox:
-        """What is to be told outside."""
+        """Undelivered mail and alerts."""
         return Outbox(self.home / "outbox", tries=self.settings.mail.tries)
 
     @cached_property

@@ -286,6 +286,11 @@ _UPLOAD = (
         "The district's calendar says that another amount of change is expected now; its thresholds are in force.",
         "Nothing needs to be done.",
     ),
+    (
+        "receipt_failed",
+        "The receipt of the import could not be signed; the import itself is not affected.",
+        "Nothing, for a district; whoever runs the system looks at the key (`roster-etl doctor`).",
+    ),
     ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
     (
         "older_upload",

@@ -148,6 +148,18 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReceiptSettings:
+    """Where the key that signs receipts is, if not in ``<home>/keys``: a file, or the name of an environment variable with its PEM.
+
+    ``installation``: the name of this installation in receipts; empty: one that is made with the key.
+    """
+
+    key_file: str = ""
+    key_env: str = ""
+    installation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
@@ -168,6 +180,7 @@ class Settings:
     reports: ReportSettings = field(default_factory=ReportSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -199,6 +212,7 @@ class Settings:
             reports=ReportSettings(**values.get("reports", {})),
             imports=ImportSettings(**values.get("imports", {})),
             retention=_retention(values.get("retention", {})),
+            receipts=_receipts(home, values.get("receipts", {})),
         )
 
     @property
@@ -218,6 +232,7 @@ class Settings:
             "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
             "imports": dict(vars(self.imports)),
             "retention": dict(vars(self.retention)),
+            "receipts": dict(vars(self.receipts)),
         }
 
     def __repr__(self) -> str:
@@ -242,6 +257,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "reports": _key_types(ReportSettings),
     "imports": {f.name: (int,) for f in fields(ImportSettings)},
     "retention": _key_types(RetentionSettings),
+    "receipts": _key_types(ReceiptSettings),
 }
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _ENV_VARIABLES = (
@@ -331,6 +347,13 @@ def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
 def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:
     given = {**values, **_files(home, values, "webhook_file")}
     return AlertSettings(**{**given, "on": tuple(given.get("on", ALERTS))})
+
+
+def _receipts(home: Path, values: Mapping[str, Any]) -> ReceiptSettings:
+    found = ReceiptSettings(**{**values, **_files(home, values, "key_file")})
+    if not is_single_line(found.installation):
+        raise SettingsError(where=FILE_NAME, problem='"receipts.installation" must be one line')
+    return found
 
 
 def _retention(values: Mapping[str, str]) -> RetentionSettings:

@@ -56,7 +56,7 @@ def check_unique(state: FileState, name: str, unique: Unique) -> None:
     if len(foreign):
         holders = pa.array(state.numbers[rows[first[taken]]]).cast(pa.string())
         message = pc.binary_join_element_wise(f"{name} must be unique, and row ", holders, " has this one, which keeps it.", "")
-        state.refuse_or_clear(name, state.mask(foreign), "id_taken", message)
+        state.reject_or_clear(name, state.mask(foreign), "id_taken", message)
 
 
 def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions) -> int:
@@ -97,7 +97,7 @@ def _refuse(sheet: FileState, later: RowPositions, firsts: RowPositions, why: st
     order = np.argsort(later)
     numbers = pa.array(sheet.numbers[firsts[order]]).cast(pa.string())
     ending = f" has the same {sheet.label}, {why}; that row stands." if why else f" has the same {sheet.label}; that row stands."
-    sheet.refuse(sheet.mask(later), "duplicate_key", sheet.key_field, pc.binary_join_element_wise("Row ", numbers, ending, ""))
+    sheet.reject(sheet.mask(later), "duplicate_key", sheet.key_field, pc.binary_join_element_wise("Row ", numbers, ending, ""))
 
 
 def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) -> RowPositions:

@@ -30,6 +30,7 @@ ARCHIVE_PATTERNS: Mapping[str, str] = {
     "manifests": r"[\w-]+/[0-9]+\.json",
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
     "removals": r"[\w-]+\.json",
+    "receipts": r"[\w-]+/[\w-]+/[0-9]+\.(?:dsse\.json|outcomes\.csv)",
 }
 """The archive's folders to copy, and the patterns of their file names; other files are not ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
@@ -185,7 +186,7 @@ def _read_manifest(folder: Folder) -> BackupManifest:
     if not isinstance(document, dict) or type(document.get("version")) is not int:
         raise damaged
     if document["version"] < VERSION:
-        problem = "it is of an older form, which does not list its files, so nobody can tell whether it is whole"
+        problem = "it was written by an older version, which does not list its files, so it cannot be verified"
         raise NoBackup(where=where, problem=f"{problem}; restore it with the version that made it, and back that home up anew")
     if document["version"] > VERSION:
         raise NoBackup(where=where, problem="a newer version of this program made it; restore it with that one")

@@ -24,6 +24,7 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_d
 from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
+from roster_etl.pipeline.reporting.receipts.issue import receipt_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
 from roster_etl.store.fault_injection import fault_point
@@ -73,8 +74,9 @@ def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
     document["report"] = str(report_path(workspace, summary.district_id, summary.import_id))
     if document["hold"]:
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
+    document["receipt"] = receipt_of(workspace, summary.import_id)
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
-    document["history"] = [_history_entry(row) for row in workspace.warehouse.history(summary.import_id, PAST)]
+    document["history"] = [_history_entry(row) for row in workspace.warehouse.ledger.history(summary.import_id, PAST)]
     return document
 
 

@@ -32,7 +32,7 @@ from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
-from roster_etl.pipeline.uploads.pending_uploads import archive_member, read_pending, remove_pending
+from roster_etl.pipeline.uploads.pending_uploads import archive_member, package_of, read_pending, remove_pending
 from roster_etl.pipeline.uploads.published_values import unpublished_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
@@ -210,13 +210,14 @@ def _receive_from_landing(
         arrival = _collect_files(workspace, upload, order, feed, scratch)
         if upload.format.lone_zip:
             arrival = unpack_single_zip(arrival, workspace.settings, scratch, _selection(upload))
+        upload = replace(upload, package=package_of(arrival))
         members, findings = classify_files(upload.format, arrival, str(upload.values["encoding"]))
         contents = {file.name: file.read for file in arrival.files}
         with workspace.warehouse.read():  # both calls use this session
             upload, last = _with_headers(workspace, upload)
             held = open_holds(workspace, upload.district_id)
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
-        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents)
+        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents, last)
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
             return _ended(workspace, upload, "unchanged", [*findings, *lasting], set_upload=True)
@@ -323,8 +324,8 @@ def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Mem
 
 def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar_findings: Sequence[Finding]) -> Received:
     """Continue with a pending upload, whose bytes were archived once it had settled; from now on the import owns them."""
-    members, findings = read_pending(workspace, upload.district_id, upload.source, number)
-    upload, last = _with_headers(workspace, upload)
+    members, findings, package = read_pending(workspace, upload.district_id, upload.source, number)
+    upload, last = _with_headers(workspace, replace(upload, package=package))
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
     if is_unchanged(upload, last):
         return _ended(workspace, upload, "unchanged", findings, set_upload=True)
@@ -351,6 +352,7 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
     upload = replace(upload, received_at=manifest["received_at"])  # rows without a date get the day of the first arrival
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
+    upload = replace(upload, package=manifest.get("package"))
     refused = [_refused_member_finding(member) for member in unclassified_members(members)]
     findings = (
         [*refused, *calendar_findings] if order.approves else [_archived_upload_finding(earlier), *refused, *calendar_findings]

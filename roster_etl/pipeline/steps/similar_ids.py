@@ -39,7 +39,7 @@ def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped
     new = alike.filter(pc.is_in(key_text(alike, key), value_set=key_text(opened, key)))
     if not new.num_rows:
         return 0
-    known = _plain(roster.matching(upload.district_id, upload.source, plan.table, new).select(key))
+    known = _plain(roster.versions_by_key(upload.district_id, upload.source, plan.table, new).select(key))
     return int(pc.sum(pc.invert(pc.is_in(key_text(new, key), value_set=key_text(known, key)))).as_py() or 0)
 
 

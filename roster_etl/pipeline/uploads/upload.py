@@ -52,6 +52,8 @@ class Upload:
 
     ``decided``: for a replayed import, the original decision on its plan.
 
+    ``package``: ``name`` and ``sha256`` of the zip that the files were in, if they were in one.
+
     ``first_import``: the import that received these bytes, if this one is a rerun; it defines which of two imports is older.
     """
 
@@ -75,6 +77,7 @@ class Upload:
     file_set: str = ""
     first_import: int | None = None
     decided: str | None = None
+    package: Mapping[str, str] | None = None
 
     @property
     def origin_import(self) -> int:

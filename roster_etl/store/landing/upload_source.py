@@ -48,6 +48,7 @@ class FetchedUpload:
     """An upload as a consistent private copy: its files, and its other entries: foreign files, and links and folders.
 
     ``content_hash``: sha256 over names and hashes of the files, independent of their order: equal content gives an equal hash.
+    ``package``: the zip that the files were in, as uploaded.
     """
 
     kind: UploadKind
@@ -55,6 +56,7 @@ class FetchedUpload:
     files: tuple[FetchedFile, ...]
     foreign: tuple[Entry, ...] = ()
     irregular: tuple[Entry, ...] = ()
+    package: FetchedFile | None = None
 
     @property
     def content_hash(self) -> str:
@@ -118,7 +120,7 @@ def unpack_single_zip(upload: FetchedUpload, settings: Settings, to: Path, selec
     names = {entry.name for entry in (*(file.entry for file in inside.files), *inside.foreign)}
     beside = tuple(file for file in upload.files if file is not archives[0] and file.name not in names)
     foreign = (*inside.foreign, *(entry for entry in upload.foreign if entry.name not in names))
-    return replace(upload, files=(*inside.files, *beside), foreign=foreign)
+    return replace(upload, files=(*inside.files, *beside), foreign=foreign, package=archives[0])
 
 
 def fetch_upload(
@@ -136,7 +138,8 @@ def fetch_upload(
     """
     where = redact(path)
     with open_upload(path, settings, to, feed=feed, environ=environ) as (kind, members):
-        return fetch_members(members, to, settings.limits, kind=kind, where=where, select=select)
+        fetched = fetch_members(members, to, settings.limits, kind=kind, where=where, select=select)
+        return replace(fetched, package=members.file) if isinstance(members, Zip) else fetched
 
 
 @contextmanager
