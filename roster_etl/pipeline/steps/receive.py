@@ -42,6 +42,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import remove_orphaned_folders, scratch_folder
+from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.landing.upload_source import FetchedUpload, Select, fetch_members, fetch_upload, unpack_single_zip
 from roster_etl.store.registry.district import Feed, Window
@@ -75,6 +76,7 @@ def receive_upload(workspace: Workspace, order: Order) -> Received:
 
 
 def _receive_order(workspace: Workspace, order: Order) -> Received:
+    require_safe_home(workspace.settings, order.district_id)
     require_not_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
