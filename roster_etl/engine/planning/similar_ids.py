@@ -19,10 +19,19 @@ ID_COLUMNS = {"organizations": "organization_id", "users": "user_id", "sections"
 
 def similar_keys(table: str, keys: pa.Table) -> pa.Table:
     """Return those of `keys` (the key columns of `table`, each once) that are like another one of them."""
-    id_ = ID_COLUMNS[table]
-    names = keys.column_names
-    alike = pa.table({n: id_skeleton(combine_chunks(keys.column(n))) if n == id_ else keys.column(n) for n in names})
-    text = key_text(alike, names)
+    text = _skeleton_text(table, keys)
     counts = pc.value_counts(text)
     often = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     return keys.filter(pc.is_in(text, value_set=often))
+
+
+def count_similar(table: str, new: pa.Table, known: pa.Table) -> int:
+    """Return how many of the keys `new`, none of which is in `known`, are like one of `known`."""
+    return int(pc.sum(pc.is_in(_skeleton_text(table, new), value_set=_skeleton_text(table, known))).as_py() or 0)
+
+
+def _skeleton_text(table: str, keys: pa.Table) -> pa.Array:
+    """Return one text for each key, with the id without leading zeros and case."""
+    id_, names = ID_COLUMNS[table], keys.column_names
+    alike = {name: combine_chunks(keys.column(name)) for name in names}
+    return key_text(pa.table(alike | {id_: id_skeleton(alike[id_])}), names)

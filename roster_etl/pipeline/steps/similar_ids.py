@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan, TablePlan
-from roster_etl.engine.planning.similar_ids import ID_COLUMNS, similar_keys
+from roster_etl.engine.planning.similar_ids import ID_COLUMNS, count_similar, similar_keys
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.pipeline.uploads.upload import Upload
@@ -21,13 +21,15 @@ from roster_etl.store.warehouse import RosterReader
 
 
 def similar_id_findings(roster: RosterReader, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> list[Finding]:
-    """Return a finding for each table with new records that are alike to others of the upload, or to removed ones."""
+    """Return a finding for each table with new records that are alike to known ones, removed ones included; none at a first load."""
+    if plan.base is None:
+        return []
     found = [(name, _count_similar(roster, upload, plan.tables[name], tables[name])) for name in ID_COLUMNS if name in tables]
     return [_finding(name, count) for name, count in found if count]
 
 
 def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped: pa.Table) -> int:
-    """Return the number of new records of a table whose ids are alike to others; reads the removed ones only."""
+    """Return the number of new records of a table whose ids are alike to known ones; reads the removed ones only."""
     if not plan.created:
         return 0
     key = list(TABLES[plan.table].key)
@@ -35,12 +37,11 @@ def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped
     gone = [roster.versions(plan.table, combine_chunks(removed.column("version_id"))).select(key)] if removed.num_rows else []
     every = pa.concat_tables([_plain(part) for part in (mapped.select(key), *gone)]).group_by(key).aggregate([])
     alike = similar_keys(plan.table, every)
-    opened = _plain(plan.rows_to_open(lambda: mapped).select(key))
-    new = alike.filter(pc.is_in(key_text(alike, key), value_set=key_text(opened, key)))
-    if not new.num_rows:
+    if not alike.num_rows:
         return 0
-    known = _plain(roster.versions_by_key(upload.district_id, upload.source, plan.table, new).select(key))
-    return int(pc.sum(pc.invert(pc.is_in(key_text(new, key), value_set=key_text(known, key)))).as_py() or 0)
+    known = _plain(roster.versions_by_key(upload.district_id, upload.source, plan.table, alike).select(key))
+    new = alike.filter(pc.invert(pc.is_in(key_text(alike, key), value_set=key_text(known, key))))
+    return count_similar(plan.table, new, known)
 
 
 def _plain(keys: pa.Table) -> pa.Table:
@@ -48,8 +49,5 @@ def _plain(keys: pa.Table) -> pa.Table:
 
 
 def _finding(table: str, count: int) -> Finding:
-    message = (
-        f"{count:,} new ids differ from other ids, of this upload or of records that it removes, only by leading zeros or by case. "
-        "They count as different records."
-    )
+    message = f"{count:,} new ids differ from known ones only by leading zeros or by case. They count as different records."
     return Finding(severity="warning", code="similar_id", field=table, message=message)
