@@ -41,8 +41,10 @@ class _ShortRecords:
     def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
         self._make = make
 
-    def __call__(self, name: str, level: int, *args: Any, **more: Any) -> logging.LogRecord:
+    def __call__(self, name: str | None, level: int | None, *args: Any, **more: Any) -> logging.LogRecord:
         record = self._make(name, level, *args, **more)
+        if name is None or level is None:  # logging.makeLogRecord fills them in afterwards
+            return record
         is_library = name in _LIBRARIES or name.startswith(_PREFIXES)
         if is_library and level >= logging.WARNING and not logging.getLogger(OWN_LOGGER).isEnabledFor(logging.DEBUG):
             _reduce(record)

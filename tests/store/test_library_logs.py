@@ -58,3 +58,9 @@ def test_a_pools_traceback_names_our_error_and_nothing_else(caplog: pytest.LogCa
     (line,) = [caplog.handler.format(record) for record in caplog.records]
     assert "its disk is full" in line
     assert "\n" not in line
+
+
+def test_a_record_that_is_made_of_a_dictionary_is_left_alone():
+    quiet_library_logs()
+
+    assert logging.makeLogRecord({"name": "asyncio", "msg": "two\nlines", "levelno": logging.ERROR}).getMessage() == "two\nlines"
