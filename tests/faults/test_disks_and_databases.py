@@ -141,7 +141,7 @@ def test_a_full_disk_is_one_clear_error_and_the_next_import_works(
     full = call("import", tmp_path / "b", *import_words, "--json", home=workspace.home)
     (tiny / "filler").unlink()
     opened = Workspace.open(workspace.home)
-    rows = [row["status"] for row in opened.warehouse.imports("lincoln")]
+    rows = [row["status"] for row in opened.warehouse.ledger.imports("lincoln")]
     after = roster_of(opened.warehouse)
     again = call("import", tmp_path / "b", *import_words, "--json", home=workspace.home)
 
