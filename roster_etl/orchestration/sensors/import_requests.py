@@ -33,6 +33,7 @@ from roster_etl.orchestration.sensors.tick import (
     _busy_feeds,
     _newest_import,
     _SettledUpload,
+    _shorten_list,
     _TickState,
     settle_rules,
 )
@@ -331,7 +332,7 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
         _add_waiting(tick, "parked", key)
     elif not decision.import_now:
         if not (landed.optional and decision.reason == "empty"):
-            _add_waiting(tick, decision.reason, key)
+            _add_waiting(tick, decision.reason, f"{key}{_waiting_detail(tick, decision)}")
         if decision.reason == "nothing_new":
             note_quiet_feed(tick, key, landed.feed_id)
     elif landed.feed_id in _busy_feeds(tick):
@@ -345,6 +346,18 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
         tick.settled.append(_SettledUpload(key=key, since=state.since, request=request, next_state=after))
 
 
+def _wall_time(tick: _TickState, seconds: float) -> datetime:
+    """Return the time of day of a time by the clock that never leaps, if the wall clock does not leap from now on."""
+    return datetime.fromtimestamp(tick.wall_now + seconds - tick.now, UTC)
+
+
+def _waiting_detail(tick: _TickState, decision: quiet_period.QuietPeriodDecision) -> str:
+    """Return which files a feed waits for, and until when it waits, in parentheses; empty for other reasons."""
+    files = {"stragglers": decision.stale, "missing_files": decision.missing}.get(decision.reason, ())
+    until = f", until {_wall_time(tick, decision.until):%H:%M} UTC" if files and decision.until else ""
+    return f" ({_shorten_list(files)}{until})" if files else ""
+
+
 def _build_request(
     tick: _TickState,
     landed: _LandedFileSet,
@@ -352,8 +365,7 @@ def _build_request(
     state: quiet_period.FeedState,
     decision: quiet_period.QuietPeriodDecision,
 ) -> ImportRequest:
-    arrived = datetime.fromtimestamp(tick.wall_now - (tick.now - state.since), UTC)
-    seen = arrived.isoformat() if landed.file_set.mode == "events" else None
+    seen = _wall_time(tick, state.since).isoformat() if landed.file_set.mode == "events" else None
     return ImportRequest(
         district_id=landed.district_id,
         source=landed.feed.format,
