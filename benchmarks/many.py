@@ -85,7 +85,7 @@ class Night:
     def tick(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> Cost:
         """Evaluate the sensor once."""
         landing_sensor.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment,attr-defined]
-        landing_sensor.SteadyClock = partial(SteadyClock, boot="bench", monotonic=lambda: self.now, wall=lambda: self.now)  # type: ignore[assignment,attr-defined,misc]
+        landing_sensor.SteadyClock = partial(SteadyClock, boot="bench", monotonic=lambda: self.now, wall=lambda: self.now)  # type: ignore[assignment,attr-defined]
         looked_at: set[str] = set()
 
         def listed(district: District, *rest: Any) -> Any:
