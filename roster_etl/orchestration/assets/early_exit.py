@@ -10,13 +10,14 @@ from typing import NoReturn
 
 import dagster as dg
 
-from roster_etl.orchestration.assets.freshness_checks import log_freshness
+from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness
 from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
 
 REPORT = dg.AssetKey("report")
 
@@ -48,15 +49,24 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
 
     A backfill counts only materialized assets, so the skipped ones have to be recorded.
     """
-    text = "Import %d: unchanged, the roster was published from this upload under these settings already."
-    context.log.info(text, summary.import_id)
     desk: RunContext = context.resources.desk
-    report = publish_report(desk.workspace, summary)
-    log_materialization(context, REPORT, report_metadata(desk.workspace, report))
-    log_freshness(context, desk.workspace, summary.district_id, summary.source)
+    context.log.info(unchanged_text(summary))
+    report_unchanged(context, desk.workspace, summary)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
+
+
+def unchanged_text(summary: ImportSummary) -> str:
+    """Return the line for the log of a run whose upload is unchanged."""
+    return f"Import {summary.import_id}: unchanged, the roster was published from this upload under these settings already."
+
+
+def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) -> None:
+    """Publish the report of an unchanged import, and log it and the feed's freshness."""
+    report = publish_report(workspace, summary)
+    log_materialization(log, REPORT, report_metadata(workspace, report))
+    log_freshness(log, workspace, summary.district_id, summary.source)
 
 
 def fail_run(
@@ -76,9 +86,9 @@ def fail_run(
     raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 
 
-def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:
+def log_materialization(log: RunLog, key: dg.AssetKey, metadata: Metadata) -> None:
     """Record that `key` is up to date for the run's district although its own step did not run."""
-    context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
+    log.log_event(dg.AssetMaterialization(key, partition=log.partition_key, metadata=metadata))
 
 
 def _findings_text(summary: ImportSummary) -> str:
