@@ -10,13 +10,12 @@ from typing import Any
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.pipeline.import_upload import count_steps
-from roster_etl.pipeline.lifecycle.holds import as_lost_race
+from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, outcome, read_import_summary
 from roster_etl.pipeline.uploads.expected_change import expects_change
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportResult

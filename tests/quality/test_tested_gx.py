@@ -7,14 +7,14 @@ import sys
 import great_expectations
 import pytest
 
-from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.quality import gx_preload, gx_server, tested_gx
 from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.quality.tested_gx import is_tested_gx
+from tests.conftest import ROOT
 
 
 def test_the_locked_version_is_the_tested_one():
-    locked = (PROJECT / "requirements.lock").read_text()
+    locked = (ROOT / "requirements.lock").read_text()
 
     assert f"\ngreat-expectations=={tested_gx.TESTED_VERSION} " in locked
     assert great_expectations.__version__ == tested_gx.TESTED_VERSION

@@ -201,7 +201,7 @@ def prepared_context(home: Path, order: Order) -> Iterator[RunContext]:
 
     What receiving raises is raised by the run's first step, so that the run shows it.
     """
-    prepared = RunContext(Workspace.open(home))
+    prepared = RunContext(Workspace.open_to_write(home))
     try:
         prepared.receive(order)
     except Exception as error:  # noqa: BLE001 - the run's first step raises it
@@ -220,7 +220,7 @@ def prepared_context(home: Path, order: Order) -> Iterator[RunContext]:
 @dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
-    opened = _prepared.get() or RunContext(Workspace.open(current_home()), separate_steps=steps_run_separately())
+    opened = _prepared.get() or RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())
     with ExitStack() as stack:
         stack.callback(opened.close)
         stack.enter_context(actor_channel(_requester_channel(context)))

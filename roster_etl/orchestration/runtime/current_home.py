@@ -5,7 +5,6 @@ Belongs here: that one lookup, and overriding it for a block.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
-from roster_etl.pipeline.workspace import PROJECT
-
-VARIABLE = "ROSTER_ETL_HOME"
+from roster_etl.store.default_home import default_home
 
 
 @dataclass
@@ -35,11 +32,11 @@ _override: ContextVar[HomeOverride | None] = ContextVar("visit", default=None)
 
 
 def current_home() -> Path:
-    """Return the home: of the active override, else of ``ROSTER_ETL_HOME``, else the project's ``dagster_home``."""
+    """Return the home: of the active override, else the default one (``store.default_home``)."""
     visit = _override.get()
     if visit is not None:
         return visit.home
-    return Path(os.environ.get(VARIABLE) or PROJECT / "dagster_home")
+    return default_home()
 
 
 @contextmanager

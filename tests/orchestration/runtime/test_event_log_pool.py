@@ -16,7 +16,6 @@ from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import NAME, sync_partitions
 
-
 REPLACED = {"_connect", "has_table", "has_dynamic_partition"}
 
 

@@ -43,7 +43,9 @@ class Ledger:
         ({}, None),
     ],
 )
-def test_a_first_upload_and_a_file_of_another_size_differ(tmp_path: Path, published: dict[str, int] | None, expected: bool | None):
+def test_a_first_upload_and_a_file_of_another_size_differ(
+    tmp_path: Path, published: dict[str, int] | None, expected: bool | None
+):
     (tmp_path / "schools.csv").write_bytes(b"abc")
     workspace = Workspace.open(tmp_path / "home")
     vars(workspace)["warehouse"] = Ledger(published)
