@@ -40,7 +40,7 @@ def preload() -> bool:
             load_library()
             tqdm.monitor_interval = 0  # its progress bars start a thread, which no fork survives
             handle_request(_FIRST_REQUEST)
-    except Exception:  # runs must start all the same
+    except Exception:  # noqa: BLE001 - runs must start all the same
         _LOG.exception("Great Expectations could not be loaded beforehand; each run loads it")
         return False
     GX_CLIENT.answer_here(handle_request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import great_expectations
 import pytest
@@ -10,11 +11,10 @@ import pytest
 from roster_etl.quality import gx_preload, gx_server, tested_gx
 from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.quality.tested_gx import is_tested_gx
-from tests.conftest import ROOT
 
 
-def test_the_locked_version_is_the_tested_one():
-    locked = (ROOT / "requirements.lock").read_text()
+def test_the_locked_version_is_the_tested_one(root: Path):
+    locked = (root / "requirements.lock").read_text()
 
     assert f"\ngreat-expectations=={tested_gx.TESTED_VERSION} " in locked
     assert great_expectations.__version__ == tested_gx.TESTED_VERSION
