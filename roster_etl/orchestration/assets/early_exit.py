@@ -6,6 +6,7 @@ Belongs here: the run's log, tags and state in these cases, and the report, whic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NoReturn
 
 import dagster as dg
@@ -14,7 +15,7 @@ from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshne
 from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
-from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.announce import publish_described_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -51,7 +52,7 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
     """
     desk: RunContext = context.resources.desk
     context.log.info(unchanged_text(summary))
-    report_unchanged(context, desk.workspace, summary)
+    desk.summary = report_unchanged(context, desk.workspace, summary)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
@@ -62,11 +63,12 @@ def unchanged_text(summary: ImportSummary) -> str:
     return f"Import {summary.import_id}: unchanged, the roster was published from this upload under these settings already."
 
 
-def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) -> None:
-    """Publish the report of an unchanged import, and log it and the feed's freshness."""
-    report = publish_report(workspace, summary)
-    log_materialization(log, REPORT, report_metadata(workspace, report))
+def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) -> ImportSummary:
+    """Publish the report of an unchanged import, and log it and the feed's freshness. Returns the summary that the report has."""
+    report, about = publish_described_report(workspace, summary, partial(report_metadata, workspace))
+    log_materialization(log, REPORT, about)
     log_freshness(log, workspace, summary.district_id, summary.source)
+    return report.summary
 
 
 def fail_run(
@@ -78,8 +80,8 @@ def fail_run(
     Raises: dg.Failure: always, without retries, because a retry changes nothing.
     """
     desk: RunContext = context.resources.desk
-    report = publish_report(desk.workspace, summary)
-    about = report_metadata(desk.workspace, report)
+    report, about = publish_described_report(desk.workspace, summary, partial(report_metadata, desk.workspace))
+    desk.summary = report.summary
     log_materialization(context, REPORT, about)
     log_freshness(context, desk.workspace, summary.district_id, summary.source)
     metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}

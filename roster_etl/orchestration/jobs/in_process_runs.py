@@ -186,9 +186,9 @@ def _record_unchanged_run(instance: dg.DagsterInstance, order: Order, prepared: 
     )
     run.start()
     run.log_text(unchanged_text(summary))
-    report_unchanged(run, prepared.workspace, summary)
+    prepared.summary = report_unchanged(run, prepared.workspace, summary)
     run.succeed()
-    return FinishedRun(import_id=upload.import_id, summary=summary)
+    return FinishedRun(import_id=upload.import_id, summary=prepared.summary)
 
 
 def _job_origin(name: str) -> RemoteJobOrigin:
