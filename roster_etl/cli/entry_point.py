@@ -89,7 +89,7 @@ def _lossy_stdout() -> Iterator[None]:
 def _usage_message(error: TyperException) -> str:
     """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
+    return f"{text.strip() or 'Missing command.'}  Try --help."
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def run_order(call: Call, order: Order) -> tuple[dict[str, Any], Failure | None]
         return outcome(call.workspace, found), failure
     finally:
         for problem in flush_outbox(call.workspace, seconds=_SEND_SECONDS).problems:
-            call.log(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
+            call.log(f"roster-etl: not sent yet: {problem}; `roster-etl outbox list` shows undelivered messages")
 
 
 def _failure_between_steps(call: Call, summary: ImportSummary) -> tuple[Failure | None, ImportSummary]:
@@ -79,19 +79,18 @@ def _failure_between_steps(call: Call, summary: ImportSummary) -> tuple[Failure 
     failure = failure_of(RunBroken(import_id=import_id))
     about = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
     if summary.status == "running":
-        call.workspace.warehouse.conclude(
-            ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=about)
-        )
+        with call.workspace.warehouse.write() as tx:
+            tx.conclude(ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=about))
         summary = read_import_summary(call.workspace, import_id)
         publish_report(call.workspace, summary)
     else:
-        told = {**about["error"], **(summary.details.get("error") or {})}
-        failure = replace(failure, code=told["code"], message=told["message"])
+        known = {**about["error"], **(summary.details.get("error") or {})}
+        failure = replace(failure, code=known["code"], message=known["message"])
     call.log(f"roster-etl: {failure.message}")
     return failure, summary
 
 
 def _find_opened_import(call: Call, order: Order, run_ids: Sequence[str]) -> int | None:
     """Return the import that the run opened; others may have been opened since."""
-    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
+    found = call.workspace.warehouse.ledger.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
     return next((row["import_id"] for row in found if row["run_id"] in run_ids), None)

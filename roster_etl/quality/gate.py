@@ -75,7 +75,7 @@ def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return {**suites, **own}
 
 
-def judge_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
+def evaluate_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
     Args:
@@ -95,8 +95,8 @@ def judge_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence
 
 
 def evaluate_suite(suite: Suite, table: pa.Table, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
-    """Evaluate one suite over its verdict table, as :func:`judge_suites` does."""
-    (verdict,) = judge_suites([(suite, table)], overrides=overrides)
+    """Evaluate one suite over its verdict table, as :func:`evaluate_suites` does."""
+    (verdict,) = evaluate_suites([(suite, table)], overrides=overrides)
     return verdict
 
 

@@ -41,8 +41,8 @@ def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -
 
 
 def _summary(context: dg.AssetExecutionContext) -> ImportSummary:
-    desk: RunContext = context.resources.desk
-    return desk.import_summary()
+    run_context: RunContext = context.resources.run_context
+    return run_context.import_summary()
 
 
 def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, skipped_keys: Iterable[dg.AssetKey]) -> None:
@@ -50,9 +50,9 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
 
     A backfill counts only materialized assets, so the skipped ones have to be recorded.
     """
-    desk: RunContext = context.resources.desk
+    run_context: RunContext = context.resources.run_context
     context.log.info(unchanged_text(summary))
-    desk.summary = report_unchanged(context, desk.workspace, summary)
+    run_context.summary = report_unchanged(context, run_context.workspace, summary)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
@@ -79,11 +79,11 @@ def fail_run(
     Args: instructions: metadata that explains how to resolve it.
     Raises: dg.Failure: always, without retries, because a retry changes nothing.
     """
-    desk: RunContext = context.resources.desk
-    report, about = publish_described_report(desk.workspace, summary, partial(report_metadata, desk.workspace))
-    desk.summary = report.summary
+    run_context: RunContext = context.resources.run_context
+    report, about = publish_described_report(run_context.workspace, summary, partial(report_metadata, run_context.workspace))
+    run_context.summary = report.summary
     log_materialization(context, REPORT, about)
-    log_freshness(context, desk.workspace, summary.district_id, summary.source)
+    log_freshness(context, run_context.workspace, summary.district_id, summary.source)
     metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}
     raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 

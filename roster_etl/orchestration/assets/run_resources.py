@@ -134,7 +134,7 @@ class RunContext:
         """Return the run's upload if its import has not ended: the run broke between its steps, or did not have all of them."""
         if self.upload is None or self.summary is not None:
             return None
-        if self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
+        if self.workspace.warehouse.ledger.import_(self.upload.import_id)["status"] != "running":
             return None
         return self.upload
 
@@ -217,7 +217,7 @@ def prepared_context(home: Path, order: Order) -> Iterator[RunContext]:
         prepared.close()
 
 
-@dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
+@dg.resource(description="State of one run: the home (settings, registry, archive, staging, warehouse) and the current upload.")
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
     opened = _prepared.get() or RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())

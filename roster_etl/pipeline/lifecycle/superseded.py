@@ -11,7 +11,7 @@ from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import rewrite_report
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import ImportWriter
+from roster_etl.store.warehouse import WriteSession
 from roster_etl.vendors import vendor
 
 
@@ -23,7 +23,7 @@ def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at:
 
 
 def close_older_holds(
-    tx: ImportWriter, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
+    tx: WriteSession, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
 ) -> list[int]:
     """Close, in the ledger, the holds of a feed that are older than `by_import` (and `before`, where given). Returns their imports.
 

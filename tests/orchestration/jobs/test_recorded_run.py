@@ -73,7 +73,7 @@ def test_it_shows_what_a_run_that_executes_its_step_shows(published: Home, sampl
 
 def test_its_import_has_its_row_its_manifest_and_its_report(published: Home, sample: Path):
     number = run(published, sample)
-    row = published.workspace.warehouse.import_(number)
+    row = published.workspace.warehouse.ledger.import_(number)
 
     assert (row["status"], row["run_id"]) == ("unchanged", published.newest_run().run_id)
     assert published.workspace.archive.read_manifest("lincoln", number)["status"] == "unchanged"
@@ -100,7 +100,7 @@ def test_what_hinders_receiving_fails_the_run(published: Home, sample: Path, mon
         run(published, sample)
     newest = published.newest_run()
     assert (newest.status, newest.tags["import_status"]) == (FAILURE, "failed")
-    assert published.workspace.warehouse.import_(2)["run_id"] == newest.run_id
+    assert published.workspace.warehouse.ledger.import_(2)["run_id"] == newest.run_id
     assert published.status(2) == "failed"
 
 

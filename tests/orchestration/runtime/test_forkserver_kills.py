@@ -96,7 +96,7 @@ def parent() -> int:
 
 
 def statuses(home: Home) -> list[str]:
-    return [str(row["status"]) for row in home.workspace.warehouse.imports("lincoln")]
+    return [str(row["status"]) for row in home.workspace.warehouse.ledger.imports("lincoln")]
 
 
 def wait_for(what: Callable[[], bool]) -> None:
@@ -159,7 +159,7 @@ def test_a_warm_run_starts_no_process_for_the_gates(start: Any, home: Home, samp
 
     assert (run.exitcode, statuses(home)) == (0, ["published"])
     assert (tmp_path / "said").read_text() == "[]"
-    checks = home.workspace.warehouse.checks(1)
+    checks = home.workspace.warehouse.ledger.checks(1)
     assert len(checks) > 20
     assert all(check["passed"] for check in checks)
 
