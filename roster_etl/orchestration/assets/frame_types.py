@@ -77,11 +77,9 @@ class _Column:
     required: bool = True
 
     def fits(self, schema: pa.Schema) -> bool:
-        """Return whether `schema` has the column once, with its type, or lacks it where it may."""
-        places = schema.get_all_field_indices(self.name)
-        if not places:
-            return not self.required
-        return len(places) == 1 and schema.field(places[0]).type.equals(_TYPES[self.kind])
+        """Return whether `schema`, whose names are unique, has the column with its type, or lacks it where it may."""
+        place = schema.get_field_index(self.name)
+        return schema.field(place).type.equals(_TYPES[self.kind]) if place >= 0 else not self.required
 
     def described(self) -> PandasColumn:
         """Return the column in the terms of dagster-pandas."""
@@ -102,6 +100,8 @@ def _frame_type(name: str, description: str, columns: list[_Column]) -> dg.Dagst
     def checked(context: dg.TypeCheckContext, value: object) -> dg.TypeCheck:
         if not isinstance(value, pa.Table):
             return dg.TypeCheck(success=False, description=f"Must be a pyarrow.Table. Got value of type {type(value).__name__}")
+        if len(set(value.column_names)) < value.num_columns:
+            return dg.TypeCheck(success=False, description="Must have each column once.")
         if all(column.fits(value.schema) for column in columns):
             return dg.TypeCheck(success=True)
         return frame_type.type_check(context, to_frame(value.schema.empty_table()))
