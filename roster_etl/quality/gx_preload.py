@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-
-from tqdm.std import tqdm
+from importlib import import_module
 
 from roster_etl.projections.suite_format import RULE_TYPE
 from roster_etl.quality.gx_client import GX_CLIENT
@@ -38,7 +37,7 @@ def preload() -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             load_library()
-            tqdm.monitor_interval = 0  # its progress bars start a thread, which no fork survives
+            import_module("tqdm.std").tqdm.monitor_interval = 0  # its progress bars start a thread, which no fork survives
             handle_request(_FIRST_REQUEST)
     except Exception:  # noqa: BLE001 - runs must start all the same
         _LOG.exception("Great Expectations could not be loaded beforehand; each run loads it")

@@ -71,7 +71,7 @@ class RecordedRun:
 
     def log_text(self, text: str) -> None:
         """Write a line to the run's log."""
-        entry = EventLogEntry(
+        entry = EventLogEntry(  # type: ignore[no-untyped-call]
             error_info=None,
             level=logging.INFO,
             user_message=text,
