@@ -75,8 +75,15 @@ def imports(home: Path, sample: Path, fault: str) -> None:
 
 def imports_until(home: Path, sample: Path, wish: Any) -> None:
     """Do what a run does whose end is wished for: Dagster sets the event that it gave the run."""
+    fault_injection.time = SimpleNamespace(sleep=_sleep_in_parts)  # type: ignore[assignment]
     start_termination_thread(wish, threading.Event())
     imports(home, sample, "map.begin:sleep")
+
+
+def _sleep_in_parts(seconds: float) -> None:
+    """Sleep as code that can be interrupted: Dagster interrupts between two calls of Python, not within one."""
+    for _ in range(int(seconds * 20)):
+        time.sleep(0.05)
 
 
 def imports_and_names_children(home: Path, sample: Path, file: Path) -> None:
