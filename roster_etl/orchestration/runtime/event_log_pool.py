@@ -1,8 +1,7 @@
 """Keep the connections of Dagster's SQLite event log open for the length of a run.
 
 Belongs here: this one measured optimization. Dagster builds an engine, opens a file and compiles its statements for every event:
-10 ms each, and an import has 250. In a process that runs one import and ends, pooled connections take a third of the time. So it
-is for each query of its storage of runs.
+10 ms each, and an import has 250. In a process that runs one import and ends, pooled connections take a third of the time.
 """
 
 from __future__ import annotations
@@ -18,12 +17,11 @@ from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 
 if TYPE_CHECKING:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-    from dagster._core.storage.runs import RunStorage
 
 
 @contextmanager
 def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Keep the event log's SQLite connections open inside the block, for this thread, and one engine for the storage of runs.
+    """Keep the event log's SQLite connections open inside the block, for this thread.
 
     Any other storage, and any version of Dagster but the tested one, is left as it is.
     """
@@ -37,7 +35,6 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
         yield
         return
     with ExitStack() as opened:
-        opened.enter_context(_one_engine(instance.run_storage))
         storage._connect = _ConnectionPool(storage, opened).connect  # type: ignore[method-assign] # noqa: SLF001
         storage.has_table = _remembered(storage.has_table)  # type: ignore[method-assign]
         storage.has_dynamic_partition = _remembered(storage.has_dynamic_partition)  # type: ignore[method-assign]
@@ -45,22 +42,6 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
             yield
         finally:
             del storage._connect, storage.has_table, storage.has_dynamic_partition  # noqa: SLF001 - the class's own are visible again
-
-
-@contextmanager
-def _one_engine(storage: RunStorage[Any]) -> Iterator[None]:
-    """Have the storage of runs use one engine, which remembers its compiled statements; each connection is a new one, as before."""
-    from dagster._core.storage.runs.sqlite import sqlite_run_storage as dagster_runs
-
-    if type(storage) is not dagster_runs.SqliteRunStorage:
-        yield
-        return
-    engine = dagster_runs.create_engine(storage._conn_string, poolclass=dagster_runs.NullPool)  # type: ignore[attr-defined] # noqa: SLF001
-    storage.connect = engine.begin  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del storage.connect
 
 
 def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:

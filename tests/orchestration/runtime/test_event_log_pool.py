@@ -9,7 +9,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
@@ -92,22 +91,6 @@ def test_a_partition_that_is_there_is_looked_for_once_and_one_that_is_added_is_f
 
     assert (before, after) == (False, [True] * 3)
     assert asked == ["lincoln"] * 2
-
-
-def test_the_storage_of_runs_has_one_engine_inside_the_block_and_its_own_way_after_it(tmp_path: Path):
-    with home_instance(tmp_path) as instance:
-        storage = instance.run_storage
-        assert isinstance(storage, SqliteRunStorage)
-        with pooled_connections(instance):
-            run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
-            instance.add_run_tags(run.run_id, {"upload": "7"})
-            with storage.connect() as one, storage.connect() as other:
-                assert one is not other
-                assert one.engine is other.engine
-        assert "connect" not in vars(storage)
-        assert instance.get_runs()[0].tags["upload"] == "7"
-    with home_instance(tmp_path) as instance:
-        assert instance.get_runs()[0].tags["upload"] == "7"
 
 
 def test_any_other_storage_is_left_as_it_is(instance: dg.DagsterInstance):
