@@ -23,11 +23,13 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import (
     audit,
     change_feed,
+    export_ledger,
     ledger_read,
     ledger_write,
     publish,
     purge,
     receipts,
+    reconciliation,
     replayed_imports,
     roster_read,
 )
@@ -130,6 +132,33 @@ class SqlLedger(_Queries):
     person_values = _query(purge.person_values)
     mentions_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
+    exports = _query(export_ledger.list_exports)
+    export_rows = _query(export_ledger.roster_rows)
+    newest_published = _query(export_ledger.newest_published)
+    published_sources = _query(export_ledger.published_sources)
+    change_moments = _query(export_ledger.change_moments)
+
+
+class SqlReconciliation(_Queries):
+    """Queries on the differences between feeds."""
+
+    current_records = _query(roster_read.current_records)
+    base_import = _query(publish.base_import)
+    sources = _query(ledger_read.sources)
+    open_differences = _query(reconciliation.open_differences)
+    open_identities = _query(reconciliation.open_identities)
+    open_counts = _query(reconciliation.open_counts)
+    undecided_counts = _query(reconciliation.undecided_counts)
+    differences = _query(reconciliation.differences)
+
+
+class SqlReconciliationWriter(SqlReconciliation):
+    """Queries on the differences between feeds, and the statements that open, close and decide them."""
+
+    add_differences = _query(reconciliation.add_differences)
+    close_differences = _query(reconciliation.close_differences)
+    decide_differences = _query(reconciliation.decide_differences)
+    lock = _query(publish.lock)
 
 
 @dataclass(frozen=True)
@@ -174,6 +203,7 @@ class ReadSession:
         self.roster = SqlRoster(self.connection)
         self.ledger = SqlLedger(self.connection)
         self.receipts = SqlReceipts(self.connection)
+        self.reconciliation = SqlReconciliation(self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
@@ -211,6 +241,7 @@ class WriteSession:
         self.roster = SqlRoster(lambda: nullcontext(connection))
         self.ledger = SqlLedger(lambda: nullcontext(connection))
         self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
+        self.reconciliation = SqlReconciliationWriter(lambda: nullcontext(connection))
         self.committed_points: list[str] = []
         """Fault points to pass once the transaction is committed."""
 
@@ -325,6 +356,19 @@ class WriteSession:
     def append_audit(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         audit.write(self._connection, entries)
+
+    # Exports
+
+    def open_export(self, row: Mapping[str, Any]) -> int:
+        """Insert an export as failed, which it is until it has ended, and return its number."""
+        number = export_ledger.open_export(self._connection, row)
+        self._passed("export.open", "export.opened")
+        return number
+
+    def close_export(self, export_id: int, columns: Mapping[str, Any]) -> None:
+        """Write how an export ended."""
+        export_ledger.close_export(self._connection, export_id, columns)
+        self._passed("export.close", "export.closed")
 
     # Maintenance
 
