@@ -287,7 +287,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
 def _an_export(feed: tuple[str, str]) -> dict[str, Any]:
     """Return a row of the ledger of exports."""
     place = {"district_id": feed[0], "source": feed[1], "format": "dyknow", "destination": "out", "requested_by": "A. Steward"}
-    return {**place, "options": {}, "started_at": NOW, "files": [], "losses": []}
+    return {**place, "export_id": 10**12, "options": {}, "started_at": NOW, "files": [], "losses": []}
 
 
 def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
