@@ -35,7 +35,7 @@ class FileState:
     """One file during validation. Grain: one row per readable record.
 
     ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
-    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``reasons``: which rows were refused for what.
+    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``malformed``: those of them, and of cells with a default, whose text cannot be read; ``reasons``: which rows were refused for what.
     """
 
     def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
@@ -49,6 +49,7 @@ class FileState:
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
+        self.malformed: dict[str, Mask] = {}
         self.reasons: list[tuple[RowPositions, str]] = []
         self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
 
@@ -109,6 +110,18 @@ class FileState:
         self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
             self.doubted = self.doubted | emptied
+
+    def note_malformed(self, name: str, wrong: Mask) -> None:
+        """Note cells whose text cannot be read, whatever became of them."""
+        self.malformed[name] = wrong | self.malformed[name] if name in self.malformed else wrong
+
+    def malformed_cells(self) -> dict[str, tuple[int, int]]:
+        """Return, by column with such cells: (filled cells of the rows that apply, those of them that cannot be read)."""
+        counts = {}
+        for name, wrong in self.malformed.items():
+            filled = (to_mask(pc.is_valid(self.columns[name])) | wrong) & ~self.refused
+            counts[name] = (int(filled.sum()), int((wrong & ~self.refused).sum()))
+        return {name: (filled, wrong) for name, (filled, wrong) in counts.items() if wrong}
 
     def refuse(self, wrong: Mask, code: str, field: str, message: str | pa.Array, causes: Causes | None = None) -> None:
         """Take the rows out of what applies; they stay in the frame, so that their records are seen. `message`: one for all, or one each."""

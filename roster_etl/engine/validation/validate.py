@@ -49,7 +49,9 @@ class ValidatedFile:
     ``quarantine``: one line a ``reject`` finding (QUARANTINE); ``unidentified_records``: the cells of records whose key could not be
     read (they prove of nobody that he is gone); ``doubtful_keys``: the key cells of rows that were refused, or emptied in part;
     ``present``: the columns of the spec that the header has, a family by its pattern; ``has_redacted_key``: a damaged record had to be
-    blanked so far that nobody can say whose it is; ``refused``: code that refused the whole file, or None.
+    blanked so far that nobody can say whose it is; ``refused``: code that refused the whole file, or None; ``malformed``: column →
+    (filled cells of the rows that apply, those whose text cannot be read); ``set_aside``: columns that are treated as absent
+    because of that.
     """
 
     rows: pa.Table
@@ -65,6 +67,8 @@ class ValidatedFile:
     doubtful_keys: pa.Table = field(default_factory=lambda: pa.table({}))
     present: tuple[str, ...] = ()
     has_redacted_key: bool = False
+    malformed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    set_aside: tuple[str, ...] = ()
 
 
 def validate_file(  # noqa: PLR0913 - one argument for each thing that decides about a file
@@ -169,6 +173,7 @@ def _validated_file(state: FileState) -> ValidatedFile:
         doubtful_keys=doubtful_keys(state),
         present=_present_columns(state),
         has_redacted_key=_has_redacted_key(state),
+        malformed=state.malformed_cells(),
     )
 
 

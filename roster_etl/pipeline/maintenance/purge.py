@@ -21,7 +21,7 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
 from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock, open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
-from roster_etl.pipeline.lifecycle.superseded import close_holds
+from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
@@ -260,9 +260,10 @@ def _close_void_holds(
     """Close the holds that a purge makes invalid: plans of snapshots and undos, and uploads whose bytes are gone."""
     for source, number in numbers.items():
         close_holds(workspace, (district_id, source), number, at)
-    for hold in workspace.warehouse.holds(district_id):
-        if hold["import_id"] in emptied:
-            workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {numbers[hold['source']]}", at)
+    for source, number in numbers.items():
+        void = [hold["import_id"] for hold in workspace.warehouse.holds(district_id, source) if hold["import_id"] in emptied]
+        with workspace.warehouse.write() as tx:
+            close_named_holds(tx, void, number, at)
 
 
 def _conclusion(
@@ -270,7 +271,7 @@ def _conclusion(
 ) -> ImportResult:
     """Build the result of a purge: the columns of past uploads stay known, the last content no longer counts as published."""
     last = workspace.warehouse.last_published(district_id, source, file_set="") or {}
-    known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
+    known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings", "refused")}
     summary = {"changes": {}, "purge": purge_summary, **({} if purge_summary["what"] == "district" else known)}
     return ImportResult(import_id=number, status="published", finished_at=at, summary=summary)
 

@@ -79,6 +79,10 @@ class ForwardingWriter:
         """Close the open holds that a newer import replaces."""
         return self.writer.supersede_holds(district_id, source, by_import, at, before=before, kind=kind)
 
+    def record_closed_holds(self, by_import: int, closed: Sequence[int]) -> None:
+        """Write to the summary of an import which holds it closed."""
+        self.writer.record_closed_holds(by_import, closed)
+
     def write_down(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         self.writer.write_down(*entries)

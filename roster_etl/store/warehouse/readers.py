@@ -170,7 +170,10 @@ class ImportWriter(Protocol):
         before: int | None = None,
         kind: ImportKind | None = None,
     ) -> list[int]:
-        """Close the open holds (of a `kind`, before `before`) that a newer import of the same file set replaces; return their imports."""
+        """Close the other open holds of the import's feed and file set (of a `kind`, numbered below `before`); return their imports."""
+
+    def record_closed_holds(self, by_import: int, closed: Sequence[int], /) -> None:
+        """Write to the summary of import `by_import` that it closed the holds of imports `closed`."""
 
     def write_down(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
