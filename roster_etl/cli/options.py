@@ -29,7 +29,12 @@ FormatOption = Annotated[
 FormatOptions = Annotated[
     list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
 ]
-DecidedBy = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
+DecidedBy = Annotated[
+    str,
+    typer.Option(
+        "--by", metavar="NAME", envvar="ROSTER_ETL_USER", show_envvar=False, help="Who decides; default: $ROSTER_ETL_USER."
+    ),
+]
 ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=check_import_id, help="The import's number.")]
 
 

@@ -50,6 +50,16 @@ class SettingsError(PermanentError):
     template = "{where}: {problem}"
 
 
+class NoHome(PermanentError):
+    """The home does not exist, and the command only reads."""
+
+    code = "no_home"
+    template = (
+        "there is no home {home}; name another with --home DIR or $ROSTER_ETL_HOME, or create this one with `roster-etl districts add` or "
+        "`roster-etl import`"
+    )
+
+
 class BadHome(SettingsError):
     """The folder given as home cannot be used as a home."""
 
