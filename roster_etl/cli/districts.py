@@ -173,7 +173,7 @@ def find_district(call: Call, district_id: str) -> District | None:
 def require_known_district(call: Call, district_id: str) -> None:
     """Check that a district is registered or has a history: removed districts keep theirs. Raises UnknownDistrict."""
     if find_district(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
-        raise UnknownDistrict(district_id=district_id)
+        raise UnknownDistrict(district_id=district_id, known=call.registry.ids())
 
 
 def district_time_zone(district: District, format_: str | None) -> str:

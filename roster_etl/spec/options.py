@@ -66,9 +66,9 @@ COMMON_OPTIONS = (
     ),
     Option(
         "refused_rise_min",
-        default="5",
+        default="8",
         kind="whole",
-        meaning="Never hold for a rise of fewer refused rows than this.",
+        meaning="Never hold for a rise of fewer refused rows than this; 5 are enough where the share rises by more than refused_rows_pct.",
     ),
     Option(
         "unreadable_cells_pct",

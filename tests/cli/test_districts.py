@@ -217,3 +217,26 @@ def test_a_planned_pause_needs_two_days_in_order_and_a_reason(home: Path, days: 
     call("districts", "add", "lincoln", "--format", "clever", home=home)
 
     assert call("districts", "pause", "lincoln", *days, "--json", home=home).document["error"]["code"] == "bad_words"
+
+
+def test_an_import_in_a_format_that_a_district_does_not_have_registers_nothing(uploads: Path, home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+
+    refused = call("import", uploads / "a", "--district", "lincoln", "--format", "canvas", "--json", home=home)
+
+    assert (refused.code, refused.document["error"]["code"]) == (2, "unknown_feed")
+    assert "districts add lincoln --format canvas" in refused.err
+    assert "--register" in refused.err
+    assert call("imports", "--json", home=home).document == []
+    (district,) = call("districts", "list", "--json", home=home).document
+    assert [feed["format"] for feed in district["feeds"]] == ["clever"]
+
+
+def test_an_import_with_register_adds_the_feed(uploads: Path, home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "canvas", home=home)
+
+    answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--register", "--json", home=home)
+
+    assert (answer.code, answer.document["status"]) == (0, "published")
+    (district,) = call("districts", "list", "--json", home=home).document
+    assert [feed["format"] for feed in district["feeds"]] == ["canvas", "clever"]

@@ -11,7 +11,7 @@ from tests.cli.calling import call
 
 CREATING = {"import", "districts add", "migrate", "demo", "restore"}
 WITHOUT_HOME = {"sample", "generate", "new-vendor"}
-EMPTY = "districts list", "holds list", "imports", "outbox list", "audit", "changes", "doctor", "metrics", "sweep"
+EMPTY = "districts list", "holds list", "imports", "outbox list", "audit", "doctor", "metrics", "sweep"
 """Commands that succeed in an empty home (`doctor` may find something wrong)."""
 WORDS = {
     "as-of": ("now", "users", "--district", "lincoln"),

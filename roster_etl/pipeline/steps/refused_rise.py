@@ -16,6 +16,8 @@ from roster_etl.quality.verdict import share_text
 RefusedCounts = Mapping[str, Sequence[int]]
 """File of the format → [rows read, rows refused], rows from which changes could not be applied included."""
 SUMMARY_KEY = "refused"
+FEWEST_ROWS = 5
+"""How many more refused rows are enough where their share rises by more than ``refused_rows_pct``: small districts have few rows."""
 
 
 def refused_counts(staging: Staging, upload: Upload) -> dict[str, list[int]]:
@@ -35,6 +37,7 @@ def rise_messages(now: RefusedCounts, before: RefusedCounts, values: Mapping[str
     Args: before: the counts of the last published upload; a file that it did not have is not compared. values: the feed's options.
     """
     points, least = float(values["refused_rise_pct"]), int(values["refused_rise_min"])
+    steep = max(points, float(values["refused_rows_pct"]))
     found = {}
     for name, (read, refused) in now.items():
         if points >= 100 or name not in before:
@@ -42,7 +45,8 @@ def rise_messages(now: RefusedCounts, before: RefusedCounts, values: Mapping[str
         read_before, refused_before = before[name]
         expected = read * refused_before / read_before if read_before else 0.0
         more = refused - expected
-        if more >= least and more * 100 > points * read:
+        few_do = more * 100 > steep * read and more >= min(least, FEWEST_ROWS)
+        if few_do or (more * 100 > points * read and more >= least):
             found[name] = (
                 f"{source}/{name}: {share_text(read, refused)} of {read:,} rows are refused, "
                 f"{share_text(read_before, refused_before)} in the last published upload; more than {points:g} points above it hold"

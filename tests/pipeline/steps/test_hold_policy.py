@@ -226,28 +226,28 @@ def _cut(files: Files, students: int) -> Files:
 
 
 def test_a_sudden_share_of_refused_rows_is_held_in_a_small_district_too(published: Workspace) -> None:
-    cut = _cut(clever(), 5)
+    cut = _cut(clever(), 8)
 
     document = run(published, cut)
 
     assert (document["status"], document["hold"]["reason"]) == ("held", "quality_gate_failed")
     messages = [finding["message"] for finding in document["findings"] if finding["code"] == "quality_gate_failed"]
-    assert "clever/enrollments: 20.8 % of 24 rows are refused, 0.0 % in the last published upload" in " ".join(messages)
+    assert "clever/enrollments: 33.3 % of 24 rows are refused, 0.0 % in the last published upload" in " ".join(messages)
     folder = write(published.home.parent / "again", cut)
     assert check_upload(published, str(folder), "clever", district_id="lincoln")["status"] == "held"
 
 
 def test_a_share_that_was_published_before_is_no_sudden_one(published: Workspace) -> None:
-    held = run(published, _cut(clever(), 5))
+    held = run(published, _cut(clever(), 8))
     given = validate_approval(published, ApprovalRequest(import_id=held["import_id"], by=STEWARD))
     assert apply_approval(published, given).document["status"] == "published"
 
-    again = changed(_cut(clever(), 5), "schools", lambda row: {"School_name": f"{row['School_name']} New"})
+    again = changed(_cut(clever(), 8), "schools", lambda row: {"School_name": f"{row['School_name']} New"})
     assert run(published, again)["status"] == "published"
     assert run(published, _cut(clever(), 10))["status"] == "held"
 
 
-@pytest.mark.parametrize(("students", "options"), [(4, {}), (5, {"refused_rise_pct": "100"}), (5, {"refused_rise_min": "6"})])
+@pytest.mark.parametrize(("students", "options"), [(5, {}), (8, {"refused_rise_pct": "100"})])
 def test_few_refused_rows_or_other_limits_hold_nothing(published: Workspace, students: int, options: dict[str, str]) -> None:
     assert run(published, _cut(clever(), students), **options)["hold"] is None
 
