@@ -26,7 +26,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
 from roster_etl.engine.transform.mapper import HASH, row_hash
 from roster_etl.frames.arrow import REFUSED, ROW, use_jemalloc
-from roster_etl.vendors.canvas.fold import CHANGE_PLAN
+from roster_etl.vendors.canvas.change_rules import CHANGE_PLAN
 
 KEY = ["section_id", "user_id", "role"]
 SECTIONS_PER_COURSE = 4

@@ -259,7 +259,7 @@ def _webserver(home: Path) -> Iterator[str]:
     port = free_port()
     environment: Mapping[str, str] = {"DAGSTER_HOME": str(home), "ROSTER_ETL_HOME": str(home)}
     words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
-    with running_process("dagster_webserver", words, environment=environment, log=home / "webserver.log"):
+    with running_process("dagster_webserver", words, environment=environment, folder=home, log=home / "webserver.log"):
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + STARTS_SECONDS
         while not _answers(url):

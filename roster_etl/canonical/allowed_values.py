@@ -31,6 +31,7 @@ CELL_FORMATS: Final[dict[tuple[str, str], CellFormat]] = {
     ("organizations", "high_grade"): _GRADE,
     ("organizations", "principal_email"): Email(),
     ("organizations", "phone"): _PHONE,
+    ("terms", "school_year"): WholeNumber(minimum=1900, maximum=3000, digits=4),
     ("users", "email"): Email(),
     ("users", "phone"): _PHONE,
     ("users", "status"): Choice(tuple(USER_STATUSES)),

@@ -85,6 +85,10 @@ ORGANIZATION_TYPES: Final[dict[str, str]] = {
     "school": "A school or site",
     "office": "The district office",
     "account": "An account of a learning platform",
+    "department": "A part of a school or district",
+    "local": "A local education agency",
+    "state": "A state",
+    "national": "A country",
 }
 
 USER_KINDS: Final[dict[str, str]] = {

@@ -69,11 +69,13 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
 def _declare(table: RosterTable) -> sa.Table:
     required = _REQUIRED_COLUMNS | (set(table.key) - set(table.optional_key))
     version, *feed = FEED
+    added = [column for column in table.columns if column.added]  # where a migration puts them: at the end
+    first = [column for column in table.columns if not column.added]
     return sa.Table(
         history_name(table.name),
         METADATA,
         sa.Column(version.name, NUMBERED, sa.Identity(), primary_key=True, comment=version.comment),
-        *(_column(column, required) for column in (*feed, *table.columns, *COMMON)),
+        *(_column(column, required) for column in (*feed, *first, *COMMON, *added)),
         *_indexes(table),
         comment=f"{table.comment}: every version ever published",
     )

@@ -6,7 +6,7 @@ are stored, ``canonical.ledger`` the history of imports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -18,11 +18,15 @@ ColumnType = Literal["text", "boolean", "integer", "float", "date", "timestamp"]
 
 @dataclass(frozen=True)
 class RosterColumn:
-    """One column, with its meaning. ``type`` is the same on all databases."""
+    """One column, with its meaning. ``type`` is the same on all databases.
+
+    ``added``: the column joined its table after versions had been published: a NULL in it leaves ``row_hash`` as it was.
+    """
 
     name: str
     type: ColumnType
     comment: str
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,12 +142,19 @@ def _timestamp(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "timestamp", comment)
 
 
+def _added(*columns: RosterColumn) -> tuple[RosterColumn, ...]:
+    return tuple(replace(column, added=True) for column in columns)
+
+
 USER_KINDS: Final = ("student", "teacher", "staff", "user")
 _USER_KIND = _text("user_kind", "Which id space the user's id belongs to: student, teacher, staff or user")
 _USER_ID = _text("user_id", "The source's id of the user")
 _START_AT = _timestamp("start_at", "When it starts (UTC)")
 _END_AT = _timestamp("end_at", "When it ends (UTC, exclusive)")
 _INTEGRATION_ID = _text("integration_id", "A second id of the record, for integrations")
+_GRADES = _text("grades", "JSON list of its grades (CEDS), in the source's order")
+_SUBJECTS = _text("subjects", "JSON list of its subjects, in the source's order")
+_SUBJECT_CODES = _text("subject_codes", "JSON list of the codes of its subjects, in the same order")
 
 ORGANIZATIONS = RosterTable(
     name="organizations",
@@ -152,7 +163,7 @@ ORGANIZATIONS = RosterTable(
     school_column="organization_id",
     columns=(
         _text("organization_id", "The source's id of the organization"),
-        _text("type", "district, school, office or account"),
+        _text("type", "district, school, department, office, account, local, state, national, or the source's own type (ext:…)"),
         _text("name", "Its name"),
         _text("number", "Its number in the source system"),
         _text("state_id", "Its id with the state"),
@@ -181,6 +192,11 @@ TERMS = RosterTable(
         _START_AT,
         _END_AT,
         _INTEGRATION_ID,
+        *_added(
+            _text("type", "schoolYear, semester, term, gradingPeriod, or the source's own type (ext:…)"),
+            _text("parent_term_id", "The term that it is a part of"),
+            _integer("school_year", "The year in which its school year ends"),
+        ),
     ),
 )
 
@@ -222,6 +238,23 @@ USERS = RosterTable(
         _text("title", "Title"),
         _text("phone", "Phone number"),
         _text("status", "active or suspended"),
+        *_added(
+            _text("master_id", "The user's id across systems, as the source keeps it"),
+            _text("sms", "Phone number for text messages"),
+            _text("primary_organization_id", "The organization that the user mainly belongs to"),
+        ),
+    ),
+)
+
+USER_IDENTIFIERS = RosterTable(
+    name="user_identifiers",
+    key=("user_kind", "user_id", "type"),
+    comment="Further ids of a user, by the system that gave them",
+    columns=(
+        _USER_KIND,
+        _USER_ID,
+        _text("type", "What kind of id it is, in the source's words"),
+        _text("identifier", "The id"),
     ),
 )
 
@@ -239,6 +272,12 @@ USER_ROLES = RosterTable(
         _boolean("is_primary", "Whether this is the user's main role"),
         _text("title", "Title in this role"),
         _text("department", "Department"),
+        *_added(
+            _text("role_id", "The source's own id of the role"),
+            _START_AT,
+            _END_AT,
+            _text("login_user_id", "The login that the role is carried out with"),
+        ),
     ),
 )
 
@@ -272,6 +311,15 @@ STUDENT_PROFILES = RosterTable(
         _text("bus_route", "Bus route"),
         _float("lunch_balance", "Balance of the lunch account, in dollars"),
         _text("preferred_contact_method", "How the family prefers to be reached"),
+        *_added(
+            _text("grades", "JSON list of all grades (CEDS), the first of which is in grade"),
+            _text("sex", "The sex as the source codes it"),
+            _text("races", "JSON list of all races (A B I P W); NULL: not said"),
+            _text("birth_country", "Country of birth, as the source codes it"),
+            _text("birth_state", "State of birth"),
+            _text("birth_city", "City of birth"),
+            _text("residence_status", "Status of the residence for public schools, as the source codes it"),
+        ),
     ),
 )
 
@@ -290,6 +338,9 @@ CONTACTS = RosterTable(
         _text("phone_type", "Kind of phone"),
         _text("email", "E-mail address"),
         _integer("position", "Order among the student's contacts in the source, from 1"),
+        *_added(
+            _text("contact_user_id", "The user who the contact is, where the source lists contacts as users"),
+        ),
     ),
 )
 
@@ -313,6 +364,11 @@ COURSES = RosterTable(
         _END_AT,
         _INTEGRATION_ID,
         _text("status", "active or completed"),
+        *_added(
+            _GRADES,
+            _SUBJECTS,
+            _SUBJECT_CODES,
+        ),
     ),
 )
 
@@ -335,6 +391,24 @@ SECTIONS = RosterTable(
         _START_AT,
         _END_AT,
         _INTEGRATION_ID,
+        *_added(
+            _text("class_type", "homeroom, scheduled, or the source's own type (ext:…)"),
+            _text("location", "Where it is taught"),
+            _GRADES,
+            _SUBJECTS,
+            _SUBJECT_CODES,
+        ),
+    ),
+)
+
+SECTION_TERMS = RosterTable(
+    name="section_terms",
+    key=("section_id", "term_id"),
+    comment="All terms of a section; sections.term_id has the one that stands for them",
+    columns=(
+        _text("section_id", "The section"),
+        _text("term_id", "The term"),
+        _integer("position", "Order among the section's terms in the source, from 1"),
     ),
 )
 
@@ -358,6 +432,9 @@ ENROLLMENTS = RosterTable(
         _boolean("limit_section_privileges", "Whether the user sees the own section only"),
         _text("status", "active, completed or inactive"),
         _text("cause", "NULL, or what the enrollment follows from, such as observer_link"),
+        *_added(
+            _text("enrollment_id", "The source's own id of the enrollment"),
+        ),
     ),
 )
 
@@ -453,11 +530,13 @@ TABLES: dict[str, RosterTable] = {
         TERMS,
         TERM_DATES,
         USERS,
+        USER_IDENTIFIERS,
         USER_ROLES,
         STUDENT_PROFILES,
         CONTACTS,
         COURSES,
         SECTIONS,
+        SECTION_TERMS,
         ENROLLMENTS,
         LOGINS,
         OBSERVERS,

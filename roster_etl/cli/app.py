@@ -19,6 +19,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from roster_etl.cli.context import Call
+
 _HELP_TEXT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
@@ -73,12 +75,38 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
         "Register districts, pause them, stop importing them.",
         {name.rstrip("_"): f"districts:{name}" for name in ("add", "list_", "contacts", "expect", "pause", "resume", "remove")},
     ),
+    "receipts": (
+        "Look",
+        "Signed statements of what a district sent, and what became of it.",
+        {"list": "receipts:list_", "show": "receipts:show", "verify": "receipts:verify", "sign": "receipts:sign"},
+    ),
+    "keys": ("Set up", "The key that signs receipts.", {"init": "keys:init", "rotate": "keys:rotate"}),
     "outbox": (
         "Look",
         "What is to be told outside, and was not sent yet.",
         {"list": "outbox:outbox_list", "send": "outbox:outbox_send", "discard": "outbox:outbox_discard"},
     ),
 }
+
+# Commands that change nothing, and those that use no home. All others refuse a home that other users may change.
+READING_COMMANDS = frozenset(
+    [
+        "audit",
+        "as-of",
+        "changes",
+        "demo",
+        "doctor",
+        "generate",
+        "imports",
+        "list",
+        "metrics",
+        "new-vendor",
+        "refused",
+        "sample",
+        "show",
+        "trace",
+    ]
+)
 
 
 class LazyCommand(TyperCommand):
@@ -96,8 +124,11 @@ class LazyCommand(TyperCommand):
         return get_command(app)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Return the context of the complete command, which then runs in place of this one."""
-        return self.load().make_context(*args, **extra)
+        """Return the context of the complete command, which then runs in place of this one. Raises UnsafeHome."""
+        context = self.load().make_context(*args, **extra)
+        if self.name not in READING_COMMANDS and isinstance(context.obj, Call):
+            context.obj.require_safe_home()
+        return context
 
     def read_help(self) -> None:
         """Set the help from the docstring, without importing the module."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from roster_etl.cli import exit_codes
 from roster_etl.cli.context import Call
-from roster_etl.cli.errors import FAILED, HELD, REJECTED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import FormatOption
 
@@ -39,7 +39,7 @@ def backfill(
     with call.progress(len(feeds), "backfill") as progress:
         filled = run_all(call.settings.home, feeds, max_concurrent=at_once, on_result=lambda one: progress(_progress_text(one)))
     _print_results(call, filled)
-    return _exit_code({one.status for one in filled})
+    return exit_codes.of_backfill(one.status for one in filled)
 
 
 def _progress_text(result: BackfillResult) -> str:
@@ -59,11 +59,3 @@ def _print_results(call: Call, results: tuple[BackfillResult, ...]) -> None:
     lines = [(one.district_id, one.source, one.import_id, one.status, one.message) for one in results]
     call.print_table(("district", "format", "import", "status", "what happened"), lines)
     call.print(", ".join(f"{count:,} {status}" for status, count in counts.items()))
-
-
-def _exit_code(statuses: set[str]) -> int:
-    """Return the most severe exit code: failed before held before rejected."""
-    for status, code in (("failed", FAILED), ("running", FAILED), ("held", HELD), ("rejected", REJECTED)):
-        if status in statuses:
-            return code
-    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +14,8 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import freshness_by_feed
-from roster_etl.cli.errors import FAILED, failure_of
+from roster_etl.cli.errors import failure_of
+from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.options import DistrictFilter
 from roster_etl.pipeline.maintenance.migrate import migrate_warehouse
 from roster_etl.spec.errors import RosterError
@@ -23,12 +25,14 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.fault_injection import VARIABLE, configured_fault
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.urls import local_path, redact
+from roster_etl.store.home_integrity import TRUST_VARIABLE, find_unsafe_paths
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.migrations import HEAD
 from roster_etl.store.outbox.smtp import Mailer
 from roster_etl.store.outbox.webhook import webhook_url
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import landing_folder, require_home
+from roster_etl.store.signing_keys import KeyFolder
 from roster_etl.vendors import vendor
 
 _HEARTBEAT_TIMEOUT_SECONDS = 300
@@ -84,6 +88,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     """Yield the results of all checks, one after the other; a failed check does not stop the next."""
     yield _run_check("settings", lambda: f"home {call.settings.home}")
     yield _run_check("home", lambda: _check_file_permissions(call))
+    yield _run_check("integrity", lambda: _check_integrity(call))
     yield _run_check("faults", _check_fault_injection)
     yield _run_check("warehouse", lambda: _check_warehouse(call))
     yield _run_check("imports", lambda: _check_imports(call))
@@ -98,6 +103,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     yield _run_check("mail", lambda: _check_mail(call))
     yield _run_check("alerts", lambda: _check_alerts(call))
     yield _run_check("outbox", lambda: _check_outbox(call))
+    yield _run_check("receipts", lambda: _check_receipts(call))
     if district_id is not None:
         districts: list[District] = [call.registry.get(district_id)]
     else:
@@ -155,6 +161,15 @@ def _check_file_permissions(call: Call) -> str:
             f"others can look into {', '.join(map(str, open_))}; run `chmod go= …` on it: personal data rests there"
         )
     return f"only its owner can look into {'it' if shut else 'what holds personal data'}"
+
+
+def _check_integrity(call: Call) -> str:
+    """Check whether other users can change what this home imports, or where it writes."""
+    if problems := list(find_unsafe_paths(call.settings)):
+        raise HealthProblem("; ".join(problems))
+    if os.environ.get(TRUST_VARIABLE) == "1":
+        return f"modes and owners are not checked: {TRUST_VARIABLE} is set"
+    return "only its owner can change its settings, its registry and its suites"
 
 
 def _personal_data_paths(call: Call) -> list[Path]:
@@ -323,6 +338,21 @@ def _check_outbox(call: Call) -> str:
             f"{len(parked)} messages are parked ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
         )
     return f"{len(messages)} messages wait" if messages else "empty"
+
+
+def _check_receipts(call: Call) -> str:
+    """Report whether imports get receipts, whether their key can be used, and receipts that could not be signed."""
+    folder = KeyFolder(call.settings)
+    if not folder.is_enabled:
+        return "off: this home has no key for them; `roster-etl keys init` makes one"
+    keys = folder.load()
+    if keys.next is not None:
+        raise HealthProblem("a change of the key did not come to its end; run `roster-etl keys rotate` again")
+    with call.warehouse.read_receipts() as receipts:
+        unsigned = receipts.unsigned_count()
+    if unsigned:
+        raise HealthProblem(f"{unsigned} are not signed; `roster-etl receipts sign` signs them")
+    return f"signed with key {keys.current.keyid[:12]}"
 
 
 def _freshness_check(call: Call, district: District, feed: Feed) -> Callable[[], str]:

@@ -18,9 +18,11 @@ from io import TextIOWrapper
 from typer.exceptions import Abort, TyperException
 
 from roster_etl.cli.context import Call, OutputGone
-from roster_etl.cli.errors import FAILED, INTERRUPTED, USAGE_ERROR, Failure, debug_text, failure_of
-from roster_etl.cli.global_options import GlobalOptions, UsageError, default_home, parse_global_options
+from roster_etl.cli.errors import Failure, debug_text, failure_of
+from roster_etl.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
+from roster_etl.cli.global_options import GlobalOptions, UsageError, parse_global_options
 from roster_etl.store.actor import actor_channel
+from roster_etl.store.default_home import default_home
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from roster_etl.cli import exit_codes
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import audited_change, find_district, save_district
-from roster_etl.cli.errors import FAILED, HELD, USAGE_ERROR, failure_of
+from roster_etl.cli.errors import failure_of
+from roster_etl.cli.exit_codes import HELD, USAGE_ERROR
 from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, resolve_format
 from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError, UnknownFeed
@@ -112,16 +113,7 @@ def check(
     with call.progress(count_steps(vendor(source)), "check") as progress:
         document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
     print_import(call, document)
-    return _worst_exit_code(_CHECK_EXIT_CODES[found["status"]] for found in (document, *document.get("further", ())))
-
-
-_CHECK_EXIT_CODES = {"publishable": 0, "unchanged": 0, "failed": 1, "rejected": 3, "held": 4}
-
-
-def _worst_exit_code(codes: Iterable[int]) -> int:
-    """Return the exit code of several imports: failed before rejected before held before done."""
-    order = (FAILED, USAGE_ERROR, 3, HELD, 0)
-    return min(codes, key=order.index)
+    return exit_codes.most_severe(exit_codes.BY_STATUS[found["status"]] for found in (document, *document.get("further", ())))
 
 
 def import_and_print(call: Call, *orders: Order) -> int:
@@ -137,13 +129,13 @@ def import_and_print(call: Call, *orders: Order) -> int:
         documents.append(document)
         codes.append(code)
     print_import(call, combine_documents(documents))
-    return _worst_exit_code(codes)
+    return exit_codes.most_severe(codes)
 
 
 def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Run an import, and return its document and exit code; None: a usage error, which has been reported."""
     from roster_etl.cli.run_import import run_order
-    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
+    from roster_etl.pipeline.reporting.import_summary import outcome
 
     import_id, failure = run_order(call, order)
     if failure is not None and failure.exit_code == USAGE_ERROR:
@@ -152,7 +144,7 @@ def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None,
         return None, USAGE_ERROR
     document = outcome(call.workspace, import_id)
     if failure is None:
-        return document, EXIT_CODES[document["status"]]
+        return document, exit_codes.BY_STATUS[document["status"]]
     if document["error"] is None:  # an approved plan that is outdated: the import stays held, or another call ended it
         document["error"] = failure.json_document()["error"]
     return document, HELD if order.approves and failure.code == "roster_moved" else failure.exit_code
@@ -165,7 +157,7 @@ def decide_and_print(call: Call, job: str, config: dict[str, Any], *, decided_im
     """
     from roster_etl.cli.render_import import print_hold, print_import
     from roster_etl.orchestration.jobs.in_process_runs import run_decision
-    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
+    from roster_etl.pipeline.reporting.import_summary import outcome
 
     try:
         document = outcome(call.workspace, run_decision(call.settings.home, job, config))
@@ -175,7 +167,7 @@ def decide_and_print(call: Call, job: str, config: dict[str, Any], *, decided_im
         return report_stale_approval(call, decided_import_id, error)
     show = print_hold if document["status"] == "held" else print_import
     show(call, document)
-    return EXIT_CODES[document["status"]]
+    return exit_codes.BY_STATUS[document["status"]]
 
 
 def report_stale_approval(call: Call, import_id: int, error: RosterError) -> int:

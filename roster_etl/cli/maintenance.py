@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.errors import FAILED
+from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DecidedBy, DistrictOption
 from roster_etl.pipeline.maintenance.backup import (

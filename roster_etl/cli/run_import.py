@@ -10,7 +10,7 @@ from pathlib import Path
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.pipeline.import_upload import count_steps
-from roster_etl.pipeline.lifecycle.holds import as_lost_race
+from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set

@@ -6,7 +6,7 @@ Expectations. Does not belong here: validating rows, publishing or holding.
 
 from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality.expectation_result import SuiteBroken
-from roster_etl.quality.gate import VERDICT_COLUMNS, evaluate_suite, judge_suites, load_suite, load_suites
+from roster_etl.quality.gate import VERDICT_COLUMNS, evaluate_suite, judge_suites, load_effective_suites, load_suite, load_suites
 from roster_etl.quality.gx_client import GatesUnavailable, render_data_docs, start_gx_process
 from roster_etl.quality.tolerance_overrides import (
     ToleranceOverride,
@@ -30,6 +30,7 @@ __all__ = [
     "check_overrides",
     "evaluate_suite",
     "judge_suites",
+    "load_effective_suites",
     "load_suite",
     "load_suites",
     "registry_overrides",

@@ -7,6 +7,7 @@ Belongs here: loading and evaluating suites, and the effective severity of a fai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from roster_etl.projections.suite_format import (
     check_suite,
     label,
     least_rows,
+    nearest_name_hint,
     parse_suite,
 )
 from roster_etl.quality.expectation_result import ExpectationResult
@@ -57,6 +59,19 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
             raise SuiteError(str(path), (f'the suite is named "{suite["name"]}"; name it "{expected}", as the file',))
         suites[expected] = suite
     return suites
+
+
+def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return every suite of the package by its name, and in place of some of them those below the home's `folder`, if it exists.
+
+    Raises: SuiteError: see :func:`load_suites`; or a suite of the home that the package does not have, which would never be evaluated.
+    """
+    with as_file(files("roster_etl") / "expectations") as packaged:
+        suites = load_suites(packaged)
+    own = load_suites(folder)
+    for name in sorted(own.keys() - suites.keys()):
+        raise SuiteError(f"{folder}/{name}.json", (f"no suite has this name; {nearest_name_hint(name, tuple(suites))}",))
+    return {**suites, **own}
 
 
 def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:

@@ -1,7 +1,7 @@
 """Locks on the imports that processes of this home work on; the OS releases a lock when its process dies.
 
 Belongs here: acquiring, releasing and inspecting the locks.
-Does not belong here: failing imports whose process died (``pipeline.lifecycle.import_lifecycle``).
+Does not belong here: failing imports whose process died (``pipeline.lifecycle.crashed_imports``).
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from roster_etl.canonical.roster import FEED
 
 def test_tables_are_published_parents_first():
     assert list(TABLES) == [
-        "organizations", "terms", "term_dates", "users", "user_roles", "student_profiles", "contacts", "courses", "sections",
-        "enrollments", "logins", "observers", "group_categories", "groups", "group_memberships", "attendance", "id_changes",
+        "organizations", "terms", "term_dates", "users", "user_identifiers", "user_roles", "student_profiles", "contacts", "courses",
+        "sections", "section_terms", "enrollments", "logins", "observers", "group_categories", "groups", "group_memberships",
+        "attendance", "id_changes",
     ]  # fmt: skip
 
 

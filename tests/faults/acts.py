@@ -31,7 +31,7 @@ def warm() -> None:
     import psycopg  # noqa: F401
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
-    from roster_etl.orchestration.sensors import landing_watch  # noqa: F401
+    from roster_etl.orchestration.sensors import import_requests  # noqa: F401
     from roster_etl.pipeline import import_upload as road
     from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
     from roster_etl.pipeline.maintenance import cleanup as sweep
@@ -137,6 +137,26 @@ def override(home: Path, value: str) -> None:
         key = {"user_kind": table["user_kind"][0].as_py(), "user_id": table["user_id"][0].as_py()}
         target = Target(district_id=FEED[0], source=FEED[1], table="users", key=key, field="first_name")
         set_override(workspace, target, value, "A. Steward")
+
+
+def keys(home: Path) -> None:
+    """Make the key that signs receipts, and keep its public half."""
+    import shutil
+
+    from roster_etl.store.settings import Settings
+    from roster_etl.store.signing_keys import KeyFolder
+
+    folder = KeyFolder(Settings.load(home))
+    folder.create()
+    shutil.copy(folder.public_file, folder.public_file.with_name("first.pub"))
+
+
+def rotate(home: Path) -> None:
+    """Replace the key that signs receipts."""
+    from roster_etl.pipeline.reporting.receipts.issue import rotate_key
+
+    with _open(home) as workspace:
+        rotate_key(workspace)
 
 
 def purge(home: Path, user_id: str) -> None:
@@ -266,10 +286,10 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 
     Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
-    from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+    from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
     from roster_etl.orchestration.sensors.tick import TickLimits
     from roster_etl.pipeline.import_upload import import_upload
-    from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphaned_imports
+    from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
     from roster_etl.pipeline.uploads.order import Order
 
     cursor = home / CURSOR
@@ -295,7 +315,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
-        *(cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night),
+        *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
         *(house, forget, backup, restore, data_docs, twice, hurried, stay),
     )
 }

@@ -45,7 +45,13 @@ def workspace(tmp_path: Path) -> Workspace:
 def daemon(workspace: Workspace, fault: str = "") -> Any:
     environment = {"DAGSTER_HOME": str(workspace.home), "ROSTER_ETL_HOME": str(workspace.home), "ROSTER_ETL_SENSOR_SECONDS": "2"}
     environment |= {"ROSTER_ETL_FAIL_AT": fault, "PYTHONDONTWRITEBYTECODE": ""}
-    return running_process("dagster._daemon", ["run", "-m", MODULE], environment=environment, log=workspace.home / "dagster.log")
+    return running_process(
+        "dagster._daemon",
+        ["run", "-m", MODULE],
+        environment=environment,
+        folder=workspace.home,
+        log=workspace.home / "dagster.log",
+    )
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:

@@ -194,7 +194,7 @@ def test_a_clock_that_is_moved_between_two_imports_hides_neither(
 
     import_upload(workspace, order(tmp_path / "a"))
     with monkeypatch.context() as moved:
-        for module in ("steps.receive", "steps.conclude", "lifecycle.import_lifecycle"):
+        for module in ("steps.receive", "steps.conclude", "lifecycle.crashed_imports"):
             moved.setattr(f"roster_etl.pipeline.{module}.datetime", Moved)
         number = import_upload(workspace, order(tmp_path / "b"))
 

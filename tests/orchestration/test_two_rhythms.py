@@ -12,6 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from roster_etl.demo_server.sftp_server import HOST, Account, SftpServer
+from roster_etl.demo_server.sftp_upload import upload_files
 from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.assets.step_context import PRIORITY
 from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, single_file_set
@@ -19,14 +21,12 @@ from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.landing_sensor import busy_feeds, landing_zone_sensor
-from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.loopback.sftp_client import upload_files
-from roster_etl.store.loopback.sftp_server import HOST, Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster

@@ -133,15 +133,27 @@ def _with_row_marks(rows: pa.Table) -> pa.Table:
 def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
     """Return a 64-bit hash of the business columns, ``derived`` and ``extensions``, row by row, as 16 hex digits.
 
-    The hashed text joins the cells with U+001F, null as U+0000; the hash is SipHash with pandas' fixed key. Stored hashes depend
-    on it: a test pins known values.
+    The hashed text joins the cells with U+001F, null as U+0000; the hash is SipHash with pandas' fixed key. Columns that joined
+    their table later (``RosterColumn.added``) follow with their names, where they have a value. Stored hashes depend on it: a
+    test pins known values.
     """
     parts = (table.slice(start, _SLICE) for start in range(0, table.num_rows, _SLICE))
-    joined = (key_text(part, (*target.names, "derived", "extensions")) for part in parts)
+    joined = (_hashed_text(part, target) for part in parts)
     # as bytes: pandas computes the same hashes as for text, without encoding each one
     texts = (part.cast(pa.binary()).to_numpy(zero_copy_only=False) for part in prefetch(joined))
     hashes = [pd.util.hash_array(part, categorize=False) for part in texts]
     return hash_texts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
+
+
+def _hashed_text(part: pa.Table, target: RosterTable) -> pa.Array:
+    first = [column.name for column in target.columns if not column.added]
+    text = key_text(part, (*first, "derived", "extensions"))
+    for column in target.columns:
+        cells = as_text(combine_chunks(part.column(column.name))) if column.added else None
+        if cells is not None and cells.null_count < len(cells):
+            named = pc.binary_join_element_wise(f"\x1f{column.name}=", cells, "", null_handling="emit_null")
+            text = pc.binary_join_element_wise(text, pc.fill_null(named, ""), "")
+    return text
 
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:

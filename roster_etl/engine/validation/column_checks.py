@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
-from roster_etl.engine.validation.row_state import FileState, Mask, to_mask
+from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Reference, Text
 from roster_etl.spec.findings import Finding

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
-from roster_etl.engine.validation.row_state import FileState, Mask, RowPositions, to_mask
+from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, to_mask
 from roster_etl.frames.arrow import row_codes
 from roster_etl.spec import Date
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identity
-from roster_etl.engine.validation.row_state import FileState, Mask, RowPositions, same_cells, to_mask
+from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import row_codes
 from roster_etl.spec import RepeatedRows, Unique
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.validation.row_state import FileState, Mask
+from roster_etl.engine.validation.row_rejection import FileState, Mask
 from roster_etl.frames.arrow import findings_table
 from roster_etl.spec import Reference
 from roster_etl.spec.findings import Finding, mask

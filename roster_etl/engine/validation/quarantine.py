@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.redact_columns import blank_cells
-from roster_etl.engine.validation.row_state import FileState, to_mask
+from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import combine_chunks
 
 QUARANTINE = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])

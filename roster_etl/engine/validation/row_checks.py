@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.column_checks import ReferencedFile
-from roster_etl.engine.validation.row_state import FileState, to_mask
+from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import REFUSED, combine_chunks
 from roster_etl.spec import AnyOf, CompositeReference, Date, NotBefore, RequiredTogether, RowRule
 

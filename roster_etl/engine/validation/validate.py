@@ -3,7 +3,7 @@
 Belongs here: the order of the checks, and the result for a file. An invalid or empty required cell rejects its row only; an
 invalid cell of another column is cleared, with a warning. Does not belong here: the checks (``header_match``, ``column_checks``,
 ``row_checks``,
-``key_checks``) and their effects (``row_state``). Grain of every DataFrame here: one row per record.
+``key_checks``) and their effects (``row_rejection``). Grain of every DataFrame here: one row per record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from roster_etl.engine.validation.identity_checks import PublishedRecords
 from roster_etl.engine.validation.key_checks import check_keys, check_unique
 from roster_etl.engine.validation.quarantine import QUARANTINE, doubtful_keys, quarantine_table, unidentified_records
 from roster_etl.engine.validation.row_checks import check_rule, mark_doubtful_records
-from roster_etl.engine.validation.row_state import VERDICTS, FileState, rows_table
+from roster_etl.engine.validation.row_rejection import VERDICTS, FileState, rows_table
 from roster_etl.frames.arrow import findings_table
 from roster_etl.spec import File
 from roster_etl.spec.replacements import Replacements

@@ -45,7 +45,7 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
         owners=OWNERS,
         required_resource_keys={"desk"},
         description=f"What the district has once the changes of an upload in the format {vendor.format.title} are applied to what it had.",
-        metadata=code_references({"rows": vendor.folder() / "fold.py"}),
+        metadata=code_references({"rows": vendor.folder() / "change_rules.py"}),
     )
     def state(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with import_step(context) as (desk, upload):

@@ -70,7 +70,7 @@ def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
 
 
 def _mapping_module(vendor: Vendor) -> str:
-    return "mapping" if vendor.change_plan is None else "fold"
+    return "mapping" if vendor.change_plan is None else "change_rules"
 
 
 def published_metadata(table: RosterTable) -> Metadata:

@@ -5,10 +5,12 @@ All formats that fill a table are upstream of it in the graph. The step is the s
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.planning import plan as plan_module
 from roster_etl.orchestration.assets.changes_asset import upstream_keys
 from roster_etl.orchestration.assets.early_exit import REPORT, fail_run, finish_unchanged
 from roster_etl.orchestration.assets.frame_types import table_type
@@ -32,7 +34,6 @@ from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import build_table
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
-from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
 
@@ -107,7 +108,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         kinds={"pyarrow"},
         owners=OWNERS,
         description="What publishing would open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
-        metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "planning" / "plan.py"}),
+        metadata=code_references({"plan": Path(plan_module.__file__)}),
     )
 
     @dg.multi_asset(

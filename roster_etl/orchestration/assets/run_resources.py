@@ -173,7 +173,7 @@ def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
 @dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
-    opened = RunContext(Workspace.open(current_home()), separate_steps=steps_run_separately())
+    opened = RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())
     with ExitStack() as stack:
         stack.callback(opened.close)
         stack.enter_context(actor_channel(_requester_channel(context)))

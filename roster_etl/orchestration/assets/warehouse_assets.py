@@ -4,6 +4,7 @@ Belongs here: the only writer of the roster. It runs only after the check ``publ
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
@@ -26,12 +27,12 @@ from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tab
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.reporting import report_files
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
-from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 
 
@@ -78,7 +79,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         owners=OWNERS,
         required_resource_keys={"desk"},
         description="What an import changed, refused and found: counts and places, never a cell.",
-        metadata=code_references({"report": PROJECT / "roster_etl" / "pipeline" / "reporting" / "report_files.py"}),
+        metadata=code_references({"report": Path(report_files.__file__)}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with import_step(context) as (desk, upload):

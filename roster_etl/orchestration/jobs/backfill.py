@@ -15,7 +15,7 @@ from pathlib import Path
 
 from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.jobs.in_process_runs import run_import
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
 from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
@@ -71,7 +71,7 @@ def backfill_feeds(
 def backfill_feed(home: Path, feed: FeedName) -> BackfillResult:
     """Import the newest upload of one feed: the settled one in its landing zone, else the newest archived one. Never raises."""
     district_id, source = feed
-    workspace = Workspace.open(home)
+    workspace = Workspace.open_to_write(home)
     before = _newest_import_id(workspace, feed)
     try:
         if why := _skip_reason(workspace, feed):

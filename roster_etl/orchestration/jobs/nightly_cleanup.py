@@ -15,7 +15,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.step_context import IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.lifecycle.holds import open_holds
+from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.maintenance.cleanup import HomeCleanupResult, clean_up_home
 from roster_etl.pipeline.maintenance.retention import RetentionResult, apply_retention
 from roster_etl.pipeline.workspace import Workspace
@@ -121,7 +121,7 @@ def _import_id_of(run: dg.DagsterRun) -> int | None:
 @dg.op(description="Ends what killed processes left, and removes frames, reports, messages and runs that are past their time.")
 def tidy_up(context: dg.OpExecutionContext) -> None:
     """Run the nightly cleanup of this home."""
-    workspace = Workspace.open(current_home())
+    workspace = Workspace.open_to_write(current_home())
     try:
         kept = run_nightly_cleanup(workspace, context.instance, datetime.now(UTC))
     finally:

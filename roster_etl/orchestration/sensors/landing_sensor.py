@@ -16,11 +16,11 @@ from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FOR
 from roster_etl.orchestration.assets.vendor_assets import upload_config
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
 from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore
-from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.tick import ImportRequest, TickLimits
-from roster_etl.orchestration.sensors.zombie_runs import fail_orphaned_runs
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 
@@ -39,7 +39,7 @@ def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        with closing(Workspace.open(current_home())) as workspace:
+        with closing(Workspace.open_to_write(current_home())) as workspace:
             return _evaluate_tick(context, workspace, by_set)
 
     return evaluate

@@ -12,7 +12,7 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_import_of_run
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_import_of_run
 from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.notifications import queue_alert
@@ -30,7 +30,7 @@ _SEND_SECONDS = 30.0  # for sending, out of the minute that a tick may take
 )
 def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Queue missed reports, and send due messages."""
-    workspace = Workspace.open(current_home())
+    workspace = Workspace.open_to_write(current_home())
     cursor, told = report_missed_since(workspace, context.cursor)
     if told:
         context.log.warning("imports that nobody had told of: %s", ", ".join(map(str, told)))

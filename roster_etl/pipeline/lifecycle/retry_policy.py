@@ -1,6 +1,6 @@
 """How often an upload was tried: one that fails again and again is parked, so that it neither blocks nor wears out anything.
 
-Belongs here: counting in the ledger, and what is said of an upload that is parked. Asking for another try is ``orchestration.sensors.landing_watch``; an
+Belongs here: counting in the ledger, and what is said of an upload that is parked. Asking for another try is ``orchestration.sensors.import_requests``; an
 upload that is rejected or held was read, and is not tried again anyway.
 """
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roster_etl.pipeline.lifecycle.holds import open_holds
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace

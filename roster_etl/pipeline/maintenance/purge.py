@@ -19,10 +19,12 @@ from roster_etl.engine.csv.erase_person import PersonIdentifiers, erase_person, 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock, open_claimed_import, release_import
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
@@ -32,7 +34,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, ImportResult, PurgeScope
 from roster_etl.vendors import Vendor, vendor
 
-_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
+_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "contact_user_id", "old_id", "new_id"})
 _SHARED_ID_KINDS = ("student", "user")
 
 
@@ -299,6 +301,9 @@ def _execute_purge(
     fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
+    workspace.archive.remove_outcomes(district_id)
+    for number in numbers.values():
+        try_issue_receipts(workspace, read_import_summary(workspace, number))
     workspace.archive.end_removal(district_id)
     return PurgeResult(
         district_id=district_id,

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.import_upload import ProgressCallback, run_steps
+from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.review import override, renames, undo
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
@@ -88,6 +89,7 @@ def rebuild_district(
                 differs.append(int(document["import_id"]))
             fault_point("rebuild.import")
             on_progress(f"import {document['import_id']}")
+        restore_receipt_rows(replay.warehouse, workspace.archive, district_id)
     published = sum(document["status"] == "published" for document in documents)
     return RebuildResult(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))
 
@@ -217,6 +219,7 @@ def _plain(tables: Mapping[str, Any]) -> Any:
 class ReplayWorkspace(Workspace):
     """A workspace that reads the archive, and writes the replayed imports to another warehouse."""
 
+    signs_receipts = False
     settings: Settings
     current_documents: list[Document] = field(default_factory=list)
     ledger_rows: list[Mapping[str, Any]] = field(default_factory=list)

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 
-from roster_etl.pipeline.lifecycle.holds import open_holds
+from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from roster_etl.pipeline.reporting.data_docs import try_write_data_docs
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary, report_path
 from roster_etl.pipeline.reporting.notifications import queue_notifications
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import ImportReport, write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
@@ -26,8 +27,9 @@ MAX_IMPORTS_PER_SCAN = 200  # imports that one look takes in
 def publish_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
     """Write the report of an import, and queue its mail and alert, each once. Returns the report that was written.
 
-    Data Docs, where the settings ask for them, come first, so that the report can link to them; a failure to build them is logged.
+    A receipt, where there is a key, and Data Docs, where the settings ask for them, come first, so that the report can link to them; a failure stops neither.
     """
+    summary = try_issue_receipts(workspace, summary)
     if workspace.settings.reports.data_docs:
         try_write_data_docs(workspace, summary)
     with workspace.warehouse.read():  # all three join it

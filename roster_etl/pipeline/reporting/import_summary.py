@@ -20,8 +20,6 @@ from roster_etl.store.registry.registry import check_id
 from roster_etl.store.warehouse import ImportWriter, Readers, RosterReader
 from roster_etl.vendors import vendor
 
-EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
-
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSummary:

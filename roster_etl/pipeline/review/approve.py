@@ -14,7 +14,7 @@ from typing import Any
 
 from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.import_upload import ProgressCallback, import_and_report
-from roster_etl.pipeline.lifecycle.holds import lost_race_as_no_hold
+from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.superseded import refresh_files
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import import_published_since

@@ -108,6 +108,7 @@ class DryRunWorkspace(Workspace):
     ``keep``: remember until then what an import would add, for the next import of the same upload.
     """
 
+    signs_receipts = False
     baseline: Workspace | None
     keep_published: bool
 

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
@@ -103,7 +105,7 @@ def publish_manual_import(
         raise
     finally:
         release_import(workspace, number)
-    refresh_manifest(workspace, read_import_summary(workspace, number))
+    refresh_manifest(workspace, try_issue_receipts(workspace, read_import_summary(workspace, number)))
     return number
 
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import findings_table
-from roster_etl.pipeline.lifecycle.holds import as_lost_race
-from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
+from roster_etl.pipeline.lifecycle.crashed_imports import error_summary
+from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.lifecycle.manifest import reached_plan, write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
@@ -167,9 +167,19 @@ def build_conclusion(
         rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
         files=_files(staging, upload, whole=whole),
         checks=[check for verdict in staging.verdicts(whole=whole) for check in checks_of(verdict)],
-        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.origin_import, **summary},
+        summary={
+            "content": upload.content,
+            "settings": upload.settings,
+            "came_with": upload.origin_import,
+            **_package(upload),
+            **summary,
+        },
         hold=hold,
     )
+
+
+def _package(upload: Upload) -> dict[str, Any]:
+    return {"package": dict(upload.package)} if upload.package else {}
 
 
 def checks_of(verdict: Verdict) -> list[Check]:
@@ -192,7 +202,7 @@ def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]
         ImportFile(
             file=member.name,
             kind=member.kind,
-            sha256=member.sha256,
+            sha256=member.sha256 or None,
             bytes=member.size,
             **_counts(staging, member, refused.get(member.name, 0), whole=whole),
         )

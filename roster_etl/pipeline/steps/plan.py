@@ -16,10 +16,10 @@ from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
+from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
 from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
-from roster_etl.pipeline.steps.removal_evidence import _removal_evidence
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
 from roster_etl.pipeline.steps.upload_identity import check_foreign_upload
 from roster_etl.pipeline.uploads.upload import Upload
@@ -80,7 +80,7 @@ def compute_plan(
         tables,
         {name: _CurrentVersions(roster, upload, name) for name in tables},
         base=feed.base,
-        evidence=_removal_evidence(workspace, upload),
+        evidence=collect_removal_evidence(workspace, upload),
     )
 
 

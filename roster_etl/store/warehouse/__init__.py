@@ -32,7 +32,7 @@ from roster_etl.store.warehouse.import_result import (
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import SqlLedger, SqlRoster, WriteSession
+from roster_etl.store.warehouse.session import SqlLedger, SqlReceipts, SqlRoster, WriteSession
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "SchemaAhead",
     "SchemaBehind",
     "SqlLedger",
+    "SqlReceipts",
     "SqlRoster",
     "TableChange",
     "UnknownImport",

@@ -22,7 +22,7 @@ from roster_etl.store.warehouse.import_result import ImportResult
 
 RecordLocation = tuple[int, str, int]
 """Import, file and row of a record."""
-_USER_ID_COLUMNS = ("user_id", "observer_id", "student_id", "associated_user_id")
+_USER_ID_COLUMNS = ("user_id", "observer_id", "student_id", "associated_user_id", "contact_user_id")
 _KINDS_SHARING_ID_COLUMNS = ("student", "user")  # their ids are in columns that have no kind column
 _PERSON_TEXT_COLUMNS = (("organizations", "principal_name"), ("organizations", "principal_email"), ("attendance", "teacher_name"))
 

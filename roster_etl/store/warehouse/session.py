@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.ledger import Decision, ImportKind
+from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import (
     audit,
@@ -26,6 +27,7 @@ from roster_etl.store.warehouse import (
     ledger_write,
     publish,
     purge,
+    receipts,
     replayed_imports,
     roster_read,
 )
@@ -109,6 +111,27 @@ class SqlLedger(_Queries):
     all_versions = _query(purge.versions)
 
 
+class SqlReceipts(_Queries):
+    """Queries on receipts."""
+
+    listing = _query(receipts.listing)
+    unsigned = _query(receipts.unsigned)
+    unsigned_count = _query(receipts.unsigned_count)
+    numbered = _query(receipts.numbered)
+    of_import = _query(receipts.of_import)
+    last = _query(receipts.last)
+    chains = _query(receipts.chains)
+    roster_hashes = _query(roster_read.hashes_after_import)
+
+
+class SqlReceiptWriter(SqlReceipts):
+    """Queries on receipts, and the statements that number and complete them."""
+
+    reserve = _query(receipts.reserve)
+    append = _query(receipts.append)
+    complete = _query(receipts.complete)
+
+
 class ReadSession:
     """Queries on one snapshot. The connection opens at the first query; threads that share the session wait for each other."""
 
@@ -121,6 +144,7 @@ class ReadSession:
         self._closed = False
         self.roster = SqlRoster(self.connection)
         self.ledger = SqlLedger(self.connection)
+        self.receipts = SqlReceipts(self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
@@ -154,6 +178,7 @@ class WriteSession:
         self._connection = connection
         self.roster = SqlRoster(lambda: nullcontext(connection))
         self.ledger = SqlLedger(lambda: nullcontext(connection))
+        self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
         self.committed_points: list[str] = []
         """Fault points to pass once the transaction is committed."""
 
@@ -231,6 +256,10 @@ class WriteSession:
         publish.publish(self._connection, conclusion, changes, base, approved_by)
         self.write_down(*conclusion.entries)
         self._passed("publish.commit", "publish.committed")
+
+    def add_finding(self, import_id: int, finding: Finding) -> None:
+        """Add a finding about the whole upload to an import that has ended."""
+        ledger_write.add_finding(self._connection, import_id, finding)
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""

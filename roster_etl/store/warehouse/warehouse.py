@@ -26,7 +26,7 @@ from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, T
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import ReadSession, WriteSession
+from roster_etl.store.warehouse.session import ReadSession, SqlReceipts, WriteSession
 
 
 class _RolledBack(Exception):
@@ -125,6 +125,12 @@ class Warehouse:
                 return
             with self._compare(session.roster) as roster:
                 yield Readers(roster, session.ledger)
+
+    @contextmanager
+    def read_receipts(self) -> Iterator[SqlReceipts]:
+        """Open a read session, as `read` does, for the queries on receipts."""
+        with self._session() as session:
+            yield session.receipts
 
     @contextmanager
     def write(self) -> Iterator[ImportWriter]:

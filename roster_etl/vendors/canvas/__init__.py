@@ -4,10 +4,10 @@ from roster_etl.spec import Format
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.canvas.accounts import ACCOUNTS
 from roster_etl.vendors.canvas.admins import ADMINS
+from roster_etl.vendors.canvas.change_rules import CHANGE_PLAN
 from roster_etl.vendors.canvas.change_sis_id import CHANGE_SIS_ID
 from roster_etl.vendors.canvas.courses import COURSES
 from roster_etl.vendors.canvas.enrollments import ENROLLMENTS
-from roster_etl.vendors.canvas.fold import CHANGE_PLAN
 from roster_etl.vendors.canvas.group_categories import GROUP_CATEGORIES
 from roster_etl.vendors.canvas.groups import GROUPS
 from roster_etl.vendors.canvas.groups_membership import GROUPS_MEMBERSHIP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping as MappingABC
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -343,6 +344,18 @@ def _hash(*rows: MappingABC[str, Any]) -> list[int]:
 
 def test_hashes_are_what_they_always_were() -> None:
     assert _hash(FULL, EMPTY) == ["9c7dcdc30c1e24a3", "d246a6fa8beff505"]
+
+
+def test_a_column_that_joined_later_counts_only_where_it_has_a_value() -> None:
+    before = RosterTable("kinds", ("a",), KINDS.columns[:2], "Kinds")
+    after = replace(before, columns=(*before.columns, RosterColumn("z", "text", "", added=True)))
+    old = pa.table({"a": ["x", "y"], "b": [1, 2], "derived": ["[]", "[]"], "extensions": ["{}", "{}"]})
+    new = old.append_column("z", pa.array([None, "given"], pa.string()))
+
+    first, second = row_hash(new, after).to_pylist()
+
+    assert first == row_hash(old, before)[0].as_py()
+    assert second != row_hash(old, before)[1].as_py()
 
 
 @pytest.mark.parametrize("name", FULL)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration.assets import vendor_assets, warehouse_assets
@@ -368,10 +369,11 @@ def test_homes_do_not_mix(fresh: Home, sample: Path, tmp_path: Path):
     assert [row["district_id"] for row in fresh.workspace.warehouse.imports()] == ["lincoln"]
 
 
-def test_a_home_without_dagsters_settings_gets_the_projects(tmp_path: Path, root: Path):
+def test_a_home_without_dagsters_settings_gets_the_packages(tmp_path: Path, root: Path):
     path = ensure_config(tmp_path / "home")
 
-    assert path.read_text() == (root / "dagster_home" / "dagster.yaml").read_text()
+    assert yaml.safe_load(path.read_text()) == yaml.safe_load((root / "dagster_home" / "dagster.yaml").read_text())
+    assert path.stat().st_mode & 0o777 == 0o600
     path.write_text("telemetry: {enabled: false}\n")
     assert ensure_config(tmp_path / "home").read_text() == "telemetry: {enabled: false}\n"
 

@@ -20,7 +20,7 @@ import pytest
 from roster_etl.orchestration.runtime import forkserver as warm
 from roster_etl.orchestration.runtime.forkserver_watchdog import is_alive
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphaned_imports
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import fault_injection

@@ -10,7 +10,7 @@ from time import sleep
 import pytest
 
 from roster_etl.orchestration.assets.default_upload import default_order
-from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline import import_upload as road

@@ -244,6 +244,21 @@ def test_a_home_that_was_restored_in_part_is_not_opened(published: Workspace, up
         restore(str(tmp_path / "copy"), tmp_path / "half")
 
 
+def test_suites_of_the_home_are_restored_with_it(published: Workspace, tmp_path: Path) -> None:
+    packaged = published.suites["clever/students"]
+    own = tmp_path / "home" / "expectations" / "clever" / "students.json"
+    own.parent.mkdir(parents=True)
+    own.write_text(json.dumps({**packaged, "expectations": packaged["expectations"][:1]}))
+    (own.parent / "notes.txt").write_text("no suite")
+    back_up(published, str(tmp_path / "copy"))
+    restore(str(tmp_path / "copy"), tmp_path / "again")
+    restored = Workspace.open(tmp_path / "again")
+
+    assert restored.suites["clever/students"]["expectations"] == packaged["expectations"][:1]
+    assert len(restored.suites) == len(published.suites)
+    assert not (tmp_path / "again" / "expectations" / "clever" / "notes.txt").exists()
+
+
 @pytest.mark.parametrize(("point", "named"), [("restore.warehouse", False), ("restore.archive", True)])
 def test_a_restore_that_fails_leaves_all_as_it_was(
     published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, named: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from roster_etl.pipeline.lifecycle.holds import open_holds
+from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.maintenance.cleanup import clean_up_home
 from roster_etl.pipeline.maintenance.retention import apply_retention
 from roster_etl.pipeline.workspace import Workspace

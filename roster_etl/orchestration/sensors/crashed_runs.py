@@ -9,7 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
-from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, fail_orphaned_imports
+from roster_etl.pipeline.lifecycle.crashed_imports import ProcessCrashed, fail_orphaned_imports
 from roster_etl.pipeline.workspace import Workspace
 
 _ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -33,6 +33,6 @@ def _orphaned_import_id(workspace: Workspace, run: dg.DagsterRun, failed_imports
         return None
     for row in workspace.warehouse.imports(district_id, source, limit=_RECENT_IMPORTS):
         error = (row["summary"] or {}).get("error") or {}
-        if row["run_id"] == run.run_id and (row["import_id"] in failed_imports or error.get("code") == Abandoned.code):
+        if row["run_id"] == run.run_id and (row["import_id"] in failed_imports or error.get("code") == ProcessCrashed.code):
             return int(row["import_id"])
     return None

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.sensors import landing_watch as watching
-from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors import import_requests as watching
+from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits, settle_rules
 from roster_etl.pipeline.workspace import Workspace
@@ -123,6 +123,17 @@ def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_
         asked.append(len(tick.requests))
 
     assert asked == [0, 0, 1]
+
+
+def test_a_log_that_grows_beside_an_upload_does_not_keep_it_from_settling(zone: Zone):
+    folder = zone.district()
+    asked = []
+    for minutes in range(7):
+        with (folder / "transfer.log").open("a") as log:
+            log.write("one more line\n")
+        asked.append(zone.asked(minutes))
+
+    assert asked == [[], [], [], [], [], ["lincoln"], []]
 
 
 def test_a_then_b_then_a_are_three_arrivals_with_keys_of_their_own(zone: Zone):

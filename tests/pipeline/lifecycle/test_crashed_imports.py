@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.lifecycle.import_lifecycle import fail_import_of_run, fail_orphans_under_lock, release_import
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_import_of_run, fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -44,9 +45,9 @@ def test_the_feeds_next_import_ends_what_a_killed_process_left(killed: Workspace
     first = killed.warehouse.import_(1)
     assert first["status"] == "failed"
     assert first["summary"]["error"] == {
-        "class": "Abandoned",
+        "class": "ProcessCrashed",
         "code": "abandoned",
-        "message": "its process ended without a word",
+        "message": "the process that ran the import crashed or was killed",
     }
     assert [path.name for path in killed.settings.scratch.iterdir()] == ["imports.gate"]
 

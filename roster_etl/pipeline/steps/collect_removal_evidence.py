@@ -13,7 +13,8 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 
-def _removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvidence:
+def collect_removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvidence:
+    """Return what the upload leaves unknown, file by file, read from the staged results of validation."""
     staging = staging_of(workspace, upload)
     results = staging.judged_files(upload)
     unread = {file.name for file in upload.format.files} - {name for name, result in results.items() if result.rows_accepted}

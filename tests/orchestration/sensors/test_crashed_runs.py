@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
+from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
 from roster_etl.orchestration.sensors.landing_sensor import busy_feeds
-from roster_etl.orchestration.sensors.zombie_runs import fail_orphaned_runs
 from roster_etl.pipeline.workspace import Workspace
 from tests.orchestration.conftest import Home
 
@@ -49,7 +49,7 @@ def test_import_and_run_of_a_killed_process_are_ended_and_the_district_is_free(f
 
 
 def test_a_run_whose_import_was_ended_before_is_ended_too(fresh: Home, instance: dg.DagsterInstance) -> None:
-    from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphaned_imports
+    from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
 
     workspace = Workspace.open(fresh.path)
     _, run_id = begun(workspace, instance, killed=True)

@@ -35,6 +35,7 @@ from roster_etl.orchestration.sensors.tick import (
 )
 from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked
+from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import RosterError
@@ -248,7 +249,7 @@ class _LandedFileSet:
 
 
 def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listing) -> Iterator[_LandedFileSet]:
-    """Split a listing by file set, so that no set waits for another. Urgent sets come first."""
+    """Split what is waited for in a listing by file set, so that no set waits for another. Urgent sets come first."""
     format_ = vendor(feed.format).format
     for file_set in sorted(format_.file_sets, key=lambda found: not found.urgent):
         yield _LandedFileSet(
@@ -256,7 +257,7 @@ def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listin
             district_id=district.id,
             feed=feed,
             file_set=file_set,
-            listing=tuple(entry for entry in listing if format_.file_set_of(entry.name) == file_set.name),
+            listing=awaited(file_selection(format_, file_set.name)("folder", listing)),
             optional=file_set.name != format_.file_sets[0].name,
         )
 
