@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.pipeline.maintenance import backup
 from tests.cli.calling import call
 
 PURGE = ("purge", "--district", "lincoln", "--by", "A. Steward")
@@ -119,4 +120,19 @@ def test_a_restore_that_fails_leaves_the_home_as_it_was(full: Path, tmp_path: Pa
 
     assert call("restore", "--from", tmp_path / "copy", "--yes", home=full).code == 1
     assert files_of(full) == before
+    assert [path.name for path in tmp_path.iterdir() if "before-restore" in path.name] == []
+
+
+def test_a_restore_that_breaks_off_moves_everything_back(full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("backup", "--to", tmp_path / "copy", home=full).code == 0
+    before = files_of(full)
+
+    def breaks(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(backup, "_fail_running_imports", breaks)  # the last step: warehouse, registry and archive are written
+
+    assert call("restore", "--from", tmp_path / "copy", "--yes", home=full).code == 1
+    assert before <= files_of(full)
+    assert users(full) > 0
     assert [path.name for path in tmp_path.iterdir() if "before-restore" in path.name] == []

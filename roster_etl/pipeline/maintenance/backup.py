@@ -209,8 +209,16 @@ def _set_contents_aside(home: Path, rollback: ExitStack) -> Path:
     for entry in _entries(home):
         target = aside / entry.name
         entry.rename(target)
-        rollback.callback(target.rename, entry)
+        rollback.callback(_move_back, target, entry)
     return aside
+
+
+def _move_back(source: Path, target: Path) -> None:
+    """Move what was set aside back to `target`, where a failed restore may have left empty folders."""
+    for folder in sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True):
+        _remove_empty(folder)
+    _remove_empty(target)
+    source.rename(target)
 
 
 def verify_backup(source: str) -> BackupSummary:
