@@ -126,8 +126,8 @@ def deduplicate(results: Iterable[HealthCheck]) -> Iterator[HealthCheck]:
         if result.ok:
             yield result
             continue
-        told = first.setdefault(result.found, result.what)
-        found = result.found.removeprefix(f"{told}: ") if told == result.what else f"cannot be looked at: see {told}"
+        shown = first.setdefault(result.found, result.what)
+        found = result.found.removeprefix(f"{shown}: ") if shown == result.what else f"cannot be checked: see {shown}"
         yield replace(result, found=found)
 
 
@@ -146,7 +146,7 @@ class HealthProblem(RosterError):
 
 def _check_fault_injection() -> str:
     if fault := configured_fault():
-        raise HealthProblem(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
+        raise HealthProblem(f"{VARIABLE} is set: a process that reaches {fault.point} will {fault.action}; unset it")
     return "none is put in"
 
 
@@ -190,7 +190,7 @@ def _check_warehouse(call: Call) -> str:
         raise HealthProblem(
             f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
         )
-    newest = call.warehouse.imports(limit=1)
+    newest = call.warehouse.ledger.imports(limit=1)
     last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
     return f"{call.warehouse.url}, schema {HEAD}, {last}"
 
@@ -199,10 +199,10 @@ def _check_imports(call: Call) -> str:
     """Report imports that are recorded as running although no process of this home works on them."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor_name
 
-    running = [row["import_id"] for row in call.warehouse.imports(status="running")]
+    running = [row["import_id"] for row in call.warehouse.ledger.imports(status="running")]
     left = [number for number in running if not call.workspace.import_locks.is_locked(number)]
     if left and executor_name() != IN_PROCESS:
-        return f"{len(running)} running; who works on those of the cluster, Dagster's runs tell"
+        return f"{len(running)} running; Dagster's run list shows those of the cluster"
     if left:
         numbers = ", ".join(map(str, left))
         raise HealthProblem(
@@ -233,7 +233,7 @@ def _check_disk(call: Call) -> str:
 
 def _check_holds(call: Call) -> str:
     """Report plans that wait for a decision, and those that have waited long."""
-    holds = call.warehouse.holds()
+    holds = call.warehouse.ledger.holds()
     before = datetime.now(UTC) - _MAX_HOLD_AGE
     if old := sorted(row["import_id"] for row in holds if row["created_at"] < before):
         numbers = ", ".join(map(str, old[:10]))
@@ -298,14 +298,14 @@ def _check_daemon(call: Call) -> str:
     from roster_etl.orchestration.runtime.dagster_storage import open_instance
 
     if not (call.settings.home / "dagster.yaml").exists():
-        raise HealthProblem(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
+        raise HealthProblem(f"no sensor watches {len(watched)} landing folders: {call.settings.home} has no dagster.yaml")
     with open_instance(call.settings.home) as instance:
         beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
     if age > _HEARTBEAT_TIMEOUT_SECONDS:
         last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
         raise HealthProblem(
-            f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`"
+            f"no sensor watches {len(watched)} landing folders: {last}; start it with `dagster dev` or `dagster-daemon run`"
         )
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 
@@ -313,9 +313,11 @@ def _check_daemon(call: Call) -> str:
 def _check_mail(call: Call) -> str:
     """Log in to the mail server, if there is one; report contacts that get no mail."""
     if not call.settings.mail.host:
-        told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
+        districts = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
         return (
-            f"none is sent: [mail] has no host; {len(told)} districts have contacts" if told else "none is sent, nobody wants any"
+            f"none is sent: [mail] has no host; {len(districts)} districts have contacts"
+            if districts
+            else "none is sent: no contacts"
         )
     with Mailer(call.settings.mail) as mailer:
         return f"{mailer.check()} lets us in"

@@ -92,7 +92,7 @@ def _usage_message(error: TyperException) -> str:
     """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     text = text.replace(_NO_NUMBER, "expected a number, such as 12")
-    return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
+    return f"{text.strip() or 'Missing command.'}  Try --help."
 
 
 @contextmanager

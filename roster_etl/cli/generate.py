@@ -41,7 +41,7 @@ def generate(
     ctx: typer.Context,
     check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 if something differs.")] = False,
 ) -> int:
-    """Write what is projected from the specs: suites, documents, snapshots."""
+    """Generate suites, documents and snapshots from the specs."""
     call: Call = ctx.obj
     root = checkout()
     texts = generated_texts(root)
@@ -60,7 +60,7 @@ def new_vendor(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as acme_sis.")],
 ) -> int:
-    """Start a new format's folder from the template."""
+    """Create a new format's folder from the template."""
     call: Call = ctx.obj
     files = write(name, checkout() / VENDORS)
     names = [str(file) for file in files]

@@ -32,9 +32,9 @@ from roster_etl.spec.options import parse_duration
 def rebuild(
     ctx: typer.Context,
     district: DistrictOption,
-    to: Annotated[str, typer.Option("--to", metavar="URL", help="The warehouse to fill; it has nothing of the district yet.")],
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="The target warehouse; it must have no import of the district.")],
 ) -> int:
-    """Replay a district's archive into an empty warehouse: the same roster and the same history come out."""
+    """Replay a district's archive into an empty warehouse: same roster, same history."""
     call: Call = ctx.obj
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
@@ -98,7 +98,7 @@ def _purge_lines(purged: PurgeResult, would: str) -> list[str]:
 
 def _purge_target(district: str, user: str | None, older_than: str | None) -> PurgeTarget:
     if user is not None and older_than is not None:
-        raise UsageError(problem="--user and --older-than: one of them")
+        raise UsageError(problem="pass --user or --older-than, not both")
     if user is not None:
         kind, colon, user_id = user.partition(":")
         if not (kind and colon and user_id):
@@ -130,13 +130,13 @@ def backup(
 def restore(
     ctx: typer.Context,
     source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
-    check: Annotated[bool, typer.Option("--check", help="Only read all of the backup, and say whether it is whole.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only verify the backup: read all of it.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> int:
-    """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again.
+    """Restore a backup into a home (--home DIR). Imports that were running end as failed, and can be run again.
 
-    What a home holds already is set aside in a folder beside it: that asks for the home's name on a terminal, and needs --yes elsewhere.
+    What the home holds already is set aside in a folder beside it: that asks for the home's name on a terminal, and needs --yes elsewhere.
     """
     call: Call = ctx.obj
     if check:
@@ -185,7 +185,7 @@ def _verify_backup(call: Call, source: str) -> int:
 
 
 def sweep(ctx: typer.Context) -> int:
-    """Run maintenance, as every night: end what killed processes left, and delete what is older than [retention] allows."""
+    """Run the nightly maintenance now: fail imports of crashed processes, and delete what is older than [retention] allows."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup

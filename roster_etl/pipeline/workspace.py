@@ -93,7 +93,7 @@ class Workspace:
 
     @property
     def outbox(self) -> Outbox:
-        """What is to be told outside."""
+        """Undelivered mail and alerts."""
         return Outbox(self.home / "outbox", tries=self.settings.mail.tries)
 
     @cached_property

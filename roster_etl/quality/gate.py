@@ -74,7 +74,7 @@ def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return {**suites, **own}
 
 
-def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
+def evaluate_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
     Args:
@@ -94,8 +94,8 @@ def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequ
 
 
 def evaluate_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
-    """Evaluate one suite over its verdict table, as :func:`judge_suites` does."""
-    (verdict,) = judge_suites([(suite, frame)], overrides=overrides)
+    """Evaluate one suite over its verdict table, as :func:`evaluate_suites` does."""
+    (verdict,) = evaluate_suites([(suite, frame)], overrides=overrides)
     return verdict
 
 

@@ -71,9 +71,9 @@ def test_what_is_wrong_with_several_things_is_told_once() -> None:
     assert [(result.what, result.found) for result in deduplicate(results)] == [
         ("home", "private"),
         ("warehouse", "its schema is empty, this version needs 1; run `roster-etl migrate`"),
-        ("imports", "cannot be looked at: see warehouse"),
+        ("imports", "cannot be checked: see warehouse"),
         ("disk", "full"),
-        ("holds", "cannot be looked at: see warehouse"),
+        ("holds", "cannot be checked: see warehouse"),
     ]
 
 
@@ -99,6 +99,9 @@ def test_a_home_that_others_may_change_is_wrong_and_refused_by_what_writes(share
 def test_every_command_says_whether_it_reads() -> None:
     names = {name for name, command in root_command().commands.items() if not hasattr(command, "commands")}
     inner = {name for command in root_command().commands.values() for name in getattr(command, "commands", ())}
-    writing = "add approve backfill backup check clear contacts data-docs discard expect import migrate pause purge rebuild remove report rerun restore resume send set sweep undo"
+    writing = (
+        "add approve backfill backup check clear contacts data-docs discard expect import init migrate pause purge rebuild remove report rerun "
+        "restore resume rotate send set sign sweep undo"
+    )
 
     assert (names | inner) - READING_COMMANDS == set(writing.split())

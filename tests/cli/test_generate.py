@@ -92,7 +92,7 @@ def test_the_doctor_logs_in_and_says_what_is_not_there_yet(home: Path, tmp_path:
     assert "ok     lincoln/clever landing: " in pinned.out
     assert "not there yet: students.csv" in pinned.out
     assert (unpinned.code, pinned.code) == (1, 1)  # no daemon watches this landing folder
-    assert "watched by nobody" in pinned.out
+    assert "no sensor watches" in pinned.out
     assert "sesame" not in pinned.out + pinned.err
 
 

@@ -227,6 +227,6 @@ def _documents(home: Path) -> list[dict[str, Any]]:
     """Return what became of each import, oldest first."""
     workspace = Workspace.open(home)
     try:
-        return [outcome(workspace, int(row["import_id"])) for row in reversed(workspace.warehouse.imports("lincoln"))]
+        return [outcome(workspace, int(row["import_id"])) for row in reversed(workspace.warehouse.ledger.imports("lincoln"))]
     finally:
         workspace.warehouse.close()

@@ -355,7 +355,7 @@ def of_others(warehouse: Warehouse) -> list[str]:
 def leftovers(workspace: Workspace) -> list[str]:
     """Return what a killed process left, and nobody has tidied up: imports that run, locks, manifests that are behind, lost bytes."""
     warehouse, archive = workspace.warehouse, workspace.archive
-    rows = warehouse.imports()
+    rows = warehouse.ledger.imports()
     found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
     found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_manifest_outdated(workspace, row)]
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]

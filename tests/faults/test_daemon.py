@@ -62,7 +62,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:
 
 
 def statuses(workspace: Workspace) -> list[str]:
-    return [row["status"] for row in workspace.warehouse.imports("lincoln")]
+    return [row["status"] for row in workspace.warehouse.ledger.imports("lincoln")]
 
 
 def is_left(workspace: Workspace) -> bool:
@@ -93,7 +93,7 @@ def test_a_machine_that_dies_while_a_run_publishes_imports_after_it_is_up_again(
         wait_for(lambda: is_left(workspace))
         os.killpg(process.pid, signal.SIGKILL)
     assert statuses(workspace) == ["running"]
-    assert workspace.warehouse.base("lincoln", "clever") is None
+    assert workspace.warehouse.roster.base("lincoln", "clever") is None
     with daemon(workspace):
         wait_for(lambda: "published" in statuses(workspace), 600)
 

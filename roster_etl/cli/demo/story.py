@@ -335,10 +335,10 @@ class DemoRun:
         """Return the key of a user with a version that `import_id` opened, and with an earlier version."""
         from datetime import UTC, datetime
 
-        users = self.call.warehouse.as_of(datetime.now(UTC), "users", district.id, district.format).to_pylist()
+        users = self.call.warehouse.roster.as_of(datetime.now(UTC), "users", district.id, district.format).to_pylist()
         for user in (user for user in users if user["valid_from_import"] == import_id):
             key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
-            if self.call.warehouse.trace("users", key, district.id, district.format).num_rows > 1:
+            if self.call.warehouse.roster.trace("users", key, district.id, district.format).num_rows > 1:
                 return key
         return None
 
@@ -364,7 +364,7 @@ class DemoRun:
         return [(guest, file_set.name) for guest in self.districts for file_set in vendor(guest.format).format.file_sets]
 
     def _imports(self, district: DemoDistrict, file_set: str) -> list[dict[str, Any]]:
-        return list(reversed(self.call.warehouse.imports(district.id, district.format, file_set=file_set)))
+        return list(reversed(self.call.warehouse.ledger.imports(district.id, district.format, file_set=file_set)))
 
     def _wait_for_imports(
         self, daemon: Popen[bytes], *, count: int, only: Sequence[tuple[DemoDistrict, str]] | None = None

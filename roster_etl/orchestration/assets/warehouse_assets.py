@@ -53,15 +53,15 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         for table in filled_tables(vendors)
     ]
 
-    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"desk"})
+    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"run_context"})
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with import_step(context) as (desk, upload):
-            planned = staging_of(desk.workspace, upload).plan()
+        with import_step(context) as (run_context, upload):
+            planned = staging_of(run_context.workspace, upload).plan()
             if planned.decision != "publish":
                 return
-            desk.summary = publish_import(desk.workspace, upload, planned, mapped_tables(desk, upload))
+            run_context.summary = publish_import(run_context.workspace, upload, planned, mapped_tables(run_context, upload))
             tag_run(context, import_status="published")
-            yield from _materialize_tables(context, upload, planned, desk.summary)
+            yield from _materialize_tables(context, upload, planned, run_context.summary)
 
     return warehouse
 
@@ -77,15 +77,15 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         group_name="report",
         kinds={"html"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
-        description="What an import changed, refused and found: counts and places, never a cell.",
+        required_resource_keys={"run_context"},
+        description="The report of an import: counts and places of changes, rejected rows and findings, never a cell value.",
         metadata=code_references({"report": Path(report_files.__file__)}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with import_step(context) as (desk, upload):
-            written = publish_report(desk.workspace, desk.import_summary())
-            log_freshness(context, desk.workspace, upload.district_id, upload.source)
-            yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, written))
+        with import_step(context) as (run_context, upload):
+            written = publish_report(run_context.workspace, run_context.import_summary())
+            log_freshness(context, run_context.workspace, upload.district_id, upload.source)
+            yield dg.MaterializeResult(metadata=report_metadata(run_context.workspace, written))
 
     return report
 
@@ -93,9 +93,9 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 def _materialize_tables(
     context: dg.AssetExecutionContext, upload: Upload, planned: Planned, summary: ImportSummary
 ) -> Iterator[dg.MaterializeResult[None]]:
-    desk: RunContext = context.resources.desk
-    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(desk.workspace, summary)
-    report = report_links(desk.workspace, upload.district_id, upload.import_id)
+    run_context: RunContext = context.resources.run_context
+    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(run_context.workspace, summary)
+    report = report_links(run_context.workspace, upload.district_id, upload.import_id)
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             yield dg.MaterializeResult(

@@ -16,7 +16,7 @@ from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import rewrite_report
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import ImportWriter
+from roster_etl.store.warehouse import WriteSession
 from roster_etl.vendors import vendor
 
 
@@ -28,7 +28,7 @@ def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at:
 
 
 def close_replaced_holds(
-    tx: ImportWriter, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
+    tx: WriteSession, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
 ) -> list[int]:
     """Close, in the ledger, the holds that import `by_import` replaces. Returns their imports.
 
@@ -44,7 +44,7 @@ def close_replaced_holds(
     return closed
 
 
-def close_named_holds(tx: ImportWriter, holds: Iterable[int], by_import: int, at: datetime) -> list[int]:
+def close_named_holds(tx: WriteSession, holds: Iterable[int], by_import: int, at: datetime) -> list[int]:
     """Close the holds of imports `holds` that are still open, as superseded by `by_import`. Returns their imports."""
     closed = []
     for number in holds:

@@ -285,7 +285,7 @@ def _restore_stores(
         if backup.manifest.warehouse and newest != backup.manifest.newest:
             raise NoBackup(
                 where=redact(backup.folder.url),
-                problem=f"{MANIFEST_FILE} tells of another warehouse than the one that lies there",
+                problem=f"{MANIFEST_FILE} describes another warehouse than the one in this folder",
             )
         registry, archive = Folder(workspace.settings.districts), Folder(workspace.settings.archive)
         for name in backup.files_in("districts"):
@@ -295,31 +295,33 @@ def _restore_stores(
             write_atomically(backup.pieces(name), archive, name.removeprefix("archive/"), scratch)
     fault_point("restore.archive")
     ended = _fail_running_imports(workspace)
-    for row in workspace.warehouse.imports():
+    for row in workspace.warehouse.ledger.imports():
         if is_manifest_outdated(workspace, row):
             refresh_manifest(workspace, read_import_summary(workspace, row["import_id"]))
     for district_id in sorted({file.split("/")[2] for file in selection.always if file.startswith("archive/receipts/")}):
         restore_receipt_rows(workspace.warehouse, workspace.archive, district_id)
-    workspace.warehouse.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
+    with workspace.warehouse.write() as tx:
+        tx.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
     forgotten = sum(_number(name) > newest for name in selection.manifests)
     return RestoreResult(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)
 
 
 def _newest(warehouse: Warehouse) -> int:
-    return max((int(row["import_id"]) for row in warehouse.imports(limit=1)), default=0)
+    return max((int(row["import_id"]) for row in warehouse.ledger.imports(limit=1)), default=0)
 
 
 def _fail_running_imports(workspace: Workspace) -> tuple[int, ...]:
     """End running imports as ``failed``: the processes that worked on them belong to another home."""
-    running = [row["import_id"] for row in workspace.warehouse.imports(status="running")]
+    running = [row["import_id"] for row in workspace.warehouse.ledger.imports(status="running")]
     summary, now = {"error": error_summary(ProcessCrashed())}, datetime.now(UTC)
     for number in running:
-        workspace.warehouse.conclude(ImportResult(import_id=number, status="failed", finished_at=now, summary=summary))
+        with workspace.warehouse.write() as tx:
+            tx.conclude(ImportResult(import_id=number, status="failed", finished_at=now, summary=summary))
     return tuple(sorted(running))
 
 
 def _purges(workspace: Workspace) -> list[dict[str, Any]]:
-    return [row for row in workspace.warehouse.imports() if row["kind"] == "purge"]
+    return [row for row in workspace.warehouse.ledger.imports() if row["kind"] == "purge"]
 
 
 # ---- warehouse

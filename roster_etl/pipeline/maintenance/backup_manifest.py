@@ -186,7 +186,7 @@ def _read_manifest(folder: Folder) -> BackupManifest:
     if not isinstance(document, dict) or type(document.get("version")) is not int:
         raise damaged
     if document["version"] < VERSION:
-        problem = "it is of an older form, which does not list its files, so nobody can tell whether it is whole"
+        problem = "it was written by an older version, which does not list its files, so it cannot be verified"
         raise NoBackup(where=where, problem=f"{problem}; restore it with the version that made it, and back that home up anew")
     if document["version"] > VERSION:
         raise NoBackup(where=where, problem="a newer version of this program made it; restore it with that one")

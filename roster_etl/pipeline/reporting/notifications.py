@@ -1,4 +1,4 @@
-"""What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
+"""Notifications about an import: mail to the district's contacts, and alerts to the operator.
 
 Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
 schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).
@@ -105,7 +105,7 @@ def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
     if not refused:
         return False
     feed = (document["district_id"], document["source"])
-    known = _count_by_place(workspace.warehouse.previous_finding_counts(*feed, document["import_id"], _REFUSING))
+    known = _count_by_place(workspace.warehouse.ledger.previous_finding_counts(*feed, document["import_id"], _REFUSING))
     return any(count > known[place] for place, count in refused.items())
 
 

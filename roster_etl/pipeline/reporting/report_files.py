@@ -76,7 +76,7 @@ def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
     document["receipt"] = receipt_of(workspace, summary.import_id)
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
-    document["history"] = [_history_entry(row) for row in workspace.warehouse.history(summary.import_id, PAST)]
+    document["history"] = [_history_entry(row) for row in workspace.warehouse.ledger.history(summary.import_id, PAST)]
     return document
 
 

@@ -47,14 +47,14 @@ def _apply_hold_policy(
     workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None
 ) -> tuple[Planned, list[Finding]]:
     staging = staging_of(workspace, upload)
-    results = staging.judged_files(upload)
+    results = staging.file_results(upload)
     required = [file for file in upload.format.files if file.required and file.name in results and results[file.name].refused]
     if required or (upload.format.mode == "changes" and _is_unusable(staging.changes(upload), results)):
         return planned_from(plan, "rejected"), []
     if upload.approved_plan:
         return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth_findings(plan, upload)
     over = exceeded_thresholds(plan, _thresholds(upload))
-    failed = [line for verdict in staging.verdicts(whole=True) for line in verdict.failure_lines("critical")]
+    failed = [line for verdict in staging.verdicts(complete=True) for line in verdict.failure_lines("critical")]
     failed += _refused_rises(workspace, upload, failed)
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
     is_state = upload.format.mode != "changes"  # delta uploads: the newest counts even if it changes nothing
@@ -76,7 +76,7 @@ def _apply_hold_policy(
 
 def _refused_rises(workspace: Workspace, upload: Upload, failed: list[str]) -> list[str]:
     """Return why the share of refused rows of a file is a sudden one, without files that exceed the gate's limit anyway."""
-    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     before = ((last or {}).get("summary") or {}).get(SUMMARY_KEY, {})
     rises = rise_messages(refused_counts(staging_of(workspace, upload), upload), before, upload.values, upload.source)
     return [
@@ -194,7 +194,7 @@ def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 

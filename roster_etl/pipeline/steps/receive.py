@@ -216,7 +216,7 @@ def _receive_from_landing(
             upload, last = _with_headers(workspace, upload)
             held = open_holds(workspace, upload.district_id)
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
-        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents)
+        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents, last)
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
             return _ended(workspace, upload, "unchanged", [*findings, *lasting], set_upload=True)

@@ -24,7 +24,7 @@ def refused_counts(staging: Staging, upload: Upload) -> dict[str, list[int]]:
     """Return the counts of each file of the upload that has rows."""
     later = staging.changes(upload).refused
     counts = {}
-    for name, result in staging.judged_files(upload).items():
+    for name, result in staging.file_results(upload).items():
         more = sum(later.get(member.name, 0) for member in upload.members_of(name))
         if result.rows_read:
             counts[name] = [result.rows_read, result.rows_rejected + more]

@@ -215,7 +215,9 @@ def since(connection: sa.Connection, district_id: str, source: str, name: str, i
     return versions_ended_since(connection, *place), versions_begun_since(connection, *place)
 
 
-def turned(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+def versions_touched_by(
+    connection: sa.Connection, district_id: str, source: str, name: str, import_id: int
+) -> tuple[pa.Table, pa.Table]:
     """Return the versions that import `import_id` closed, and those that it opened."""
     place = (district_id, source, name, import_id)
     return versions_closed_by(connection, *place), versions_opened_by(connection, *place)

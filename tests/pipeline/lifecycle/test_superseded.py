@@ -76,7 +76,7 @@ def held(saved: SavedFolders, database: str, tmp_path: Path) -> Iterator[Workspa
 
 
 def waiting(workspace: Workspace) -> list[int]:
-    return sorted(hold["import_id"] for hold in workspace.warehouse.holds("lincoln"))
+    return sorted(hold["import_id"] for hold in workspace.warehouse.ledger.holds("lincoln"))
 
 
 def approve(workspace: Workspace, number: int) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def test_an_upload_that_changes_nothing_leaves_an_undo_open(held: Workspace) -> 
     assert run(held, GARBAGE)["status"] == "rejected"
 
     assert waiting(held) == [undo]
-    publish_undo(held, undo, held.warehouse.hold(undo)["plan_sha256"], STEWARD)
-    assert held.warehouse.count_current("lincoln", "clever", "enrollments") == 21
+    publish_undo(held, undo, held.warehouse.ledger.hold(undo)["plan_sha256"], STEWARD)
+    assert held.warehouse.roster.count_current("lincoln", "clever", "enrollments") == 21
 
 
 def test_a_failed_import_leaves_a_hold_open(held: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_a_failed_import_leaves_a_hold_open(held: Workspace, monkeypatch: pytest
     with pytest.raises(OSError, match="full"):
         run(held, NEXT_DAY)
 
-    assert (held.warehouse.import_(3)["status"], waiting(held)) == ("failed", [2])
+    assert (held.warehouse.ledger.import_(3)["status"], waiting(held)) == ("failed", [2])
 
 
 def test_a_published_upload_says_which_hold_it_closes(held: Workspace) -> None:
@@ -192,7 +192,7 @@ def test_an_approved_undo_closes_a_rerun_that_was_held_after_it(held: Workspace)
     back = import_and_report(held, Order(district_id="lincoln", source="clever", archived=2, rollback=True)).document
     assert (back["status"], waiting(held)) == ("held", [undo, back["import_id"]])
 
-    publish_undo(held, undo, held.warehouse.hold(undo)["plan_sha256"], STEWARD)
+    publish_undo(held, undo, held.warehouse.ledger.hold(undo)["plan_sha256"], STEWARD)
 
     assert (closed(outcome(held, undo)), waiting(held)) == ([back["import_id"]], [])
 

@@ -63,11 +63,11 @@ def published(saved: SavedFolders, uploads: Path, tmp_path: Path) -> Workspace:
 
 
 def told_by(workspace: Workspace) -> list[tuple[str, str]]:
-    return [(row["action"], row["outcome"]) for row in workspace.warehouse.audit()]
+    return [(row["action"], row["outcome"]) for row in workspace.warehouse.ledger.audit()]
 
 
 def student_of(workspace: Workspace, moment: datetime) -> str:
-    rows = workspace.warehouse.as_of(moment, "users", "lincoln").to_pylist()
+    rows = workspace.warehouse.roster.as_of(moment, "users", "lincoln").to_pylist()
     return next(row["user_id"] for row in rows if row["user_kind"] == "student" and row["source_file"] == "students.csv")
 
 
@@ -94,7 +94,7 @@ def test_a_backup_made_during_an_import_is_restored_whole(
     after = dump(again.warehouse)
     told = ("imports", "import_files", "findings", "checks")  # of the import that was under way
     assert {name: rows for name, rows in after.items() if name not in told} == {n: r for n, r in before.items() if n not in told}
-    assert again.warehouse.import_(second)["summary"]["error"]["code"] == "abandoned"
+    assert again.warehouse.ledger.import_(second)["summary"]["error"]["code"] == "abandoned"
     assert again.archive.read_manifest("lincoln", second)["status"] == "failed"
     student = student_of(again, moment)
     traced, known = (

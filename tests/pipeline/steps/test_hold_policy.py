@@ -110,7 +110,9 @@ def codes(document: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def values(workspace: Workspace, table: str, column: str, source: str = "clever") -> set[object]:
-    versions = workspace.warehouse.versions(table, workspace.warehouse.current("lincoln", source, table)["version_id"])
+    versions = workspace.warehouse.roster.versions(
+        table, workspace.warehouse.roster.current("lincoln", source, table)["version_id"]
+    )
     return set(versions[column].to_pylist())
 
 

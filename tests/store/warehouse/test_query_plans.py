@@ -23,6 +23,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA, JsonText, Timestamp
 from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Warehouse, bulk_load, change_feed, ledger_read, receipts, roster_read
 from roster_etl.store.warehouse.database import Database
+from tests.ledgers import in_transaction
 from tests.rosters import begin, change, day, end, published, user
 
 GROWING = frozenset(METADATA.tables)
@@ -226,7 +227,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
         "since": lambda c: roster_read.since(c, *feed, "users", number),
-        "turned": lambda c: roster_read.turned(c, *feed, "users", number),
+        "versions_touched_by": lambda c: roster_read.versions_touched_by(c, *feed, "users", number),
         "published_imports": lambda c: ledger_read.published_imports(c, *feed),
         "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
         "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
@@ -257,7 +258,7 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
             warehouse, {"users": change("users", [user("a")])}, rejected_rows=pa.Table.from_pylist(rows, REJECTED_ROWS_SCHEMA)
         )
         other = begin(warehouse, 2)
-        warehouse.conclude(end(other, "rejected", number=2))
+        in_transaction(warehouse).conclude(end(other, "rejected", number=2))
         calls = _readers(number, other)
         assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts)
         with explained(monkeypatch) as plans, warehouse.reading() as connection:

@@ -52,7 +52,7 @@ def issue_receipts(workspace: Workspace, district_id: str, source: str, import_i
     """
     if not receipts_enabled(workspace):
         return 0
-    with workspace.warehouse.write_directly() as tx:
+    with workspace.warehouse.write(directly=True) as tx:
         tx.receipts.reserve(district_id, source, import_id)
         fault_point("receipt.number")
     fault_point("receipt.numbered")
@@ -103,7 +103,7 @@ def rotate_key(workspace: Workspace) -> Rotation:
 
 def _reserve_key(workspace: Workspace, district_id: str, source: str, following: SigningKey) -> None:
     """Give the chain's next number to the new key, unless the chain names it already."""
-    with workspace.warehouse.write_directly() as tx:
+    with workspace.warehouse.write(directly=True) as tx:
         last = tx.receipts.last(district_id, source)
         assert last is not None
         if last["keyid"] == following.keyid or (last["kind"] == "key" and last["status"] == following.keyid):
@@ -137,7 +137,7 @@ def _sign(workspace: Workspace, keys: SigningKeys, row: Mapping[str, Any], befor
     _, payload, signers = open_envelope(content)
     stated = json.loads(payload)["predicate"].get("roster", roster or {})
     signed = {**row, "sha256": hashlib.sha256(content).hexdigest(), "keyid": signers[0], "roster": stated}
-    with workspace.warehouse.write_directly() as tx:
+    with workspace.warehouse.write(directly=True) as tx:
         tx.receipts.complete(signed)
     fault_point("receipt.signed")
     return signed
@@ -182,7 +182,7 @@ def _statement(
     with workspace.warehouse.read() as session, workspace.warehouse.read_receipts() as receipts:
         if roster is None:
             roster = roster_digests(receipts, row["district_id"], row["source"], row["roster_import"])
-        rejected = session.ledger.quarantined(row["import_id"]).to_pylist()
+        rejected = session.ledger.quarantined_rows(row["import_id"]).to_pylist()
     outcomes = None
     if summary.row["kind"] == "upload" and row["status"] not in ("discarded", "superseded"):
         content = outcomes_csv(workspace, import_outcome(row, summary, rejected))
@@ -199,7 +199,7 @@ def _with_warning(workspace: Workspace, summary: ImportSummary, problem: str) ->
         f"The receipt of this import could not be signed ({problem}); the next import, or `roster-etl receipts sign`, signs it."
     )
     try:
-        with workspace.warehouse.write_directly() as tx:
+        with workspace.warehouse.write(directly=True) as tx:
             tx.add_finding(summary.import_id, Finding(severity="warning", code=FAILED, message=message))
         return read_import_summary(workspace, summary.import_id)
     except RosterError:

@@ -26,7 +26,7 @@ def restore_receipt_rows(warehouse: Warehouse, archive: Archive, district_id: st
         chains[source].append(number)
     added = 0
     for source, numbers in chains.items():
-        with warehouse.write_directly() as tx:
+        with warehouse.write(directly=True) as tx:
             last = tx.receipts.last(district_id, source)
             for number in (n for n in numbers if last is None or n > last["number"]):
                 content = archive.read_receipt(district_id, source, number)

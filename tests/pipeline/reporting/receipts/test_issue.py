@@ -57,9 +57,9 @@ def test_every_ending_and_every_decision_has_one_receipt(signed: Workspace, nigh
     subject = {one["name"]: one["digest"]["sha256"] for one in second["subject"]}
     assert subject == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (nights / "b").iterdir()}
     assert predicate["previous"] == rows(signed)[0]["sha256"]
-    found = [finding for finding in signed.warehouse.findings(2) if finding["code"] == "missing_required"]
+    found = [finding for finding in signed.warehouse.ledger.findings(2) if finding["code"] == "missing_required"]
     assert predicate["findings"]["reject"]["missing_required"] == len(found) > 0
-    assert predicate["roster"]["users"]["rows"] == signed.warehouse.count_current(*FEED, "users")
+    assert predicate["roster"]["users"]["rows"] == signed.warehouse.roster.count_current(*FEED, "users")
     assert stated(signed, 3)["predicate"]["roster"] == predicate["roster"]
     assert stated(signed, 5)["predicate"]["decided_by"] == "A. Steward"
 
@@ -91,7 +91,7 @@ def test_an_approval_gets_a_receipt_with_the_rows_that_it_applied(signed: Worksp
 
 
 def test_an_edit_gets_a_receipt(signed: Workspace) -> None:
-    versions = signed.warehouse.current(*FEED, "users")
+    versions = signed.warehouse.roster.current(*FEED, "users")
     key = {"user_kind": versions.column("user_kind")[0].as_py(), "user_id": versions.column("user_id")[0].as_py()}
     number = set_override(signed, Target(district_id=FEED[0], source=FEED[1], table="users", key=key, field="title"), "Dr", "A")
 
