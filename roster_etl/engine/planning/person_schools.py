@@ -57,30 +57,25 @@ class PersonSchools:
 
         Args: updated: the rows of the table that change; current: the rows or versions of all its current records. Both with PERSON.
         """
-        counted = self._count(updated)
-        having = self._count(current) if counted else {}
+        # Where all have roles, the enrollments, the largest table, need not be read.
+        all_have_roles = pc.all(pc.is_in(key_text(updated, PERSON), value_set=combine_chunks(self._roles["person"]))).as_py()
+        members = self._roles if all_have_roles else self._roles_or_courses
+        counted = _count(members, updated)
+        having = _count(members, current) if counted else {}
         return tuple(
             SchoolUpdates(school=place[0], role=place[1], counted=n, current=max(n, having.get(place, 0)))
             for place, n in counted.items()
         )
 
-    def _count(self, records: pa.Table) -> dict[tuple[str, str | None], int]:
-        """Return the number of `records` by school and role, and by school; a record counts for each school of its person."""
-        people = pc.value_counts(key_text(records, PERSON))
-        place = pc.index_in(self._members["person"], value_set=people.field("values"))
-        found = self._members.append_column("records", people.field("counts").take(place)).filter(pc.is_valid(place))
-        sums = found.group_by(["school", "role"], use_threads=False).aggregate([("records", "sum")]).to_pylist()
-        return {(line["school"], line["role"]): line["records_sum"] for line in sums}
+    @cached_property
+    def _roles(self) -> pa.Table:
+        return _with_any_role(_memberships(self.mapped.get("user_roles"), self.before))
 
     @cached_property
-    def _members(self) -> pa.Table:
-        """One row a person, school and role: ``person`` (`key_text` of PERSON), ``school``, ``role``; null stands for any role."""
-        roles = _memberships(self.mapped.get("user_roles"), self.before)
+    def _roles_or_courses(self) -> pa.Table:
         enrolled = _memberships(self._enrollments())
-        others = pc.invert(pc.is_in(enrolled["person"], value_set=combine_chunks(roles["person"])))
-        found = pa.concat_tables([roles, enrolled.filter(others)])
-        anyone = found.group_by(["person", "school"], use_threads=False).aggregate([])
-        return pa.concat_tables([found, anyone.append_column("role", pa.nulls(anyone.num_rows, pa.string()))]).combine_chunks()
+        others = pc.invert(pc.is_in(enrolled["person"], value_set=combine_chunks(self._roles["person"])))
+        return pa.concat_tables([self._roles, _with_any_role(enrolled.filter(others))]).combine_chunks()
 
     def _enrollments(self) -> pa.Table | None:
         """Return the enrollments with the school of their course where they have none of their own."""
@@ -90,6 +85,21 @@ class PersonSchools:
         place = pc.index_in(combine_chunks(rows.column("course_id")), value_set=combine_chunks(courses.column("course_id")))
         school = pc.coalesce(combine_chunks(rows.column(_SCHOOL)), combine_chunks(courses.column(_SCHOOL)).take(place))
         return rows.set_column(rows.schema.get_field_index(_SCHOOL), _SCHOOL, school)
+
+
+def _count(members: pa.Table, records: pa.Table) -> dict[tuple[str, str | None], int]:
+    """Return the number of `records` by school and role, and by school; a record counts for each school of its person."""
+    people = pc.value_counts(key_text(records, PERSON))
+    place = pc.index_in(members["person"], value_set=people.field("values"))
+    found = members.append_column("records", people.field("counts").take(place)).filter(pc.is_valid(place))
+    sums = found.group_by(["school", "role"], use_threads=False).aggregate([("records", "sum")]).to_pylist()
+    return {(line["school"], line["role"]): line["records_sum"] for line in sums}
+
+
+def _with_any_role(members: pa.Table) -> pa.Table:
+    """Return `members` (``person``, ``school``, ``role``) with one more row a person and school, whose role is null: any role."""
+    anyone = members.group_by(["person", "school"], use_threads=False).aggregate([])
+    return pa.concat_tables([members, anyone.append_column("role", pa.nulls(anyone.num_rows, pa.string()))]).combine_chunks()
 
 
 def _memberships(*tables: pa.Table | None) -> pa.Table:
