@@ -240,3 +240,24 @@ def test_an_import_with_register_adds_the_feed(uploads: Path, home: Path) -> Non
     assert (answer.code, answer.document["status"]) == (0, "published")
     (district,) = call("districts", "list", "--json", home=home).document
     assert [feed["format"] for feed in district["feeds"]] == ["canvas", "clever"]
+
+
+def test_a_district_that_is_misspelt_is_answered_with_the_nearest_one(home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+
+    assert "did you mean lincoln?" in call("imports", "--district", "lincon", home=home).err
+    assert "did you mean" not in call("imports", "--district", "washington", home=home).err
+
+
+def test_a_text_in_place_of_a_number_is_said_in_plain_words(home: Path) -> None:
+    answer = call("show", "abc", home=home)
+
+    assert (answer.code, "expected a number, such as 12" in answer.err) == (2, True)
+
+
+def test_who_decides_may_be_named_in_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+    assert "--by" in call("holds", "approve", "1", home=home).err
+
+    monkeypatch.setenv("ROSTER_ETL_USER", "A. Steward")
+    assert call("holds", "approve", "1", "--json", home=home).document["error"]["code"] == "unknown_import"
