@@ -37,6 +37,7 @@ WORDS = {
     "override list": ("--district", "lincoln"),
     "override set": ("users", "user_id=1", "--district", "lincoln", "--field", "title", "--value", "x", "--by", "A"),
     "purge": ("--district", "lincoln", "--by", "A"),
+    "reconcile": ("--district", "lincoln"),
     "rebuild": ("--district", "lincoln", "--to", "sqlite:///PATH"),
     "receipts list": ("--district", "lincoln"),
     "receipts show": ("1",),
