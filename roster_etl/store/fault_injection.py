@@ -65,7 +65,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "publish.staged": "rows are copied into the staging table",
         "publish.merged": "they are in the table's history",
         "publish.commit": "the ledger says published, and nothing is committed",
-        "publish.committed": "it is committed, and nobody was told",
+        "publish.committed": "it is committed, and not reported yet",
         # reports and notifications
         "report.write": "a report is about to be written",
         "report.written": "it is written",
@@ -125,7 +125,7 @@ class InjectedFault(RetryableError):
     """The error that the action ``raise`` raises."""
 
     code = "injected_fault"
-    template = f"fault point {{point}} was told to fail; unset {VARIABLE} and run it again"
+    template = f"fault point {{point}} is set to fail; unset {VARIABLE} and run it again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,14 +143,14 @@ _pass_counts: Counter[str] = Counter()
 
 def fault_point(point: str) -> None:
     """Carry out the fault that ``ROSTER_ETL_FAIL_AT`` sets for this `point`, if any. Raises InjectedFault, BadFault."""
-    if told := os.environ.get(VARIABLE):
-        _reach_point(point, parse_fault(told))
+    if setting := os.environ.get(VARIABLE):
+        _reach_point(point, parse_fault(setting))
 
 
 def configured_fault() -> Fault | None:
     """Return the fault that is set, None if none is. Raises BadFault; call it at start-up, so that a typing error is reported."""
-    told = os.environ.get(VARIABLE)
-    return parse_fault(told) if told else None
+    setting = os.environ.get(VARIABLE)
+    return parse_fault(setting) if setting else None
 
 
 def pass_counts() -> Mapping[str, int]:

@@ -124,7 +124,7 @@ class _PeopleChanges:
         self.ended: set[str] = set()  # ids as at the start
         self.first_id: dict[str, str] = {}
         self.renamed: dict[str, RenamedRecord] = {}
-        self.told: dict[str, Row] = {}  # person → the last row of the upload about her or him, where there may be several
+        self.last_rows: dict[str, Row] = {}  # person → the last row of the upload about her or him, where there may be several
         self.repeated = _repeated([read.columns["user_id"] for read in state.reads.get(kind.name, ())])
         self.claims = bool(state.options.get("update_sis_id_if_login_claimed"))
 
@@ -160,8 +160,8 @@ class _PeopleChanges:
         key = row.get("user_id")
         if not (self.claims or key in self.repeated or self.register.more[person]):
             return
-        before = self.told.get(person)
-        self.told[person] = row
+        before = self.last_rows.get(person)
+        self.last_rows[person] = row
         if before is None or (before.get("user_id") == key and _same(before, row, "username")):
             return
         message = f"Row {before.number} says something else about the same person, by another id or with another login; this row counts."
@@ -190,7 +190,7 @@ class _PeopleChanges:
     def _give_new_id(self, row: Row, holder: str, key: str, record: Record) -> None:
         """Give the owner of the login that a new user requests the new user's id."""
         self.first_id[key] = self.first_id.pop(holder, holder)
-        self.told |= {key: self.told.pop(holder)} if holder in self.told else {}
+        self.last_rows |= {key: self.last_rows.pop(holder)} if holder in self.last_rows else {}
         self.users.rename_record(holder, key, row.origin)
         self.register.names.add(_lower(record.values["username"]), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))

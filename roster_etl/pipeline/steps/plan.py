@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.frames.arrow import findings_table, release_memory
-from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
+from roster_etl.pipeline.plan_decision import PLACE, PlanDecision, PlanMoved
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
@@ -31,7 +31,7 @@ from roster_etl.vendors.lineage import tables_of
 
 def plan_import(
     workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
-) -> tuple[Planned, ImportSummary | None]:
+) -> tuple[PlanDecision, ImportSummary | None]:
     """Compare the mapped `tables` with the roster and decide. An import that does not publish is ended in the ledger here.
 
     Returns: the plan with its decision, and the summary of an import that ended here (None: it is to be published).
@@ -108,7 +108,7 @@ class _CurrentVersions:
         return self.roster.count_current(self.upload.district_id, self.upload.source, self.name)
 
 
-def _hold(planned: Planned) -> Hold | None:
+def _hold(planned: PlanDecision) -> Hold | None:
     if planned.hold is None:
         return None
     return Hold(reason=planned.hold["reason"], plan_sha256=planned.sha256, created_at=datetime.now(UTC))

@@ -67,7 +67,7 @@ def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
     for file in files:
         kind = by_name.get(file.name.rpartition("/")[2].casefold())
         if kind and any(member.kind == kind for member in members):
-            message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
+            message = f"Another file of the upload is {kind} already; two files of a kind are ambiguous."
             findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
             kind = None
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))

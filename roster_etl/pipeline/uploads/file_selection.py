@@ -26,7 +26,7 @@ def file_selection(format_: Format, file_set: str = "") -> Select:
         own = [entry for entry in entries if format_.file_set_of(entry.name) == file_set]
         regular = [entry for entry in own if entry.regular]
         read = (
-            _told_by_headers(regular, lone_zip=format_.lone_zip and kind == "folder")
+            _recognized_by_headers(regular, lone_zip=format_.lone_zip and kind == "folder")
             if by_headers
             else [entry for entry in regular if _base_name(entry) in named]
         )
@@ -48,7 +48,7 @@ def awaited(selection: Selection) -> tuple[Entry, ...]:
     return selection.read or tuple(replace(entry, size=0, mtime=0.0) for entry in selection.foreign)
 
 
-def _told_by_headers(entries: Sequence[Entry], *, lone_zip: bool) -> list[Entry]:
+def _recognized_by_headers(entries: Sequence[Entry], *, lone_zip: bool) -> list[Entry]:
     """Return the CSV files; if there are none, and one zip that stands for them, that zip."""
     tables = [entry for entry in entries if entry.name.casefold().endswith(".csv")]
     archives = [entry for entry in entries if entry.name.casefold().endswith(".zip")]

@@ -140,6 +140,7 @@ class SqlReconciliation(_Queries):
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
+    open_identities = _query(reconciliation.open_identities)
     open_counts = _query(reconciliation.open_counts)
     undecided_counts = _query(reconciliation.undecided_counts)
     differences = _query(reconciliation.differences)
