@@ -28,7 +28,7 @@ def over(before: dict[str, Sequence[Row]], **after: Sequence[Row]) -> list[tuple
 
 
 def test_the_tables_of_people_are_known() -> None:
-    assert set(PERSON_TABLES) == {"users", "student_profiles", "contacts", "logins"}
+    assert set(PERSON_TABLES) == {"users", "user_identifiers", "student_profiles", "contacts", "logins"}
 
 
 def test_a_school_that_is_overwritten_in_a_district_of_forty_exceeds() -> None:
