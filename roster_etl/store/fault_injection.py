@@ -82,6 +82,15 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "outbox.send": "a message is about to be sent",
         "outbox.sent": "the other side has it, and the outbox does not know",
         "cursor.asked": "a tick has decided what to import, and neither runs nor cursor are stored",
+        # exports
+        "export.open": "an export is entered in the ledger, and not committed",
+        "export.opened": "it is committed, and nothing is written yet",
+        "export.staged": "the files of an export are written beside their place, and not read back yet",
+        "export.move": "they are read back, and about to be moved into place",
+        "export.part": "a file of an export is about to go to its place",
+        "export.moved": "an export is in its place, and the ledger does not say so yet",
+        "export.close": "the end of an export is entered, and not committed",
+        "export.closed": "it is committed",
         # approvals and other decisions
         "approve.begin": "a decision to publish is about to be carried out",
         "decide.record": "what was decided about a hold is entered, and not committed",
