@@ -13,7 +13,7 @@ CREATING = {"import", "districts add", "migrate", "demo", "restore"}
 WITHOUT_HOME = {"sample", "generate", "new-vendor", "receipts verify"}
 EMPTY_HOME = {
     **dict.fromkeys(("audit", "backfill", "backup", "districts list", "doctor", "holds list", "imports", "keys init"), 0),
-    **dict.fromkeys(("metrics", "outbox list", "outbox send", "sweep"), 0),
+    **dict.fromkeys(("destinations list", "exports", "metrics", "outbox list", "outbox send", "sweep"), 0),
     "check": 3,  # the upload has no file
 }
 """Exit codes in an empty home; of all other commands 2, since what they name does not exist."""
@@ -22,6 +22,11 @@ WORDS = {
     "backfill": ("--all",),
     "backup": ("--to", "PATH"),
     "changes": ("--district", "lincoln", "--since", "0"),
+    "destinations add": ("out", "--to", "PATH", "--district", "lincoln", "--format", "clever"),
+    "destinations check": ("out", "--district", "lincoln"),
+    "destinations remove": ("out", "--district", "lincoln"),
+    "destinations send": ("out", "--district", "lincoln"),
+    "export": ("clever", "--district", "lincoln", "--to", "PATH"),
     "check": ("UPLOAD", "--format", "clever"),
     "data-docs": ("1",),
     "districts contacts": ("lincoln",),
