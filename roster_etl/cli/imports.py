@@ -135,14 +135,12 @@ def import_and_print(call: Call, *orders: Order) -> int:
 def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Run an import, and return its document and exit code; None: a usage error, which has been reported."""
     from roster_etl.cli.run_import import run_order
-    from roster_etl.pipeline.reporting.import_summary import outcome
 
-    import_id, failure = run_order(call, order)
+    document, failure = run_order(call, order)
     if failure is not None and failure.exit_code == USAGE_ERROR:
         if call.json:
             call.print_json(failure.json_document())
         return None, USAGE_ERROR
-    document = outcome(call.workspace, import_id)
     if failure is None:
         return document, exit_codes.BY_STATUS[document["status"]]
     if document["error"] is None:  # an approved plan that is outdated: the import stays held, or another call ended it

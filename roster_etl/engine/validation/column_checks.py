@@ -16,6 +16,7 @@ from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Reference, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
@@ -152,7 +153,8 @@ def check_match(state: FileState, column: Column, match: CrossFeedMatch, feed_va
     rows = ~state.refused & ~state.deleted_mask()
     strange = rows & to_mask(pc.invert(pc.is_in(state.columns[column.name], value_set=feed_values.values)))
     message = f"{column.name} should match {feed_values.source}, whose {match.table} do not have it."
-    state.warn(strange, "unknown_reference", column.name, message)
+    text = _with_likeness(message, state.columns[column.name], strange, feed_values.values)
+    state.warn(strange, "unknown_reference", column.name, text)
 
 
 def record_absent_columns(state: FileState) -> None:
@@ -215,7 +217,7 @@ def _check_reference(
         return
     if target.published:
         message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
-        state.reject_or_clear(column.name, wrong, "unknown_reference", message)
+        state.reject_or_clear(column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed))
         return
     is_deleted = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
@@ -225,7 +227,17 @@ def _check_reference(
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
-    state.reject_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+    state.reject_or_clear(
+        column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed), (target.file_name, causes)
+    )
+
+
+def _with_likeness(message: str, values: pa.Array, wrong: Mask, known: pa.Array) -> str | pa.Array:
+    """Return the message for each of the `wrong` rows, which says so where its id differs from a known one only by zeros or case."""
+    alike = is_similar(values.take(pa.array(np.flatnonzero(wrong))), known)
+    if not pc.any(alike).as_py():
+        return message
+    return pc.if_else(alike, f"{message} {SIMILAR}", message)
 
 
 def _ambiguous(state: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:
