@@ -95,7 +95,7 @@ def demo(
 ) -> int:
     """Show the whole thing: a sample district per format uploads over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
-    call.home = _demo_home(call)
+    call.home, call.creates_home = _demo_home(call), True
     guests = _demo_districts(students)
     install_sigterm_handler()
     with ExitStack() as stack:
