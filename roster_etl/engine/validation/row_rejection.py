@@ -35,11 +35,24 @@ class FileState:
     """One file during validation. Grain: one row per readable record.
 
     ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
-    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``reasons``: which rows were refused for what.
+    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``strict``: what practice gets wrong is refused; ``changes``: how many records
+    at the start are changes (None: the file is whole); ``exempt``: rows that need their key only; ``reasons``: which rows were refused for what.
     """
 
-    def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        raw: RawFile,
+        file: File,
+        header: Header,
+        file_name: str,
+        relaxed: frozenset[str],
+        *,
+        strict: bool = False,
+        changes: int | None = None,
+    ) -> None:
         self.raw, self.file, self.header, self.file_name, self.relaxed = raw, file, header, file_name, relaxed
+        self.strict, self.changes = strict, changes
+        self.exempt: Mask = np.zeros(len(raw.rows), dtype=bool)
         self.findings = FindingsBuilder(file_name)
         self.numbers: RowPositions = raw.rows.to_numpy()
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
@@ -75,12 +88,29 @@ class FileState:
         """Return the rows that an invalid cell of `column` rejects."""
         if column.required_where:
             return self.where_mask(column.required_where)
+        if self.file.changes and column.name in (self.file.changes.status, self.file.changes.modified):
+            return self.change_mask()
+        if self.file.changes and column.name not in self.file.key:
+            always = column.required and not column.has_default and column.name not in self.relaxed
+            return ~self.deleted_mask() if always else np.zeros(len(self.refused), dtype=bool)
         always = column.required and not column.has_default and column.name not in self.relaxed
         return np.full(len(self.refused), always, dtype=bool)
 
     def deleted_mask(self) -> Mask:
         """Return the rows that mark their record as deleted."""
         return self.where_mask(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
+
+    def change_mask(self) -> Mask:
+        """Return the rows of changes: the first ones of a file that goes on with them; none in a whole file."""
+        return self.numbers <= (self.changes or 0) + 1
+
+    def slip(self, rows: Mask, code: str, field: str, message: str) -> None:
+        """Warn of rows that the document does not allow and that are read all the same; refuse them in a strict upload."""
+        rows = rows & ~self.exempt
+        if self.strict:
+            self.refuse(rows, code, field, message)
+        else:
+            self.warn(rows, code, field, message)
 
     def where_mask(self, rows: RowCondition) -> Mask:
         """Return the condition `rows` as a mask; no rows if the upload lacks the column."""
@@ -97,9 +127,11 @@ class FileState:
 
     def refuse_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
         """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning."""
+        causes, wrong = _filter_causes(causes, wrong, wrong & ~self.exempt), wrong & ~self.exempt
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
-        required = nowhere if column is None else wrong if column.strict else wrong & self.required_mask(column)
+        refuses = column is not None and (column.strict or self.strict)
+        required = nowhere if column is None else wrong if refuses else wrong & self.required_mask(column)
         self.refuse(required, code, name, message, _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
         self.add_findings(

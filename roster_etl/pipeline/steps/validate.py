@@ -82,6 +82,8 @@ def _validate_file(
         fixed_order=upload.fixed_column_order,
         feed_values=known,
         published=published_records(workspace, upload, file),
+        strict=upload.strict,
+        changes=member.changes,
     )
     return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
 
