@@ -184,7 +184,9 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
-            elif column.references and not set(cell.split(",") if is_list else [cell]) - {""} <= known | set(column.references.also):
+            elif column.references and not set(cell.split(",") if is_list else [cell]) - {""} <= known | set(
+                column.references.also
+            ):
                 broken.append(f"{file.name}.{column.name}: {cell!r} refers to nothing")
     return broken + _broken_keys(file, own) + _broken_rules(file, own)
 

@@ -82,7 +82,8 @@ def _standing(file: File, before: RawFile, changes: int, refused: frozenset[int]
     rows = np.flatnonzero(there)
     codes = row_codes([combine_chunks(table.column(name)) for name in file.key])[rows]
     waits = np.isin(numbers[rows], np.array(sorted(refused), dtype=np.int64))
-    order = np.lexsort((-rows, fresh[rows], _moments(table, file.changes.modified)[rows], codes))
+    place = np.where(fresh[rows], rows, -rows)  # of a whole file the first row counts
+    order = np.lexsort((place, fresh[rows], _moments(table, file.changes.modified)[rows], codes))
     best: dict[int, list[int]] = {}
     for at in order[::-1]:  # newest first within a key
         kept = best.setdefault(int(codes[at]), [])

@@ -259,6 +259,9 @@ def _compare_versions(
     stated = _stated_close_reasons(target, versions, mapped)
     deleted = pc.and_(missing, pc.is_valid(stated))
     gone = _proven_removed(target, versions, pc.and_not(missing, deleted), refused, evidence, drafts)
+    if target.name in evidence.stated:
+        stated = pc.if_else(gone, pa.scalar("changed"), stated)
+        deleted, gone = pc.or_(deleted, gone), pc.and_not(gone, gone)
     kept = pc.and_(pc.or_(deleted, gone), _is_excluded(target, versions, evidence.exclusions, drafts))
     deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
     return replace(

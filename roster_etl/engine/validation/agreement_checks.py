@@ -106,20 +106,19 @@ def _check_type(state: FileState, rule: ReferenceType, target: ReferencedFile) -
 
 
 def _check_only_one(state: FileState, rule: OnlyOne) -> None:
-    chosen = ~state.refused & ~state.deleted_mask()
+    chosen = ~state.refused & ~state.deleted_mask() & state.kept
     for column, value in rule.where:
         chosen &= to_mask(pc.equal(pc.utf8_lower(state.columns[column]), value))
     rows = np.flatnonzero(chosen)
     groups = row_codes([state.columns[name] for name in rule.by])[rows]
     begin, end = _day_numbers(state, rule.begin, 0), _day_numbers(state, rule.end, _NO_END)
-    records = row_codes(state.key())
     order = np.lexsort((begin[rows], groups))
     ordered, group = rows[order], groups[order]
     wrong = np.zeros(len(state.refused), dtype=bool)
     again = np.flatnonzero(group[1:] == group[:-1]) + 1
     for at in again:  # rare: only where a group has several
         before = ordered[at - 1]
-        if begin[ordered[at]] < end[before] and records[ordered[at]] != records[before]:
+        if begin[ordered[at]] < end[before]:
             wrong[[before, ordered[at]]] = True
     _record(state, rule, chosen, wrong)
     names = " ".join(f"{column}={value}" for column, value in rule.where)

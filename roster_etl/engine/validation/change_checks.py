@@ -62,7 +62,7 @@ def _tell_loose_times(state: FileState, facts: RowChanges) -> None:
 
 
 def keep_newest(state: FileState) -> None:
-    """Of the rows of one record keep the newest: by its time, then changes before what went on, then the later row.
+    """Of the rows of one record keep the newest: by its time, then changes before what went on, then the later change.
 
     Rows that are refused take part in nothing. Of a change that is older than what is known, ``stale_row`` tells.
     """
@@ -70,7 +70,9 @@ def keep_newest(state: FileState) -> None:
     assert facts is not None
     rows = np.flatnonzero(~state.refused)
     codes = row_codes(state.key())[rows]
-    order = np.lexsort((state.numbers[rows], state.change_mask()[rows], modified_at(state, facts)[rows], codes))
+    fresh = state.change_mask()[rows]
+    place = np.where(fresh, state.numbers[rows], -state.numbers[rows])  # of a whole file the first row counts
+    order = np.lexsort((place, fresh, modified_at(state, facts)[rows], codes))
     last = np.r_[codes[order][1:] != codes[order][:-1], True] if len(order) else np.zeros(0, dtype=bool)
     beaten = rows[order[~last]]
     lost: Mask = state.mask(beaten)

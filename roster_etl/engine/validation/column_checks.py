@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.list_checks import check_list, drop_unknown_items
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Identifier, ListOf, Reference, SchoolYear, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
@@ -260,8 +261,9 @@ def _check_reference(
         return
     told = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
-    state.refuse_or_clear(column.name, told, "deleted_reference", message)
-    wrong &= ~told
+    state.let_follow(told & ~state.own_mask() & state.required_mask(column))
+    state.refuse_or_clear(column.name, told & ~state.follows, "deleted_reference", message)
+    wrong &= ~told & ~state.follows
     causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
@@ -340,7 +342,8 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
 def _deleted_rows(target: ReferencedFile) -> pa.Array:
     """Return which rows of a file that others refer to say that their record is gone."""
     rows = target.rows
-    return combine_chunks(rows.column(DELETED)) if DELETED in rows.column_names else pa.array(np.zeros(rows.num_rows, dtype=bool))
+    marks = [combine_chunks(rows.column(name)) for name in (DELETED, FOLLOWS) if name in rows.column_names]
+    return reduce(pc.or_, marks) if marks else pa.array(np.zeros(rows.num_rows, dtype=bool))
 
 
 def _cause_rows(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:

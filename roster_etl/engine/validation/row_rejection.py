@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -36,7 +36,7 @@ class FileState:
 
     ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
     but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``strict``: what practice gets wrong is refused; ``changes``: how many records
-    at the start are changes (None: the file is whole); ``exempt``: rows that need their key only; ``reasons``: which rows were refused for what.
+    at the start are changes (None: the file is whole); ``exempt``: rows that need their key only; ``follows``: rows that went with a record that they refer to; ``reasons``: which rows were refused for what.
     """
 
     def __init__(
@@ -49,9 +49,11 @@ class FileState:
         *,
         strict: bool = False,
         changes: int | None = None,
+        carried: bool = False,
     ) -> None:
         self.raw, self.file, self.header, self.file_name, self.relaxed = raw, file, header, file_name, relaxed
-        self.strict, self.changes = strict, changes
+        self.strict, self.changes, self.carried = strict, changes, carried
+        self.follows: Mask = np.zeros(len(raw.rows), dtype=bool)
         self.exempt: Mask = np.zeros(len(raw.rows), dtype=bool)
         self.findings = FindingsBuilder(file_name)
         self.numbers: RowPositions = raw.rows.to_numpy()
@@ -103,6 +105,12 @@ class FileState:
     def change_mask(self) -> Mask:
         """Return the rows of changes: the first ones of a file that goes on with them; none in a whole file."""
         return self.numbers <= (self.changes or 0) + 1
+
+    def own_mask(self) -> Mask:
+        """Return the rows that came with the upload: all of a whole file, the changes of one that goes on."""
+        if self.carried:
+            return np.zeros(len(self.numbers), dtype=bool)
+        return np.ones(len(self.numbers), dtype=bool) if self.changes is None else self.change_mask()
 
     def slip(self, rows: Mask, code: str, field: str, message: str) -> None:
         """Warn of rows that the document does not allow and that are read all the same; refuse them in a strict upload."""
@@ -160,6 +168,10 @@ class FileState:
         self.add_findings("info", "duplicate_row", self.mask(positions), self.key_field, message)
         self.kept[positions] = False
 
+    def let_follow(self, rows: Mask) -> None:
+        """Mark rows that went with a record that they refer to: they neither apply nor show that their record is there."""
+        self.follows = self.follows | rows
+
     def set_cells(self, name: str, rows: Mask, value: str | None) -> None:
         """Write `value` into the cells of column `name`."""
         if rows.any():
@@ -175,7 +187,9 @@ class FileState:
     def add_findings(
         self, severity: Severity, code: str, rows: Mask, field: str, message: str | pa.Array, causes: Causes | None = None
     ) -> None:
-        """Add a finding for each of `rows`."""
+        """Add a finding for each of `rows`. Warnings about rows that go on were told when these came."""
+        if severity != "reject" and (self.carried or self.changes is not None):
+            causes, rows = _filter_causes(causes, rows, rows & self.own_mask()), rows & self.own_mask()
         places = np.flatnonzero(rows)
         if not len(places):
             return
@@ -205,6 +219,7 @@ class FileState:
         deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
         strangers = self.strangers if self.strangers.any() else None
         rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, strangers)
+        rows = rows.append_column(FOLLOWS, pa.array(self.follows)) if self.follows.any() else rows
         return rows if self.kept.all() else rows.filter(pa.array(self.kept))
 
 

@@ -84,6 +84,7 @@ def _validate_file(
         published=published_records(workspace, upload, file),
         strict=upload.strict,
         changes=member.changes,
+        carried=member.changes is not None and member.lasts_from is not None,
     )
     return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
 

@@ -49,6 +49,8 @@ def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Membe
         for document in found:
             if document["kind"] == kind and document["key"] is not None:
                 member = Member(**document)
+                if upload.format.manifest is not None and upload.format.file(kind).changes:
+                    member = replace(member, changes=member.changes or 0)
                 return member.lasts_from or import_id, replace(member, lasts_from=member.lasts_from or import_id)
     return None
 
@@ -82,5 +84,5 @@ def _unusable_file_findings(upload: Upload, file: File, member: Member, contents
 
 
 def _carried_forward_finding(member: Member, import_id: int) -> Finding:
-    message = f"This file is given once, and the upload has none that can be used: that of import {import_id} was read again."
+    message = f"The upload has no such file that can be used; that of import {import_id} goes on, and was read again."
     return Finding(severity="info", code="lasting_file", file=member.name, message=message)
