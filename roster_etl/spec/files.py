@@ -77,6 +77,7 @@ class Column:
     - ``strict``: the column may be empty, but an invalid cell rejects its row
     - ``secret``: the column is blanked before anything is stored
     - ``sticky``: the document says that manual edits outlast uploads
+    - ``header_optional``: even a strict upload may lack the column, because publications of the document differ
     - ``misspellings``: spellings of the header that the document does not have; read, with a ``column_alias`` warning
     """
 
@@ -93,6 +94,7 @@ class Column:
     sticky: bool = False
     aliases: tuple[str, ...] = ()
     misspellings: tuple[str, ...] = ()
+    header_optional: bool = False
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
     listed_by: str | None = None  # a table option of the format that lists the known values; other values give a warning
     unmapped: str = ""  # why no mapping reads this column

@@ -191,7 +191,7 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
     return broken + _broken_keys(file, own) + _broken_rules(file, own)
 
 
-def _fits(column: Column, cell: str) -> bool:
+def _fits(column: Column, cell: str) -> bool:  # noqa: PLR0912 - one line for each form
     match column.cell_format:
         case Choice(options=options, ranges=ranges):
             return cell in options or (ranges and set(cell.split("-")) <= set(options))

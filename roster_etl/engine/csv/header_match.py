@@ -70,7 +70,9 @@ def match_header(
     if strict:
         slips += [finding for finding in findings if finding.severity == "warning"]
         findings = [finding for finding in findings if finding.severity != "warning"]
-        slips += [_absent_finding(c.name) for c in file.columns if c.name not in matched and c.name not in missing]
+        slips += [
+            _absent_finding(c.name) for c in file.columns if not (c.name in matched or c.name in missing or c.header_optional)
+        ]
         slips = [replace(finding, severity="file") for finding in slips]
         refused = refused or (slips[0].code if slips else None)
     findings += slips

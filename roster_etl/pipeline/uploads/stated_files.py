@@ -17,8 +17,8 @@ from roster_etl.engine.csv.format_manifest import ManifestReading, file_names, r
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv, read_header
 from roster_etl.frames.arrow import combine_chunks
-from roster_etl.pipeline.steps.diff_baseline import undone_imports
 from roster_etl.pipeline.uploads.carry_forward import Contents, carry_forward_files
+from roster_etl.pipeline.uploads.undone_imports import undone_imports
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Manifest

@@ -35,7 +35,12 @@ USERS = File(
         _USERNAME,
         *_NAMES,
         Column("userMasterIdentifier", note="The user's id across systems."),
-        Column("resourceSourcedIds", unmapped=_NOT_LOADED, note="In the text of 1.2; its official samples do without."),
+        Column(
+            "resourceSourcedIds",
+            header_optional=True,
+            unmapped=_NOT_LOADED,
+            note="In the text of 1.2; its official samples do without.",
+        ),
         Column("preferredGivenName", misspellings=("prefferedGivenName",), note="The first name that the user goes by."),
         Column("preferredMiddleName", misspellings=("prefferedMiddleName",), note="The middle name that the user goes by."),
         Column("preferredFamilyName", misspellings=("prefferedFamilyName",), note="The last name that the user goes by."),
