@@ -31,6 +31,7 @@ from typing import Any
 
 import dagster as dg
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
@@ -38,9 +39,9 @@ from roster_etl.orchestration.sensors import import_requests, landing_sensor
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
+from tests.ledgers import in_transaction
 
 NIGHT = 1_800_000_000.0  # the clock of the ticks: it advances by STEP seconds per tick, however long the tick took
 STEP = 30.0
@@ -149,8 +150,12 @@ def concluded(workspace: Workspace, districts: Sequence[str], when: float) -> No
 
     at = datetime.fromtimestamp(when, UTC)
     for district in districts:
-        number = workspace.warehouse.open_import(kind="upload", district_id=district, source="clever", started_at=at)
-        workspace.warehouse.conclude(ImportResult(import_id=number, status="unchanged", finished_at=at, summary={}))
+        number = in_transaction(workspace.warehouse).open_import(
+            kind="upload", district_id=district, source="clever", started_at=at
+        )
+        in_transaction(workspace.warehouse).conclude(
+            ImportResult(import_id=number, status="unchanged", finished_at=at, summary={})
+        )
 
 
 def bench_sensor(work: Path, samples: Sequence[Path], districts: int, uploading: int, bad: int) -> dict[str, Any]:
@@ -417,7 +422,7 @@ def bench_daemon(work: Path, samples: Sequence[Path], imports: int, at_once: int
         finally:
             daemon.terminate()
             daemon.wait(60)
-    states = Counter(str(row["status"]) for row in workspace.warehouse.imports(limit=10 * imports))
+    states = Counter(str(row["status"]) for row in workspace.warehouse.ledger.imports(limit=10 * imports))
     cpu = tree.by_kind()
     return {
         "imports": imports,
@@ -437,7 +442,9 @@ def _watched(daemon: subprocess.Popen[bytes], workspace: Workspace, imports: int
         for _ in range(10):
             tree.look()
             time.sleep(0.2)
-        done = [row for row in workspace.warehouse.imports(limit=10 * imports) if row["status"] not in ("running", "started")]
+        done = [
+            row for row in workspace.warehouse.ledger.imports(limit=10 * imports) if row["status"] not in ("running", "started")
+        ]
         if len(done) >= imports and not any(kind == "run" for kind in tree._kinds().values()):  # noqa: SLF001
             return tree
     sys.exit("the daemon did not get done; see daemon.log")

@@ -1,3 +1,3 @@
-"""roster_etl: school rosters from many vendors' CSV uploads, judged, planned and published with their whole history."""
+"""roster_etl: school rosters from many vendors' CSV uploads, validated, compared with the current roster, and published as versioned tables."""
 
 __version__ = "0.1.0"

@@ -174,7 +174,9 @@ class Cluster:
             runs = [f"{run.run_id[:8]} {run.status.value} {dict(run.tags)}" for run in instance.get_runs()]
             for run in instance.get_runs(limit=2):
                 runs += [f"  {e.timestamp:.1f} {e.step_key} {e.message[:300]}" for e in instance.all_logs(run.run_id)]
-        rows = [{k: row[k] for k in ("import_id", "status", "run_id", "summary")} for row in self.workspace.warehouse.imports()]
+        rows = [
+            {k: row[k] for k in ("import_id", "status", "run_id", "summary")} for row in self.workspace.warehouse.ledger.imports()
+        ]
         return "\n".join([*runs, json.dumps(rows, default=str)])
 
     def runs(self) -> list[dg.DagsterRun]:
@@ -184,7 +186,7 @@ class Cluster:
 
     def statuses(self) -> list[str]:
         """Return how all imports stand in the ledger, the oldest first."""
-        return [row["status"] for row in reversed(self.workspace.warehouse.imports())]
+        return [row["status"] for row in reversed(self.workspace.warehouse.ledger.imports())]
 
     def steps_of(self, run_id: str) -> dict[str, str]:
         """Return on which worker each step of a run was done."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +11,29 @@ import pyarrow as pa
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Hold, ImportFile, ImportResult
+from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Hold, ImportFile, ImportResult, Warehouse
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 FILE = ImportFile(
     file="students.csv", kind="students", sha256="0" * 64, bytes=10, rows_read=100, rows_accepted=98, rows_rejected=2
 )
+
+
+class _InTransaction:
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def __getattr__(self, statement: str) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self._warehouse.write() as tx:
+                return getattr(tx, statement)(*args, **kwargs)
+
+        return run
+
+
+def in_transaction(warehouse: Warehouse) -> Any:
+    """Return the statements of a write session, each in a transaction of its own: ``in_transaction(warehouse).conclude(result)``."""
+    return _InTransaction(warehouse)
 
 
 def ended(
@@ -36,7 +53,7 @@ def ended(
     Args: rejected: rows of the quarantine.
     """
     warehouse = workspace.warehouse
-    number = warehouse.open_import(
+    number = in_transaction(warehouse).open_import(
         kind="upload", district_id=district, source=source, upload_id="u1", received_at=at, started_at=at - timedelta(minutes=2)
     )
     if status == "running":
@@ -53,9 +70,9 @@ def ended(
         hold=Hold(reason="change_threshold_exceeded", plan_sha256="ab" * 32, created_at=at) if status == "held" else None,
     )
     if status == "published":
-        warehouse.publish(conclusion, {}, warehouse.base(district, source))
+        in_transaction(warehouse).publish(conclusion, {}, warehouse.roster.base(district, source))
     else:
-        warehouse.conclude(conclusion)
+        in_transaction(warehouse).conclude(conclusion)
     return number
 
 

@@ -12,6 +12,7 @@ from roster_etl.canonical import TABLES
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.store.warehouse import ImportResult, TableChange, Warehouse
 from roster_etl.store.warehouse.publish import opening_schema
+from tests.ledgers import in_transaction
 
 DISTRICT, SOURCE = "lincoln", "clever"
 NO_CLOSES = pa.table({"version_id": pa.array([], pa.int64()), "close_reason": pa.array([], pa.string())})
@@ -40,7 +41,7 @@ def change(table: str, rows: Sequence[Mapping[str, Any]] = (), gone: Sequence[in
 
 def begin(warehouse: Warehouse, number: int = 1, district: str = DISTRICT, **columns: Any) -> int:
     """Open an import that starts on day `number`."""
-    return warehouse.open_import(
+    return in_transaction(warehouse).open_import(
         kind="upload", district_id=district, source=SOURCE, upload_id=f"u{number}", started_at=day(number), **columns
     )
 
@@ -55,13 +56,13 @@ def published(
 ) -> int:
     """Publish `changes` on day `number`, on top of what is there, and return the import."""
     import_id = begin(warehouse, number, district)
-    warehouse.publish(end(import_id, number=number, **parts), changes, warehouse.base(district, SOURCE))
+    in_transaction(warehouse).publish(end(import_id, number=number, **parts), changes, warehouse.roster.base(district, SOURCE))
     return import_id
 
 
 def version_of(warehouse: Warehouse, table: str, **key: Any) -> int:
     """Return the number of the current version with this key."""
-    current = warehouse.current(DISTRICT, SOURCE, table).to_pylist()
+    current = warehouse.roster.current(DISTRICT, SOURCE, table).to_pylist()
     (version,) = [row["version_id"] for row in current if all(row[name] == value for name, value in key.items())]
     return int(version)
 

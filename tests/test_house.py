@@ -108,7 +108,7 @@ def test_the_page_on_security_names_tests_that_exist():
 
 
 def test_nobody_is_told_that_we_run():
-    for place in ("dagster.yaml", "dagster_home/dagster.yaml"):
+    for place in ("dagster.yaml", "dagster_home/dagster.yaml", "roster_etl/orchestration/runtime/default_dagster.yaml"):
         settings = yaml.safe_load((ROOT / place).read_text("utf-8"))
         assert (settings["telemetry"], settings["nux"]) == ({"enabled": False}, {"enabled": False})
     assert gx_client._environment()["GX_ANALYTICS_ENABLED"] == "false"
@@ -169,8 +169,17 @@ def test_dagster_finds_the_same_settings_with_and_without_a_home_named():
     unnamed = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     places = {key: unnamed.pop(key) for key in ("storage", "compute_logs", "local_artifact_storage")}
 
-    assert unnamed == named
+    packaged = yaml.safe_load((ROOT / "roster_etl/orchestration/runtime/default_dagster.yaml").read_text())
+
+    assert unnamed == named == packaged
     assert {str(place).count("dagster_home") for place in places.values()} == {1}
+
+
+def test_no_module_looks_above_the_package():
+    places = re.compile(r"\.parents\[\d|\bPROJECT\b")
+    above = [f"{path.relative_to(ROOT)}: {hit}" for path in SOURCES for hit in places.findall(path.read_text("utf-8"))]
+
+    assert above == []
 
 
 def test_the_workspace_and_the_project_name_the_same_definitions():

@@ -159,14 +159,14 @@ class Studio:
         self._terminal("override", "override", "list", "--district", DISTRICT)
         self._terminal("trace", "trace", "users", *key, *edit)
         self._run("import", str(_under_a_new_id(samples / "day2", self.home / "renamed", key)), "--district", DISTRICT)
-        renamed = Workspace.open(self.home).warehouse.imports(DISTRICT, limit=1)[0]["import_id"]
+        renamed = Workspace.open(self.home).warehouse.ledger.imports(DISTRICT, limit=1)[0]["import_id"]
         self._terminal("renames", "renames", "list", str(renamed))
         self._terminal("changes", "changes", "--district", DISTRICT, "--since", str(renamed - 1), first=12)
         self._terminal("undo", "undo", str(renamed), "--by", WHO)
 
     def _someone(self) -> tuple[str, str]:
         """Return the key of a student, as command-line arguments."""
-        users = Workspace.open(self.home).warehouse.as_of(datetime.now(UTC), "users", DISTRICT, "clever").to_pylist()
+        users = Workspace.open(self.home).warehouse.roster.as_of(datetime.now(UTC), "users", DISTRICT, "clever").to_pylist()
         student = next(user for user in users if user["user_kind"] == "student" and user["middle_name"])
         return "user_kind=student", f"user_id={student['user_id']}"
 
@@ -222,7 +222,7 @@ def _command(home: Path, *words: str) -> str:
 
 def _newest(home: Path, status: str) -> int:
     """Return the newest import of the district with this status."""
-    imports = Workspace.open(home).warehouse.imports(DISTRICT)
+    imports = Workspace.open(home).warehouse.ledger.imports(DISTRICT)
     return next(int(row["import_id"]) for row in imports if row["status"] == status)
 
 
@@ -259,7 +259,7 @@ def _webserver(home: Path) -> Iterator[str]:
     port = free_port()
     environment: Mapping[str, str] = {"DAGSTER_HOME": str(home), "ROSTER_ETL_HOME": str(home)}
     words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
-    with running_process("dagster_webserver", words, environment=environment, log=home / "webserver.log"):
+    with running_process("dagster_webserver", words, environment=environment, folder=home, log=home / "webserver.log"):
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + STARTS_SECONDS
         while not _answers(url):

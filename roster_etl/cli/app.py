@@ -19,17 +19,19 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-_HELP_TEXT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
+from roster_etl.cli.context import Call
+
+_HELP_TEXT = """School rosters from many vendors' CSV uploads: validated, compared with the current roster, and published as versioned tables.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
---debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
+--debug, before or after its own arguments. Exit codes: 0 done · 1 failed · 2 usage error · 3 rejected · 4 held."""
 
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _COMMANDS = {
-    "Begin": {"demo": "demo.story:demo", "sample": "generate:sample"},
+    "Get started": {"demo": "demo.story:demo", "sample": "generate:sample"},
     "Import": {"import": "imports:import_", "check": "imports:check", "rerun": "imports:rerun", "backfill": "backfill:backfill"},
-    "Look": {
+    "Inspect": {
         "imports": "history:imports",
         "show": "history:show",
         "trace": "lineage:trace",
@@ -41,7 +43,7 @@ _COMMANDS = {
         "audit": "audit:audit",
     },
     "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "exports:metrics"},
-    "Keep": {
+    "Maintenance": {
         "rebuild": "maintenance:rebuild",
         "purge": "maintenance:purge",
         "sweep": "maintenance:sweep",
@@ -49,23 +51,23 @@ _COMMANDS = {
         "restore": "maintenance:restore",
     },
     "Formats": {"generate": "generate:generate", "new-vendor": "generate:new_vendor"},
-    "Decide": {"undo": "holds:undo"},
+    "Approvals": {"undo": "holds:undo"},
 }
 # Groups of commands: panel, help, command -> function.
 _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
     "holds": (
-        "Decide",
-        "Review what a gate or a threshold stopped.",
+        "Approvals",
+        "Review imports that a gate or a threshold stopped.",
         {"list": "holds:list_", "show": "holds:show", "approve": "holds:approve", "discard": "holds:discard"},
     ),
     "renames": (
-        "Decide",
-        "Say of people under new ids that they are who they were.",
+        "Approvals",
+        "Review probable ID changes (same person, new ID).",
         {"list": "renames:list_", "approve": "renames:approve"},
     ),
     "override": (
-        "Decide",
-        "Edit a record by hand, so that imports keep it.",
+        "Approvals",
+        "Edit a record by hand; imports keep the edit.",
         {"set": "overrides:set_", "clear": "overrides:clear", "list": "overrides:list_"},
     ),
     "districts": (
@@ -73,12 +75,39 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
         "Register districts, pause them, stop importing them.",
         {name.rstrip("_"): f"districts:{name}" for name in ("add", "list_", "contacts", "expect", "pause", "resume", "remove")},
     ),
+    "receipts": (
+        "Inspect",
+        "Signed statements of what a district sent, and what became of it.",
+        {"list": "receipts:list_", "show": "receipts:show", "verify": "receipts:verify", "sign": "receipts:sign"},
+    ),
+    "keys": ("Set up", "The key that signs receipts.", {"init": "keys:init", "rotate": "keys:rotate"}),
     "outbox": (
-        "Look",
-        "What is to be told outside, and was not sent yet.",
+        "Inspect",
+        "Undelivered notifications.",
         {"list": "outbox:outbox_list", "send": "outbox:outbox_send", "discard": "outbox:outbox_discard"},
     ),
 }
+
+# Commands that change nothing, and those that use no home. All others refuse a home that other users may change.
+READING_COMMANDS = frozenset(
+    [
+        "audit",
+        "as-of",
+        "changes",
+        "demo",
+        "doctor",
+        "generate",
+        "imports",
+        "list",
+        "metrics",
+        "new-vendor",
+        "refused",
+        "sample",
+        "show",
+        "trace",
+        "verify",
+    ]
+)
 
 
 class LazyCommand(TyperCommand):
@@ -96,8 +125,11 @@ class LazyCommand(TyperCommand):
         return get_command(app)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Return the context of the complete command, which then runs in place of this one."""
-        return self.load().make_context(*args, **extra)
+        """Return the context of the complete command, which then runs in place of this one. Raises UnsafeHome."""
+        context = self.load().make_context(*args, **extra)
+        if self.name not in READING_COMMANDS and isinstance(context.obj, Call):
+            context.obj.require_safe_home()
+        return context
 
     def read_help(self) -> None:
         """Set the help from the docstring, without importing the module."""

@@ -23,10 +23,10 @@ def audit(
         typer.Option("--since", metavar="TIME", help="From then on: 2026-09-01, 2026-09-01T08:00Z, or an age such as 7d."),
     ] = None,
 ) -> int:
-    """List who decided what: approvals, discards, undos, edits, reruns, purges, grants, changes of the registry. Nothing can be taken out."""
+    """List the audit log: approvals, discards, undos, edits, reruns, purges, grants, registry changes. Entries cannot be removed."""
     call: Call = ctx.obj
-    rows = call.warehouse.audit(district, _parse_since(since) if since else None)
-    if district is not None and not rows and not call.warehouse.audit(district):
+    rows = call.warehouse.ledger.audit(district, _parse_since(since) if since else None)
+    if district is not None and not rows and not call.warehouse.ledger.audit(district):
         require_known_district(call, district)
     header = ("at (UTC)", "who", "as", "by", "what", "", "district", "import", "")
     return call.show_rows(rows, header, [_table_row(row) for row in rows], none="Nothing was decided.")

@@ -18,20 +18,18 @@ if TYPE_CHECKING:
 
 def backfill(
     ctx: typer.Context,
-    district: Annotated[
-        list[str] | None, typer.Option("--district", metavar="ID", help="This district; may be given several times.")
-    ] = None,
+    district: Annotated[list[str] | None, typer.Option("--district", metavar="ID", help="This district; repeatable.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only feeds whose newest import failed.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Every registered district.")] = False,
     format: FormatOption = None,
-    at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=64, help="How many run side by side.")] = 2,
+    at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=64, help="How many imports run in parallel.")] = 2,
 ) -> int:
-    """Import the newest upload of many districts: what has settled in the landing zone, else the newest archived one."""
+    """Import the newest upload of many districts: the settled one in the landing zone, else the newest archived one."""
     call: Call = ctx.obj
     if all_ and district:
-        raise UsageError(problem="--all and --district: one of them")
+        raise UsageError(problem="pass --all or --district, not both")
     if not (all_ or district or failed):
-        raise UsageError(problem="say which: --district ID, --failed or --all")
+        raise UsageError(problem="specify --district ID, --failed or --all")
     from roster_etl.orchestration.jobs.backfill import backfill_feeds as run_all
     from roster_etl.orchestration.jobs.backfill import select_feeds
 

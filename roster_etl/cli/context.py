@@ -79,6 +79,13 @@ class Call:
 
         return Workspace(self.settings)
 
+    def require_safe_home(self) -> None:
+        """Refuse a home that other users may change. Raises UnsafeHome, SettingsError."""
+        from roster_etl.store.home_integrity import require_safe_home
+
+        if self.home.exists():
+            require_safe_home(self.settings)
+
     def close(self) -> None:
         """Close the stores that were opened."""
         if "warehouse" in self.__dict__:

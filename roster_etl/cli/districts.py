@@ -29,6 +29,26 @@ if TYPE_CHECKING:
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
+_KnownHosts = Annotated[
+    str, typer.Option("--known-hosts", metavar="FILE", help="Its SFTP server's pinned host key; FILE relative to the home.")
+]
+_PasswordVariable = Annotated[
+    str, typer.Option("--password-env", metavar="NAME", help="The environment variable with its SFTP password.")
+]
+_PasswordFile = Annotated[
+    str, typer.Option("--password-file", metavar="FILE", help="The file with its SFTP password, relative to the home.")
+]
+_KeyFile = Annotated[
+    str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with, relative to the home.")
+]
+_ReplacementsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--replacements",
+        metavar="FILE",
+        help="Its replace rules, instead of the current ones: TOML tables column, then value = instead.",
+    ),
+]
 
 
 def add(  # noqa: PLR0917 - typer's arguments are positional
@@ -39,26 +59,11 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     option: FormatOptions = None,
     name: Annotated[str, typer.Option("--name", help="The district's name, for people.")] = "",
     time_zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Such as America/Chicago; default UTC.")] = "",
-    known_hosts: Annotated[
-        str, typer.Option("--known-hosts", metavar="FILE", help="Its SFTP server's pinned host key; FILE relative to the home.")
-    ] = "",
-    password_env: Annotated[
-        str, typer.Option("--password-env", metavar="NAME", help="The environment's variable with its SFTP password.")
-    ] = "",
-    password_file: Annotated[
-        str, typer.Option("--password-file", metavar="FILE", help="The file with its SFTP password, relative to the home.")
-    ] = "",
-    key_file: Annotated[
-        str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with, relative to the home.")
-    ] = "",
-    replacements: Annotated[
-        Path | None,
-        typer.Option(
-            "--replacements",
-            metavar="FILE",
-            help="Its replace rules, in place of those it has: TOML tables column, then value = instead.",
-        ),
-    ] = None,
+    known_hosts: _KnownHosts = "",
+    password_env: _PasswordVariable = "",
+    password_file: _PasswordFile = "",
+    key_file: _KeyFile = "",
+    replacements: _ReplacementsFile = None,
     update: Annotated[bool, typer.Option("--update", help="Change the feed if it exists.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
@@ -106,7 +111,7 @@ def pause(
     district: _Id,
     first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day of a planned pause.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Its last day; it ends by itself.")] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for those who wonder.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever the feed is listed as paused.")] = "",
 ) -> int:
     """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
     call: Call = ctx.obj
@@ -170,7 +175,7 @@ def find_district(call: Call, district_id: str) -> District | None:
 
 def require_known_district(call: Call, district_id: str) -> None:
     """Check that a district is registered or has a history: removed districts keep theirs. Raises UnknownDistrict."""
-    if find_district(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
+    if find_district(call, district_id) is None and not call.warehouse.ledger.imports(district_id, limit=1):
         raise UnknownDistrict(district_id=district_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -24,12 +25,14 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.fault_injection import VARIABLE, configured_fault
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.urls import local_path, redact
+from roster_etl.store.home_integrity import TRUST_VARIABLE, find_unsafe_paths
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.migrations import HEAD
 from roster_etl.store.outbox.smtp import Mailer
 from roster_etl.store.outbox.webhook import webhook_url
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import landing_folder
+from roster_etl.store.signing_keys import KeyFolder
 from roster_etl.vendors import vendor
 
 _HEARTBEAT_TIMEOUT_SECONDS = 300
@@ -83,6 +86,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     """Yield the results of all checks, one after the other; a failed check does not stop the next."""
     yield _run_check("settings", lambda: f"home {call.settings.home}")
     yield _run_check("home", lambda: _check_file_permissions(call))
+    yield _run_check("integrity", lambda: _check_integrity(call))
     yield _run_check("faults", _check_fault_injection)
     yield _run_check("warehouse", lambda: _check_warehouse(call))
     yield _run_check("imports", lambda: _check_imports(call))
@@ -97,6 +101,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     yield _run_check("mail", lambda: _check_mail(call))
     yield _run_check("alerts", lambda: _check_alerts(call))
     yield _run_check("outbox", lambda: _check_outbox(call))
+    yield _run_check("receipts", lambda: _check_receipts(call))
     if district_id is not None:
         districts: list[District] = [call.registry.get(district_id)]
     else:
@@ -119,8 +124,8 @@ def deduplicate(results: Iterable[HealthCheck]) -> Iterator[HealthCheck]:
         if result.ok:
             yield result
             continue
-        told = first.setdefault(result.found, result.what)
-        found = result.found.removeprefix(f"{told}: ") if told == result.what else f"cannot be looked at: see {told}"
+        shown = first.setdefault(result.found, result.what)
+        found = result.found.removeprefix(f"{shown}: ") if shown == result.what else f"cannot be checked: see {shown}"
         yield replace(result, found=found)
 
 
@@ -139,7 +144,7 @@ class HealthProblem(RosterError):
 
 def _check_fault_injection() -> str:
     if fault := configured_fault():
-        raise HealthProblem(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
+        raise HealthProblem(f"{VARIABLE} is set: a process that reaches {fault.point} will {fault.action}; unset it")
     return "none is put in"
 
 
@@ -154,6 +159,15 @@ def _check_file_permissions(call: Call) -> str:
             f"others can look into {', '.join(map(str, open_))}; run `chmod go= …` on it: personal data rests there"
         )
     return f"only its owner can look into {'it' if shut else 'what holds personal data'}"
+
+
+def _check_integrity(call: Call) -> str:
+    """Check whether other users can change what this home imports, or where it writes."""
+    if problems := list(find_unsafe_paths(call.settings)):
+        raise HealthProblem("; ".join(problems))
+    if os.environ.get(TRUST_VARIABLE) == "1":
+        return f"modes and owners are not checked: {TRUST_VARIABLE} is set"
+    return "only its owner can change its settings, its registry and its suites"
 
 
 def _personal_data_paths(call: Call) -> list[Path]:
@@ -174,7 +188,7 @@ def _check_warehouse(call: Call) -> str:
         raise HealthProblem(
             f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
         )
-    newest = call.warehouse.imports(limit=1)
+    newest = call.warehouse.ledger.imports(limit=1)
     last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
     return f"{call.warehouse.url}, schema {HEAD}, {last}"
 
@@ -183,10 +197,10 @@ def _check_imports(call: Call) -> str:
     """Report imports that are recorded as running although no process of this home works on them."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor_name
 
-    running = [row["import_id"] for row in call.warehouse.imports(status="running")]
+    running = [row["import_id"] for row in call.warehouse.ledger.imports(status="running")]
     left = [number for number in running if not call.workspace.import_locks.is_locked(number)]
     if left and executor_name() != IN_PROCESS:
-        return f"{len(running)} running; who works on those of the cluster, Dagster's runs tell"
+        return f"{len(running)} running; Dagster's run list shows those of the cluster"
     if left:
         numbers = ", ".join(map(str, left))
         raise HealthProblem(
@@ -217,7 +231,7 @@ def _check_disk(call: Call) -> str:
 
 def _check_holds(call: Call) -> str:
     """Report plans that wait for a decision, and those that have waited long."""
-    holds = call.warehouse.holds()
+    holds = call.warehouse.ledger.holds()
     before = datetime.now(UTC) - _MAX_HOLD_AGE
     if old := sorted(row["import_id"] for row in holds if row["created_at"] < before):
         numbers = ", ".join(map(str, old[:10]))
@@ -282,14 +296,14 @@ def _check_daemon(call: Call) -> str:
     from roster_etl.orchestration.runtime.dagster_storage import open_instance
 
     if not (call.settings.home / "dagster.yaml").exists():
-        raise HealthProblem(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
+        raise HealthProblem(f"no sensor watches {len(watched)} landing folders: {call.settings.home} has no dagster.yaml")
     with open_instance(call.settings.home) as instance:
         beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
     if age > _HEARTBEAT_TIMEOUT_SECONDS:
         last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
         raise HealthProblem(
-            f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`"
+            f"no sensor watches {len(watched)} landing folders: {last}; start it with `dagster dev` or `dagster-daemon run`"
         )
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 
@@ -297,9 +311,11 @@ def _check_daemon(call: Call) -> str:
 def _check_mail(call: Call) -> str:
     """Log in to the mail server, if there is one; report contacts that get no mail."""
     if not call.settings.mail.host:
-        told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
+        districts = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
         return (
-            f"none is sent: [mail] has no host; {len(told)} districts have contacts" if told else "none is sent, nobody wants any"
+            f"none is sent: [mail] has no host; {len(districts)} districts have contacts"
+            if districts
+            else "none is sent: no contacts"
         )
     with Mailer(call.settings.mail) as mailer:
         return f"{mailer.check()} lets us in"
@@ -322,6 +338,21 @@ def _check_outbox(call: Call) -> str:
             f"{len(parked)} messages are parked ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
         )
     return f"{len(messages)} messages wait" if messages else "empty"
+
+
+def _check_receipts(call: Call) -> str:
+    """Report whether imports get receipts, whether their key can be used, and receipts that could not be signed."""
+    folder = KeyFolder(call.settings)
+    if not folder.is_enabled:
+        return "off: this home has no key for them; `roster-etl keys init` makes one"
+    keys = folder.load()
+    if keys.next is not None:
+        raise HealthProblem("a change of the key did not come to its end; run `roster-etl keys rotate` again")
+    with call.warehouse.read_receipts() as receipts:
+        unsigned = receipts.unsigned_count()
+    if unsigned:
+        raise HealthProblem(f"{unsigned} are not signed; `roster-etl receipts sign` signs them")
+    return f"signed with key {keys.current.keyid[:12]}"
 
 
 def _freshness_check(call: Call, district: District, feed: Feed) -> Callable[[], str]:

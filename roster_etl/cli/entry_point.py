@@ -20,8 +20,9 @@ from typer.exceptions import Abort, TyperException
 from roster_etl.cli.context import Call, OutputGone
 from roster_etl.cli.errors import Failure, debug_text, failure_of
 from roster_etl.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
-from roster_etl.cli.global_options import GlobalOptions, UsageError, default_home, parse_global_options
+from roster_etl.cli.global_options import GlobalOptions, UsageError, parse_global_options
 from roster_etl.store.actor import actor_channel
+from roster_etl.store.default_home import default_home
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
@@ -88,7 +89,7 @@ def _lossy_stdout() -> Iterator[None]:
 def _usage_message(error: TyperException) -> str:
     """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
+    return f"{text.strip() or 'Missing command.'}  Try --help."
 
 
 @contextmanager

@@ -25,16 +25,16 @@ def changes(
     since: Annotated[
         int,
         typer.Option(
-            "--since", metavar="IMPORT", min=0, callback=check_import_id, help="The last import that you know; 0: none."
+            "--since", metavar="IMPORT", min=0, callback=check_import_id, help="The last import that you have read; 0: none."
         ),
     ],
     format: FormatOption = None,
-    after: Annotated[
-        str | None, typer.Option("--after", metavar="WORD", help="Where the page before has ended: its `after`.")
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="At most so many.")] = _DEFAULT_LIMIT,
+    after: Annotated[str | None, typer.Option("--after", metavar="WORD", help="The `after` of the previous page.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Maximum number of changes.")
+    ] = _DEFAULT_LIMIT,
 ) -> int:
-    """List what imports created, updated and deleted after import IMPORT: a cursor for those who keep a copy of the roster."""
+    """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
     call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
     page = changes_page(call.workspace, district, source, since=since, after=after, limit=limit)
@@ -55,9 +55,7 @@ def changes(
 
 def metrics(
     ctx: typer.Context,
-    to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Write this file, as a whole or not at all, instead.")
-    ] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write this file atomically instead.")] = None,
 ) -> int:
     """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
     call: Call = ctx.obj

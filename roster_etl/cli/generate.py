@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from roster_etl import vendors
 from roster_etl.cli.context import Call
 from roster_etl.cli.exit_codes import FAILED
-from roster_etl.cli.global_options import PROJECT, UsageError
+from roster_etl.cli.global_options import UsageError
 from roster_etl.projections.docs import generated_files as documents
 from roster_etl.projections.samples import write_sample
 from roster_etl.projections.suite_generator import FOLDER
@@ -18,6 +17,7 @@ from roster_etl.projections.suite_generator import generated_files as suites
 from roster_etl.projections.vendor_template import new_vendor as write
 from roster_etl.vendors import discover_vendors, vendor
 
+VENDORS = "roster_etl/vendors"
 ASSET_KEYS_FILE = "tests/orchestration/asset_keys.txt"
 
 
@@ -41,13 +41,14 @@ def generate(
     ctx: typer.Context,
     check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 if something differs.")] = False,
 ) -> int:
-    """Write what is projected from the specs: suites, documents, snapshots."""
+    """Generate suites, documents and snapshots from the specs."""
     call: Call = ctx.obj
-    texts = generated_texts(PROJECT)
-    differing = [path for path, text in texts.items() if _read(PROJECT / path) != text]
+    root = checkout()
+    texts = generated_texts(root)
+    differing = [path for path, text in texts.items() if _read(root / path) != text]
     if not check:
         for path in differing:
-            _write(PROJECT / path, texts[path])
+            _write(root / path, texts[path])
     lines = [f"{'differs' if check else 'written'}  {path}" for path in differing]
     done = "; `roster-etl generate` writes them" if check and differing else ""
     lines.append(f"{len(differing)} of {len(texts)} generated files {'differ' if check else 'were written'}{done}.")
@@ -59,9 +60,9 @@ def new_vendor(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as acme_sis.")],
 ) -> int:
-    """Start a new format's folder from the template."""
+    """Create a new format's folder from the template."""
     call: Call = ctx.obj
-    files = write(name, Path(vendors.__file__).parent)
+    files = write(name, checkout() / VENDORS)
     names = [str(file) for file in files]
     after = "Fill in the facts, then run `make generate` and `make check`; CONTRIBUTING.md leads through it."
     return call.show_result({"format": name, "files": names}, *names, after)
@@ -74,6 +75,15 @@ def generated_texts(root: Path) -> dict[str, str]:
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
     formats = [vendor.format for vendor in discover_vendors().values()]
     return {**documents(), **suites(committed, formats=formats), ASSET_KEYS_FILE: asset_keys()}
+
+
+def checkout() -> Path:
+    """Return the root of the checkout that the current folder is in. Raises UsageError: it is in none."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file() and (folder / VENDORS).is_dir():
+            return folder
+    raise UsageError(problem="this command changes the project's own files: run it in a checkout of the project")
 
 
 def _read(path: Path) -> str | None:

@@ -5,14 +5,11 @@ Belongs here: parsing them and removing them from the arguments. All other argum
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roster_etl.spec.errors import PermanentError
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 class UsageError(PermanentError):
@@ -53,15 +50,6 @@ def parse_global_options(argv: Sequence[str]) -> tuple[GlobalOptions, list[str]]
         else:
             rest.append(word)
     return GlobalOptions(home=home, json=flags["--json"], debug=flags["--debug"]), rest
-
-
-def default_home(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the default home: ``$ROSTER_ETL_HOME``, else ``dagster_home/`` of the project, else of the current folder."""
-    named = (os.environ if environ is None else environ).get("ROSTER_ETL_HOME")
-    if named:
-        return Path(named)
-    home = PROJECT / "dagster_home"
-    return home if (home / "dagster.yaml").is_file() else Path("dagster_home")
 
 
 def parse_key_values(arguments: Sequence[str], *, label: str) -> dict[str, str]:

@@ -35,23 +35,25 @@ def imports(
     ctx: typer.Context,
     district: DistrictFilter = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", callback=check_import_id, help="Only the newest N (for people: 30).")
+        int | None,
+        typer.Option("--limit", metavar="N", callback=check_import_id, help="Only the newest N (default: 30; with --json: all)."),
     ] = None,
 ) -> int:
-    """List imports, newest first: when, what, how many, how it ended."""
+    """List imports, newest first, with status and number of changes."""
     call: Call = ctx.obj
     if limit is not None and limit < 1:
-        raise UsageError(problem="--limit: a number from 1 on")
+        raise UsageError(problem="--limit: expected a number of at least 1")
     if district is not None:
         require_known_district(call, district)
-    rows = call.warehouse.imports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
+    with call.warehouse.read() as session:
+        rows = session.ledger.imports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
+        waiting = {hold["import_id"] for hold in session.ledger.holds(district)}
     if call.json:
         call.print_json([_document(row) for row in rows])
         return 0
     if not rows:
         call.print("Nothing was imported yet.")
         return 0
-    waiting = {hold["import_id"] for hold in call.warehouse.holds(district)}
     call.print_table(
         ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
         [_table_row(row, waiting) for row in rows],

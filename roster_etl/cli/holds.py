@@ -20,7 +20,7 @@ from roster_etl.store.warehouse import NoHold
 
 LeaveOut = Annotated[
     list[str] | None,
-    typer.Option("--leave-out", metavar="WHAT", help="Removals to leave out: a table, or school:ID; may be given several times."),
+    typer.Option("--leave-out", metavar="WHAT", help="Removals to exclude: a table, or school:ID; repeatable."),
 ]
 
 Rename = Annotated[
@@ -28,15 +28,15 @@ Rename = Annotated[
     typer.Option(
         "--rename",
         metavar="WHAT",
-        help="What to take for a rename: all, a number of `renames list`, or OLD=NEW; may be given several times.",
+        help="ID changes to approve: all, a number of `renames list`, or OLD=NEW; repeatable.",
     ),
 ]
 
 
 def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
-    """List the holds that wait for a decision."""
+    """List the imports that wait for approval."""
     call: Call = ctx.obj
-    rows = call.warehouse.holds(district)
+    rows = call.warehouse.ledger.holds(district)
     lines = [(r["import_id"], r["district_id"], feed_label(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows]
     header = ("import", "district", "format", "held (UTC)", "reason")
     return call.show_rows([_document(row) for row in rows], header, lines, none="Nothing is held.")
@@ -59,12 +59,13 @@ def approve(
     import_id: ImportNumber,
     by: DecidedBy,
     plan: Annotated[
-        str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
+        str | None,
+        typer.Option("--plan", metavar="HASH", help="Only if this is still the hash of the plan (or its first digits)."),
     ] = None,
     leave_out: LeaveOut = None,
     rename: Rename = None,
 ) -> int:
-    """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
+    """Publish exactly the plan that was shown. Fails if the roster has changed since."""
     call: Call = ctx.obj
     from roster_etl.orchestration.assets.launchpad_links import APPROVE
 
@@ -83,7 +84,7 @@ def approve(
 
 
 def discard(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
-    """Discard a held import: the roster stays as it is."""
+    """Discard a held import. The roster does not change."""
     call: Call = ctx.obj
     decide.discard_import(call.workspace, import_id, by)
     text = f"import {import_id} is discarded; the roster stays as it is."
@@ -91,7 +92,7 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
 
 
 def undo(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
-    """Plan the state before an import, as a new import to approve; what followed it is undone too."""
+    """Roll back an import and all later ones: plan the state before it, as a new import to approve."""
     call: Call = ctx.obj
     from roster_etl.orchestration.assets.launchpad_links import UNDO
 

@@ -91,7 +91,7 @@ def check(
     ] = None,
     option: FormatOptions = None,
 ) -> int:
-    """Validate an upload and load nothing: every finding, and what an import would change."""
+    """Dry run: validate an upload and print every finding and change, without publishing."""
     from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.import_upload import count_steps
     from roster_etl.pipeline.review.dry_run import check_upload
@@ -225,7 +225,7 @@ def _format_to_check(call: Call, district_id: str | None, format_: str | None) -
 
 
 def _archived_source(call: Call, district_id: str, import_id: int) -> str:
-    row: dict[str, Any] = call.workspace.warehouse.import_(import_id)
+    row: dict[str, Any] = call.workspace.warehouse.ledger.import_(import_id)
     if row["district_id"] != district_id:
         raise UsageError(problem=f"import {import_id} is not one of district {district_id}")
     return str(row["source"])

@@ -24,12 +24,12 @@ _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, su
 def trace(
     ctx: typer.Context,
     table: _Table,
-    key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")],
+    key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns, enough to identify exactly one record.")],
     district: DistrictOption,
     field: Annotated[str | None, typer.Option("--field", metavar="F", help="Only this column.")] = None,
     format: FormatOption = None,
 ) -> int:
-    """Show where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
+    """Trace a record, or one cell, to its import, upload, file, row, raw text and mapping rule."""
     call: Call = ctx.obj
     given = parse_key_values(key, label="KEY=VALUE")
     require_known_district(call, district)
@@ -47,14 +47,14 @@ def as_of(
     district: DistrictOption,
     format: FormatOption = None,
 ) -> int:
-    """Print a table as it was known at a moment."""
+    """Print a table as of a point in time."""
     call: Call = ctx.obj
     known = find_district(call, district)
     moment = parse_timestamp(time, district_time_zone(known, format) if known else "UTC")
     require_known_district(call, district)
 
     target = roster_table(table)
-    records = call.warehouse.as_of(moment, table, district, format).to_pylist()
+    records = call.warehouse.roster.as_of(moment, table, district, format).to_pylist()
     if call.json:
         call.print_json(records)
     elif call.out is not None and call.out.isatty():
@@ -71,7 +71,7 @@ def as_of(
 
 def _no_records_message(call: Call, moment: datetime, table: str, district: str) -> str:
     """Return the message about an empty table, with the district's first import if the moment is before it."""
-    published = [row["finished_at"] for row in call.warehouse.imports(district) if row["status"] == "published"]
+    published = [row["finished_at"] for row in call.warehouse.ledger.imports(district) if row["status"] == "published"]
     first = min(published, default=None)
     since = ""
     if first is None:

@@ -23,9 +23,9 @@ from roster_etl.spec.options import parse_duration
 def rebuild(
     ctx: typer.Context,
     district: DistrictOption,
-    to: Annotated[str, typer.Option("--to", metavar="URL", help="The warehouse to fill; it has nothing of the district yet.")],
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="The target warehouse; it must have no import of the district.")],
 ) -> int:
-    """Replay a district's archive into an empty warehouse: the same roster and the same history come out."""
+    """Replay a district's archive into an empty warehouse: same roster, same history."""
     call: Call = ctx.obj
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
@@ -53,7 +53,7 @@ def purge(
     """Remove personal data for good, from roster, history, quarantine, archive, staging and reports; this cannot be undone."""
     call: Call = ctx.obj
     if user is not None and older_than is not None:
-        raise UsageError(problem="--user and --older-than: one of them")
+        raise UsageError(problem="pass --user or --older-than, not both")
     purged = _purge(call, district, validate_decider(by), user, older_than)
     rows = sum(purged.versions.values())
     lines = [f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed."]
@@ -97,9 +97,9 @@ def backup(
 def restore(
     ctx: typer.Context,
     source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
-    check: Annotated[bool, typer.Option("--check", help="Only read all of the backup, and say whether it is whole.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only verify the backup: read all of it.")] = False,
 ) -> int:
-    """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again."""
+    """Restore a backup into a new home (--home DIR). Imports that were running end as failed, and can be run again."""
     call: Call = ctx.obj
     if check:
         return _verify_backup(call, source)
@@ -122,7 +122,7 @@ def _verify_backup(call: Call, source: str) -> int:
 
 
 def sweep(ctx: typer.Context) -> int:
-    """Run maintenance, as every night: end what killed processes left, and delete what is older than [retention] allows."""
+    """Run the nightly maintenance now: fail imports of crashed processes, and delete what is older than [retention] allows."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup

@@ -26,9 +26,7 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several."),
 ]
-FormatOptions = Annotated[
-    list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
-]
+FormatOptions = Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; repeatable.")]
 DecidedBy = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
 ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=check_import_id, help="The import's number.")]
 
@@ -43,5 +41,5 @@ def resolve_format(district: District, requested: str | None) -> str:
     formats = [feed.format for feed in district.feeds]
     if len(formats) != 1:
         has = f"has {', '.join(formats)}" if formats else "has no feed"
-        raise UsageError(problem=f"district {district.id} {has}; say which is meant with --format")
+        raise UsageError(problem=f"district {district.id} {has}; pass --format")
     return formats[0]

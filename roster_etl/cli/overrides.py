@@ -17,7 +17,7 @@ from roster_etl.pipeline.review.approve import validate_decider
 from roster_etl.pipeline.review.override import Target, clear_override, set_override
 
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
-_Key = Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")]
+_Key = Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns, enough to identify exactly one record.")]
 _Field = Annotated[str, typer.Option("--field", metavar="F", help="The column.")]
 
 
@@ -66,9 +66,10 @@ def list_(ctx: typer.Context, district: DistrictFilter = None, format: FormatOpt
     call: Call = ctx.obj
     if district is not None:
         require_known_district(call, district)
-    feeds = {(row["district_id"], row["source"]) for row in call.warehouse.imports(district)}
-    chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
-    edits = [edit for feed in chosen for edit in call.warehouse.overrides(*feed)]
+    with call.warehouse.read() as session:
+        feeds = {(row["district_id"], row["source"]) for row in session.ledger.imports(district)}
+        chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
+        edits = [edit for feed in chosen for edit in session.roster.overrides(*feed)]
     names = ("district_id", "source", "table_name", "key", "field", "value", "set_by", "set_at")
     documents = [{name: edit[name] for name in names} for edit in edits]
     header = ("district", "table", "key", "column", "value", "by", "since (UTC)")
@@ -87,7 +88,7 @@ def _target(call: Call, table: str, key: list[str], district: str, field: str, f
     require_known_district(call, district)
     known = find_district(call, district)
     if known is None and format is None:
-        raise UsageError(problem=f"district {district} is not registered any more; say which format is meant with --format")
+        raise UsageError(problem=f"district {district} is not registered any more; pass --format")
 
     source = resolve_format(known, format) if known is not None else str(format)
     return Target(district_id=district, source=source, table=table, key=given, field=field)

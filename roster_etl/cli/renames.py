@@ -25,9 +25,9 @@ def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
     if call.json or not rows:
         return 0
     call.print()
-    if call.warehouse.import_(import_id)["status"] == "held":
+    if call.warehouse.ledger.import_(import_id)["status"] == "held":
         call.print(f"to publish with these renames: look at the plan with roster-etl holds show {import_id} --rename all")
-        call.print("or with some of them: --rename NUMBER, several times")
+        call.print("or only some of them: --rename NUMBER, repeatable")
     else:
         call.print(f"to say that they are the same: roster-etl renames approve {import_id} --by NAME")
     return 0
@@ -39,10 +39,10 @@ def approve(
     by: DecidedBy,
     rename: Annotated[
         list[str] | None,
-        typer.Option("--rename", metavar="WHAT", help="Only this one, by its number or as OLD=NEW; may be given several times."),
+        typer.Option("--rename", metavar="WHAT", help="Only this one, by its number or as OLD=NEW; repeatable."),
     ] = None,
 ) -> int:
-    """Approve, after an import was published, that people under new ids are who they were: their history is one line."""
+    """Approve ID changes of a published import: same person, new ID, one history."""
     call: Call = ctx.obj
     number = approve_published_renames(call.workspace, import_id, validate_decider(by), rename or [ALL])
     print_import(call, outcome(call.workspace, number))

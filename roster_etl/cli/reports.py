@@ -36,7 +36,7 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
 
 
 def list_refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
-    """Count the rows that are refused now, by file, reason and age; `show` prints the place of each."""
+    """Count the currently rejected rows by file, reason and age; `show` prints the place of each."""
     call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))

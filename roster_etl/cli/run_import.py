@@ -62,7 +62,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         return found, failure
     finally:
         for problem in flush_outbox(call.workspace, seconds=_SEND_SECONDS).problems:
-            call.log(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
+            call.log(f"roster-etl: not sent yet: {problem}; `roster-etl outbox list` shows undelivered messages")
 
 
 def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
@@ -70,26 +70,25 @@ def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
 
     An import that its run left as running is ended, because the run could not write to the ledger.
     """
-    row = call.workspace.warehouse.import_(import_id)
+    row = call.workspace.warehouse.ledger.import_(import_id)
     if row["status"] not in ("running", "failed"):
         return None
     failure = failure_of(RunBroken(import_id=import_id))
     summary = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
     if row["status"] == "running":
-        call.workspace.warehouse.conclude(
-            ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
-        )
+        with call.workspace.warehouse.write() as tx:
+            tx.conclude(ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary))
         publish_report(call.workspace, read_import_summary(call.workspace, import_id))
     else:
-        told = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
-        failure = replace(failure, code=told["code"], message=told["message"])
+        known = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
+        failure = replace(failure, code=known["code"], message=known["message"])
     call.log(f"roster-etl: {failure.message}")
     return failure
 
 
 def _find_opened_import(call: Call, order: Order, run_ids: Sequence[str]) -> int | None:
     """Return the import that the run opened; others may have been opened since."""
-    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
+    found = call.workspace.warehouse.ledger.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
     return next((row["import_id"] for row in found if row["run_id"] in run_ids), None)
 
 

@@ -1,4 +1,4 @@
-"""The verbs: read, judge, shape, map and plan; frames in, frames out, no I/O and no vendor's name.
+"""Read, validate, transform and plan: DataFrames in, DataFrames out, without I/O and vendor names.
 
 Belongs here: what serves every format. What a format is stands in ``vendors``, where things rest in ``store``.
 """

@@ -83,10 +83,6 @@ class RowKind:
         if missing := {*self.key, *(r.to for r in self.references)} - set(names):
             raise ValueError(f"{self.name}: no column gives {', '.join(sorted(missing))}")
 
-    def change_column(self, name: str) -> ChangeColumn:
-        """Return the column declaration whose target is `name`. Raises KeyError."""
-        return self._by_name[name]
-
     def column(self, name: str) -> str:
         """Return the vendor's column whose target is `name`, or `name` itself."""
         found = self._by_name.get(name)

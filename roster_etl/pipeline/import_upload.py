@@ -1,4 +1,4 @@
-"""The whole road for one upload, as plain functions in one process.
+"""All steps of one import, as plain functions in one process.
 
 Belongs here: the order of the steps. The partitioned Dagster job walks the same steps one by one.
 """
@@ -30,25 +30,25 @@ from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
 
 ProgressCallback = Callable[[str], None]
-"""Takes the name of each step that was done, for whoever watches."""
+"""Called with the name of each finished step."""
 
 
 def import_upload(workspace: Workspace, order: Order, on_progress: ProgressCallback = lambda _: None) -> int:
-    """Import one upload from the door to the roster. Returns its import id; the ledger tells how it ended.
+    """Import one upload and return its import id; the ledger has its status.
 
     Raises: what failed; the import is then in the ledger as ``failed``.
     """
     return import_and_report(workspace, order, on_progress).summary.import_id
 
 
-def import_and_report(workspace: Workspace, order: Order, tell: ProgressCallback = lambda _: None) -> ImportReport:
+def import_and_report(workspace: Workspace, order: Order, on_progress: ProgressCallback = lambda _: None) -> ImportReport:
     """Import one upload as `import_upload` does. Returns the report that was written of it."""
     received = receive_upload(workspace, order)
     upload, summary = received.upload, received.summary
     try:
-        tell("received")
+        on_progress("received")
         if summary is None:
-            _, summary = run_steps(workspace, upload, tell)
+            _, summary = run_steps(workspace, upload, on_progress)
     except Exception as error:
         summary = fail_import(workspace, upload, error)
         try_publish_report(workspace, upload.import_id, error, summary)
@@ -59,7 +59,7 @@ def import_and_report(workspace: Workspace, order: Order, tell: ProgressCallback
 
 
 def count_steps(vendor: Vendor) -> int:
-    """Return how many steps `run_steps` and the door tell of at most."""
+    """Return the largest number of steps that `run_steps` and receiving report."""
     return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.change_plan else 3)
 
 
@@ -68,22 +68,22 @@ def run_steps(
 ) -> tuple[Planned, ImportSummary]:
     """Run the steps after receiving: validate, map, gate, plan, publish. Returns the plan, and what the ledger says of the import now."""
     staging = staging_of(workspace, upload)
-    judged: dict[str, pa.Table] = {}
+    validated: dict[str, pa.Table] = {}
     for file in upload.format.files:
-        judged[file.name] = validate_member(
-            workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
+        validated[file.name] = validate_member(
+            workspace, upload, file.name, {name: validated[name] for name in references_of(file, upload.format)}
         )
-        on_progress(f"judged {file.name}")
+        on_progress(f"validated {file.name}")
     feed = read_feed_state(workspace, upload)
     if upload.vendor.change_plan is not None:
-        apply_upload_changes(workspace, upload, judged, feed)
-        judged.clear()
+        apply_upload_changes(workspace, upload, validated, feed)
+        validated.clear()
         on_progress("folded")
     for table in tables_of(upload.vendor):
-        sources = {name: judged[name] for name in files_for(upload.vendor, table)}
+        sources = {name: validated[name] for name in files_for(upload.vendor, table)}
         staging.write_table(table, build_table(workspace, upload, table, sources, feed))
         on_progress(f"mapped {table}")
-    judged.clear()
+    validated.clear()
     gate_upload(workspace, upload)
     tables = staging.tables(tables_of(upload.vendor))
     planned, summary = plan_import(workspace, upload, tables, feed)

@@ -49,7 +49,7 @@ class FileResult:
     """What validation found in all files of one kind.
 
     ``evidence``: the cells of records whose key could not be read; ``present``, ``extensions``: columns that the header has;
-    ``hidden``: a damaged record does not tell whose it is; ``lost``: columns that an earlier published upload had;
+    ``hidden``: the record of a damaged row is unknown; ``lost``: columns that an earlier published upload had;
     ``files``: the result of each file, by its path as uploaded.
     """
 
@@ -128,10 +128,6 @@ class Staging:
         """Return what the import is about."""
         return Upload.from_dict(self._frames.read_json(*self._at, _RECEIVED, "upload"))
 
-    def has_upload(self) -> bool:
-        """Return whether the import got as far as its upload."""
-        return self._frames.exists(*self._at, _RECEIVED, "upload")
-
     def write_upload_findings(self, findings: pa.Table) -> None:
         """Write what was found before any row was read (FINDINGS)."""
         self._write(_RECEIVED, "findings", findings)
@@ -153,58 +149,58 @@ class Staging:
         name = _unarchived(upload, member)
         return self._read(_RECEIVED, name, FINDINGS) if self._frames.exists(*self._at, _RECEIVED, name) else None
 
-    def door_findings(self, upload: Upload) -> tuple[pa.Table, dict[str, pa.Table]]:
+    def receive_findings(self, upload: Upload) -> tuple[pa.Table, dict[str, pa.Table]]:
         """Return what was found before any row was read (FINDINGS), and by name what was found in files that were not archived."""
         members = [member for member in upload.members if member.kind and member.key is None]
         found = {_unarchived(upload, member): self.unarchived(upload, member) for member in members}
         before = self.upload_findings() if self.has_upload_findings() else FINDINGS.empty_table()
         return before, {name: table for name, table in found.items() if table is not None}
 
-    def write_door_findings(self, found: pa.Table, unarchived: Mapping[str, pa.Table]) -> None:
-        """Write what `door_findings` returned."""
+    def write_receive_findings(self, found: pa.Table, unarchived: Mapping[str, pa.Table]) -> None:
+        """Write what `receive_findings` returned."""
         self.write_upload_findings(found)
         for name, table in unarchived.items():
             self._write(_RECEIVED, name, table)
 
     # ---- validating files
 
-    def write_judged(
-        self, name: str, result: FileResult, *, findings: pa.Table, named: pa.Table, quarantine: pa.Table, lines: pa.Table
+    def write_file_result(
+        self, name: str, result: FileResult, *, findings: pa.Table, doubtful_keys: pa.Table, quarantine: pa.Table, lines: pa.Table
     ) -> None:
         """Write the result of validating the file `name` of the format.
 
-        Args: named: key cells of rows that were refused. quarantine: the refused rows. lines: what the suite is to judge.
+        Args: doubtful_keys: key cells of rejected rows. quarantine: the rejected rows. lines: the input of the file's suite (VERDICTS).
         """
         to = self._own(_VALIDATED, name)
         self._write(to, f"findings/{name}", findings)
-        self._write(to, f"named/{name}", named)
+        self._write(to, f"doubtful_keys/{name}", doubtful_keys)
         self._write(to, f"quarantine/{name}", quarantine)
         self._write(to, f"lines/{name}", lines)
-        self._frames.write_json(*self._at, to, f"judged/{name}", asdict(result))
+        self._frames.write_json(*self._at, to, f"result/{name}", asdict(result))
 
-    def judged(self, name: str) -> FileResult:
+    def file_result(self, name: str) -> FileResult:
         """Return the result of validating the file `name` of the format."""
-        item = f"judged/{name}"
+        item = f"result/{name}"
         return FileResult.from_dict(self._frames.read_json(*self._at, self._holder(_VALIDATED, name, item), item))
 
-    def is_judged(self, name: str) -> bool:
+    def is_validated(self, name: str) -> bool:
         """Return whether the file `name` of the format was validated."""
-        return self._has(_VALIDATED, name, f"judged/{name}")
+        return self._has(_VALIDATED, name, f"result/{name}")
 
-    def judged_files(self, upload: Upload) -> dict[str, FileResult]:
+    def file_results(self, upload: Upload) -> dict[str, FileResult]:
         """Return the result of each file of the format that the upload has."""
-        return {name: self.judged(name) for name in _given(upload)}
+        return {name: self.file_result(name) for name in _given(upload)}
 
     def file_findings(self, name: str) -> pa.Table:
         """Return what validation found in the file `name` of the format (FINDINGS)."""
         return self._read_part(_VALIDATED, name, "findings", FINDINGS)
 
-    def named(self, name: str) -> pa.Table:
+    def doubtful_keys(self, name: str) -> pa.Table:
         """Return the key cells of rows of the file `name` that were refused, or emptied in part."""
-        return self._read_part(_VALIDATED, name, "named")
+        return self._read_part(_VALIDATED, name, "doubtful_keys")
 
     def file_lines(self, name: str) -> pa.Table:
-        """Return what the suite of the file `name` is to judge (VERDICTS)."""
+        """Return the input of the suite of file `name` (VERDICTS)."""
         return self._read_part(_VALIDATED, name, "lines", VERDICTS)
 
     def write_file_rows(self, name: str, rows: pa.Table) -> None:
@@ -227,12 +223,12 @@ class Staging:
         self._write(_APPLIED, "quarantine", quarantine)
         self._frames.write_json(*self._at, _APPLIED, "changes", asdict(changes))
 
-    def changes(self, upload: Upload, *, whole: bool = True) -> AppliedChanges:
+    def changes(self, upload: Upload, *, complete: bool = True) -> AppliedChanges:
         """Return what applying the upload's changes did; nothing for formats whose uploads are full snapshots.
 
-        Args: whole: the step has run; an import that failed may not have come to it.
+        Args: complete: the step has run; an import that failed may not have come to it.
         """
-        if upload.vendor.change_plan is None or not (whole or self._frames.exists(*self._at, _APPLIED, "changes")):
+        if upload.vendor.change_plan is None or not (complete or self._frames.exists(*self._at, _APPLIED, "changes")):
             return AppliedChanges()
         return AppliedChanges.from_dict(self._frames.read_json(*self._at, _APPLIED, "changes"))
 
@@ -247,7 +243,7 @@ class Staging:
     # ---- mapping tables
 
     def write_mapped(self, table: str, *, findings: pa.Table, lines: pa.Table) -> None:
-        """Write what was found while canonical `table` was mapped (FINDINGS), and what its suite is to judge (VERDICTS)."""
+        """Write what was found while canonical `table` was mapped (FINDINGS), and the input of its suite (VERDICTS)."""
         to = self._own(_MAPPED, table)
         self._write(to, f"findings/{table}", findings)
         self._write(to, f"lines/{table}", lines)
@@ -257,7 +253,7 @@ class Staging:
         return self._read_part(_MAPPED, table, "findings", FINDINGS)
 
     def table_lines(self, table: str) -> pa.Table:
-        """Return what the suite of canonical `table` is to judge (VERDICTS)."""
+        """Return the input of the suite of canonical `table` (VERDICTS)."""
         return self._read_part(_MAPPED, table, "lines", VERDICTS)
 
     def write_table(self, table: str, rows: pa.Table) -> None:
@@ -278,13 +274,13 @@ class Staging:
         """Write the verdicts of all suites of the import, files before tables."""
         self._frames.write_json(*self._at, _GATED, "verdicts", [verdict.to_dict() for verdict in verdicts])
 
-    def verdicts(self, *, whole: bool = False) -> list[Verdict]:
+    def verdicts(self, *, complete: bool = False) -> list[Verdict]:
         """Return the verdicts of the import's suites, files before tables; none before the suites were run.
 
-        Args:   whole: every step has run, so that verdicts which are missing were lost.
+        Args:   complete: every step has run, so that verdicts which are missing were lost.
         Raises: FrameError: they were lost.
         """
-        if not whole and not self._frames.exists(*self._at, _GATED, "verdicts"):
+        if not complete and not self._frames.exists(*self._at, _GATED, "verdicts"):
             return []
         return [Verdict.from_dict(document) for document in self._frames.read_json(*self._at, _GATED, "verdicts")]
 
@@ -330,29 +326,29 @@ class Staging:
 
     # ---- everything of the import
 
-    def findings(self, upload: Upload, *, whole: bool) -> list[pa.Table]:
+    def findings(self, upload: Upload, *, complete: bool) -> list[pa.Table]:
         """Return the findings that each step left (FINDINGS), in the order of the steps.
 
-        Args:   whole: every step has run, so that findings which are missing were lost.
+        Args:   complete: every step has run, so that findings which are missing were lost.
         Raises: FrameError: some were lost.
         """
         given, is_delta = _given(upload), upload.vendor.change_plan is not None
         tables = tables_of(upload.vendor)
-        found = [self.upload_findings()] if whole or self.has_upload_findings() else []
-        found += [self.file_findings(n) for n in given if whole or self._has(_VALIDATED, n, f"findings/{n}")]
-        if is_delta and (whole or self._frames.exists(*self._at, _APPLIED, "findings")):
+        found = [self.upload_findings()] if complete or self.has_upload_findings() else []
+        found += [self.file_findings(n) for n in given if complete or self._has(_VALIDATED, n, f"findings/{n}")]
+        if is_delta and (complete or self._frames.exists(*self._at, _APPLIED, "findings")):
             found.append(self.changes_findings())
-        found += [self.table_findings(n) for n in tables if whole or self._has(_MAPPED, n, f"findings/{n}")]
+        found += [self.table_findings(n) for n in tables if complete or self._has(_MAPPED, n, f"findings/{n}")]
         if self._frames.exists(*self._at, _PLANNED, "findings"):  # an import that does not publish has them in its ending
             found.append(self._read(_PLANNED, "findings", FINDINGS))
         return found
 
-    def quarantine(self, upload: Upload, *, whole: bool) -> list[pa.Table]:
+    def quarantine(self, upload: Upload, *, complete: bool) -> list[pa.Table]:
         """Return the refused rows that each step left (QUARANTINE). Args and errors as of `findings`."""
-        names = [n for n in _given(upload) if whole or self._has(_VALIDATED, n, f"quarantine/{n}")]
+        names = [n for n in _given(upload) if complete or self._has(_VALIDATED, n, f"quarantine/{n}")]
         found = [self._read_part(_VALIDATED, name, "quarantine", QUARANTINE) for name in names]
         is_delta = upload.vendor.change_plan is not None
-        if is_delta and (whole or self._frames.exists(*self._at, _APPLIED, "quarantine")):
+        if is_delta and (complete or self._frames.exists(*self._at, _APPLIED, "quarantine")):
             found.append(self._read(_APPLIED, "quarantine", QUARANTINE))
         return found
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from roster_etl.frames.arrow import use_jemalloc
-from roster_etl.quality import load_suites
+from roster_etl.quality import load_effective_suites
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
+from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.import_locks import ImportLocks
 from roster_etl.store.outbox.outbox import Outbox
 from roster_etl.store.registry.registry import Registry, open_registry
@@ -21,7 +22,6 @@ from roster_etl.store.settings import Settings
 from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
 
-PROJECT = Path(__file__).resolve().parents[2]
 RESTORE_MARKER = "half_restored"
 """The file that a home has while a backup is brought back into it."""
 
@@ -38,6 +38,8 @@ class Workspace:
     """The stores of one home. What needs the disk or a database is opened when it is first asked for."""
 
     settings: Settings
+    signs_receipts: ClassVar[bool] = True
+    """Whether imports get receipts, where there is a key; a dry run and a replay sign nothing."""
 
     def __post_init__(self) -> None:
         """Refuse a home that is half there."""
@@ -49,6 +51,13 @@ class Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError, HalfRestored."""
         use_jemalloc()
         return cls(Settings.load(home))
+
+    @classmethod
+    def open_to_write(cls, home: Path) -> Workspace:
+        """Open `home` for a run or a sensor, which act on what its settings say. Raises as `open`, and UnsafeHome."""
+        workspace = cls.open(home)
+        require_safe_home(workspace.settings)
+        return workspace
 
     def close(self) -> None:
         """Close the connections that were opened. The workspace can still be used."""
@@ -84,7 +93,7 @@ class Workspace:
 
     @property
     def outbox(self) -> Outbox:
-        """What is to be told outside."""
+        """Undelivered mail and alerts."""
         return Outbox(self.home / "outbox", tries=self.settings.mail.tries)
 
     @cached_property
@@ -94,5 +103,5 @@ class Workspace:
 
     @cached_property
     def suites(self) -> dict[str, dict[str, Any]]:
-        """The committed quality suites by name (``clever/students``)."""
-        return load_suites(PROJECT / "expectations")
+        """The quality suites by name (``clever/students``): the package's, or those of the home in their place."""
+        return load_effective_suites(self.settings.suites)

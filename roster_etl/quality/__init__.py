@@ -6,7 +6,14 @@ Expectations. Does not belong here: validating rows, publishing or holding.
 
 from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality.expectation_result import SuiteBroken
-from roster_etl.quality.gate import VERDICT_COLUMNS, evaluate_suite, judge_suites, load_suite, load_suites
+from roster_etl.quality.gate import (
+    VERDICT_COLUMNS,
+    evaluate_suite,
+    evaluate_suites,
+    load_effective_suites,
+    load_suite,
+    load_suites,
+)
 from roster_etl.quality.gx_client import GatesUnavailable, render_data_docs, start_gx_process
 from roster_etl.quality.tolerance_overrides import (
     ToleranceOverride,
@@ -29,7 +36,8 @@ __all__ = [
     "apply_refused_rows_limits",
     "check_overrides",
     "evaluate_suite",
-    "judge_suites",
+    "evaluate_suites",
+    "load_effective_suites",
     "load_suite",
     "load_suites",
     "registry_overrides",

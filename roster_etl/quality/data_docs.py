@@ -18,7 +18,7 @@ import pandas as pd
 from roster_etl.quality.gx_runner import build_suite, load_great_expectations, validate, whole_frames
 
 INDEX = "index.html"
-_TEMPLATES = Path(__file__).with_name("data_docs_templates")
+_TEMPLATES = "data_docs_templates"
 _UP = "../"
 
 
@@ -77,12 +77,12 @@ def _render(document: Any) -> str:
 
 def _loader(theirs: Any) -> Any:
     """Return a template loader that takes the page template from this package, and its parts from the library."""
-    from jinja2 import ChoiceLoader, FileSystemLoader
+    from jinja2 import ChoiceLoader, PackageLoader
 
-    return ChoiceLoader([FileSystemLoader(_TEMPLATES), theirs])
+    return ChoiceLoader([PackageLoader(__package__, _TEMPLATES), theirs])
 
 
 def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader
+    from jinja2 import Environment, PackageLoader
 
-    return Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
+    return Environment(loader=PackageLoader(__package__, _TEMPLATES), autoescape=True)

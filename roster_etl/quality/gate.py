@@ -7,6 +7,7 @@ Belongs here: loading and evaluating suites, and the effective severity of a fai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from roster_etl.projections.suite_format import (
     check_suite,
     label,
     least_rows,
+    nearest_name_hint,
     parse_suite,
 )
 from roster_etl.quality.expectation_result import ExpectationResult
@@ -59,7 +61,20 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return suites
 
 
-def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
+def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return every suite of the package by its name, and in place of some of them those below the home's `folder`, if it exists.
+
+    Raises: SuiteError: see :func:`load_suites`; or a suite of the home that the package does not have, which would never be evaluated.
+    """
+    with as_file(files("roster_etl") / "expectations") as packaged:
+        suites = load_suites(packaged)
+    own = load_suites(folder)
+    for name in sorted(own.keys() - suites.keys()):
+        raise SuiteError(f"{folder}/{name}.json", (f"no suite has this name; {nearest_name_hint(name, tuple(suites))}",))
+    return {**suites, **own}
+
+
+def evaluate_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
     Args:
@@ -79,8 +94,8 @@ def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequ
 
 
 def evaluate_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
-    """Evaluate one suite over its verdict table, as :func:`judge_suites` does."""
-    (verdict,) = judge_suites([(suite, frame)], overrides=overrides)
+    """Evaluate one suite over its verdict table, as :func:`evaluate_suites` does."""
+    (verdict,) = evaluate_suites([(suite, frame)], overrides=overrides)
     return verdict
 
 

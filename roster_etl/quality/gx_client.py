@@ -23,6 +23,7 @@ from typing import IO, Any, TypeVar
 
 from roster_etl.quality.expectation_result import ExpectationResult, SuiteBroken
 from roster_etl.spec.errors import RetryableError
+from roster_etl.store.child_path import child_python_path
 
 _SERVER = "roster_etl.quality.gx_server"
 _TIMEOUT_SECONDS = 300.0  # seconds per answer; a slow machine needs half a minute to load the library
@@ -222,9 +223,13 @@ def _parse_answer(line: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
 def _environment() -> dict[str, str]:
     """Return the environment variables that the child needs, and no others: they may hold passwords."""
     ours = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(dict.fromkeys([package, *filter(None, sys.path)]))
-    return {**ours, "PYTHONPATH": path, "GX_ANALYTICS_ENABLED": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {
+        **ours,
+        "PYTHONPATH": child_python_path(),
+        "GX_ANALYTICS_ENABLED": "false",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 GX_CLIENT = GxClient()

@@ -339,6 +339,11 @@ _UPLOAD = (
         "Check the district's format, and what was uploaded.",
     ),
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
+    (
+        "upload_too_large",
+        "The upload has more files, or larger ones, than the limits of this installation allow.",
+        "Remove what does not belong to the upload; if all of it does, the operator raises the limit that the finding names.",
+    ),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
     (
@@ -350,6 +355,11 @@ _UPLOAD = (
         "expected_change",
         "The district's calendar says that another amount of change is expected now; its thresholds are in force.",
         "Nothing needs to be done.",
+    ),
+    (
+        "receipt_failed",
+        "The receipt of the import could not be signed; the import itself is not affected.",
+        "Nothing, for a district; whoever runs the system looks at the key (`roster-etl doctor`).",
     ),
     ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
     (

@@ -46,6 +46,7 @@ class Archive:
     Further files:
     ``reports/<district>/<import>.html``, ``.json``, ``.csv``: reports for people; rewritten when a hold is decided.
     ``removals/<district>.json``: the work list of a purge that is running or was interrupted.
+    ``receipts/<district>/<format>/<number>.dsse.json``: signed receipts, and ``.outcomes.csv`` beside them.
     ``arrivals/<district>/<format>/<number>.json``: pending uploads: archived, import not started.
     """
 
@@ -176,6 +177,37 @@ class Archive:
         """Remove the reports of a district; nothing happens if there are none."""
         self._folder.remove(f"reports/{check_id(district_id)}")
 
+    def receipt_name(self, district_id: str, source: str, number: int) -> str:
+        """Return the name of a receipt in the archive."""
+        return f"receipts/{check_id(district_id)}/{source}/{int(number)}.dsse.json"
+
+    def write_receipt(self, district_id: str, source: str, number: int, envelope: bytes) -> None:
+        """Write a receipt as a whole."""
+        self._folder.write(self.receipt_name(district_id, source, number), envelope)
+
+    def read_receipt(self, district_id: str, source: str, number: int) -> bytes | None:
+        """Return a receipt; None: there is none with this number."""
+        try:
+            return self._folder.read(self.receipt_name(district_id, source, number))
+        except FileNotFoundError:
+            return None
+
+    def receipts(self, district_id: str) -> list[tuple[str, int]]:
+        """Return source and number of each receipt of a district, in the order of its chains."""
+        place = f"receipts/{check_id(district_id)}"
+        names = [(source, name) for source in self._folder.names(place) for name in self._folder.names(f"{place}/{source}")]
+        ending = ".dsse.json"
+        return sorted((source, int(name.removesuffix(ending))) for source, name in names if name.endswith(ending))
+
+    def write_outcomes(self, district_id: str, source: str, number: int, content: bytes) -> None:
+        """Write the outcomes of the rows that a receipt states, beside it."""
+        self._folder.write(_outcomes_name(district_id, source, number), content)
+
+    def remove_outcomes(self, district_id: str) -> None:
+        """Remove the outcomes of all receipts of a district; the receipts stay."""
+        for source, number in self.receipts(district_id):
+            self._folder.remove(_outcomes_name(district_id, source, number))
+
     def _json_files_below(self, name: str) -> Iterator[str]:
         """Yield the JSON files in a folder and its subfolders."""
         for entry in self._folder.names(name):
@@ -236,6 +268,10 @@ def referenced_keys(content: bytes) -> set[str]:
 
 def _pending_upload_name(district_id: str, source: str, number: int) -> str:
     return f"arrivals/{check_id(district_id)}/{source}/{int(number)}.json"
+
+
+def _outcomes_name(district_id: str, source: str, number: int) -> str:
+    return f"receipts/{check_id(district_id)}/{source}/{int(number)}.outcomes.csv"
 
 
 def _removal(district_id: str) -> str:

@@ -69,6 +69,14 @@ POINTS: Mapping[str, str] = MappingProxyType(
         # reports and notifications
         "report.write": "a report is about to be written",
         "report.written": "it is written",
+        # receipts
+        "receipt.number": "what happened has its number in the chain of receipts, and nothing is committed",
+        "receipt.numbered": "it is committed, and nothing is signed",
+        "receipt.write": "a receipt is about to be signed",
+        "receipt.written": "it is in the archive, and the ledger does not know its hash",
+        "receipt.signed": "the ledger knows it",
+        "keys.next": "the next key is made, and no chain names it",
+        "keys.public": "every chain names the next key, and it is not the current one yet",
         "outbox.queue": "a message is about to be queued",
         "outbox.queued": "it is queued",
         "outbox.send": "a message is about to be sent",

@@ -29,12 +29,18 @@ _URL_SYNTAX_CHARS = "?%#"  # Dagster builds its database URLs from the path with
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files."""
+    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files.
+
+    ``upload_files`` and ``upload_bytes``: files that are read, and their total size, by the listing; ``archive_members``: all
+    entries of a folder or zip.
+    """
 
     archive_ratio: int = 100
     archive_bytes: int = 1 << 30
     archive_members: int = 10_000
     file_bytes: int = 4 << 30
+    upload_files: int = 2_000
+    upload_bytes: int = 8 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +148,22 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReceiptSettings:
+    """Where the key that signs receipts is, if not in ``<home>/keys``: a file, or the name of an environment variable with its PEM.
+
+    ``installation``: the name of this installation in receipts; empty: one that is made with the key.
+    """
+
+    key_file: str = ""
+    key_env: str = ""
+    installation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
+    ``suites``: folder of quality suites that replace those of the package.
     URLs may contain passwords: show ``to_redacted_dict()`` only.
     """
 
@@ -153,6 +172,7 @@ class Settings:
     archive: str
     staging: str
     districts: str
+    suites: Path
     landing: LandingSettings
     limits: Limits
     mail: MailSettings = field(default_factory=MailSettings)
@@ -160,6 +180,7 @@ class Settings:
     reports: ReportSettings = field(default_factory=ReportSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -183,6 +204,7 @@ class Settings:
             archive=_store_url(home, values, "archive"),
             staging=_store_url(home, values, "staging"),
             districts=_store_url(home, values, "districts"),
+            suites=home / "expectations",
             landing=_absolute_landing(home, landing),
             limits=Limits(**values.get("limits", {})),
             mail=_mail(home, values.get("mail", {})),
@@ -190,6 +212,7 @@ class Settings:
             reports=ReportSettings(**values.get("reports", {})),
             imports=ImportSettings(**values.get("imports", {})),
             retention=_retention(values.get("retention", {})),
+            receipts=_receipts(home, values.get("receipts", {})),
         )
 
     @property
@@ -209,6 +232,7 @@ class Settings:
             "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
             "imports": dict(vars(self.imports)),
             "retention": dict(vars(self.retention)),
+            "receipts": dict(vars(self.receipts)),
         }
 
     def __repr__(self) -> str:
@@ -233,6 +257,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "reports": _key_types(ReportSettings),
     "imports": {f.name: (int,) for f in fields(ImportSettings)},
     "retention": _key_types(RetentionSettings),
+    "receipts": _key_types(ReceiptSettings),
 }
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _ENV_VARIABLES = (
@@ -322,6 +347,13 @@ def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
 def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:
     given = {**values, **_files(home, values, "webhook_file")}
     return AlertSettings(**{**given, "on": tuple(given.get("on", ALERTS))})
+
+
+def _receipts(home: Path, values: Mapping[str, Any]) -> ReceiptSettings:
+    found = ReceiptSettings(**{**values, **_files(home, values, "key_file")})
+    if not is_single_line(found.installation):
+        raise SettingsError(where=FILE_NAME, problem='"receipts.installation" must be one line')
+    return found
 
 
 def _retention(values: Mapping[str, str]) -> RetentionSettings:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.global_options import PROJECT
 from roster_etl.cli.text_tables import format_table, strip_control_chars
 from tests.cli.calling import call
+
+ROOT = Path(__file__).parents[2]
 
 
 class Terminal(io.StringIO):
@@ -67,7 +68,7 @@ def process(home: Path, words: str, **environment: str) -> tuple[int, str]:
     """Run words of a shell as a process of their own; return its exit code and what it said on standard error."""
     line = f"{shlex.quote(sys.executable)} -m roster_etl.cli {words}"
     settings = os.environ | {"ROSTER_ETL_HOME": str(home)} | environment
-    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, env=settings, cwd=PROJECT, check=False)
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, env=settings, cwd=ROOT, check=False)
     return done.returncode, done.stderr
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.cli.app import READING_COMMANDS, root_command
 from roster_etl.cli.doctor import HealthCheck, deduplicate
 from tests.cli.calling import Answer, call
 
@@ -70,7 +71,37 @@ def test_what_is_wrong_with_several_things_is_told_once() -> None:
     assert [(result.what, result.found) for result in deduplicate(results)] == [
         ("home", "private"),
         ("warehouse", "its schema is empty, this version needs 1; run `roster-etl migrate`"),
-        ("imports", "cannot be looked at: see warehouse"),
+        ("imports", "cannot be checked: see warehouse"),
         ("disk", "full"),
-        ("holds", "cannot be looked at: see warehouse"),
+        ("holds", "cannot be checked: see warehouse"),
     ]
+
+
+def test_a_home_that_others_may_change_is_wrong_and_refused_by_what_writes(shared: Path, uploads: Path) -> None:
+    (shared / "districts").chmod(0o777)
+    before = call("imports", "--json", home=shared).document
+
+    health = call("doctor", "--json", home=shared)
+    answers = [
+        call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=shared),
+        call("districts", "pause", "lincoln", "--json", home=shared),
+        call("sweep", "--json", home=shared),
+    ]
+
+    assert found(health, "integrity") == (
+        False,
+        f"other users may change {shared / 'districts'}; run `chmod go-w {shared / 'districts'}`",
+    )
+    assert [(answer.code, answer.document["error"]["code"]) for answer in answers] == [(1, "unsafe_home")] * 3
+    assert call("imports", "--json", home=shared).document == before
+
+
+def test_every_command_says_whether_it_reads() -> None:
+    names = {name for name, command in root_command().commands.items() if not hasattr(command, "commands")}
+    inner = {name for command in root_command().commands.values() for name in getattr(command, "commands", ())}
+    writing = (
+        "add approve backfill backup check clear contacts data-docs discard expect import init migrate pause purge rebuild remove report rerun "
+        "restore resume rotate send set sign sweep undo"
+    )
+
+    assert (names | inner) - READING_COMMANDS == set(writing.split())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roster_etl import vendors
-from roster_etl.projections import vendor_template  # noqa: F401 - it finds its folder when it is imported
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
@@ -30,7 +28,7 @@ def test_what_is_committed_is_what_the_specs_generate() -> None:
 
 
 def test_a_file_that_differs_is_named_with_exit_code_1_and_written_without_check(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("roster_etl.cli.generate.PROJECT", tmp_path)
+    _empty_checkout(tmp_path, monkeypatch)
 
     checked = call("generate", "--check")
     written = call("generate", "--json")
@@ -43,13 +41,29 @@ def test_a_file_that_differs_is_named_with_exit_code_1_and_written_without_check
     assert again.code == 0
 
 
+def _empty_checkout(folder: Path, monkeypatch) -> None:
+    (folder / "pyproject.toml").touch()
+    (folder / "roster_etl" / "vendors").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+
+
+def test_outside_a_checkout_there_is_nothing_to_generate(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    answers = [call("generate", "--check"), call("new-vendor", "acme_sis")]
+
+    assert [answer.code for answer in answers] == [2, 2]
+    assert all("run it in a checkout of the project" in answer.err for answer in answers)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_new_vendor_is_a_copy_of_the_template(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(vendors, "__file__", str(tmp_path / "__init__.py"))
+    _empty_checkout(tmp_path, monkeypatch)
 
     answer = call("new-vendor", "acme_sis", "--json")
 
     assert answer.code == 0
-    assert (tmp_path / "acme_sis" / "__init__.py").is_file()
+    assert (tmp_path / "roster_etl/vendors/acme_sis" / "__init__.py").is_file()
     assert call("new-vendor", "acme_sis", "--json").document["error"]["code"] == "vendor_exists"
 
 
@@ -78,7 +92,7 @@ def test_the_doctor_logs_in_and_says_what_is_not_there_yet(home: Path, tmp_path:
     assert "ok     lincoln/clever landing: " in pinned.out
     assert "not there yet: students.csv" in pinned.out
     assert (unpinned.code, pinned.code) == (1, 1)  # no daemon watches this landing folder
-    assert "watched by nobody" in pinned.out
+    assert "no sensor watches" in pinned.out
     assert "sesame" not in pinned.out + pinned.err
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.global_options import UsageError, default_home, parse_global_options, parse_key_values
+from roster_etl.cli.global_options import UsageError, parse_global_options, parse_key_values
 from tests.cli.calling import call
 
 HEAVY = ("dagster", "pandas", "pyarrow", "great_expectations", "sqlalchemy", "asyncssh", "alembic")
@@ -31,11 +31,6 @@ def test_nothing_is_taken_after_two_dashes() -> None:
 
     assert not everywhere.json
     assert rest == ["check", "--", "--json"]
-
-
-def test_the_home_is_the_environments_where_none_is_named(tmp_path: Path, root: Path) -> None:
-    assert default_home({"ROSTER_ETL_HOME": str(tmp_path)}) == tmp_path
-    assert default_home({}) == root / "dagster_home"
 
 
 @pytest.mark.parametrize("words", [["plain"], ["=value"], ["a=1", "a=2"]])

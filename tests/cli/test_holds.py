@@ -181,7 +181,7 @@ def test_two_approvals_at_once_publish_once_and_the_slower_learns_of_the_faster(
         apply_approval(workspace, one)
         with pytest.raises(NoHold, match="it was approved by Ada"):
             apply_approval(workspace, other)
-        told = [(row["action"], row["who"], row["outcome"], row["about"].get("code")) for row in warehouse.audit()]
+        told = [(row["action"], row["who"], row["outcome"], row["about"].get("code")) for row in warehouse.ledger.audit()]
 
     assert told[-2:] == [("approve", "Ada", "done", None), ("approve", "Bob", "refused", "no_open_hold")]
     assert "approved by Ada" in call("holds", "discard", "3", "--by", "Cid", home=held).err

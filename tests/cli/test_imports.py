@@ -19,6 +19,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
+from tests.ledgers import in_transaction
 
 KEYS = {
     "import_id",
@@ -239,7 +240,7 @@ def test_a_zip_is_an_upload_and_a_single_csv_is_not_enough(kind: str, uploads: P
 def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, monkeypatch) -> None:
     def broken(home: Path, order, *, on_step, on_start) -> int:
         with Warehouse(f"sqlite:///{home / 'warehouse.sqlite'}") as warehouse:
-            return warehouse.open_import(
+            return in_transaction(warehouse).open_import(
                 kind="upload", district_id=order.district_id, source=order.source, started_at=datetime.now(UTC)
             )
 

@@ -125,7 +125,7 @@ def test_one_import_is_done_by_two_workers_that_share_no_disk(ready: Cluster, tm
     running.start_run("import_clever", "lincoln", {"ops": {"clever__upload": {"config": {"landing": True}}}})
     run = ended(running, 0)
     workers = running.steps_of(run.run_id)
-    (row,) = running.workspace.warehouse.imports()
+    (row,) = running.workspace.warehouse.ledger.imports()
     made = running.materialized(run.run_id)
 
     assert (run.status.value, row["status"], row["run_id"]) == ("SUCCESS", "published", run.run_id)

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import use_home
@@ -23,7 +24,6 @@ from roster_etl.projections.samples import NoNextDay, write_next_day, write_samp
 from roster_etl.spec import Choice, File
 from roster_etl.spec.options import timing_option_names
 from roster_etl.spec.replacements import replacement_codes
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import Vendor, discover_vendors
 from roster_etl.vendors.lineage import tables_of
@@ -227,6 +227,6 @@ def _documents(home: Path) -> list[dict[str, Any]]:
     """Return what became of each import, oldest first."""
     workspace = Workspace.open(home)
     try:
-        return [outcome(workspace, int(row["import_id"])) for row in reversed(workspace.warehouse.imports("lincoln"))]
+        return [outcome(workspace, int(row["import_id"])) for row in reversed(workspace.warehouse.ledger.imports("lincoln"))]
     finally:
         workspace.warehouse.close()

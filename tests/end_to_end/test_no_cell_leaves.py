@@ -58,8 +58,8 @@ def spoil(path: Path, may_be_said: set[str]) -> None:
 
 def _schools(home: Path) -> set[str]:
     with closing(Workspace.open(home)) as workspace:
-        (row,) = {(row["district_id"], row["source"]) for row in workspace.warehouse.imports()}
-        return set(workspace.warehouse.current(*row, "organizations").column("organization_id").to_pylist())
+        (row,) = {(row["district_id"], row["source"]) for row in workspace.warehouse.ledger.imports()}
+        return set(workspace.warehouse.roster.current(*row, "organizations").column("organization_id").to_pylist())
 
 
 def _outside(home: Path) -> Iterator[Path]:

@@ -19,6 +19,7 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests import rosters
+from tests.ledgers import in_transaction
 from tests.saved import SavedFolders
 
 NAME, DISTRICT = "mastery_connect", "vegas"
@@ -99,7 +100,7 @@ def without(column: str, *ids: str) -> Edit:
 
 def reasons(workspace: Workspace, table: str, **key: str) -> list[str | None]:
     """Return why each version of the records closed, oldest first."""
-    return [version["close_reason"] for version in workspace.warehouse.trace(table, key, DISTRICT, NAME).to_pylist()]
+    return [version["close_reason"] for version in workspace.warehouse.roster.trace(table, key, DISTRICT, NAME).to_pylist()]
 
 
 def codes(document: dict[str, Any]) -> Counter[tuple[str, str]]:
@@ -217,10 +218,10 @@ def _publish_canvas(workspace: Workspace, accounts: list[str], sections: list[st
         "organizations": rosters.change("organizations", [{"organization_id": name, "type": "account"} for name in accounts]),
         "sections": rosters.change("sections", [{"section_id": name} for name in sections]),
     }
-    opened = warehouse.open_import(
+    opened = in_transaction(warehouse).open_import(
         kind="upload", district_id=DISTRICT, source="canvas", upload_id="c1", started_at=rosters.day(1)
     )
-    warehouse.publish(rosters.end(opened), changes, warehouse.base(DISTRICT, "canvas"))
+    in_transaction(warehouse).publish(rosters.end(opened), changes, warehouse.roster.base(DISTRICT, "canvas"))
 
 
 def test_ids_that_the_named_feed_does_not_have_are_reported_and_applied(workspace: Workspace, upload: Path) -> None:
@@ -277,7 +278,7 @@ def test_what_changes_derived_values_alone_is_published(published: Workspace, up
     edit(upload, "sections", lambda rows: [row | {"name": ""} for row in rows])
     unnamed = run(published, upload)
 
-    versions = published.warehouse.trace("users", {"user_id": "007"}, DISTRICT, NAME).to_pylist()
+    versions = published.warehouse.roster.trace("users", {"user_id": "007"}, DISTRICT, NAME).to_pylist()
     assert (given["status"], versions[-1]["username"]) == ("published", "own007")
     assert turned["status"] == "unchanged"
     assert (unnamed["status"], unnamed["changes"]["sections"]["updated"]) == ("published", named)

@@ -162,7 +162,7 @@ def test_a_held_partition_is_red_and_can_be_run_again(ui: Ui, page):
 
     again = wait_for(lambda: ui.runs()[0]["runId"] != held["runId"] and _ended(ui.runs()[0]), RUNS_S, ui.runs)
     assert again["status"] == "SUCCESS"
-    newest = ui.workspace.warehouse.imports("lincoln", limit=1)[0]
+    newest = ui.workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
     assert (newest["import_id"], newest["status"], newest["run_id"]) == (4, "published", again["runId"])
 
 
@@ -182,7 +182,7 @@ def test_a_backfill_takes_every_district_once_more(ui: Ui):
 
     ended = wait_for(lambda: ask() if ask().startswith("COMPLETED") else None, RUNS_S, lambda: (ask(), ui.runs()))
     assert ended == "COMPLETED_SUCCESS"
-    assert {row["status"] for row in ui.workspace.warehouse.imports()[:2]} == {"unchanged"}
+    assert {row["status"] for row in ui.workspace.warehouse.ledger.imports()[:2]} == {"unchanged"}
 
 
 @pytest.fixture
@@ -196,10 +196,10 @@ def stopped(ui: Ui, tmp_path: Path) -> int:
 def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, stopped: int, page):
     """From the failed run, by its links, to the launchpad; only the name is typed."""
     held = stopped
-    assert ui.workspace.warehouse.import_(held)["status"] == "held"
+    assert ui.workspace.warehouse.ledger.import_(held)["status"] == "held"
     approved = _launched(ui, page, f"{ui.url}/runs/{ui.runs()[0]['runId']}", "approve_hold")
     assert approved == {"district": "monroe", "format": "clever", "import_id": str(held), "import_status": "published"}
-    assert ui.workspace.warehouse.hold(held)["decided_by"] == "A. Steward"
+    assert ui.workspace.warehouse.ledger.hold(held)["decided_by"] == "A. Steward"
 
     page.goto(f"{ui.url}/assets/warehouse/users?view=partitions&partition=monroe")
     page.get_by_text("current records of this district").first.wait_for(timeout=30_000)
@@ -207,7 +207,7 @@ def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, st
     assert (undo["district"], undo["import_status"]) == ("monroe", "held")
     page.goto(f"{ui.url}/assets/roster/plan?view=partitions&partition=monroe")
     _launched(ui, page, page.url, "approve_hold")
-    newest = ui.workspace.warehouse.imports("monroe", limit=1)[0]
+    newest = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
     assert (newest["kind"], newest["status"], newest["import_id"]) == ("undo", "published", int(undo["import_id"]))
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.lasting import stay
+from tests.ledgers import in_transaction
 
 FEED = ("lincoln", "clever")
 HOUR, NOON = 3600.0, 1_900_000_000.0
@@ -91,10 +92,10 @@ def resume(home: Path) -> None:
     from roster_etl.pipeline.staging import Staging
 
     with _open(home) as workspace:
-        number = workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]
+        number = workspace.warehouse.ledger.imports(*FEED, limit=1)[0]["import_id"]
         upload = Staging(workspace.frames, FEED[0], number).upload()
         workspace.import_locks.take(number)
-        workspace.warehouse.resume(number)
+        in_transaction(workspace.warehouse).resume(number)
         _, summary = run_steps(workspace, upload)
         release_import(workspace, number)
         publish_report(workspace, summary)
@@ -105,7 +106,7 @@ def approve(home: Path) -> None:
     from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 
     with _open(home) as workspace:
-        for hold in workspace.warehouse.holds():
+        for hold in workspace.warehouse.ledger.holds():
             apply_approval(workspace, validate_approval(workspace, ApprovalRequest(import_id=hold["import_id"], by="A. Steward")))
 
 
@@ -114,7 +115,7 @@ def discard(home: Path) -> None:
     from roster_etl.pipeline.review import approve as decide
 
     with _open(home) as workspace:
-        for hold in workspace.warehouse.holds():
+        for hold in workspace.warehouse.ledger.holds():
             decide.discard_import(workspace, hold["import_id"], "A. Steward")
 
 
@@ -131,12 +132,32 @@ def override(home: Path, value: str) -> None:
     from roster_etl.pipeline.review.override import Target, set_override
 
     with _open(home) as workspace:
-        if workspace.warehouse.overrides(*FEED):
+        if workspace.warehouse.roster.overrides(*FEED):
             return
-        table = workspace.warehouse.current(*FEED, "users")
+        table = workspace.warehouse.roster.current(*FEED, "users")
         key = {"user_kind": table["user_kind"][0].as_py(), "user_id": table["user_id"][0].as_py()}
         target = Target(district_id=FEED[0], source=FEED[1], table="users", key=key, field="first_name")
         set_override(workspace, target, value, "A. Steward")
+
+
+def keys(home: Path) -> None:
+    """Make the key that signs receipts, and keep its public half."""
+    import shutil
+
+    from roster_etl.store.settings import Settings
+    from roster_etl.store.signing_keys import KeyFolder
+
+    folder = KeyFolder(Settings.load(home))
+    folder.create()
+    shutil.copy(folder.public_file, folder.public_file.with_name("first.pub"))
+
+
+def rotate(home: Path) -> None:
+    """Replace the key that signs receipts."""
+    from roster_etl.pipeline.reporting.receipts.issue import rotate_key
+
+    with _open(home) as workspace:
+        rotate_key(workspace)
 
 
 def purge(home: Path, user_id: str) -> None:
@@ -193,7 +214,7 @@ def forget(home: Path) -> None:
 
     with _open(home) as workspace:
         for district in workspace.registry.scan().districts:
-            if workspace.warehouse.imports(district.id):
+            if workspace.warehouse.ledger.imports(district.id):
                 purge_older(workspace, district.id, timedelta(0), by="A. Steward")
 
 
@@ -220,7 +241,9 @@ def data_docs(home: Path) -> None:
     from roster_etl.pipeline.reporting.import_summary import read_import_summary
 
     with _open(home) as workspace:
-        write_data_docs(workspace, read_import_summary(workspace, workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]))
+        write_data_docs(
+            workspace, read_import_summary(workspace, workspace.warehouse.ledger.imports(*FEED, limit=1)[0]["import_id"])
+        )
 
 
 def twice(home: Path, feed: tuple[str, str]) -> int:
@@ -295,7 +318,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
-        *(cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night),
+        *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
         *(house, forget, backup, restore, data_docs, twice, hurried, stay),
     )
 }

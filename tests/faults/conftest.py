@@ -25,6 +25,7 @@ MADE = {
     "second": (("import", {"path": "b"}),),
     "held": (("import", {"path": "half"}),),
     "copied": (("backup", {"to": "HOME/copy"}),),
+    "keyed": (("keys", {}),),
     "undone": (("undo", {"import_id": 3}),),
     "empty": (),
     "lake": (("import", {"path": "a", "feed": (OTHER, "clever")}), ("import", {"path": "users", "feed": (LAKE, "canvas")})),

@@ -24,6 +24,7 @@ from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated
 from roster_etl.pipeline.maintenance.backup import NoBackup, restore
+from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
 from roster_etl.store.archive import referenced_keys
 from roster_etl.store.warehouse import Warehouse
@@ -118,6 +119,14 @@ def _nothing_old_is_kept(place: Place) -> list[str]:
     return [f"frames of {name} are kept" for name in kept] + [f"{name} is kept" for name in pages]
 
 
+def _the_chain_is_whole(place: Place) -> list[str]:
+    with place.opened() as workspace, workspace.warehouse.read_receipts() as receipts:
+        unsigned = receipts.unsigned_count()
+    found = verify_receipts([place.home / "archive" / "receipts"], [place.home / "keys" / "first.pub"])
+    problems = [f"{receipt.file}: {receipt.reason}" for receipt in found.receipts if receipt.reason]
+    return problems + [f"{unsigned} receipts are not signed"] * bool(unsigned) + ["the chain has a gap"] * (not found.is_whole)
+
+
 def _the_docs_are_whole(place: Place) -> list[str]:
     made = list((place.home / "reports").glob("*/*.data_docs"))
     strangers = [path.name for path in (place.home / "reports").glob("*/.*")]
@@ -187,6 +196,21 @@ SCENARIOS = {
             after=("first",),
             own=("data_docs.made", "data_docs.removed"),
             beside=_the_docs_are_whole,
+        ),
+        Scenario(
+            name="receipts",
+            act="import",
+            how={"path": "b"},
+            after=("first", "keyed"),
+            own=("receipt.number", "receipt.numbered", "receipt.write", "receipt.written", "receipt.signed"),
+            beside=_the_chain_is_whole,
+        ),
+        Scenario(
+            name="rotate",
+            act="rotate",
+            after=("first", "keyed", "second"),
+            own=("keys.next", "keys.public"),
+            beside=_the_chain_is_whole,
         ),
         Scenario(name="migrate", act="migrate", after=("empty",), own=("migrate.upgraded", "migrate.done")),
         Scenario(name="send", act="send", after=("first", "held"), own=("outbox.send", "outbox.sent")),
@@ -331,7 +355,7 @@ def of_others(warehouse: Warehouse) -> list[str]:
 def leftovers(workspace: Workspace) -> list[str]:
     """Return what a killed process left, and nobody has tidied up: imports that run, locks, manifests that are behind, lost bytes."""
     warehouse, archive = workspace.warehouse, workspace.archive
-    rows = warehouse.imports()
+    rows = warehouse.ledger.imports()
     found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
     found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_manifest_outdated(workspace, row)]
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]

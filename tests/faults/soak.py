@@ -318,7 +318,7 @@ class Soak:
         problems = leftovers(workspace) + differences(canonical(workspace.warehouse), canonical(twin.warehouse))
         problems += [f"{path.name} is locked, or left" for path in workspace.settings.scratch.rglob("import-*.lock")]
         for name, numbers in workspace.frames.imports_by_district().items():
-            most = KEPT_IMPORTS + len(workspace.warehouse.holds(name))
+            most = KEPT_IMPORTS + len(workspace.warehouse.ledger.holds(name))
             problems += [f"frames of {len(numbers)} imports of {name} are kept"] if len(numbers) > most else []
         return problems
 

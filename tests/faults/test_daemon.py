@@ -45,7 +45,13 @@ def workspace(tmp_path: Path) -> Workspace:
 def daemon(workspace: Workspace, fault: str = "") -> Any:
     environment = {"DAGSTER_HOME": str(workspace.home), "ROSTER_ETL_HOME": str(workspace.home), "ROSTER_ETL_SENSOR_SECONDS": "2"}
     environment |= {"ROSTER_ETL_FAIL_AT": fault, "PYTHONDONTWRITEBYTECODE": ""}
-    return running_process("dagster._daemon", ["run", "-m", MODULE], environment=environment, log=workspace.home / "dagster.log")
+    return running_process(
+        "dagster._daemon",
+        ["run", "-m", MODULE],
+        environment=environment,
+        folder=workspace.home,
+        log=workspace.home / "dagster.log",
+    )
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:
@@ -56,7 +62,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:
 
 
 def statuses(workspace: Workspace) -> list[str]:
-    return [row["status"] for row in workspace.warehouse.imports("lincoln")]
+    return [row["status"] for row in workspace.warehouse.ledger.imports("lincoln")]
 
 
 def is_left(workspace: Workspace) -> bool:
@@ -87,7 +93,7 @@ def test_a_machine_that_dies_while_a_run_publishes_imports_after_it_is_up_again(
         wait_for(lambda: is_left(workspace))
         os.killpg(process.pid, signal.SIGKILL)
     assert statuses(workspace) == ["running"]
-    assert workspace.warehouse.base("lincoln", "clever") is None
+    assert workspace.warehouse.roster.base("lincoln", "clever") is None
     with daemon(workspace):
         wait_for(lambda: "published" in statuses(workspace), 600)
 

@@ -72,7 +72,7 @@ def test_an_archive_that_cannot_be_reached_fails_the_import_with_a_clear_word(wo
         import_upload(workspace, order(tmp_path / "a"))
 
     (workspace.home / "archive").unlink()
-    row = workspace.warehouse.imports("lincoln")[0]
+    row = workspace.warehouse.ledger.imports("lincoln")[0]
     assert (row["status"], row["summary"]["error"]["code"]) == ("failed", "folder_unavailable")
     assert outcome(workspace, import_upload(workspace, order(tmp_path / "a")))["status"] == "published"
 
@@ -156,7 +156,7 @@ def test_a_server_that_is_restarted_fails_the_transaction_and_the_next_one_finds
         with pytest.raises(WarehouseUnavailable, match="SQLSTATE 57P01|does not answer|broke off"):
             _read_while_it_ends(warehouse, warehouse_url)
 
-        assert warehouse.imports() == []
+        assert warehouse.ledger.imports() == []
 
 
 def _read_while_it_ends(warehouse: Warehouse, url: str) -> None:
@@ -178,7 +178,7 @@ def test_an_import_that_another_overtakes_publishes_nothing(workspace: Workspace
     with pytest.raises(RosterMoved):
         import_upload(workspace, order(tmp_path / "b"), tell)
 
-    assert [row["status"] for row in workspace.warehouse.imports("lincoln")] == ["published", "failed"]
+    assert [row["status"] for row in workspace.warehouse.ledger.imports("lincoln")] == ["published", "failed"]
 
 
 @pytest.mark.parametrize("years", [-3, 3])
@@ -198,15 +198,15 @@ def test_a_clock_that_is_moved_between_two_imports_hides_neither(
             moved.setattr(f"roster_etl.pipeline.{module}.datetime", Moved)
         number = import_upload(workspace, order(tmp_path / "b"))
 
-    assert workspace.warehouse.import_(number)["status"] == "published"
-    closed, opened = workspace.warehouse.versions_touched_by("lincoln", "clever", "users", number)
+    assert workspace.warehouse.ledger.import_(number)["status"] == "published"
+    closed, opened = workspace.warehouse.roster.versions_touched_by("lincoln", "clever", "users", number)
     assert all(
         begun <= ended for begun, ended in zip(*closed.select(["valid_from", "valid_to"]).to_pydict().values(), strict=True)
     )
     assert opened.num_rows
-    assert workspace.warehouse.base("lincoln", "clever") == number  # numbers order the history, not clocks
+    assert workspace.warehouse.roster.base("lincoln", "clever") == number  # numbers order the history, not clocks
     assert import_upload(workspace, order(tmp_path / "b")) == number + 1
-    assert workspace.warehouse.import_(number + 1)["status"] == "unchanged"
+    assert workspace.warehouse.ledger.import_(number + 1)["status"] == "unchanged"
 
 
 def test_mail_that_cannot_be_sent_stops_no_import_and_goes_out_later(workspace: Workspace, tmp_path: Path) -> None:
@@ -225,6 +225,6 @@ def test_mail_that_cannot_be_sent_stops_no_import_and_goes_out_later(workspace: 
         (workspace.home / "roster_etl.toml").write_text(settings.format(office.port))
         sent = flush_outbox(Workspace.open(workspace.home), everything=True)
 
-    assert down.warehouse.import_(number)["status"] == "published"
+    assert down.warehouse.ledger.import_(number)["status"] == "published"
     assert problems == ("mail server 127.0.0.1 port 1: it cannot be reached (Connection refused)",)
     assert (sent.sent, len(office.mail)) == (1, 1)

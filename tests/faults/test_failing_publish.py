@@ -7,6 +7,7 @@ from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse import Check, ImportFile, Warehouse
+from tests.ledgers import in_transaction
 from tests.rosters import begin, change, end, enrollment, published, user, version_of
 
 pytestmark = pytest.mark.faults
@@ -60,7 +61,7 @@ def publish_with_failure(warehouse, plan, n):
     engine, fail = warehouse._database._writer, FailAt(n)
     sa.event.listen(engine, "before_cursor_execute", fail)
     try:
-        warehouse.publish(*plan)
+        in_transaction(warehouse).publish(*plan)
     except Broken:
         return True
     finally:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from roster_etl.store.warehouse import Warehouse, WarehouseUnavailable
+from tests.ledgers import in_transaction
 from tests.rosters import DISTRICT, SOURCE, begin, change, end, published, user
 
 pytestmark = pytest.mark.faults
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.faults
 SCRIPT = """
 import sys, time
 from roster_etl.store.warehouse import Warehouse, bulk_load, ledger_write
+from tests.ledgers import in_transaction
 from tests.rosters import change, end, user
 url, number, where = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -29,7 +31,7 @@ if where == "before the ledger":
     ledger_write.conclude = stop
 else:
     bulk_load.unstage = stop
-Warehouse(url).publish(end(number), {"users": change("users", [user(str(n)) for n in range(5000)])}, None)
+in_transaction(Warehouse(url)).publish(end(number), {"users": change("users", [user(str(n)) for n in range(5000)])}, None)
 """
 
 
@@ -51,13 +53,13 @@ def test_a_killed_publish_leaves_nothing_visible(warehouse_url, where, pytestcon
     with Warehouse(warehouse_url) as warehouse:
         number = begin(warehouse)
         with killed(warehouse_url, number, where, pytestconfig.rootpath):
-            assert warehouse.current(DISTRICT, SOURCE, "users").num_rows == 0  # readers see the state before
+            assert warehouse.roster.current(DISTRICT, SOURCE, "users").num_rows == 0  # readers see the state before
 
-        assert warehouse.current(DISTRICT, SOURCE, "users").num_rows == 0
-        assert warehouse.import_(number)["status"] == "running"
-        warehouse.resume(number)
-        warehouse.publish(end(number), {"users": change("users", [user("a")])}, None)
-        assert warehouse.current(DISTRICT, SOURCE, "users").num_rows == 1
+        assert warehouse.roster.current(DISTRICT, SOURCE, "users").num_rows == 0
+        assert warehouse.ledger.import_(number)["status"] == "running"
+        in_transaction(warehouse).resume(number)
+        in_transaction(warehouse).publish(end(number), {"users": change("users", [user("a")])}, None)
+        assert warehouse.roster.current(DISTRICT, SOURCE, "users").num_rows == 1
 
 
 def test_a_writer_that_waits_too_long_is_told_to_try_again(tmp_path, pytestconfig):

@@ -76,7 +76,7 @@ class Home:
 
     def status(self, import_id: int) -> str:
         """Return how an import stands in the ledger."""
-        return str(self.workspace.warehouse.import_(import_id)["status"])
+        return str(self.workspace.warehouse.ledger.import_(import_id)["status"])
 
     def newest_run(self) -> dg.DagsterRun:
         """Return the run that was made last."""

@@ -12,6 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from roster_etl.demo_server.sftp_server import HOST, Account, SftpServer
+from roster_etl.demo_server.sftp_upload import upload_files
 from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.assets.step_context import PRIORITY
 from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, single_file_set
@@ -25,8 +27,6 @@ from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.loopback.sftp_client import upload_files
-from roster_etl.store.loopback.sftp_server import HOST, Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
@@ -209,7 +209,7 @@ def test_a_run_that_is_asked_for_several_uploads_says_so_and_imports_nothing(tmp
     failures = [event.step_failure_data.user_failure_data for event in done.all_events if event.is_step_failure]
     assert not done.success
     assert {failure.metadata["code"].value for failure in failures if failure} == {SeveralUploads.code}
-    assert workspace.warehouse.imports() == []
+    assert workspace.warehouse.ledger.imports() == []
 
 
 def test_files_of_two_sets_in_one_run_are_two_uploads():
@@ -229,7 +229,7 @@ def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, ins
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key=DISTRICT)
 
     assert done.success
-    assert Workspace.open(home).warehouse.imports() == []
+    assert Workspace.open(home).warehouse.ledger.imports() == []
 
 
 def test_materialize_takes_the_set_that_the_job_is_for(tmp_path: Path, saved: SavedFolders):
@@ -253,13 +253,13 @@ def test_two_feeds_of_one_district_live_side_by_side(tmp_path: Path, sample: Pat
     run_import(home, Order(district_id=DISTRICT, source=FORMAT, path=str(roster)))
     run_import(home, Order(district_id=DISTRICT, source=FORMAT, path=str(write_absences(tmp_path / "day", [absence(1)]))))
 
-    rows = workspace.warehouse.imports(DISTRICT)
+    rows = workspace.warehouse.ledger.imports(DISTRICT)
     assert [(row["source"], row["file_set"], row["status"]) for row in rows] == [
         (FORMAT, "attendance", "published"),
         (FORMAT, "roster", "published"),
         ("clever", "", "published"),
     ]
-    counts = {source: workspace.warehouse.count_current(DISTRICT, source, "users") for source in ("clever", FORMAT)}
+    counts = {source: workspace.warehouse.roster.count_current(DISTRICT, source, "users") for source in ("clever", FORMAT)}
     assert counts[FORMAT] == 7
     assert counts["clever"] > 40
 
@@ -326,7 +326,7 @@ class Server:
 
     def ended(self) -> list[tuple[str, str, int]]:
         """Return the set, the status and the number of new records of each import, oldest first."""
-        rows = reversed(self.workspace.warehouse.imports())
+        rows = reversed(self.workspace.warehouse.ledger.imports())
         return [
             (row["file_set"], row["status"], sum(t["created"] for t in (row["summary"].get("changes") or {}).values()))
             for row in rows
@@ -358,8 +358,8 @@ def test_a_roster_by_night_and_absences_three_times_the_next_day(served: Server,
         ("attendance", "published", 1),
         ("attendance", "published", 1),
     ]
-    current = served.workspace.warehouse.as_of(
-        served.workspace.warehouse.imports(limit=1)[0]["finished_at"], "attendance", DISTRICT
+    current = served.workspace.warehouse.roster.as_of(
+        served.workspace.warehouse.ledger.imports(limit=1)[0]["finished_at"], "attendance", DISTRICT
     )
     assert sorted(current.column("user_id").to_pylist()) == ["s0", "s1", "s2"]
     served.upload(write_roster(tmp_path / "next", students=9))  # the absences still lie there, and are old

@@ -64,7 +64,7 @@ def run(home: Path, upload: Path | None = None, **order: Any) -> dict[str, Any]:
 
 def counts(home: Path) -> dict[str, int]:
     tables = ("organizations", "users", "user_roles", "contacts", "courses", "sections", "enrollments")
-    return with_workspace(home, lambda w: {table: w.warehouse.count_current(*WHO, table) for table in tables})
+    return with_workspace(home, lambda w: {table: w.warehouse.roster.count_current(*WHO, table) for table in tables})
 
 
 def edit(folder: Path, name: str, change: Callable[[Rows], Rows]) -> None:
@@ -375,8 +375,8 @@ def without(day2: Path, name: str, *columns: str) -> None:
 
 def filled(home: Path, table: str, column: str) -> int:
     def count(workspace: Workspace) -> int:
-        versions = workspace.warehouse.current_hashes(*WHO, table).column("version_id")
-        return len(workspace.warehouse.versions(table, versions).column(column).drop_null())
+        versions = workspace.warehouse.roster.current_hashes(*WHO, table).column("version_id")
+        return len(workspace.warehouse.roster.versions(table, versions).column(column).drop_null())
 
     return int(with_workspace(home, count))
 

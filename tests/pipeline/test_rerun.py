@@ -53,7 +53,7 @@ def run(home: Path, **order: Any) -> dict[str, Any]:
 
 
 def roster(home: Path) -> list[dict[str, Any]]:
-    return acting(home, lambda w: sorted(w.warehouse.current(*WHO, "users").to_pylist(), key=str))
+    return acting(home, lambda w: sorted(w.warehouse.roster.current(*WHO, "users").to_pylist(), key=str))
 
 
 def approve(home: Path, held: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_an_older_upload_is_refused_and_opens_no_import(home: Path) -> None:
     with pytest.raises(OlderUpload):
         run(home, archived=1)
 
-    assert len(acting(home, lambda w: w.warehouse.imports())) == 2
+    assert len(acting(home, lambda w: w.warehouse.ledger.imports())) == 2
 
 
 def test_going_back_is_planned_and_held_even_where_no_threshold_is_exceeded(home: Path) -> None:
@@ -109,11 +109,11 @@ def test_the_same_bytes_uploaded_again_make_their_first_import_no_older(home: Pa
 
 def test_an_older_upload_that_runs_again_leaves_the_hold_of_a_newer_one(home: Path, two_days: Path) -> None:
     run(home, path=str(two_days / "a"), options={"delete_threshold_pct": "0", "delete_threshold_min": "1"})
-    assert [h["import_id"] for h in acting(home, lambda w: w.warehouse.holds())] == [3]
+    assert [h["import_id"] for h in acting(home, lambda w: w.warehouse.ledger.holds())] == [3]
 
     run(home, archived=2)
 
-    assert [h["import_id"] for h in acting(home, lambda w: w.warehouse.holds())] == [3]
+    assert [h["import_id"] for h in acting(home, lambda w: w.warehouse.ledger.holds())] == [3]
 
 
 def test_the_newest_archived_upload_is_told_by_when_it_came(home: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_import_that_a_newer_one_has_overtaken_publishes_nothing(home: Path, 
     with pytest.raises(RosterMoved):
         run(home, archived=2, options={"delete_threshold_pct": "99"})
 
-    assert [r["status"] for r in acting(home, lambda w: w.warehouse.imports())] == [
+    assert [r["status"] for r in acting(home, lambda w: w.warehouse.ledger.imports())] == [
         "published",
         "failed",
         "published",

@@ -65,14 +65,14 @@ def test_an_import_into_postgresql_opens_as_few(postgres_url: str, tmp_path: Pat
 def test_no_session_is_open_while_the_gates_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = _workspace(tmp_path, "clever")
     _write_two_days("clever", tmp_path)
-    asked, in_use = gate.judge_suites, []
+    asked, in_use = gate.evaluate_suites, []
 
     def watched(*args: Any, **kwargs: Any) -> Iterable[Verdict]:
         verdicts = list(asked(*args, **kwargs))
         in_use.append(connections.in_use)
         return verdicts
 
-    monkeypatch.setattr(gate, "judge_suites", watched)
+    monkeypatch.setattr(gate, "evaluate_suites", watched)
     with counted_connections() as connections:
         for day in ("day1", "day2"):
             _import(workspace, tmp_path / day, "clever", connections)

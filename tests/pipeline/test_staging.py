@@ -27,9 +27,9 @@ RESULT = FileResult(
 )
 
 
-def write_judged(staging: Staging, name: str) -> None:
-    tables = {"findings": FINDINGS, "quarantine": QUARANTINE, "lines": VERDICTS, "named": pa.schema([])}
-    staging.write_judged(name, RESULT, **{what: schema.empty_table() for what, schema in tables.items()})
+def write_file_result(staging: Staging, name: str) -> None:
+    tables = {"findings": FINDINGS, "quarantine": QUARANTINE, "lines": VERDICTS, "doubtful_keys": pa.schema([])}
+    staging.write_file_result(name, RESULT, **{what: schema.empty_table() for what, schema in tables.items()})
 
 
 def store(folder: Path, *, apart: bool) -> FrameStore:
@@ -41,8 +41,8 @@ def store(folder: Path, *, apart: bool) -> FrameStore:
 
 def test_steps_of_one_process_share_a_container_and_steps_apart_have_their_own(tmp_path: Path) -> None:
     for name in ("users", "courses"):
-        write_judged(Staging(store(tmp_path / "one", apart=False), "lincoln", 1), name)
-        write_judged(Staging(store(tmp_path / "apart", apart=True), "lincoln", 1), name)
+        write_file_result(Staging(store(tmp_path / "one", apart=False), "lincoln", 1), name)
+        write_file_result(Staging(store(tmp_path / "apart", apart=True), "lincoln", 1), name)
 
     assert [path.name for path in (tmp_path / "one/lincoln/1").iterdir()] == ["validated.arrows"]
     assert {path.name for path in (tmp_path / "apart/lincoln/1").iterdir()} == {
@@ -53,13 +53,13 @@ def test_steps_of_one_process_share_a_container_and_steps_apart_have_their_own(t
 
 @pytest.mark.parametrize("first", [True, False], ids=["apart", "together"])
 def test_a_run_goes_on_where_steps_share_a_process_or_do_so_no_more(tmp_path: Path, first: bool) -> None:
-    write_judged(Staging(store(tmp_path, apart=first), "lincoln", 1), "users")
+    write_file_result(Staging(store(tmp_path, apart=first), "lincoln", 1), "users")
     later = Staging(store(tmp_path, apart=not first), "lincoln", 1)
-    write_judged(later, "courses")
+    write_file_result(later, "courses")
 
-    assert [later.judged(name) for name in ("users", "courses")] == [RESULT, RESULT]
-    assert later.is_judged("users")
-    assert not later.is_judged("terms")
+    assert [later.file_result(name) for name in ("users", "courses")] == [RESULT, RESULT]
+    assert later.is_validated("users")
+    assert not later.is_validated("terms")
 
 
 def test_what_another_version_left_says_to_run_the_upload_again(tmp_path: Path) -> None:
@@ -68,7 +68,6 @@ def test_what_another_version_left_says_to_run_the_upload_again(tmp_path: Path) 
     old.write_bytes(b"PAR1")
     staging = Staging(FrameStore(str(tmp_path)), "lincoln", 7)
 
-    assert not staging.has_upload()
     with pytest.raises(FrameError, match="`roster-etl rerun --district lincoln --import 7`"):
         staging.renames()
 

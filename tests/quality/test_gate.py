@@ -17,6 +17,7 @@ from roster_etl.quality import (
     Verdict,
     apply_refused_rows_limits,
     evaluate_suite,
+    load_effective_suites,
     load_suite,
     load_suites,
 )
@@ -233,3 +234,22 @@ def test_every_committed_suite_can_be_run():
     assert {"clever/students", "canonical/users"} <= set(suites)
     for committed in suites.values():
         assert evaluate_suite(committed, verdicts(Any_form=(4, 1))).failures() == ()
+
+
+def test_a_suite_of_the_home_replaces_that_of_the_package(tmp_path: Path):
+    packaged = load_effective_suites(tmp_path / "none")
+    own = {**packaged["clever/students"], "expectations": packaged["clever/students"]["expectations"][:1]}
+    (tmp_path / "clever").mkdir()
+    (tmp_path / "clever" / "students.json").write_text(json.dumps(own))
+    effective = load_effective_suites(tmp_path)
+
+    assert packaged == load_suites(ROOT / "expectations")
+    assert effective == {**packaged, "clever/students": own}
+
+
+def test_a_suite_of_the_home_that_nothing_would_evaluate_is_an_error(tmp_path: Path):
+    (tmp_path / "clever").mkdir()
+    (tmp_path / "clever" / "studentx.json").write_text(json.dumps({"name": "clever/studentx", "expectations": []}))
+
+    with pytest.raises(SuiteError, match=r'the nearest is "clever/students"'):
+        load_effective_suites(tmp_path)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.store.landing.base import Landing
 from roster_etl.store.landing.open import open_landing
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import Feed
 from roster_etl.store.settings import Settings
 

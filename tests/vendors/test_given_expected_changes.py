@@ -40,8 +40,8 @@ class Played:
 
     def table(self, name: str) -> tuple[tuple[str, ...], ...]:
         """Return the current records of a table, in the columns of the expected file."""
-        found = self.workspace.warehouse.current_hashes("lincoln", self.source, name)
-        rows = self.workspace.warehouse.versions(name, found.column("version_id")).to_pylist()
+        found = self.workspace.warehouse.roster.current_hashes("lincoln", self.source, name)
+        rows = self.workspace.warehouse.roster.versions(name, found.column("version_id")).to_pylist()
         return tuple(sorted(tuple(_text(row[column]) for column in _read(self.expected / f"{name}.csv")[0]) for row in rows))
 
 

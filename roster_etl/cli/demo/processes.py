@@ -15,22 +15,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from roster_etl.cli.global_options import PROJECT
+from roster_etl.store.child_path import child_python_path
 
 _SHUTDOWN_SECONDS = 12.0
 
 
 @contextmanager
 def running_process(
-    module: str, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
+    module: str, arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``python -m module arguments`` in its own process group, with the output in `log`; the group ends with the block."""
-    path = os.pathsep.join(part for part in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if part)
+    """Run ``python -m module arguments`` in its own process group and in `folder`, with the output in `log`; the group ends with the block."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            env={**os.environ, "PYTHONPATH": path, **environment},
-            cwd=PROJECT,
+            env={**os.environ, "PYTHONPATH": child_python_path(), **environment},
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

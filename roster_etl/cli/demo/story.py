@@ -24,18 +24,18 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.demo.processes import free_port, running_process
-from roster_etl.cli.global_options import PROJECT, UsageError
+from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.history import feed_label
 from roster_etl.cli.lineage import render_trace
 from roster_etl.cli.render_import import render_import, render_import_header
+from roster_etl.demo_server.sftp_server import Account, SftpServer
+from roster_etl.demo_server.sftp_upload import make_key, upload_files
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.sample_types import SampleChange
 from roster_etl.store.files.folder import create_private_folder
-from roster_etl.store.loopback.sftp_client import make_key, upload_files
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import discover_vendors, vendor
 
@@ -172,6 +172,7 @@ def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[P
         "dagster._daemon",
         ["run", "-m", MODULE],
         environment={**_home_variables(call), **_FAST_ENVIRONMENT, **passwords},
+        folder=call.home,
         log=_log_file(call),
     ) as process:
         yield process
@@ -334,10 +335,10 @@ class DemoRun:
         """Return the key of a user with a version that `import_id` opened, and with an earlier version."""
         from datetime import UTC, datetime
 
-        users = self.call.warehouse.as_of(datetime.now(UTC), "users", district.id, district.format).to_pylist()
+        users = self.call.warehouse.roster.as_of(datetime.now(UTC), "users", district.id, district.format).to_pylist()
         for user in (user for user in users if user["valid_from_import"] == import_id):
             key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
-            if self.call.warehouse.trace("users", key, district.id, district.format).num_rows > 1:
+            if self.call.warehouse.roster.trace("users", key, district.id, district.format).num_rows > 1:
                 return key
         return None
 
@@ -363,7 +364,7 @@ class DemoRun:
         return [(guest, file_set.name) for guest in self.districts for file_set in vendor(guest.format).format.file_sets]
 
     def _imports(self, district: DemoDistrict, file_set: str) -> list[dict[str, Any]]:
-        return list(reversed(self.call.warehouse.imports(district.id, district.format, file_set=file_set)))
+        return list(reversed(self.call.warehouse.ledger.imports(district.id, district.format, file_set=file_set)))
 
     def _wait_for_imports(
         self, daemon: Popen[bytes], *, count: int, only: Sequence[tuple[DemoDistrict, str]] | None = None
@@ -409,8 +410,7 @@ def _count_rows(document: dict[str, Any], field: str) -> int:
 
 def _ui_command(call: Call, port: int) -> str:
     settings = " ".join(f"{name}={value}" for name, value in _home_variables(call).items())
-    elsewhere = f" -d {PROJECT}" if Path.cwd() != PROJECT else ""
-    return f"{settings} {_shorter_path(_script_path('dagster-webserver'))} -m {MODULE}{elsewhere} -h 127.0.0.1 -p {port}"
+    return f"{settings} {_shorter_path(_script_path('dagster-webserver'))} -m {MODULE} -h 127.0.0.1 -p {port}"
 
 
 def _program_command() -> str:
@@ -434,7 +434,7 @@ def _script_path(name: str) -> Path:
 def _open_ui(call: Call, stack: ExitStack, port: int) -> None:
     words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
     webserver = stack.enter_context(
-        running_process("dagster_webserver", words, environment=_home_variables(call), log=_log_file(call))
+        running_process("dagster_webserver", words, environment=_home_variables(call), folder=call.home, log=_log_file(call))
     )
     url = f"http://127.0.0.1:{port}"
     call.log(f"The Dagster UI is at {url} (it takes some seconds to start). Ctrl-C ends it all.")

@@ -24,7 +24,7 @@ RowReference = tuple[int | None, str, int]  # import (None: this one), file, row
 INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
 
 
-class RowRefused(Exception):
+class RowRejected(Exception):
     """A row cannot be applied. ``about``: the name of the cell; ``cause``: the rejected row that caused this."""
 
     def __init__(self, code: str, message: str, *, about: str | None = None, cause: tuple[str, int | None] | None = None) -> None:
@@ -58,17 +58,17 @@ class ChangeLog:
     superseded: list[RowReference] = field(default_factory=list)
     causes: dict[tuple[str, Any], tuple[str, int | None]] = field(default_factory=dict)
 
-    def refuse_row(self, kind: RowKind, row: Row, why: RowRefused) -> None:
+    def reject_row(self, kind: RowKind, row: Row, why: RowRejected) -> None:
         """Record that a row is rejected."""
-        self.refuse_rows(kind, row.source, [row.position], [row.number], why, [why.cause])
+        self.reject_rows(kind, row.source, [row.position], [row.number], why, [why.cause])
 
-    def refuse_rows(
+    def reject_rows(
         self,
         kind: RowKind,
         source: ChangeFile,
         positions: Sequence[int],
         numbers: Sequence[int | None],
-        why: RowRefused,
+        why: RowRejected,
         causes: Sequence[tuple[str, int | None] | None],
     ) -> None:
         """Record that the rows at `positions` of `source` are rejected."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import State, index_integration_ids, next_integration_id, stated_values, status_of
 from roster_etl.engine.changes.working_table import Record
@@ -104,7 +104,7 @@ def _check_organization(state: State, kind: RowKind, row: Row, record: Record | 
         state.log.warn_row(kind, row, "deleted_reference", message, ORGANIZATION_ID)
     own = values.get(ORGANIZATION_ID, record.values[ORGANIZATION_ID] if record else None)
     if own is not None and organizations.find_live(own) is None:
-        raise RowRefused("deleted_parent", "The course's account is deleted.", about=ORGANIZATION_ID)
+        raise RowRejected("deleted_parent", "The course's account is deleted.", about=ORGANIZATION_ID)
 
 
 def _check_term(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import ChangeFile, ReadRows
 from roster_etl.engine.changes.state import BUILT_IN_BASES, State
 from roster_etl.frames.arrow import combine_chunks
@@ -76,22 +76,22 @@ class _CandidateRows:
         self.dropped = np.concatenate([r.dropped[places.to_numpy()] for r, places in zip(reads, taken, strict=True)])
         self.files = pa.array([read.source.file for read in reads], pa.string()).take(pa.array(self.read))
         self.why = np.full(self.size, -1, dtype=np.int16)
-        self.reasons: list[tuple[RowRefused, str | None]] = []
+        self.reasons: list[tuple[RowRejected, str | None]] = []
         self.ends = to_mask(pc.is_in(self.status, value_set=pa.array(END_STATUSES)))
         self.idle = np.zeros(self.size, dtype=bool)  # they apply without effect: what they end has ended already
 
-    def refuse(self, mask: np.ndarray, code: str, about: str, message: str, table: str | None = None) -> None:
+    def reject(self, mask: np.ndarray, code: str, about: str, message: str, table: str | None = None) -> None:
         """Reject the rows of `mask` that are not rejected yet; `table`: whose rejected rows may be the cause."""
         hit = mask & (self.why < 0)
         if hit.any():
             self.why[hit] = len(self.reasons)
-            self.reasons.append((RowRefused(code, message, about=about), table))
+            self.reasons.append((RowRejected(code, message, about=about), table))
 
 
 def resolve_enrollment_rows(state: State, kind: RowKind) -> EnrollmentRows:
     """Resolve the references of enrollment rows; reject rows whose references do not exist."""
     rows = _CandidateRows(state.reads[kind.name])
-    rows.refuse(to_mask(pc.is_null(rows.status)), "bad_status", "status", "Expected one of the statuses of the document.")
+    rows.reject(to_mask(pc.is_null(rows.status)), "bad_status", "status", "Expected one of the statuses of the document.")
     user, loginless = _resolve_users(state, rows)
     course, section = _resolve_sections(state, rows)
     role, base = _resolve_roles(state, rows)
@@ -148,9 +148,9 @@ def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
     dead = unknown & to_mask(pc.and_not(pc.is_in(ids, value_set=users.deleted_ids()), by_second))
     told = by_second.to_numpy(zero_copy_only=False)
     message = state.unknown_id_message("users")
-    candidates.refuse(unknown & ~dead & told, "unknown_reference", "user_integration_id", message, "users")
-    candidates.refuse(unknown & ~dead, "unknown_reference", "user_id", message, "users")
-    candidates.refuse(dead & ~candidates.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
+    candidates.reject(unknown & ~dead & told, "unknown_reference", "user_integration_id", message, "users")
+    candidates.reject(unknown & ~dead, "unknown_reference", "user_id", message, "users")
+    candidates.reject(dead & ~candidates.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
     candidates.idle |= dead & candidates.ends
     place = pc.index_in(ids, value_set=users.column("user_id"))
     loginless = pc.and_(pc.is_valid(place), pc.is_null(users.column("username").take(place)))
@@ -208,21 +208,21 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
     now, home = (sections.column(name).take(place) for name in ("course_id", "home_course_id"))
     named, missing = to_mask(pc.is_valid(section)), to_mask(pc.is_null(place))
     dead = named & missing & to_mask(pc.is_in(section, value_set=sections.deleted_ids()))
-    candidates.refuse(
+    candidates.reject(
         named & missing & ~dead, "unknown_reference", "section_id", state.unknown_id_message("sections"), "sections"
     )
-    candidates.refuse(dead & ~candidates.ends, "deleted_reference", "section_id", "The section is deleted.")
+    candidates.reject(dead & ~candidates.ends, "deleted_reference", "section_id", "The section is deleted.")
     candidates.idle |= dead & candidates.ends
     live, gone = courses.column("course_id"), courses.deleted_ids()
     told = to_mask(pc.is_valid(course))
     known = to_mask(pc.or_(pc.is_in(course, value_set=live), pc.is_in(course, value_set=gone)))
-    candidates.refuse(told & ~known, "unknown_reference", "course_id", state.unknown_id_message("courses"), "courses")
+    candidates.reject(told & ~known, "unknown_reference", "course_id", state.unknown_id_message("courses"), "courses")
     related = to_mask(pc.or_(_is_equal(course, now), _is_equal(course, home)))
-    candidates.refuse(named & ~missing & told & ~related, "unrelated_section", "section_id", "The section is not in this course.")
+    candidates.reject(named & ~missing & told & ~related, "unrelated_section", "section_id", "The section is not in this course.")
     default = _default_section_positions(state, course, ~named & told)
     target = pc.coalesce(now, sections.column("course_id").take(default), course)
     away = ~to_mask(pc.is_in(target, value_set=live))
-    candidates.refuse(away & ~candidates.ends, "deleted_reference", "course_id", "The course is deleted.")
+    candidates.reject(away & ~candidates.ends, "deleted_reference", "course_id", "The course is deleted.")
     candidates.idle |= away & candidates.ends
     return target, pc.coalesce(section, sections.column("section_id").take(default))
 
@@ -262,8 +262,8 @@ def _resolve_roles(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
     role = pc.if_else(by_id, ids, names)
     unknown, told = to_mask(pc.is_null(role)), by_id.to_numpy(zero_copy_only=False)
     message = "Expected a role of the document, or one of the option custom_roles."
-    candidates.refuse(unknown & told, "unknown_role", "role_id", message)
-    candidates.refuse(unknown, "unknown_role", "role", message)
+    candidates.reject(unknown & told, "unknown_role", "role_id", message)
+    candidates.reject(unknown, "unknown_role", "role", message)
     return role, to_mask(pc.equal(_map_distinct(role, known.get), "observer"))
 
 
@@ -281,8 +281,8 @@ def _resolve_observed_users(state: State, candidates: _CandidateRows, observes: 
     unknown = to_mask(pc.and_(pc.is_valid(given), pc.is_null(person)))
     dead = unknown & to_mask(pc.is_in(given, value_set=state.table("users").deleted_ids()))
     message = state.unknown_id_message("users")
-    candidates.refuse(unknown & ~dead, "unknown_reference", "associated_user_id", message, "users")
-    candidates.refuse(dead & ~candidates.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
+    candidates.reject(unknown & ~dead, "unknown_reference", "associated_user_id", message, "users")
+    candidates.reject(dead & ~candidates.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     candidates.idle |= dead & candidates.ends
     return person
 
@@ -292,7 +292,7 @@ def _report_refusals(state: State, kind: RowKind, candidates: _CandidateRows) ->
         for source, at in _by_source(candidates, candidates.why == number):
             names = candidates.columns[str(why.about)].take(pa.array(at)).to_pylist() if table else []
             causes = [state.log.cause_of(table, name) for name in names] if table else [None] * len(at)
-            state.log.refuse_rows(
+            state.log.reject_rows(
                 kind, source, candidates.place[at], candidates.numbers.take(pa.array(at)).to_pylist(), why, causes
             )
 

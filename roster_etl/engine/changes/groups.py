@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.enrollment_lookup import base_roles
 from roster_etl.engine.changes.state import State, stated_values, status_of
@@ -40,10 +40,10 @@ def apply_group_categories(state: State, kind: RowKind) -> None:
             return
         context = _context(state, row)
         if record is not None and groups[key] and context != _record_context(record):
-            raise RowRefused("move_blocked", "The set has groups, so it cannot move to another account or course.")
+            raise RowRejected("move_blocked", "The set has groups, so it cannot move to another account or course.")
         name = row.get("name")
         if names.get((*context.values(), name), key) != key:
-            raise RowRefused("name_taken", "Another set there has this name.", about="name")
+            raise RowRejected("name_taken", "Another set there has this name.", about="name")
         before = _name_key(record) if record is not None else None
         after = state.upsert(kind, row, key, {**stated_values(kind, row, table.target.names), **context})
         names.pop(before, None) if before is not None else None
@@ -68,7 +68,7 @@ def apply_groups(state: State, kind: RowKind) -> None:
         record = table.find_live(key)
         context = _group_context(state, row, record)
         if record is not None and members[key] and context["course_id"] != record.values["course_id"]:
-            raise RowRefused("move_blocked", "The group has members, so it cannot move from or to a course.")
+            raise RowRejected("move_blocked", "The group has members, so it cannot move from or to a course.")
         values = {**stated_values(kind, row, table.target.names), **context}
         before = table.find(key)
         category = values.get("group_category_id", before.values["group_category_id"] if before else None)
@@ -97,10 +97,10 @@ def apply_group_memberships(state: State, kind: RowKind) -> None:
             state.end_record(kind, row, key)
             return
         if not group.alive:
-            raise RowRefused("deleted_reference", "The group is deleted.", about="group_id")
+            raise RowRejected("deleted_reference", "The group is deleted.", about="group_id")
         course = group.values["course_id"]
         if course is not None and (user, course) not in enrolled:
-            raise RowRefused("not_enrolled", "The user is not enrolled in the group's course.", about="user_id")
+            raise RowRejected("not_enrolled", "The user is not enrolled in the group's course.", about="user_id")
         state.upsert(kind, row, key, {"status": status})
 
     state.apply_rows(kind, apply)
@@ -117,7 +117,7 @@ def apply_admins(state: State, kind: RowKind) -> None:
         user = state.resolve_person(row, "user_id", must_live=status != "deleted")
         name = "role_id" if row.get("role_id") is not None else "role"
         if row.get(name) not in known:
-            raise RowRefused("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
+            raise RowRejected("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
         if place is not None and status == "deleted":
             state.require_record(row, "organization_id", "organizations", place)
         elif place is not None:
@@ -164,10 +164,10 @@ def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
 
 
 def _context(state: State, row: Row) -> dict[str, str | None]:
-    """Return the account or course of a row. Raises RowRefused: it names both, or an unknown one."""
+    """Return the account or course of a row. Raises RowRejected: it names both, or an unknown one."""
     given = {name: row.get(name) for name in CONTEXT}
     if all(given.values()):
-        raise RowRefused("two_contexts", "The row names an account and a course; one is allowed.")
+        raise RowRejected("two_contexts", "The row names an account and a course; one is allowed.")
     for name, table in zip(CONTEXT, ("organizations", "courses"), strict=True):
         if given[name] is not None:
             state.require_live_record(row, name, table, given[name])
@@ -177,7 +177,7 @@ def _context(state: State, row: Row) -> dict[str, str | None]:
 def _group_context(state: State, row: Row, record: Record | None) -> dict[str, str | None]:
     """Return a group's context: that of the row, else of its category, else the previous one.
 
-    The category must exist. Raises RowRefused: it is in another account or course than the row names.
+    The category must exist. Raises RowRejected: it is in another account or course than the row names.
     """
     context, category = _context(state, row), row.get("group_category_id")
     said = any(context.values())
@@ -185,7 +185,7 @@ def _group_context(state: State, row: Row, record: Record | None) -> dict[str, s
         return context if said or record is None else _record_context(record)
     place = _record_context(state.require_live_record(row, "group_category_id", "group_categories", category))
     if said and place != context:
-        raise RowRefused("unknown_reference", "No set of this id belongs to the account or course.", about="group_category_id")
+        raise RowRejected("unknown_reference", "No set of this id belongs to the account or course.", about="group_category_id")
     return place
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.enrollment_lookup import base_roles, to_mask
 from roster_etl.engine.changes.state import State, status_of
@@ -40,13 +40,13 @@ def apply_observers(state: State, kind: RowKind) -> None:
         observer, student = (state.resolve_person(row, name, must_live=status == "active") for name in kind.key)
         key = (observer, student)
         if observer == student:
-            raise RowRefused("self_reference", "Nobody observes himself.", about="observer_id")
+            raise RowRejected("self_reference", "Nobody observes himself.", about="observer_id")
         if status == "active":
             table.upsert(key, {}, row.origin)
             linked[key] = row.origin
             return
         if table.find_live(key) is None:
-            raise RowRefused("not_linked", "The two users are not linked.")
+            raise RowRejected("not_linked", "The two users are not linked.")
         state.end_record(kind, row, key)
         linked.pop(key, None)
         parted.add(key)

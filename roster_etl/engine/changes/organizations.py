@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import State, index_integration_ids, next_integration_id, require_values, stated_values
 from roster_etl.mapping.change_plan import RowKind
@@ -36,7 +36,7 @@ class _Tree:
         record = self.table.find(key)
         require_values(self.kind, row, record)
         if record is None and row.status is None:
-            raise RowRefused("missing_required", "A new account needs a status.", about="status")
+            raise RowRejected("missing_required", "A new account needs a status.", about="status")
         if row.status == "deleted":
             self._end(row, key)
             return
@@ -58,12 +58,12 @@ class _Tree:
             return
         above: str | None = parent
         if parent != key and self.table.find(parent) is None and key in self._in_rings():
-            raise RowRefused("loop", "The account would be above itself.", about=PARENT)
+            raise RowRejected("loop", "The account would be above itself.", about=PARENT)
         if parent != key:
             self.state.require_live_record(row, PARENT, self.kind.table, parent, "deleted_parent")
         while above is not None:
             if above == key:
-                raise RowRefused("loop", "The account would be above itself.", about=PARENT)
+                raise RowRejected("loop", "The account would be above itself.", about=PARENT)
             found = self.table.find_live(above)
             above = found.values[PARENT] if found else None
 
@@ -77,7 +77,7 @@ class _Tree:
 
     def _end(self, row: Row, key: str) -> None:
         if self.children[key] or key in self.courses:
-            raise RowRefused("has_active_children", "Sub-accounts or courses still belong to the account.")
+            raise RowRejected("has_active_children", "Sub-accounts or courses still belong to the account.")
         record = self.table.find_live(key)
         if self.state.end_record(self.kind, row, key) and record is not None:
             self.ids.move(record.values["integration_id"], None, key)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.id_changes import record_id_change
 from roster_etl.engine.changes.person_names import NAME_COLUMNS, NAME_PARTS, derive_names, names_with_edits
@@ -47,7 +47,7 @@ def apply_logins(state: State, kind: RowKind) -> None:
     def apply(row: Row) -> None:
         key, name = row.get("login_user_id"), row.get("username")
         if register.find_person(key) is not None or table.find_live(key) is not None:
-            raise RowRefused("already_exists", "The login's id is in use.", about="login_user_id")
+            raise RowRejected("already_exists", "The login's id is in use.", about="login_user_id")
         person = _login_owner(state, register, row)
         holder = (kind.table, key)
         register.names.check(name.lower(), holder)
@@ -61,7 +61,7 @@ def apply_logins(state: State, kind: RowKind) -> None:
 
 
 def _login_owner(state: State, register: LoginIndex, row: Row) -> str:
-    """Return the person that all references of the row agree on. Raises RowRefused."""
+    """Return the person that all references of the row agree on. Raises RowRejected."""
     found: set[str] = set()
     for name in ("user_id", "user_integration_id"):
         given = row.get(name)
@@ -69,14 +69,14 @@ def _login_owner(state: State, register: LoginIndex, row: Row) -> str:
             continue
         person = register.find_live_person(given) if name == "user_id" else register.find_by_integration_id(given)
         if person is None:
-            raise RowRefused(
+            raise RowRejected(
                 "unknown_reference", "No live user has this id.", about=name, cause=state.find_cause("users", given, row)
             )
         found.add(person)
     if not found:
-        raise RowRefused("unknown_reference", "The vendor's own ids of users are not known here.", about="vendor_user_id")
+        raise RowRejected("unknown_reference", "The vendor's own ids of users are not known here.", about="vendor_user_id")
     if len(found) > 1:
-        raise RowRefused("id_mismatch", "The ids name different users.", about="user_id")
+        raise RowRejected("id_mismatch", "The ids name different users.", about="user_id")
     return found.pop()
 
 
@@ -237,7 +237,7 @@ class _PeopleChanges:
             return
         person = self.users.find_live(user)
         if person is None:
-            raise RowRefused("deleted_reference", "The user whom the login belongs to is deleted.", about="user_id")
+            raise RowRejected("deleted_reference", "The user whom the login belongs to is deleted.", about="user_id")
         name, second = row.get("username"), row.get("integration_id")
         self.register.names.check(_lower(name), holder)
         self.register.ids.check(second or login.values["integration_id"], holder)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.references import ID_COLUMNS
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.id_changes import record_id_change
 from roster_etl.engine.changes.state import State
@@ -53,7 +53,7 @@ def apply_id_changes(state: State, kind: RowKind) -> None:
     def apply(row: Row) -> None:
         entity = state.plan.entities.get((row.get("entity") or "").strip().lower())
         if entity is None:
-            raise RowRefused("bad_value", "Expected a type of record that the document names.", about="entity")
+            raise RowRejected("bad_value", "Expected a type of record that the document names.", about="entity")
         places = [name for name in (entity, "logins" if entity == "users" else None) if name]
         for name in places:
             if name not in ids:
@@ -78,16 +78,16 @@ def _apply_id_change(state: State, row: Row, entity: str, all_ids: Sequence[_IdI
     old_second, new_second = row.get("old_integration_id"), row.get("new_integration_id")
     first = _find_original_id(ids, old, old_second)
     if new is not None and new != old and any(new in other.original_by_id for other in all_ids):
-        raise RowRefused("already_exists", "The new id is in use, perhaps by a deleted record.", about="new_id")
+        raise RowRejected("already_exists", "The new id is in use, perhaps by a deleted record.", about="new_id")
     if new_second is not None and not ids.has_integration_id:
-        raise RowRefused("bad_value", "Records of this type have no integration id.", about="new_integration_id")
+        raise RowRejected("bad_value", "Records of this type have no integration id.", about="new_integration_id")
     holders = (
         [other.original_by_integration_id[new_second] for other in all_ids if new_second in other.original_by_integration_id]
         if new_second
         else []
     )
     if any(holder != first for holder in holders):
-        raise RowRefused("integration_id_taken", "Another record has the new integration id.", about="new_integration_id")
+        raise RowRejected("integration_id_taken", "Another record has the new integration id.", about="new_integration_id")
     if new is not None and new != ids.id_by_original[first]:
         _move_id(state, row, entity, ids, first, new)
     if new_second is not None:
@@ -107,7 +107,7 @@ def _move_id(state: State, row: Row, entity: str, ids: _IdIndex, first: str, new
 
 
 def _find_original_id(ids: _IdIndex, old: str | None, old_second: str | None) -> str:
-    """Return the record that a row names, by its id at the start. Raises RowRefused."""
+    """Return the record that a row names, by its id at the start. Raises RowRejected."""
     found = {
         name: index.get(value)
         for name, index, value in (
@@ -118,13 +118,13 @@ def _find_original_id(ids: _IdIndex, old: str | None, old_second: str | None) ->
     }
     for name, first in found.items():
         if first is None:
-            raise RowRefused(
+            raise RowRejected(
                 "unknown_reference", "No record of this type has this id, or its id was changed already.", about=name
             )
     if not found:
-        raise RowRefused("missing_required", "An old id is needed.", about="old_id")
+        raise RowRejected("missing_required", "An old id is needed.", about="old_id")
     if len(set(found.values())) > 1:
-        raise RowRefused("id_mismatch", "The two old ids name different records.", about="old_id")
+        raise RowRejected("id_mismatch", "The two old ids name different records.", about="old_id")
     return str(next(iter(found.values())))
 
 

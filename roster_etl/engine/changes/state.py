@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_findings import ChangeLog, RowRefused
+from roster_etl.engine.changes.change_findings import ChangeLog, RowRejected
 from roster_etl.engine.changes.change_rows import ReadRows, Row
 from roster_etl.engine.changes.protected_edits import ProtectedEdits
 from roster_etl.engine.changes.working_table import Key, Record, WorkingTable
@@ -82,23 +82,23 @@ class State:
         return was_there
 
     def apply_rows(self, kind: RowKind, apply: ApplyRow) -> None:
-        """Apply the rows of a kind in order; a row that raises ``RowRefused`` is recorded and not applied."""
+        """Apply the rows of a kind in order; a row that raises ``RowRejected`` is recorded and not applied."""
         for read in self.reads.get(kind.name, ()):
             for row in read.rows():
                 try:
                     apply(row)
-                except RowRefused as why:
-                    self.log.refuse_row(kind, row, why)
+                except RowRejected as why:
+                    self.log.reject_row(kind, row, why)
                     self.log.causes[(kind.table, row.get(kind.key[0]))] = row.origin
                 else:
                     if row.source.is_retried:
                         self.log.release_row(row.source, row.number)
 
     def require_record(self, row: Row, name: str, table: str, key: Key) -> Record:
-        """Return the record that a row names, deleted or not. Raises RowRefused: it never existed."""
+        """Return the record that a row names, deleted or not. Raises RowRejected: it never existed."""
         record = self.table(table).find(key)
         if record is None:
-            raise RowRefused(
+            raise RowRejected(
                 "unknown_reference",
                 self.unknown_id_message(table),
                 about=name,
@@ -121,16 +121,16 @@ class State:
         return None if found == row.origin else found
 
     def require_live_record(self, row: Row, name: str, table: str, key: Key, code: str = "deleted_reference") -> Record:
-        """Return the live record that a row names. Raises RowRefused."""
+        """Return the live record that a row names. Raises RowRejected."""
         record = self.require_record(row, name, table, key)
         if not record.alive:
-            raise RowRefused(code, f"The {self.table_noun(table)} with this id is deleted.", about=name)
+            raise RowRejected(code, f"The {self.table_noun(table)} with this id is deleted.", about=name)
         return record
 
     def resolve_person(self, row: Row, name: str, *, must_live: bool) -> str:
         """Return the person for a cell of `row`: their own id, or that of a further login.
 
-        Raises: RowRefused: nobody has the id, or (with `must_live`) the person is deleted.
+        Raises: RowRejected: nobody has the id, or (with `must_live`) the person is deleted.
         """
         given = row.get(name)
         if self.table("users").find_live(given) is not None:
@@ -152,9 +152,9 @@ class State:
 
 
 def status_of(row: Row) -> str:
-    """Return the status of a row. Raises RowRefused: it has none."""
+    """Return the status of a row. Raises RowRejected: it has none."""
     if row.status is None:
-        raise RowRefused("bad_status", "Expected one of the statuses of the document.", about="status")
+        raise RowRejected("bad_status", "Expected one of the statuses of the document.", about="status")
     return row.status
 
 
@@ -174,11 +174,11 @@ def stated_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, 
 
 
 def require_values(kind: RowKind, row: Row, record: Record | None) -> None:
-    """Require the values that a record must have. Raises RowRefused."""
+    """Require the values that a record must have. Raises RowRejected."""
     for given in kind.columns:
         is_needed = given.needed == "live" or (given.needed == "new" and record is None)
         if is_needed and given.to != "status" and row.get(given.to) is None:
-            raise RowRefused("missing_required", "A value is needed here for this record.", about=given.to)
+            raise RowRejected("missing_required", "A value is needed here for this record.", about=given.to)
 
 
 class UniqueIndex:
@@ -194,9 +194,9 @@ class UniqueIndex:
             self.held[value] = holder
 
     def check(self, value: str | None, holder: Any) -> None:
-        """Require that no record other than `holder` has `value`. Raises RowRefused."""
+        """Require that no record other than `holder` has `value`. Raises RowRejected."""
         if value is not None and self.held.get(value, holder) != holder:
-            raise RowRefused(self.code, self.message, about=self.name)
+            raise RowRejected(self.code, self.message, about=self.name)
 
     def move(self, old: str | None, new: str | None, holder: Any) -> None:
         """Replace the value `old` of `holder` by `new`."""

@@ -5,7 +5,7 @@ Belongs here: the effect of these rows. Does not belong here: the term of a cour
 
 from __future__ import annotations
 
-from roster_etl.engine.changes.change_findings import RowRefused
+from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import (
     State,
@@ -33,7 +33,7 @@ def apply_terms(state: State, kind: RowKind) -> None:
             return
         if status == "deleted":
             if key in used:
-                raise RowRefused("has_active_children", "Courses still use the term.")
+                raise RowRejected("has_active_children", "Courses still use the term.")
             if state.end_record(kind, row, key):
                 ended.add(key)
                 ids.move(next_integration_id({}, table.find(key)), None, key)

@@ -66,9 +66,9 @@ def _check_self_reference(state: FileState, rule: SelfReference) -> None:
     wrong = filled & ~to_mask(pc.is_in(values, value_set=known)) & ~state.deleted_mask()
     _record(state, rule, filled, wrong)
     message = f"No accepted row of the file has this {rule.key}."
-    state.refuse_or_clear(rule.column, wrong, "unknown_reference", message)
+    state.reject_or_clear(rule.column, wrong, "unknown_reference", message)
     if not rule.loops:
-        state.refuse(_in_loops(state, rule), "loop", rule.column, f"Following {rule.column} leads back to the record itself.")
+        state.reject(_in_loops(state, rule), "loop", rule.column, f"Following {rule.column} leads back to the record itself.")
 
 
 def _in_loops(state: FileState, rule: SelfReference) -> Mask:

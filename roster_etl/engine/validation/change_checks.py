@@ -42,7 +42,7 @@ def _tell_ignored(state: FileState, facts: RowChanges) -> None:
     field = f"{facts.status}, {facts.modified}"
     message = "The columns are blank in a whole file; the values were ignored, but rows that say that their record is gone count."
     if state.strict:
-        state.refuse(filled, "bad_value", field, "The columns are blank in a whole file.")
+        state.reject(filled, "bad_value", field, "The columns are blank in a whole file.")
     else:
         state.add_finding("warning", "ignored_value", field, int(filled.sum()), message)
 
@@ -56,7 +56,7 @@ def _tell_loose_times(state: FileState, facts: RowChanges) -> None:
     loose = readable & ~to_mask(pc.match_substring_regex(values, _EXACT)) & state.change_mask()
     message = "Expected a moment such as 2026-08-01T00:00:00.000Z; it was read."
     if state.strict:
-        state.refuse(loose, "bad_date", facts.modified, message)
+        state.reject(loose, "bad_date", facts.modified, message)
     elif loose.any():
         state.add_finding("warning", "bad_date", facts.modified, int(loose.sum()), message)
 

@@ -81,9 +81,9 @@ def _check_length(state: FileState, name: str) -> None:
     wrong = cell_cleanup.longer(state.columns[name], limit)
     message = f"Expected at most {limit:,} characters."
     if name in state.file.key:
-        state.refuse(wrong, "too_long", name, message)
+        state.reject(wrong, "too_long", name, message)
     elif wrong.any():
-        state.refuse_or_clear(name, wrong, "too_long", message)
+        state.reject_or_clear(name, wrong, "too_long", message)
 
 
 def _apply_replacements(state: FileState, name: str, column: pa.Array, codes: Codes) -> pa.Array:
@@ -96,7 +96,7 @@ def _apply_replacements(state: FileState, name: str, column: pa.Array, codes: Co
     if changed:
         used = len({comparison_key(value) for value, differing in zip(values, differs.to_pylist(), strict=True) if differing})
         message = (
-            f"The value was replaced before judging, as the district's settings say ({used} of {len(codes)} rules were used)."
+            f"The value was replaced before validation, as the district's settings say ({used} of {len(codes)} rules were used)."
         )
         state.add_finding("info", "replaced", name, changed, message)
     return pa.array([answer or None for answer in answers], pa.string()).take(encoded.indices)
@@ -113,9 +113,9 @@ def check_control_characters(state: FileState) -> None:
         if nul.any():
             message = "The cell holds a NUL character."
             if state.file.in_order:
-                state.refuse(nul, "control_character", name, message)
+                state.reject(nul, "control_character", name, message)
             else:
-                state.refuse_or_clear(name, nul, "control_character", message)
+                state.reject_or_clear(name, nul, "control_character", message)
             state.set_cells(name, nul, None)  # no database can store it, and the rest of a key with one is not a key
             state.unreadable[name] = nul
 
@@ -124,7 +124,7 @@ def _check_other_control_characters(state: FileState, name: str, found: Mask) ->
     column = state.header.columns.get(name)
     if column is not None and isinstance(column.cell_format, Text) and column.cell_format.printable:
         found = found | to_mask(pc.match_substring(state.columns[name], "\n"))  # elsewhere a line break is allowed
-        state.refuse_or_clear(name, found, "control_character", "The cell holds a control character.")
+        state.reject_or_clear(name, found, "control_character", "The cell holds a control character.")
     else:
         state.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
 
@@ -179,7 +179,7 @@ def _check_presence(state: FileState, column: Column) -> None:
     empty &= required
     state.record_check(f"{column.name}: required", "required", int(required.sum()), int(empty.sum()))
     missing = empty & ~state.unreadable[column.name] if column.name in state.unreadable else empty
-    state.refuse(missing, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
+    state.reject(missing, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
 
 
 def _check_format(state: FileState, column: Column) -> None:
@@ -194,7 +194,7 @@ def _check_format(state: FileState, column: Column) -> None:
         state.warn(wrong, "bad_value", column.name, f"{message} It is read as {column.cell_format.fallback}.")
         state.set_cells(column.name, wrong, column.cell_format.fallback)
     else:
-        state.refuse_or_clear(column.name, wrong, cell_formats.finding_code(column.cell_format), message)
+        state.reject_or_clear(column.name, wrong, cell_formats.finding_code(column.cell_format), message)
 
 
 def _check_slips(state: FileState, column: Column, wrong: Mask) -> None:
@@ -249,7 +249,7 @@ def _check_reference(
     if ambiguous.any():
         causes = (target.file_name, _strangers(state, column, reference, target, ambiguous))
         message = f"Rows of {reference.file} that describe different records have this {reference.column}, so it is not clear which is meant."
-        state.refuse_or_clear(column.name, ambiguous, "unknown_reference", message, causes)
+        state.reject_or_clear(column.name, ambiguous, "unknown_reference", message, causes)
     if not wrong.any():
         return
     if pc.all(refused, min_count=0).as_py() and not target.published:
@@ -257,18 +257,18 @@ def _check_reference(
         return
     if target.published:
         message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
-        state.refuse_or_clear(column.name, wrong, "unknown_reference", message)
+        state.reject_or_clear(column.name, wrong, "unknown_reference", message)
         return
     told = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
     state.let_follow(told & ~state.own_mask() & state.required_mask(column))
-    state.refuse_or_clear(column.name, told & ~state.follows, "deleted_reference", message)
+    state.reject_or_clear(column.name, told & ~state.follows, "deleted_reference", message)
     wrong &= ~told & ~state.follows
     causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
-    state.refuse_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+    state.reject_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
 
 
 def _ambiguous(sheet: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:

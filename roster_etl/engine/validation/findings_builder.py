@@ -36,34 +36,31 @@ class FindingsBuilder:
     ) -> None:
         """Add one finding for each of `rows` (record numbers), standing for `counts` rows each if given.
 
-        Args: message: one for all, or one a row (an array of text without cell values); keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the refused rows
-            that these follow from (null where they follow from none).
+        Args: message: one for all, or one a row, without cell values; keys: the record's key as text, one a row, masked here;
+            causes: (file, record numbers) of the rejected rows that caused these, null where there is none.
         """
         if code not in CODES:
             raise KeyError(code)
-        count = len(rows)
-        if not count:
+        if not (count := len(rows)):
             return
-        constant = {"severity": severity, "code": code, "file": self.file, "field": field}
-        constant |= {"message": message} if isinstance(message, str) else {}
-        constant = {name: strip_control_chars(value) for name, value in constant.items()}
-        cause_rows = causes[1] if causes else pa.nulls(count, pa.int64())
-        columns = {name: pa.repeat(pa.scalar(value, pa.string()), count) for name, value in constant.items()}
-        if not isinstance(message, str):
-            columns["message"] = message
-        columns["row"] = pa.array(rows, pa.int64())
-        columns["key"] = (
-            pa.array([mask(k) if k else None for k in keys.to_pylist()], pa.string())
-            if keys is not None
-            else pa.nulls(count, pa.string())
-        )
-        columns["cause_row"] = cause_rows
-        columns["cause_file"] = pc.if_else(
-            pc.is_valid(cause_rows),
-            pa.scalar(strip_control_chars(causes[0]) if causes else None, pa.string()),
-            pa.scalar(None, pa.string()),
-        )
-        columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)
+
+        def repeated(text: str | None) -> pa.Array:
+            return pa.repeat(pa.scalar(strip_control_chars(text), pa.string()), count)
+
+        cause_file, cause_rows = causes or (None, pa.nulls(count, pa.int64()))
+        masked = [mask(key) if key else None for key in keys.to_pylist()] if keys is not None else [None] * count
+        columns = {
+            "severity": repeated(severity),
+            "code": repeated(code),
+            "file": repeated(self.file),
+            "row": pa.array(rows, pa.int64()),
+            "field": repeated(field),
+            "key": pa.array(masked, pa.string()),
+            "message": repeated(message) if isinstance(message, str) else message,
+            "cause_file": pc.if_else(pc.is_valid(cause_rows), repeated(cause_file), pa.scalar(None, pa.string())),
+            "cause_row": cause_rows,
+            "count": pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count),
+        }
         self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))
 
     def add_table(self, table: pa.Table) -> None:

@@ -131,7 +131,7 @@ def _refuse(sheet: FileState, claims: _Claims, wrong: Mask, lead: RowPositions, 
     )
     order = np.argsort(claims.places[at])
     field = ", ".join(sheet.file.identity_key)
-    sheet.refuse(sheet.mask(claims.places[at]), "duplicate_key", field, messages.take(pa.array(order)))
+    sheet.reject(sheet.mask(claims.places[at]), "duplicate_key", field, messages.take(pa.array(order)))
 
 
 def _with_broken(sheet: FileState, claims: _Claims) -> Mask:

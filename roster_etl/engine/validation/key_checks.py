@@ -57,7 +57,7 @@ def check_unique(state: FileState, name: str, unique: Unique) -> None:
     first, repeated = _first_occurrences(row_codes([values])[rows])
     foreign = rows[repeated][owners[repeated] != owners[first[repeated]]]
     state.record_check(f"{name}: unique", "unique", len(rows), len(foreign))
-    state.refuse_or_clear(name, state.mask(foreign), "id_taken", f"{name} must be unique, and an earlier record has this one.")
+    state.reject_or_clear(name, state.mask(foreign), "id_taken", f"{name} must be unique, and an earlier record has this one.")
 
 
 def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions) -> int:
@@ -98,7 +98,7 @@ def _refuse(sheet: FileState, later: RowPositions, firsts: RowPositions, why: st
     order = np.argsort(later)
     numbers = pa.array(sheet.numbers[firsts[order]]).cast(pa.string())
     ending = f" has the same {sheet.label}, {why}; that row stands." if why else f" has the same {sheet.label}; that row stands."
-    sheet.refuse(sheet.mask(later), "duplicate_key", sheet.key_field, pc.binary_join_element_wise("Row ", numbers, ending, ""))
+    sheet.reject(sheet.mask(later), "duplicate_key", sheet.key_field, pc.binary_join_element_wise("Row ", numbers, ending, ""))
 
 
 def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) -> RowPositions:

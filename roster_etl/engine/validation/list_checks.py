@@ -52,8 +52,8 @@ def check_list(state: FileState, column: Column, form: ListOf) -> None:
     dropped = told[_WRONG] & ~broken
     left = dropped & _filled(state, name)
     state.slip(left, code, name, f"{_expected(form.item)} Items that are not were left out.")
-    state.refuse_or_clear(name, dropped & ~left, code, _expected(form.item))
-    state.refuse_or_clear(name, broken, "list_mismatch", message)
+    state.reject_or_clear(name, dropped & ~left, code, _expected(form.item))
+    state.reject_or_clear(name, broken, "list_mismatch", message)
 
 
 def drop_unknown_items(
@@ -86,7 +86,7 @@ def drop_unknown_items(
     for wrong, code, message in texts:
         state.doubted = state.doubted | wrong
         state.warn(wrong & ~empty, code, name, f"{message} The item was left out.")
-        state.refuse_or_clear(name, wrong & empty, code, message)
+        state.reject_or_clear(name, wrong & empty, code, message)
 
 
 def _read(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _Reading:

@@ -73,7 +73,7 @@ def _check_not_before(state: FileState, rule: NotBefore) -> None:
     )
     wrong = to_mask(pc.less(days, others))
     state.record_check(f"{rule.column}: not before {rule.other}", "not_before", len(wrong), int(wrong.sum()))
-    state.refuse_or_clear(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
+    state.reject_or_clear(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
     if rule.both:
         state.set_cells(rule.other, wrong, None)
 
@@ -105,4 +105,4 @@ def _check_any_of(state: FileState, rule: AnyOf) -> None:
             empty &= ~state.unreadable[name]
     state.record_check(f"{', '.join(rule.columns)}: any of", "any_of", len(empty), int(empty.sum()))
     needed = " or ".join(rule.columns)
-    state.refuse(empty, "missing_required", ", ".join(rule.columns), f"{needed} is required, and the cell is empty.")
+    state.reject(empty, "missing_required", ", ".join(rule.columns), f"{needed} is required, and the cell is empty.")

@@ -1,6 +1,6 @@
-"""The cells of one file during validation, and the effects that a rule can have on them.
+"""Reject a row, clear a cell, drop a repeated row or add a warning: what a broken rule does to the file under validation.
 
-Belongs here: the state that all checks share, and the effects: reject a row, clear a cell, drop a repeat, add a warning.
+Belongs here: these effects, and the state of the file that all checks share.
 Does not belong here: what is invalid (``column_checks``, ``row_checks``, ``key_checks``).
 """
 
@@ -34,9 +34,19 @@ VERDICTS = pa.schema(
 class FileState:
     """One file during validation. Grain: one row per readable record.
 
-    ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
-    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``strangers``: refused rows that describe another record than the one that their id stands for; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``strict``: what practice gets wrong is refused; ``changes``: how many records
-    at the start are changes (None: the file is whole); ``exempt``: rows that need their key only; ``follows``: rows that went with a record that they refer to; ``reasons``: which rows were refused for what.
+    Attributes:
+        columns: cells in vendor spelling, without secrets.
+        refused: rejected rows.
+        doubted: accepted rows of which a reference or a group of cells was emptied.
+        kept: rows that are not exact repeats.
+        strangers: rejected rows that describe another record than the one with their id.
+        unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
+        strict: whether what practice gets wrong is rejected.
+        changes: how many records at the start are changes; None: the file is whole.
+        carried: whether all records go on from earlier uploads.
+        exempt: rows that need their key only.
+        follows: rows that went with a record that they refer to.
+        reasons: the codes for which rows were rejected.
     """
 
     def __init__(
@@ -116,7 +126,7 @@ class FileState:
         """Warn of rows that the document does not allow and that are read all the same; refuse them in a strict upload."""
         rows = rows & ~self.exempt
         if self.strict:
-            self.refuse(rows, code, field, message)
+            self.reject(rows, code, field, message)
         else:
             self.warn(rows, code, field, message)
 
@@ -133,14 +143,14 @@ class FileState:
         mask[positions] = True
         return mask
 
-    def refuse_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
+    def reject_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
         """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning."""
         causes, wrong = _filter_causes(causes, wrong, wrong & ~self.exempt), wrong & ~self.exempt
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
         refuses = column is not None and (column.strict or self.strict)
         required = nowhere if column is None else wrong if refuses else wrong & self.required_mask(column)
-        self.refuse(required, code, name, message, _filter_causes(causes, wrong, required))
+        self.reject(required, code, name, message, _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
         self.add_findings(
             "warning", code, emptied, name, f"{message} The value was left empty.", _filter_causes(causes, wrong, emptied)
@@ -150,8 +160,8 @@ class FileState:
         if causes is not None:
             self.doubted = self.doubted | emptied
 
-    def refuse(self, wrong: Mask, code: str, field: str, message: str | pa.Array, causes: Causes | None = None) -> None:
-        """Take the rows out of what applies; they stay in the frame, so that their records are seen. `message`: one for all, or one each."""
+    def reject(self, wrong: Mask, code: str, field: str, message: str | pa.Array, causes: Causes | None = None) -> None:
+        """Reject the rows. They stay in the table, so that their records are not missing. `message`: one for all, or one each."""
         if not wrong.any():
             return
         self.add_findings("reject", code, wrong, field, message, causes)
@@ -226,7 +236,7 @@ class FileState:
 def rows_table(
     columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None, strangers: Mask | None = None
 ) -> pa.Table:
-    """Return judged rows as a table: `columns`, ``_row``, ``_refused``, and ``_deleted`` and ``_stranger`` where there are such marks."""
+    """Return validated rows as a table: `columns`, ``_row``, ``_refused``, and ``_deleted`` and ``_stranger`` where there are such marks."""
     marks = {REFUSED: refused, DELETED: deleted, STRANGER: strangers}
     there = {name: pa.array(mark, pa.bool_()) for name, mark in marks.items() if mark is not None}
     return pa.table({**columns, ROW: rows, **there})

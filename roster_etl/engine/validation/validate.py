@@ -46,11 +46,15 @@ __all__ = ["QUARANTINE", "VERDICTS", "FeedValues", "ReferencedFile", "ValidatedF
 class ValidatedFile:
     """The validation result of one file.
 
-    ``rows``: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files whose rows can say so; ``verdicts``: one line a rule (VERDICTS);
-    ``quarantine``: one line a ``reject`` finding (QUARANTINE); ``unidentified_records``: the cells of records whose key could not be
-    read (they prove of nobody that he is gone); ``doubtful_keys``: the key cells of rows that were refused, or emptied in part;
-    ``present``: the columns of the spec that the header has, a family by its pattern; ``has_redacted_key``: a damaged record had to be
-    blanked so far that nobody can say whose it is; ``refused``: code that refused the whole file, or None.
+    Attributes:
+        rows: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files that can mark deletions.
+        verdicts: one line per rule (VERDICTS).
+        quarantine: one line per ``reject`` finding (QUARANTINE).
+        unidentified_records: the cells of records with an unreadable key: a missing record may be one of them.
+        doubtful_keys: the key cells of rows that were rejected, or cleared in part.
+        present: the columns of the spec that the header has; a family by its pattern.
+        has_redacted_key: the key of a damaged record had to be blanked.
+        refused: the code for which the whole file was rejected, or None.
     """
 
     rows: pa.Table

@@ -43,19 +43,19 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
         group_name=vendor.format.name,
         kinds={"pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
-        description=f"What the district has once the changes of an upload in the format {vendor.format.title} are applied to what it had.",
+        required_resource_keys={"run_context"},
+        description=f"The district's current {vendor.format.title} records with the changes of an upload applied.",
         metadata=code_references({"rows": vendor.folder() / "change_rules.py"}),
     )
     def state(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with import_step(context) as (desk, upload):
-            judged = {name: desk.read_frame([upload.source, name]) for name in files}
-            rows = apply_upload_changes(desk.workspace, upload, judged, desk.feed_state())
+        with import_step(context) as (run_context, upload):
+            validated = {name: run_context.read_frame([upload.source, name]) for name in files}
+            rows = apply_upload_changes(run_context.workspace, upload, validated, run_context.feed_state())
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(upload.content),
                 metadata={
                     **rows,
-                    **findings_metadata(staging_of(desk.workspace, upload).changes_findings()),
+                    **findings_metadata(staging_of(run_context.workspace, upload).changes_findings()),
                     "import": upload.import_id,
                 },
             )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from roster_etl.pipeline.uploads.archived_uploads import newest_archived
+from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.pending_uploads import pending_numbers
 from roster_etl.pipeline.workspace import Workspace
@@ -52,9 +53,13 @@ def why_not_ready(workspace: Workspace, district_id: str, feed: Feed, file_set: 
     whole = vendor(feed.format).format
     format_ = whole.for_file_set(file_set)
     with open_landing(district_id, feed, workspace.settings) as landing:
-        entries = [entry for entry in landing.listing() if entry.regular and whole.file_set_of(entry.name) == file_set]
+        entries = file_selection(whole, file_set)("folder", landing.listing()).read
     if not entries:
-        return f"the landing zone has no {file_set} file" if len(whole.file_sets) > 1 else "the landing zone is empty"
+        return (
+            f"the landing zone has no {file_set} file"
+            if len(whole.file_sets) > 1
+            else "the landing zone has no file of the format"
+        )
     there = {entry.name.casefold() for entry in entries}
     if any(file.required and file.file_name.casefold() not in there for file in format_.files):
         return "the landing zone does not have all required files"

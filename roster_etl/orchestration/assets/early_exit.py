@@ -39,8 +39,8 @@ def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -
 
 
 def _summary(context: dg.AssetExecutionContext) -> ImportSummary:
-    desk: RunContext = context.resources.desk
-    return desk.import_summary()
+    run_context: RunContext = context.resources.run_context
+    return run_context.import_summary()
 
 
 def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, skipped_keys: Iterable[dg.AssetKey]) -> None:
@@ -50,10 +50,10 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
     """
     text = "Import %d: unchanged, the roster was published from this upload under these settings already."
     context.log.info(text, summary.import_id)
-    desk: RunContext = context.resources.desk
-    report = publish_report(desk.workspace, summary)
-    log_materialization(context, REPORT, report_metadata(desk.workspace, report))
-    log_freshness(context, desk.workspace, summary.district_id, summary.source)
+    run_context: RunContext = context.resources.run_context
+    report = publish_report(run_context.workspace, summary)
+    log_materialization(context, REPORT, report_metadata(run_context.workspace, report))
+    log_freshness(context, run_context.workspace, summary.district_id, summary.source)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
@@ -67,11 +67,11 @@ def fail_run(
     Args: instructions: metadata that explains how to resolve it.
     Raises: dg.Failure: always, without retries, because a retry changes nothing.
     """
-    desk: RunContext = context.resources.desk
-    report = publish_report(desk.workspace, summary)
-    about = report_metadata(desk.workspace, report)
+    run_context: RunContext = context.resources.run_context
+    report = publish_report(run_context.workspace, summary)
+    about = report_metadata(run_context.workspace, report)
     log_materialization(context, REPORT, about)
-    log_freshness(context, desk.workspace, summary.district_id, summary.source)
+    log_freshness(context, run_context.workspace, summary.district_id, summary.source)
     metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}
     raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 

@@ -52,7 +52,7 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
     columns += [_column(FILE, "text")] if file.in_order else []
     return _frame_type(
         name=f"judged_{format_.name}_{file.name}",
-        description=f"{file.file_name} after judging: one row a readable record, in the vendor's spelling.",
+        description=f"{file.file_name} after validation: one row per readable record, in the vendor's spelling.",
         columns=columns,
     )
 
@@ -62,7 +62,7 @@ def table_type(table: RosterTable) -> dg.DagsterType:
     columns = [_column(column.name, column.type) for column in table.columns]
     columns += [_column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
     return _frame_type(
-        name=f"mapped_{table.name}", description=f"{table.name} as the upload would have it: one row a record.", columns=columns
+        name=f"mapped_{table.name}", description=f"{table.name} as mapped from the upload: one row per record.", columns=columns
     )
 
 

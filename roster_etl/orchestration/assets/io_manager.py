@@ -27,7 +27,7 @@ class FrameIOManager(dg.IOManager):
         return self._run_context.read_frame(context.asset_key.path)
 
 
-@dg.io_manager(required_resource_keys={"desk"}, description="Arrow tables under the home's staging, one folder an import.")
+@dg.io_manager(required_resource_keys={"run_context"}, description="Arrow tables under the home's staging, one folder an import.")
 def frame_io_manager(context: dg.InitResourceContext) -> FrameIOManager:
     """Return the IO manager of this run's context."""
-    return FrameIOManager(context.resources.desk)
+    return FrameIOManager(context.resources.run_context)

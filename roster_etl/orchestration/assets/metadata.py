@@ -112,7 +112,7 @@ def validation_metadata(workspace: Workspace, upload: Upload, name: str) -> Meta
     if upload.member(name) is None:
         return {"rows_read": 0, "rows_accepted": 0, "rows_refused": 0, "in the upload": False}
     staging = staging_of(workspace, upload)
-    result = staging.judged(name)
+    result = staging.file_result(name)
     return {
         "rows_read": result.rows_read,
         "rows_accepted": result.rows_accepted,

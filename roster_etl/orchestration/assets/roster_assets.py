@@ -4,11 +4,13 @@ Belongs here: one asset per table, for all formats: a run is of one format, and 
 All formats that fill a table are upstream of it in the graph. The step is the same for all tables, so a factory creates them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.planning import plan as plan_module
 from roster_etl.orchestration.assets.changes_asset import upstream_keys
 from roster_etl.orchestration.assets.early_exit import REPORT, fail_run, finish_unchanged
 from roster_etl.orchestration.assets.frame_types import table_type
@@ -17,22 +19,24 @@ from roster_etl.orchestration.assets.launchpad_links import decision_metadata
 from roster_etl.orchestration.assets.lineage_metadata import show_command_metadata
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
+    Metadata,
     code_references,
     findings_metadata,
     plan_metadata,
     row_count,
     table_metadata,
 )
-from roster_etl.orchestration.assets.run_resources import mapped_tables
+from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import build_table
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
-from roster_etl.pipeline.workspace import PROJECT
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
 
@@ -69,20 +73,20 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         group_name="roster",
         kinds={"pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
-        description=f"{table.comment}, as the upload would have it.",
+        required_resource_keys={"run_context"},
+        description=f"{table.comment}, as mapped from the upload.",
         metadata=table_metadata(table, filling),
     )
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        with import_step(context) as (desk, upload):
-            judged = {file: desk.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
-            rows = build_table(desk.workspace, upload, name, judged, desk.feed_state())
+        with import_step(context) as (run_context, upload):
+            validated = {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
+            rows = build_table(run_context.workspace, upload, name, validated, run_context.feed_state())
             yield dg.MaterializeResult(
                 value=rows,
                 data_version=dg.DataVersion(upload.content),
                 metadata={
                     **row_count(rows.num_rows),
-                    **findings_metadata(staging_of(desk.workspace, upload).table_findings(name)),
+                    **findings_metadata(staging_of(run_context.workspace, upload).table_findings(name)),
                     "import": upload.import_id,
                     "format": upload.source,
                     "upload": upload.upload_id,
@@ -99,42 +103,30 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     Its step evaluates the checks on files and tables too: it is the first step after all of them, so that an import needs one
     request to the Great Expectations process. A step that is retried evaluates them again.
     """
-    plan_spec = dg.AssetSpec(
-        PLAN,
-        deps=[roster_key(table) for table in filled_tables(vendors)],
-        partitions_def=DISTRICTS,
-        group_name="roster",
-        kinds={"pyarrow"},
-        owners=OWNERS,
-        description="What publishing would open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
-        metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "planning" / "plan.py"}),
-    )
 
     @dg.multi_asset(
         name="roster__plan",
-        specs=[plan_spec],
+        specs=[_plan_spec(vendors)],
         check_specs=[
             publishable_spec(PLAN),
-            *(spec for asset, suite in suites_of(vendors).items() for spec in suite_specs(asset, suite)),
+            *(s for asset, suite in suites_of(vendors).items() for s in suite_specs(asset, suite)),
         ],
         can_subset=True,  # a run has the files of one vendor, and some of the tables
-        required_resource_keys={"desk"},
+        required_resource_keys={"run_context"},
         allow_arbitrary_check_specs=True,  # the checks are on assets of earlier steps
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with import_step(context) as (desk, upload):
+        with import_step(context) as (run_context, upload):
             if PLAN not in context.selected_asset_keys:
                 return  # only files were selected: the import is not planned, and ends with the run
-            desk.flush()
-            verdicts = gate_upload(desk.workspace, upload)
-            results = staging_of(desk.workspace, upload).judged_files(upload)
-            refused = {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
-            yield from gate_results(suites_of([upload.vendor]), verdicts, refused)
-            tables = mapped_tables(desk, upload)
-            planned, desk.summary = plan_import(desk.workspace, upload, tables, desk.feed_state())
+            run_context.flush()
+            verdicts = gate_upload(run_context.workspace, upload)
+            yield from gate_results(suites_of([upload.vendor]), verdicts, _refused_suites(run_context, upload))
+            tables = mapped_tables(run_context, upload)
+            planned, run_context.summary = plan_import(run_context.workspace, upload, tables, run_context.feed_state())
             why = _decision_reason(planned, upload.import_id)
-            numbers = plan_metadata(planned.tables, planned.decision, planned.sha256)
             how = decision_metadata(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
+            numbers = plan_metadata(planned.tables, planned.decision, planned.sha256)
             yield dg.MaterializeResult(
                 asset_key=PLAN,
                 check_results=[publishable_result(PLAN, planned, why)],
@@ -142,18 +134,39 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 metadata={**numbers, "import": upload.import_id, **how, **show_command_metadata(upload.import_id)},
             )
             if planned.decision != "publish":
-                tag_run(context, import_status=planned.decision)
-            if planned.decision == "unchanged":
-                finish_unchanged(context, desk.import_summary(), [REPORT, *(warehouse_key(table) for table in tables)])
-            elif planned.decision != "publish":
-                fail_run(
-                    context,
-                    desk.import_summary(),
-                    f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}",
-                    how,
-                )
+                _end_run(context, run_context.import_summary(), planned.decision, why, how, tables)
 
     return plan
+
+
+def _refused_suites(run_context: RunContext, upload: Upload) -> dict[str, str]:
+    """Return the suites of files that were rejected as a whole, each with the code of the rejection."""
+    results = staging_of(run_context.workspace, upload).file_results(upload)
+    return {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
+
+
+def _end_run(
+    context: dg.AssetExecutionContext, summary: ImportSummary, decision: str, why: str, how: Metadata, tables: Iterable[str]
+) -> None:
+    """End the run of an import that is not published: as a success if the upload is unchanged. Raises Failure otherwise."""
+    tag_run(context, import_status=decision)
+    if decision == "unchanged":
+        finish_unchanged(context, summary, [REPORT, *(warehouse_key(table) for table in tables)])
+    else:
+        fail_run(context, summary, f"Import {summary.import_id} of {summary.district_id} is {decision}: {why}", how)
+
+
+def _plan_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        PLAN,
+        deps=[roster_key(table) for table in filled_tables(vendors)],
+        partitions_def=DISTRICTS,
+        group_name="roster",
+        kinds={"pyarrow"},
+        owners=OWNERS,
+        description="The change plan: versions to open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
+        metadata=code_references({"plan": Path(plan_module.__file__)}),
+    )
 
 
 def suites_of(vendors: Sequence[Vendor]) -> dict[dg.AssetKey, str]:
@@ -176,6 +189,6 @@ def _decision_reason(planned: Planned, import_id: int) -> str:
     )
     reason = planned.hold["reason"].replace("_", " ")
     return (
-        f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show {import_id}`, then approve or discard it; "
-        "how to do that here stands in the metadata of this run's failure, and of roster/plan."
+        f"{reason}{f': {over}' if over else ''}. Review it with `roster-etl holds show {import_id}`, then approve or discard it. "
+        "In the UI, open the links in the metadata of this failure or of roster/plan."
     )

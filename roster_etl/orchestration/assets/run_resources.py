@@ -117,7 +117,7 @@ class RunContext:
         """Return the run's upload if its import has not ended: the run broke between its steps, or did not have all of them."""
         if self.upload is None or self.summary is not None:
             return None
-        if self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
+        if self.workspace.warehouse.ledger.import_(self.upload.import_id)["status"] != "running":
             return None
         return self.upload
 
@@ -170,10 +170,10 @@ def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
     return Counter({_frame_name((source, name)): count for name, count in Counter(reads).items()})
 
 
-@dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
+@dg.resource(description="State of one run: the home (settings, registry, archive, staging, warehouse) and the current upload.")
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
-    opened = RunContext(Workspace.open(current_home()), separate_steps=steps_run_separately())
+    opened = RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())
     with ExitStack() as stack:
         stack.callback(opened.close)
         stack.enter_context(actor_channel(_requester_channel(context)))

@@ -52,20 +52,20 @@ def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext,
 
     Raises: dg.Failure.
     """
-    desk: RunContext = context.resources.desk
+    run_context: RunContext = context.resources.run_context
     with redacted_failures(context):
-        upload = desk.upload or desk.begin_upload(_resume_upload(context, desk))
+        upload = run_context.upload or run_context.begin_upload(_resume_upload(context, run_context))
         try:
-            yield desk, upload
-            if desk.separate_steps:
-                desk.workspace.frames.flush()
+            yield run_context, upload
+            if run_context.separate_steps:
+                run_context.workspace.frames.flush()
         except dg.Failure:
             raise
         except dg.DagsterExecutionInterruptedError:
-            _fail_import(context, desk, upload, Interrupted(import_id=upload.import_id))
+            _fail_import(context, run_context, upload, Interrupted(import_id=upload.import_id))
             raise
         except Exception as error:
-            _fail_import(context, desk, upload, error)
+            _fail_import(context, run_context, upload, error)
             raise
 
 
@@ -121,13 +121,14 @@ def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -
         raise NoImport(district_id=district_id)
     workspace = run_context.workspace
     upload = Staging(workspace.frames, district_id, int(tagged)).upload()
-    row = workspace.warehouse.import_(upload.import_id)
+    row = workspace.warehouse.ledger.import_(upload.import_id)
     with workspace.import_locks.exclusive():
         workspace.import_locks.acquire(
             upload.import_id, context.run.run_id
         )  # before the ledger has it as running: else a killed run's import would never be ended
         if row["run_id"] != context.run.run_id:
-            workspace.warehouse.resume(upload.import_id, context.run.run_id)
+            with workspace.warehouse.write() as tx:
+                tx.resume(upload.import_id, context.run.run_id)
     if row["run_id"] != context.run.run_id:
         tag_import(context, upload, "running")
         context.log.info("Import %d goes on where it stopped.", upload.import_id)

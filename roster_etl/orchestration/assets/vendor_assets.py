@@ -85,10 +85,10 @@ class UploadConfig(dg.Config):
         if self.approves:
             return f"the archived upload of import {self.approves}, whose plan was approved"
         if self.archived:
-            return f"the archived upload of import {self.archived} once more, as the run was told"
+            return f"the archived upload of import {self.archived} again, as the run config says"
         if self.arrival:
             return f"the upload that waits as number {self.arrival}, taken in when it had settled"
-        return "the upload at the path that the run was told" if self.path else "the upload in the landing zone"
+        return "the upload at the path in the run config" if self.path else "the upload in the landing zone"
 
 
 _LISTS = ("stale", "leave_out", "renames")
@@ -128,7 +128,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
         group_name=format_.name,
         kinds={"sftp"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
+        required_resource_keys={"run_context"},
         description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}.",
         metadata={
             "document": f"{format_.document} ({format_.version})",
@@ -161,34 +161,34 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         group_name=vendor.format.name,
         kinds={"csv", "pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
-        description=f"{file.file_name}: {file.title}, read strictly and judged by the format's rules.{note}",
+        required_resource_keys={"run_context"},
+        description=f"{file.file_name}: {file.title}, read strictly and validated by the format's rules.{note}",
         metadata=file_metadata(vendor, file),
     )
-    def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        with import_step(context) as (desk, upload):
-            others = {other: desk.read_frame([upload.source, other]) for other in references_of(file, vendor.format)}
-            rows = validate_member(desk.workspace, upload, name, others)
+    def validated_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
+        with import_step(context) as (run_context, upload):
+            others = {other: run_context.read_frame([upload.source, other]) for other in references_of(file, vendor.format)}
+            rows = validate_member(run_context.workspace, upload, name, others)
             member = upload.member(name)
-            numbers = validation_metadata(desk.workspace, upload, name)
+            numbers = validation_metadata(run_context.workspace, upload, name)
             yield dg.MaterializeResult(
                 value=rows,
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
                 metadata={**row_count(rows.num_rows), **numbers, "import": upload.import_id},
             )
 
-    return judged_file
+    return validated_file
 
 
 def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadConfig) -> tuple[Upload, str] | None:
     """Receive the run's upload, and describe it; None if the district has no such feed, or it is paused."""
-    desk: RunContext = context.resources.desk
+    run_context: RunContext = context.resources.run_context
     district_id, source = context.partition_key, vendor.format.name
     file_set = single_file_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
     try:
-        desk.workspace.registry.get(district_id).feed(source)
+        run_context.workspace.registry.get(district_id).feed(source)
         if not config.approves:
-            require_not_paused(desk.workspace, Order(district_id=district_id, source=source))
+            require_not_paused(run_context.workspace, Order(district_id=district_id, source=source))
     except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
@@ -198,16 +198,16 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
         order, choice = (
             (named, config.describe_upload())
             if named
-            else default_order(desk.workspace, district_id, source, file_set=file_set, run_id=run_id)
+            else default_order(run_context.workspace, district_id, source, file_set=file_set, run_id=run_id)
         )
         context.log.info("Taking %s.", choice)
-        received = receive_upload(desk.workspace, order)
-        desk.begin_upload(received.upload)
-        desk.summary = received.summary
+        received = receive_upload(run_context.workspace, order)
+        run_context.begin_upload(received.upload)
+        run_context.summary = received.summary
         return received.upload, choice
     except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
-        _report_failed_import(desk.workspace, district_id, source, context.run.run_id, error)
+        _report_failed_import(run_context.workspace, district_id, source, context.run.run_id, error)
         raise
 
 
@@ -239,6 +239,6 @@ def single_file_set(format_: Format, keys: Iterable[dg.AssetKey], requested: str
 def _report_failed_import(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
     """Report the import that this run opened, if any; the error of an upload that was rejected before that has no number."""
     with suppress(RosterError):  # the ledger may be what failed
-        newest = workspace.warehouse.imports(district_id, source, limit=1)
+        newest = workspace.warehouse.ledger.imports(district_id, source, limit=1)
         if newest and newest[0]["run_id"] == run_id and newest[0]["status"] != "running":
             try_publish_report(workspace, newest[0]["import_id"], error)

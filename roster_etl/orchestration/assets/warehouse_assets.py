@@ -4,6 +4,7 @@ Belongs here: the only writer of the roster. It runs only after the check ``publ
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
@@ -26,12 +27,12 @@ from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tab
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.reporting import report_files
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
-from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 
 
@@ -52,15 +53,15 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         for table in filled_tables(vendors)
     ]
 
-    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"desk"})
+    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"run_context"})
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with import_step(context) as (desk, upload):
-            planned = staging_of(desk.workspace, upload).plan()
+        with import_step(context) as (run_context, upload):
+            planned = staging_of(run_context.workspace, upload).plan()
             if planned.decision != "publish":
                 return
-            desk.summary = publish_import(desk.workspace, upload, planned, mapped_tables(desk, upload))
+            run_context.summary = publish_import(run_context.workspace, upload, planned, mapped_tables(run_context, upload))
             tag_run(context, import_status="published")
-            yield from _materialize_tables(context, upload, planned, desk.summary)
+            yield from _materialize_tables(context, upload, planned, run_context.summary)
 
     return warehouse
 
@@ -76,15 +77,15 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         group_name="report",
         kinds={"html"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
-        description="What an import changed, refused and found: counts and places, never a cell.",
-        metadata=code_references({"report": PROJECT / "roster_etl" / "pipeline" / "reporting" / "report_files.py"}),
+        required_resource_keys={"run_context"},
+        description="The report of an import: counts and places of changes, rejected rows and findings, never a cell value.",
+        metadata=code_references({"report": Path(report_files.__file__)}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with import_step(context) as (desk, upload):
-            written = publish_report(desk.workspace, desk.import_summary())
-            log_freshness(context, desk.workspace, upload.district_id, upload.source)
-            yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, written))
+        with import_step(context) as (run_context, upload):
+            written = publish_report(run_context.workspace, run_context.import_summary())
+            log_freshness(context, run_context.workspace, upload.district_id, upload.source)
+            yield dg.MaterializeResult(metadata=report_metadata(run_context.workspace, written))
 
     return report
 
@@ -92,9 +93,9 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 def _materialize_tables(
     context: dg.AssetExecutionContext, upload: Upload, planned: Planned, summary: ImportSummary
 ) -> Iterator[dg.MaterializeResult[None]]:
-    desk: RunContext = context.resources.desk
-    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(desk.workspace, summary)
-    report = report_links(desk.workspace, upload.district_id, upload.import_id)
+    run_context: RunContext = context.resources.run_context
+    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(run_context.workspace, summary)
+    report = report_links(run_context.workspace, upload.district_id, upload.import_id)
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             yield dg.MaterializeResult(

@@ -71,14 +71,14 @@ def backfill_feeds(
 def backfill_feed(home: Path, feed: FeedName) -> BackfillResult:
     """Import the newest upload of one feed: the settled one in its landing zone, else the newest archived one. Never raises."""
     district_id, source = feed
-    workspace = Workspace.open(home)
+    workspace = Workspace.open_to_write(home)
     before = _newest_import_id(workspace, feed)
     try:
         if why := _skip_reason(workspace, feed):
             return BackfillResult(district_id=district_id, source=source, status=why)
         order, _ = default_order(workspace, district_id, source)
         import_id = run_import(home, order)
-        status = str(workspace.warehouse.import_(import_id)["status"])
+        status = str(workspace.warehouse.ledger.import_(import_id)["status"])
         return BackfillResult(district_id=district_id, source=source, status=status, import_id=import_id)
     except Exception as error:  # noqa: BLE001 - the other feeds go on; the text of a foreign error may hold a cell
         found = _newest_import_id(workspace, feed)
@@ -130,12 +130,12 @@ def _skip_reason(workspace: Workspace, feed: FeedName) -> str | None:
 def _has_failed(workspace: Workspace, feed: FeedName) -> bool:
     with workspace.import_locks.exclusive():
         fail_orphans_under_lock(workspace, feed[0])
-    rows = workspace.warehouse.imports(*feed, limit=1)
+    rows = workspace.warehouse.ledger.imports(*feed, limit=1)
     return bool(rows) and rows[0]["status"] == "failed"
 
 
 def _newest_import_id(workspace: Workspace, feed: FeedName) -> int | None:
-    rows = workspace.warehouse.imports(*feed, limit=1)
+    rows = workspace.warehouse.ledger.imports(*feed, limit=1)
     return int(rows[0]["import_id"]) if rows else None
 
 

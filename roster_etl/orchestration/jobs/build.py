@@ -106,7 +106,7 @@ def build_definitions(
     return dg.Definitions(
         assets=assets(vendors),
         asset_checks=freshness_checks,
-        resources={"desk": run_context_resource, "frames": frame_io_manager},
+        resources={"run_context": run_context_resource, "frames": frame_io_manager},
         executor=executor,
         jobs=jobs,
         sensors=sensors,
@@ -125,4 +125,4 @@ def definitions_for(name: str) -> dg.Definitions:
 @cache
 def decision_definitions() -> dg.Definitions:
     """Return the definitions to run a decision job."""
-    return dg.Definitions(jobs=decision_jobs(), resources={"desk": run_context_resource}, executor=dg.in_process_executor)
+    return dg.Definitions(jobs=decision_jobs(), resources={"run_context": run_context_resource}, executor=dg.in_process_executor)

@@ -39,7 +39,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 
 _IMPORT = Field(description="The number of the import.")
-_BY = Field(description="Your name: the ledger keeps who decided.")
+_BY = Field(description="Your name, for the ledger and the audit log.")
 
 
 class DistrictBusy(RetryableError):
@@ -53,10 +53,10 @@ class ApproveConfig(dg.Config):
     """The plan to approve, and the approver."""
 
     import_id: int = _IMPORT
-    plan: str = Field(description="The hash of the plan that you have seen; its first digits do.")
+    plan: str = Field(description="The hash of the plan that you reviewed, or its first digits.")
     by: str = _BY
-    leave_out: list[str] = Field(default=[], description="Removals to leave out: tables, or school:ID.")
-    rename: list[str] = Field(default=[], description="What to take for renames: all, or the number of a proposal; never ids.")
+    leave_out: list[str] = Field(default=[], description="Removals to exclude: tables, or school:ID.")
+    rename: list[str] = Field(default=[], description="ID changes to approve: all, or the number of a proposal; never IDs.")
 
 
 class DiscardConfig(dg.Config):
@@ -79,7 +79,9 @@ def decision_jobs() -> list[dg.JobDefinition]:
 
 
 def _approve_hold() -> dg.JobDefinition:
-    @dg.op(name=STEP_BY_JOB[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
+    @dg.op(
+        name=STEP_BY_JOB[APPROVE], required_resource_keys={"run_context"}, description="Publish exactly the plan that was shown."
+    )
     def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         with _decision_run(context, config.import_id, "approve", config.by) as workspace:
             reject_person_ids(config.rename)
@@ -96,7 +98,7 @@ def _approve_hold() -> dg.JobDefinition:
 
     @dg.job(
         name=APPROVE,
-        description="Publish what is held, exactly as its plan was shown, or refuse because the roster has moved on.",
+        description="Publish a held import, exactly as its plan was shown. Fails if the roster has changed since.",
     )
     def approve() -> None:
         approve_hold()
@@ -105,12 +107,12 @@ def _approve_hold() -> dg.JobDefinition:
 
 
 def _discard_hold() -> dg.JobDefinition:
-    @dg.op(name=STEP_BY_JOB[DISCARD], required_resource_keys={"desk"}, description="Leave the roster as it is.")
+    @dg.op(name=STEP_BY_JOB[DISCARD], required_resource_keys={"run_context"}, description="Discard the held import.")
     def discard_hold(context: dg.OpExecutionContext, config: DiscardConfig) -> None:
         with _decision_run(context, config.import_id, "discard", config.by) as workspace:
             discard_import(workspace, config.import_id, config.by)
 
-    @dg.job(name=DISCARD, description="Discard a held import: the roster stays as it is.")
+    @dg.job(name=DISCARD, description="Discard a held import. The roster does not change.")
     def discard_() -> None:
         discard_hold()
 
@@ -118,21 +120,29 @@ def _discard_hold() -> dg.JobDefinition:
 
 
 def _undo_import() -> dg.JobDefinition:
-    @dg.op(name=STEP_BY_JOB[UNDO], required_resource_keys={"desk"}, description="Plan the state before an import.")
+    @dg.op(name=STEP_BY_JOB[UNDO], required_resource_keys={"run_context"}, description="Plan the state before an import.")
     def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
         with redacted_failures(context):
-            desk: RunContext = context.resources.desk
-            with desk.workspace.warehouse.attempt(decision_entry(desk.workspace, "undo", config.import_id, config.by)):
-                _require_idle_district(context, desk.workspace, config.import_id)
-                number = plan_undo(desk.workspace, config.import_id, validate_decider(config.by), run_id=context.run.run_id)
-            row = _tag_run_with_import(context, desk.workspace, number)
-            _log_report(context, desk.workspace, publish_report(desk.workspace, read_import_summary(desk.workspace, number)))
+            run_context: RunContext = context.resources.run_context
+            with run_context.workspace.warehouse.attempt(
+                decision_entry(run_context.workspace, "undo", config.import_id, config.by)
+            ):
+                _require_idle_district(context, run_context.workspace, config.import_id)
+                number = plan_undo(
+                    run_context.workspace, config.import_id, validate_decider(config.by), run_id=context.run.run_id
+                )
+            row = _tag_run_with_import(context, run_context.workspace, number)
+            _log_report(
+                context,
+                run_context.workspace,
+                publish_report(run_context.workspace, read_import_summary(run_context.workspace, number)),
+            )
             if row["status"] == "held":
                 metadata = {**_plan_metadata(row), **decision_metadata(context.run, number, row["summary"]["sha256"])}
                 _log_materialization(context, PLAN, row, metadata)
                 context.log.info("Import %d is the undo of import %d, and waits for approval.", number, config.import_id)
 
-    @dg.job(name=UNDO, description="Plan the state before an import, as a new import that waits for approval.")
+    @dg.job(name=UNDO, description="Roll back: plan the state before an import, as a new import that waits for approval.")
     def undo() -> None:
         undo_import()
 
@@ -142,38 +152,41 @@ def _undo_import() -> dg.JobDefinition:
 @contextmanager
 def _decision_run(context: dg.OpExecutionContext, import_id: int, action: Action, by: str) -> Iterator[Workspace]:
     """Run a decision in the block, audited, and tag the run with its import as it is afterwards, even if the decision failed."""
-    desk: RunContext = context.resources.desk
-    with redacted_failures(context), desk.workspace.warehouse.attempt(decision_entry(desk.workspace, action, import_id, by)):
-        _require_idle_district(context, desk.workspace, import_id)
+    run_context: RunContext = context.resources.run_context
+    with (
+        redacted_failures(context),
+        run_context.workspace.warehouse.attempt(decision_entry(run_context.workspace, action, import_id, by)),
+    ):
+        _require_idle_district(context, run_context.workspace, import_id)
         try:
-            yield desk.workspace
+            yield run_context.workspace
         finally:
-            if _import_exists(desk.workspace, import_id):
-                _tag_run_with_import(context, desk.workspace, import_id)
+            if _import_exists(run_context.workspace, import_id):
+                _tag_run_with_import(context, run_context.workspace, import_id)
 
 
 def _require_idle_district(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
     """Tag the run with its district, so that no import of it starts. Raises DistrictBusy: one is running already."""
     if not _import_exists(workspace, import_id):
         return
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     district_id = row["district_id"]
     tag_run(context, **district_tags(district_id, row["source"]))
-    for other in workspace.warehouse.imports(district_id, status="running"):
+    for other in workspace.warehouse.ledger.imports(district_id, status="running"):
         if workspace.import_locks.is_locked(other["import_id"]):
             raise DistrictBusy(district_id=district_id, import_id=other["import_id"])
 
 
 def _import_exists(workspace: Workspace, import_id: int) -> bool:
     try:
-        workspace.warehouse.import_(import_id)
+        workspace.warehouse.ledger.import_(import_id)
     except RosterError:
         return False
     return True
 
 
 def _tag_run_with_import(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> dict[str, Any]:
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     tag_run(
         context,
         district=row["district_id"],

@@ -5,9 +5,9 @@ Belongs here: the Dagster instance of a home, and one execution of a job. Does n
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from roster_etl.orchestration import runtime
 from roster_etl.orchestration.assets.launchpad_links import STEP_BY_JOB
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
 from roster_etl.orchestration.assets.vendor_assets import upload_config
@@ -29,7 +30,7 @@ from roster_etl.pipeline.review.approve import reject_person_ids
 from roster_etl.pipeline.steps.receive import require_not_paused
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.workspace import PROJECT, Workspace
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import has_password
@@ -68,7 +69,7 @@ def run_import(
     if order.path and has_password(order.path):
         raise PasswordInPath
     reject_person_ids(order.renames)
-    workspace = Workspace.open(home)
+    workspace = Workspace.open_to_write(home)
     if workspace.registry.exists(order.district_id):  # the run reports an unregistered one
         require_not_paused(workspace, order)
     with ExitStack() as stack:
@@ -120,11 +121,11 @@ def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def ensure_config(home: Path) -> Path:
-    """Return the ``dagster.yaml`` of `home`; the project's is copied if it has none."""
+    """Return the ``dagster.yaml`` of `home`; the package's default is copied if it has none."""
     create_private_folder(home)
     path = home / _CONFIG
     if not path.exists():
-        shutil.copyfile(PROJECT / "dagster_home" / _CONFIG, path)
+        path.write_bytes(files(runtime).joinpath("default_dagster.yaml").read_bytes())
         path.chmod(0o600)
     return path
 

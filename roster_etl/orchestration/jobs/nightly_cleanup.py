@@ -118,10 +118,10 @@ def _import_id_of(run: dg.DagsterRun) -> int | None:
     return int(number) if number.isdigit() else None
 
 
-@dg.op(description="Ends what killed processes left, and removes frames, reports, messages and runs that are past their time.")
+@dg.op(description="Fail imports of crashed processes; delete staged tables, reports, messages and runs past their retention.")
 def tidy_up(context: dg.OpExecutionContext) -> None:
     """Run the nightly cleanup of this home."""
-    workspace = Workspace.open(current_home())
+    workspace = Workspace.open_to_write(current_home())
     try:
         kept = run_nightly_cleanup(workspace, context.instance, datetime.now(UTC))
     finally:
@@ -130,7 +130,7 @@ def tidy_up(context: dg.OpExecutionContext) -> None:
     context.add_output_metadata(kept.metadata())
 
 
-@dg.job(description="Keeps house: docs/operations/housekeeping.md says what is let go, and what never is.")
+@dg.job(description="Nightly cleanup. docs/operations/housekeeping.md lists what is deleted when, and what never is.")
 def housekeeping() -> None:
     """Run the nightly cleanup."""
     tidy_up()
@@ -141,5 +141,5 @@ nightly = dg.ScheduleDefinition(
     job=housekeeping,
     cron_schedule="23 4 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Keeps house every night.",
+    description="Runs the nightly cleanup.",
 )

@@ -5,16 +5,13 @@ Belongs here: that one lookup, and overriding it for a block.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from roster_etl.pipeline.workspace import PROJECT
-
-VARIABLE = "ROSTER_ETL_HOME"
+from roster_etl.store.default_home import default_home
 
 
 @dataclass
@@ -29,11 +26,11 @@ _override: ContextVar[HomeOverride | None] = ContextVar("visit", default=None)
 
 
 def current_home() -> Path:
-    """Return the home: of the active override, else of ``ROSTER_ETL_HOME``, else the project's ``dagster_home``."""
+    """Return the home: of the active override, else the default one (``store.default_home``)."""
     visit = _override.get()
     if visit is not None:
         return visit.home
-    return Path(os.environ.get(VARIABLE) or PROJECT / "dagster_home")
+    return default_home()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def _orphaned_import_id(workspace: Workspace, run: dg.DagsterRun, failed_imports
     district_id, source = run.tags.get(DISTRICT), run.tags.get(FORMAT)
     if district_id is None or source is None:
         return None
-    for row in workspace.warehouse.imports(district_id, source, limit=_RECENT_IMPORTS):
+    for row in workspace.warehouse.ledger.imports(district_id, source, limit=_RECENT_IMPORTS):
         error = (row["summary"] or {}).get("error") or {}
         if row["run_id"] == run.run_id and (row["import_id"] in failed_imports or error.get("code") == ProcessCrashed.code):
             return int(row["import_id"])

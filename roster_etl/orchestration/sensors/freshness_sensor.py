@@ -26,7 +26,7 @@ class LateConfig(dg.Config):
     feeds: list[str]
 
 
-@dg.op(description="Says of feeds how they stand now, as evaluations of the check `fresh` on their vendor's uploads.")
+@dg.op(description="Evaluate the check `fresh` of feeds on their vendor's uploads.")
 def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
     """Log the state of each given feed as a check evaluation."""
     for found in freshness(Workspace.open(current_home()), datetime.now(UTC)):
@@ -35,7 +35,7 @@ def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
             context.log_event(_evaluation(context.instance, found))  # type: ignore[arg-type] # of an asset's step it is said to be
 
 
-@dg.job(description="Shows feeds that have become late, district by district. The sensor `freshness` asks for it.")
+@dg.job(description="Reports late feeds, district by district. Requested by the sensor `freshness`.")
 def late_feeds() -> None:
     """Report late feeds in the UI."""
     say_late()
@@ -46,7 +46,7 @@ def late_feeds() -> None:
     job=late_feeds,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Looks whether each feed with an `expected_by` is in the roster by then, and tells once of each time that it is late.",
+    description="Checks that each feed with an `expected_by` was published by then, and reports each late feed once.",
 )
 def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Find late feeds, queue the alerts, and request a run that shows them."""

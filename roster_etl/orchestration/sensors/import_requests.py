@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +35,7 @@ from roster_etl.orchestration.sensors.tick import (
 )
 from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked
+from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import RosterError
@@ -63,39 +64,43 @@ def poll_landing_zones(
         read_busy_feeds: the (district, format, file set) of unfinished runs.
     """
     last = json.loads(cursor) if cursor else {}
-    bounds = bounds or TickLimits()
-    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # polling takes at most half of it
-    tick = _TickState(
-        workspace=workspace, now=clock(), bounds=bounds, read_busy_feeds=read_busy_feeds, states={}, archive_deadline=until
-    )
+    tick = _begin_tick(workspace, clock(), bounds or TickLimits(), read_busy_feeds)
     _restore_states(tick, last, state_store.load() if cursor else {})
-    districts, unread = _scan_districts(tick)
+    districts, unreadable = _scan_districts(tick)
     feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     _mark_paused(tick, feeds)
     healthy, failed = _due_feeds(tick, feeds)
     turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
-    looks = _poll_feeds(tick, turn, feeds, clock)
-    for key, look in looks.by_key.items():
-        if key in feeds:
-            _process_result(tick, key, *feeds[key], look)
+    polled = _poll_feeds(tick, turn, feeds, clock)
+    read = {key: result for key, result in polled.by_key.items() if key in feeds}
+    for key, result in read.items():
+        _process_result(tick, key, *feeds[key], result)
     asked = _select_requests(tick)
-    unread |= _unknown_folders(tick, looks.by_key.get(_BASE_KEY), districts)
-    problems = _failing_feeds(tick, feeds)
-    state_store.save(
-        {key: _dump_state(state, problems.get(key)) for key, state in tick.states.items() if _strip_file_set(key) in feeds}
-    )
+    unreadable |= _unknown_folders(tick, polled.by_key.get(_BASE_KEY), districts)
+    _save_states(tick, feeds, problems := _failing_feeds(tick, feeds), state_store)
     fault_point("cursor.asked")
-    looked_at = sum(key in feeds for key in looks.by_key)
     return LandingTickResult(
         requests=tuple(tick.requests),
-        cursor=json.dumps({**next_position(turn, looks, healthy), "asked": asked}, separators=(",", ":")),
+        cursor=json.dumps({**next_position(turn, polled, healthy), "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
-        problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
+        problems={**unreadable, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
-        polled=looked_at,
-        remaining=len(healthy) + len(failed) - looked_at,
+        polled=len(read),
+        remaining=len(healthy) + len(failed) - len(read),
     )
+
+
+def _begin_tick(workspace: Workspace, now: float, bounds: TickLimits, read_busy_feeds: ReadBusyFeeds) -> _TickState:
+    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # polling takes at most half of it
+    return _TickState(
+        workspace=workspace, now=now, bounds=bounds, read_busy_feeds=read_busy_feeds, states={}, archive_deadline=until
+    )
+
+
+def _save_states(tick: _TickState, feeds: Collection[str], problems: Mapping[str, str], state_store: FeedStateStore) -> None:
+    states = {key: state for key, state in tick.states.items() if _strip_file_set(key) in feeds}
+    state_store.save({key: _dump_state(state, problems.get(key)) for key, state in states.items()})
 
 
 def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
@@ -248,7 +253,7 @@ class _LandedFileSet:
 
 
 def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listing) -> Iterator[_LandedFileSet]:
-    """Split a listing by file set, so that no set waits for another. Urgent sets come first."""
+    """Split what is waited for in a listing by file set, so that no set waits for another. Urgent sets come first."""
     format_ = vendor(feed.format).format
     for file_set in sorted(format_.file_sets, key=lambda found: not found.urgent):
         yield _LandedFileSet(
@@ -256,7 +261,7 @@ def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listin
             district_id=district.id,
             feed=feed,
             file_set=file_set,
-            listing=tuple(entry for entry in listing if format_.file_set_of(entry.name) == file_set.name),
+            listing=awaited(file_selection(format_, file_set.name)("folder", listing)),
             optional=file_set.name != format_.file_sets[0].name,
         )
 
@@ -310,7 +315,7 @@ def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
     """Return whether every file set that this one refers to has been published; until then the files are not imported."""
     needed = vendor(landed.feed.format).format.required_sets(landed.file_set.name)
     feed = (landed.district_id, landed.feed.format)
-    return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
+    return all(tick.workspace.warehouse.roster.base(*feed, name) is not None for name in needed)
 
 
 def _reconcile_with_ledger(

@@ -36,10 +36,10 @@ def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         jobs=jobs,
         minimum_interval_seconds=int(os.environ.get(INTERVAL_VARIABLE, "30")),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
+        description="Polls each district's landing zone, and imports uploads that are complete, new, and unchanged for the quiet period.",
     )
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        with closing(Workspace.open(current_home())) as workspace:
+        with closing(Workspace.open_to_write(current_home())) as workspace:
             return _evaluate_tick(context, workspace, by_set)
 
     return evaluate
@@ -67,7 +67,7 @@ def _evaluate_tick(
     for note in tick.notes:
         context.log.warning(note)
     context.log.info(tick.summary)
-    context.log.info("looked at %d of %d feeds; left for the next tick: %d", tick.polled, tick.watched, tick.remaining)
+    context.log.info("polled %d of %d feeds; left for the next tick: %d", tick.polled, tick.watched, tick.remaining)
     requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 

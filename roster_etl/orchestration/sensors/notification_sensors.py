@@ -26,14 +26,14 @@ _SEND_SECONDS = 30.0  # for sending, out of the minute that a tick may take
     name="outbox",
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Sends mail and alerts that are due, and tells of imports whose process was killed before it could.",
+    description="Sends due mail and alerts, and reports imports whose process crashed before it could.",
 )
 def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Queue missed reports, and send due messages."""
-    workspace = Workspace.open(current_home())
-    cursor, told = report_missed_since(workspace, context.cursor)
-    if told:
-        context.log.warning("imports that nobody had told of: %s", ", ".join(map(str, told)))
+    workspace = Workspace.open_to_write(current_home())
+    cursor, reported = report_missed_since(workspace, context.cursor)
+    if reported:
+        context.log.warning("reported imports of crashed processes: %s", ", ".join(map(str, reported)))
     sent = flush_outbox(workspace, seconds=_SEND_SECONDS)
     for problem in sent.problems:
         context.log.warning(problem)
@@ -49,7 +49,7 @@ def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     name="failed_runs",
     default_status=dg.DefaultSensorStatus.RUNNING,
     monitor_all_code_locations=True,  # runs of the command line have the location name of workspace.yaml, whatever this one's is
-    description="Tells of imports that are held, rejected or failed, and of runs that failed before an import began.",
+    description="Reports imports that were held, rejected or failed, and runs that failed before an import began.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Report the import of a failed run, or the run itself."""
@@ -61,7 +61,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     run_status=dg.DagsterRunStatus.CANCELED,
     default_status=dg.DefaultSensorStatus.RUNNING,
     monitor_all_code_locations=True,  # as above
-    description="Ends imports whose run was canceled where no step was at work that could end them.",
+    description="Fails imports whose run was canceled between steps.",
 )
 def canceled_runs(context: dg.RunStatusSensorContext) -> None:
     """Fail the import of a cancelled run, and report it."""
@@ -84,8 +84,8 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
             fail_import_of_run(workspace, int(number), run.run_id)
             publish_report(workspace, read_import_summary(workspace, int(number)))
         except RosterError as error:
-            return f"import {number} could not be told of: {error.message}"
-        return f"{where}: import {number} is told of"
+            return f"import {number} could not be reported: {error.message}"
+        return f"{where}: import {number} was reported"
     if not {DISTRICT, FORMAT} <= set(run.tags):
         return f"run {run.run_id} is none of an import"
     if run.status is dg.DagsterRunStatus.CANCELED:
@@ -96,12 +96,12 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
         about=f"run-{run.run_id}",
         text=f"{where}: run {run.run_id} failed before an import began; its log in the Dagster UI says why",
     )
-    return f"{where}: run {run.run_id} is told of"
+    return f"{where}: run {run.run_id} was reported"
 
 
 def report_missed_since(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:
     """Report imports that ended without a report. Returns the next cursor, and their ids."""
     memory = json.loads(cursor) if cursor else None
     before = ReportCursor(last=memory["last"], open=tuple(memory["open"])) if memory else None
-    after, told = report_missed_imports(workspace, before)
-    return json.dumps(asdict(after)), told
+    after, reported = report_missed_imports(workspace, before)
+    return json.dumps(asdict(after)), reported

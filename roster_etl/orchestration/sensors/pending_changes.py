@@ -23,10 +23,12 @@ from roster_etl.orchestration.sensors.tick import (
 from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
+from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
 from roster_etl.pipeline.uploads.pending_uploads import archive_settled_upload, pending_numbers
 from roster_etl.spec.errors import ArchiveError, RosterError
 from roster_etl.store.landing import quiet_period
 from roster_etl.store.registry.district import District, Feed
+from roster_etl.vendors import vendor
 
 
 def _decide_delta(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
@@ -36,7 +38,7 @@ def _decide_delta(tick: _TickState, key: str, district: District, feed: Feed, re
     """
     problem = result.outcome if isinstance(result.outcome, Exception) else None
     if not isinstance(result.outcome, Exception):
-        rules, listing = settle_rules(feed), result.outcome
+        rules, listing = settle_rules(feed), awaited(file_selection(vendor(feed.format).format)("folder", result.outcome))
         state, decision = quiet_period.evaluate_listing(
             tick.states.get(key), listing, result.ended_at, rules, listing_started_at=result.started_at
         )

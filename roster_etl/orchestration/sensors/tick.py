@@ -185,7 +185,7 @@ def _was_requested_recently(tick: _TickState, state: quiet_period.FeedState | No
 
 
 def _newest_import(tick: _TickState, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
-    return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
+    return next(iter(tick.workspace.warehouse.ledger.imports(district_id, source, limit=1, file_set=file_set)), None)
 
 
 def _busy_feeds(tick: _TickState) -> set[tuple[str, str, str]]:

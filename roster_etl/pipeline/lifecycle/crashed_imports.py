@@ -51,7 +51,7 @@ def fail_import_of_run(workspace: Workspace, import_id: int, run_id: str) -> boo
 
     It is not failed if another run has continued it since, or if a process of this home still works on it. Raises: UnknownImport.
     """
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     if row["status"] != "running" or row["run_id"] != run_id or workspace.import_locks.is_locked(import_id):
         return False
     return _fail_and_report(workspace, import_id, row)
@@ -75,7 +75,7 @@ def orphaned_imports(workspace: Workspace) -> list[tuple[int, dict[str, Any]]]:
     found = []
     for import_id in workspace.import_locks.orphaned():
         try:
-            found.append((import_id, workspace.warehouse.import_(import_id)))
+            found.append((import_id, workspace.warehouse.ledger.import_(import_id)))
         except UnknownImport:  # killed before the row was committed
             workspace.import_locks.discard(import_id)
     return found
@@ -101,7 +101,8 @@ def fail_running_import(workspace: Workspace, import_id: int, error: Exception, 
         summary={**(summary or {}), "error": error_summary(error), **parked_summary(parked)},
     )
     try:
-        workspace.warehouse.conclude(conclusion)
+        with workspace.warehouse.write() as tx:
+            tx.conclude(conclusion)
     except ImportNotRunning:
         return False
     return True

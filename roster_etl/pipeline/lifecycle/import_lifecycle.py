@@ -6,10 +6,11 @@ crashed (``crashed_imports``).
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock, fail_running_import
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 
@@ -30,11 +31,24 @@ def open_claimed_import(workspace: Workspace, district_id: str, source: str, **c
         claimed.append(number)
 
     try:
-        return workspace.warehouse.open_import(district_id=district_id, source=source, claim=claim, **columns)
+        with workspace.warehouse.write() as tx:
+            return tx.open_import(district_id=district_id, source=source, claim=claim, **columns)
     except BaseException:
         for number in claimed:  # rolled back, unless the connection broke during the commit
             workspace.import_locks.release(number, ended=False)
         raise
+
+
+@contextmanager
+def fail_import_on_error(workspace: Workspace, import_id: int) -> Iterator[None]:
+    """Fail the import in the ledger if the block raises, and release its lock at the end of the block."""
+    try:
+        yield
+    except Exception as error:
+        fail_running_import(workspace, import_id, error)
+        raise
+    finally:
+        release_import(workspace, import_id)
 
 
 def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere: bool = False, ended: bool = False) -> None:
@@ -45,7 +59,7 @@ def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere:
     """
     ended = ended or continues_elsewhere
     with suppress(RosterError):  # the ledger may be what failed
-        ended = ended or workspace.warehouse.import_(import_id)["status"] != "running"
+        ended = ended or workspace.warehouse.ledger.import_(import_id)["status"] != "running"
     with suppress(RosterError):  # frames of a failed import; any other wrote all of them before it ended
         workspace.frames.flush()
     workspace.frames.close()

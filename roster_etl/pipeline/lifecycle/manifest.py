@@ -88,7 +88,7 @@ def _gates(workspace: Workspace, upload: Upload) -> list[Document]:
 
 def _receive_findings(workspace: Workspace, upload: Upload) -> Document:
     """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
-    found, unarchived = staging_of(workspace, upload).door_findings(upload)
+    found, unarchived = staging_of(workspace, upload).receive_findings(upload)
     return {"door": found.to_pylist(), "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
 
 
@@ -101,7 +101,7 @@ def _read_ledger_state(workspace: Workspace, summary: ImportSummary, *, settled:
     if reached_plan(summary) and not settled:
         return _ledger_state(summary)
     with workspace.warehouse.read() as session:
-        rejected = session.ledger.quarantined(summary.import_id).to_pylist()
+        rejected = session.ledger.quarantined_rows(summary.import_id).to_pylist()
     return _ledger_state(summary, rejected, settled=settled)
 
 
@@ -138,6 +138,6 @@ def is_manifest_outdated(workspace: Workspace, row: Document) -> bool:
         document = workspace.archive.read_manifest(row["district_id"], row["import_id"])
     except ArchiveError:
         return True
-    hold = workspace.warehouse.hold(row["import_id"])
+    hold = workspace.warehouse.ledger.hold(row["import_id"])
     decided = (document.get("hold") or {}).get("decision")
     return document.get("status") != row["status"] or (hold is not None and hold["decision"] != decided)

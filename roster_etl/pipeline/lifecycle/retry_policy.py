@@ -1,7 +1,7 @@
-"""How often an upload was tried: one that fails again and again is parked, so that it neither blocks nor wears out anything.
+"""Retry policy: an upload that fails repeatedly is parked, so that it does not block its feed.
 
-Belongs here: counting in the ledger, and what is said of an upload that is parked. Asking for another try is ``orchestration.sensors.import_requests``; an
-upload that is rejected or held was read, and is not tried again anyway.
+Belongs here: counting failed attempts in the ledger, and the finding about a parked upload. Does not belong here: requesting the retry
+(``orchestration.sensors.import_requests``). Rejected and held uploads are never retried.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from roster_etl.spec.findings import Finding
 
 
 def parked_findings(workspace: Workspace, import_id: int, error: Exception) -> list[Finding]:
-    """Return the finding that the upload of import `import_id`, which fails because of `error`, is parked; none: it may be tried again.
+    """Return the finding that the upload of a failing import is parked, or nothing if it may be retried.
 
-    It is parked when so many imports of the same bytes (or of bytes that nobody came to know) have failed in a row as the settings allow,
-    this one included.
+    It is parked when the last imports of the same bytes, this one included, failed as often in a row as the settings allow. Imports that
+    failed before their bytes were read count as the same bytes.
     """
     tries = workspace.settings.imports.tries
-    row = workspace.warehouse.import_(import_id)
-    if row["kind"] != "upload" or isinstance(error, PermanentError):
-        return []
-    rows = workspace.warehouse.imports(row["district_id"], row["source"], file_set=row["file_set"], limit=tries + 1)
+    with workspace.warehouse.read() as session:
+        row = session.ledger.import_(import_id)
+        if row["kind"] != "upload" or isinstance(error, PermanentError):
+            return []
+        rows = session.ledger.imports(row["district_id"], row["source"], file_set=row["file_set"], limit=tries + 1)
     before = takewhile(lambda other: _is_same_attempt(other, row), (other for other in rows if other["import_id"] < import_id))
     failed = 1 + sum(1 for _ in before)
     if failed < tries:
         return []
-    verb = "rerun" if row["upload_id"] else "backfill"  # what was never taken in still lies in the landing zone
+    verb = "rerun" if row["upload_id"] else "backfill"  # an upload that was not archived is still in the landing zone
     message = (
         f"It failed {failed} times in a row, and is not tried again by itself until the upload changes. "
         f"`roster-etl {verb} --district {row['district_id']} --format {row['source']}` tries once more."
@@ -40,12 +41,12 @@ def parked_findings(workspace: Workspace, import_id: int, error: Exception) -> l
 
 
 def parked_summary(findings: Iterable[Finding]) -> dict[str, bool]:
-    """Return what the ledger keeps of `findings` in an import's summary."""
+    """Return the part of an import's summary that marks it as parked."""
     return {CODE: True} if any(finding.code == CODE for finding in findings) else {}
 
 
 def is_retryable(row: Mapping[str, Any]) -> bool:
-    """Return whether an import failed for a reason that may pass by itself, and is not parked: anything but an error that a person must mend."""
+    """Return whether a failed import may be retried: it is not parked, and its error is not a permanent one."""
     error = (row["summary"] or {}).get("error") or {}
     return (
         row["kind"] == "upload"

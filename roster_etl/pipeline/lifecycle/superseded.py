@@ -8,9 +8,10 @@ from datetime import datetime
 from roster_etl.canonical.ledger import ImportKind
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import rewrite_report
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import ImportWriter
+from roster_etl.store.warehouse import WriteSession
 from roster_etl.vendors import vendor
 
 
@@ -22,7 +23,7 @@ def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at:
 
 
 def close_older_holds(
-    tx: ImportWriter, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
+    tx: WriteSession, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
 ) -> list[int]:
     """Close, in the ledger, the holds of a feed that are older than `by_import` (and `before`, where given). Returns their imports.
 
@@ -34,8 +35,8 @@ def close_older_holds(
 
 
 def refresh_files(workspace: Workspace, import_ids: Iterable[int]) -> None:
-    """Update manifest and report of imports whose holds were decided, from one reading of the ledger each."""
+    """Update manifest and report of imports whose holds were decided, and sign what was decided."""
     for import_id in import_ids:
-        summary = read_import_summary(workspace, import_id)
+        summary = try_issue_receipts(workspace, read_import_summary(workspace, import_id))
         refresh_manifest(workspace, summary)
         rewrite_report(workspace, summary)

@@ -13,7 +13,7 @@ from typing import Any
 
 from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.store.warehouse import Warehouse
+from roster_etl.store.warehouse import RosterReader
 
 _MOST = 50  # limit of IDs followed for one record
 
@@ -30,13 +30,13 @@ class RelatedKey:
     before: datetime | None = None
 
 
-def other_keys(warehouse: Warehouse, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any]) -> list[RelatedKey]:
+def other_keys(roster: RosterReader, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any]) -> list[RelatedKey]:
     """Return the other keys of the record that has `key` in table `target`: earlier and later ones."""
     seen, found = [dict(key)], list[RelatedKey]()
     for back in (True, False):
         at: list[Mapping[str, Any]] = [key]
         while at and len(found) < _MOST:
-            steps = [under for known in at for under in _adjacent_keys(warehouse, feed, target, known, back=back)]
+            steps = [under for known in at for under in _adjacent_keys(roster, feed, target, known, back=back)]
             fresh = [under for under in steps if under.key not in seen]
             seen += [dict(under.key) for under in fresh]
             found += fresh
@@ -45,14 +45,14 @@ def other_keys(warehouse: Warehouse, feed: tuple[str, str], target: RosterTable,
 
 
 def _adjacent_keys(
-    warehouse: Warehouse, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any], *, back: bool
+    roster: RosterReader, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any], *, back: bool
 ) -> Iterator[RelatedKey]:
     known, other = ("new_id", "old_id") if back else ("old_id", "new_id")
     for entity, places in ID_COLUMNS.items():
         for table, column in places:
             if table != target.name or column not in target.key or key[column] is None:
                 continue
-            rows = warehouse.trace("id_changes", {"entity": entity, known: key[column]}, *feed).to_pylist()
+            rows = roster.trace("id_changes", {"entity": entity, known: key[column]}, *feed).to_pylist()
             for row in (row for row in rows if row["valid_to_import"] is None and _concerns_person_kind(row, key)):
                 yield RelatedKey(key={**key, column: row[other]}, change=row, before=row["valid_from"] if back else None)
 

@@ -30,6 +30,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import comparison_key, replacement_codes
+from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import mappings_to
 
@@ -78,15 +79,17 @@ def trace_record(
     _require_known_columns(target, "key column", given, target.key)
     _require_known_columns(target, "column", [field] if field else [], target.names)
     key = {name: value or None for name, value in given.items()}
-    found = workspace.warehouse.trace(table, key, district_id, source)
-    _require_one_record(target, district_id, found, given)
-    about = found.slice(0, 1).to_pylist()[0]
-    own_key = {name: about[name] for name in target.key}
-    under = other_keys(workspace.warehouse, (district_id, about["source"]), target, own_key)
-    versions = _sort_versions([found, *(_versions_of_key(workspace, district_id, about["source"], table, one) for one in under)])
+    with workspace.warehouse.read() as session:
+        found = session.roster.trace(table, key, district_id, source)
+        _require_one_record(target, district_id, found, given)
+        about = found.slice(0, 1).to_pylist()[0]
+        own_key = {name: about[name] for name in target.key}
+        feed = (district_id, about["source"])
+        under = other_keys(session.roster, feed, target, own_key)
+        versions = _sort_versions([found, *(_versions_of_key(session.roster, feed, table, one) for one in under)])
+        teachers = teachers_of(session.roster, feed, about["section_id"]) if table == "sections" else None
     origin = _Origin(workspace, district_id, versions)
     chosen = (field,) if field else target.names
-    teachers = teachers_of(workspace, district_id, about["source"], about["section_id"]) if table == "sections" else None
     return {
         "district_id": district_id,
         "table": table,
@@ -97,8 +100,8 @@ def trace_record(
     }
 
 
-def _versions_of_key(workspace: Workspace, district_id: str, source: str, table: str, related_key: RelatedKey) -> pa.Table:
-    found = workspace.warehouse.trace(table, related_key.key, district_id, source)
+def _versions_of_key(roster: RosterReader, feed: tuple[str, str], table: str, related_key: RelatedKey) -> pa.Table:
+    found = roster.trace(table, related_key.key, *feed)
     if related_key.before is None:
         return found
     return found.filter(pc.less(found.column("valid_from"), pa.scalar(related_key.before, found.schema.field("valid_from").type)))
@@ -271,7 +274,7 @@ class _Origin:
 
     def __init__(self, workspace: Workspace, district_id: str, versions: Sequence[MappingABC[str, Any]] = ()) -> None:
         self.workspace, self.district_id, self.versions = workspace, district_id, versions
-        self.import_ = cache(workspace.warehouse.import_)
+        self.import_ = cache(workspace.warehouse.ledger.import_)
         self._manifest = cache(self._read_manifest)
         self._member = cache(self._find_member)
         self._raw = cache(self._read)
@@ -319,11 +322,11 @@ class _Origin:
         return {"value": version[name], "derived": False, "rule": f"set by hand, by {held[-1]['set_by']}", "reads": []}
 
     def _all_edits(self, source: str) -> list[dict[str, Any]]:
-        return self.workspace.warehouse.overrides(self.district_id, source, ended=True)
+        return self.workspace.warehouse.roster.overrides(self.district_id, source, ended=True)
 
     def decided_by(self, import_id: int) -> str | None:
         """Return who approved an import, or made the edit of a manual import; None: no decision was needed."""
-        hold = self.workspace.warehouse.hold(import_id)
+        hold = self.workspace.warehouse.ledger.hold(import_id)
         if hold is not None:
             return str(hold["decided_by"]) if hold["decision"] == "approved" else None
         manifest = self._manifest(import_id) if self.import_(import_id)["kind"] == "override" else {}
@@ -427,15 +430,15 @@ def _is_member(name: str, pattern: str) -> bool:
 _SHOWN = ("user_kind", "user_id", "first_name", "last_name", "full_name")
 
 
-def teachers_of(workspace: Workspace, district_id: str, source: str, section_id: str) -> list[dict[str, Any]]:
+def teachers_of(roster: RosterReader, feed: tuple[str, str], section_id: str) -> list[dict[str, Any]]:
     """Return the current teachers of a section in alphabetical order: last name, first name, ID.
 
     Source: Dyknow's article, the note on Sections.csv: several teachers are displayed in alphabetical order.
     """
     key = {"section_id": section_id, "role": "teacher"}
-    enrollments = workspace.warehouse.trace("enrollments", key, district_id, source).to_pylist()
+    enrollments = roster.trace("enrollments", key, *feed).to_pylist()
     now = [row for row in enrollments if row["valid_to_import"] is None]
-    return sorted((_teacher(workspace, district_id, row) for row in now), key=alphabetical)
+    return sorted((_teacher(roster, feed[0], row) for row in now), key=alphabetical)
 
 
 def alphabetical(person: MappingABC[str, Any]) -> tuple[str, ...]:
@@ -443,9 +446,9 @@ def alphabetical(person: MappingABC[str, Any]) -> tuple[str, ...]:
     return tuple(_letters(person[name]) for name in ("last_name", "first_name", "user_id"))
 
 
-def _teacher(workspace: Workspace, district_id: str, enrollment: MappingABC[str, Any]) -> dict[str, Any]:
+def _teacher(roster: RosterReader, district_id: str, enrollment: MappingABC[str, Any]) -> dict[str, Any]:
     key = {name: enrollment[name] for name in ("user_kind", "user_id")}
-    versions = workspace.warehouse.trace("users", key, district_id, enrollment["source"]).to_pylist()
+    versions = roster.trace("users", key, district_id, enrollment["source"]).to_pylist()
     person: dict[str, Any] = next((version for version in versions if version["valid_to_import"] is None), {})
     return {**{name: person.get(name) for name in _SHOWN}, **key, "is_primary": enrollment["is_primary"]}
 

@@ -23,6 +23,8 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
     CLAIM,
     MANIFEST_FILE,
     SETTINGS,
+    SUITE_PATTERN,
+    SUITES,
     WAREHOUSE,
     BackupManifest,
     BackupWriter,
@@ -33,6 +35,7 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
     write_atomically,
 )
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.workspace import RESTORE_MARKER, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.store.archive import referenced_keys
@@ -142,7 +145,9 @@ def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
     fault_point("backup.warehouse")
     is_copied = newest is not None
     number = _newest(workspace.warehouse) if newest is None else newest
-    files = sum(_copy_archive_folder(archive, writer, name) for name in ("objects", "manifests", "reports", "removals"))
+    files = sum(
+        _copy_archive_folder(archive, writer, name) for name in ("objects", "manifests", "reports", "removals", "receipts")
+    )
     _copy_settings(workspace, writer)
     if _purges(workspace) != purges or any(row["status"] == "running" for row in purges):
         raise PurgedMeanwhile(where=redact(writer.folder.url))
@@ -161,7 +166,7 @@ def restore(source: str, home: Path) -> RestoreResult:
     """
     sealed = read_verified_backup(source)
     wanted = _select_files(sealed)
-    if home.is_dir() and {path.name for path in home.iterdir()} - set(SETTINGS):
+    if home.is_dir() and {path.name for path in home.iterdir()} - {*SETTINGS, SUITES}:
         raise NotEmpty(where=str(home), problem="name a new folder as --home")
     with ExitStack() as undo:
         done = _restore_home(sealed, wanted, home, undo)
@@ -183,7 +188,7 @@ def _restore_home(backup: VerifiedBackup, selection: _RestoreSelection, home: Pa
     own = Folder(str(home))
     if not home.exists():
         rollback.callback(_remove_empty, home)
-    for name in SETTINGS:  # existing settings take precedence: they may name other locations
+    for name in (*SETTINGS, *backup.files_in(SUITES)):  # existing settings take precedence: they may name other locations
         if name in backup.files and not own.exists(name):
             rollback.callback(own.remove, name)
             own.write(name, backup.read(name))
@@ -233,7 +238,7 @@ def _restore_stores(
         if backup.manifest.warehouse and newest != backup.manifest.newest:
             raise NoBackup(
                 where=redact(backup.folder.url),
-                problem=f"{MANIFEST_FILE} tells of another warehouse than the one that lies there",
+                problem=f"{MANIFEST_FILE} describes another warehouse than the one in this folder",
             )
         registry, archive = Folder(workspace.settings.districts), Folder(workspace.settings.archive)
         for name in backup.files_in("districts"):
@@ -243,29 +248,33 @@ def _restore_stores(
             write_atomically(backup.pieces(name), archive, name.removeprefix("archive/"), scratch)
     fault_point("restore.archive")
     ended = _fail_running_imports(workspace)
-    for row in workspace.warehouse.imports():
+    for row in workspace.warehouse.ledger.imports():
         if is_manifest_outdated(workspace, row):
             refresh_manifest(workspace, read_import_summary(workspace, row["import_id"]))
-    workspace.warehouse.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
+    for district_id in sorted({file.split("/")[2] for file in selection.always if file.startswith("archive/receipts/")}):
+        restore_receipt_rows(workspace.warehouse, workspace.archive, district_id)
+    with workspace.warehouse.write() as tx:
+        tx.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
     forgotten = sum(_number(name) > newest for name in selection.manifests)
     return RestoreResult(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)
 
 
 def _newest(warehouse: Warehouse) -> int:
-    return max((int(row["import_id"]) for row in warehouse.imports(limit=1)), default=0)
+    return max((int(row["import_id"]) for row in warehouse.ledger.imports(limit=1)), default=0)
 
 
 def _fail_running_imports(workspace: Workspace) -> tuple[int, ...]:
     """End running imports as ``failed``: the processes that worked on them belong to another home."""
-    running = [row["import_id"] for row in workspace.warehouse.imports(status="running")]
+    running = [row["import_id"] for row in workspace.warehouse.ledger.imports(status="running")]
     summary, now = {"error": error_summary(ProcessCrashed())}, datetime.now(UTC)
     for number in running:
-        workspace.warehouse.conclude(ImportResult(import_id=number, status="failed", finished_at=now, summary=summary))
+        with workspace.warehouse.write() as tx:
+            tx.conclude(ImportResult(import_id=number, status="failed", finished_at=now, summary=summary))
     return tuple(sorted(running))
 
 
 def _purges(workspace: Workspace) -> list[dict[str, Any]]:
-    return [row for row in workspace.warehouse.imports() if row["kind"] == "purge"]
+    return [row for row in workspace.warehouse.ledger.imports() if row["kind"] == "purge"]
 
 
 # ---- warehouse
@@ -319,6 +328,9 @@ def _copy_settings(workspace: Workspace, writer: BackupWriter) -> None:
     for name in SETTINGS:
         if own.exists(name):
             writer.add_file(name, own.read_chunks(name))
+    for name in _files(own, SUITES, 1):
+        if re.fullmatch(f"{SUITES}/{SUITE_PATTERN}", name):
+            writer.add_file(name, own.read_chunks(name))
     for name in registry.names():
         if name.endswith(".toml"):
             writer.add_file(f"districts/{name}", registry.read_chunks(name))
@@ -355,9 +367,10 @@ def _select_files(backup: VerifiedBackup) -> _RestoreSelection:
     keys: set[str] = set()
     for file in (*arrivals, *removals):  # an interrupted purge has rewritten objects that no manifest refers to yet
         keys |= _keys(backup, file)
+    receipts = backup.files_in("archive/receipts")
     return _RestoreSelection(
         manifests={file: _keys(backup, file) for file in backup.files_in("archive/manifests")},
-        always=[*arrivals, *removals],
+        always=[*arrivals, *removals, *receipts],
         keys=keys,
         pages=backup.files_in("archive/reports"),
         objects=backup.files_in("archive/objects"),

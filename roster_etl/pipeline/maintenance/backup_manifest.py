@@ -22,17 +22,20 @@ VERSION = 2
 MANIFEST_FILE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"
 """File names: the manifest, the list of files, the claim on the folder (written first), the database."""
 SETTINGS = ("roster_etl.toml", "dagster.yaml")
+SUITES, SUITE_PATTERN = "expectations", r"[a-z0-9_]+/[a-z0-9_]+\.json"
+"""The home's folder of suites that replace the package's, and the pattern of their file names."""
 ARCHIVE_PATTERNS: Mapping[str, str] = {
     "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
     "objects": r"[0-9a-f]{2}/[0-9a-f]{64}",
     "manifests": r"[\w-]+/[0-9]+\.json",
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
     "removals": r"[\w-]+\.json",
+    "receipts": r"[\w-]+/[\w-]+/[0-9]+\.(?:dsse\.json|outcomes\.csv)",
 }
 """The archive's folders to copy, and the patterns of their file names; other files are not ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH_PATTERN = re.compile(
-    rf"{'|'.join(re.escape(name) for name in (*SETTINGS, WAREHOUSE))}|districts/{_NAME}\.toml|districts/removed/{_NAME}"
+    rf"{'|'.join(re.escape(name) for name in (*SETTINGS, WAREHOUSE))}|districts/{_NAME}\.toml|districts/removed/{_NAME}|expectations/{SUITE_PATTERN}"
     rf"|archive/(?:{'|'.join(f'{name}/{form}' for name, form in ARCHIVE_PATTERNS.items())})"
 )
 _LINE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,19}) ([A-Za-z0-9_./-]+)", re.ASCII)
@@ -183,7 +186,7 @@ def _read_manifest(folder: Folder) -> BackupManifest:
     if not isinstance(document, dict) or type(document.get("version")) is not int:
         raise damaged
     if document["version"] < VERSION:
-        problem = "it is of an older form, which does not list its files, so nobody can tell whether it is whole"
+        problem = "it was written by an older version, which does not list its files, so it cannot be verified"
         raise NoBackup(where=where, problem=f"{problem}; restore it with the version that made it, and back that home up anew")
     if document["version"] > VERSION:
         raise NoBackup(where=where, problem="a newer version of this program made it; restore it with that one")

@@ -40,7 +40,7 @@ def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS) -> Ho
     with workspace.import_locks.exclusive():
         ended = fail_orphans_under_lock(workspace)
     fault_point("sweep.ended")
-    behind = [row["import_id"] for row in workspace.warehouse.imports() if is_manifest_outdated(workspace, row)]
+    behind = [row["import_id"] for row in workspace.warehouse.ledger.imports() if is_manifest_outdated(workspace, row)]
     for import_id in behind:
         refresh_manifest(workspace, read_import_summary(workspace, import_id))
     removed = workspace.frames.remove_old_imports(newest=frames, exclude=open_holds(workspace))

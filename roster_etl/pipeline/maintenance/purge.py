@@ -24,6 +24,7 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, 
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
@@ -103,7 +104,7 @@ def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str
     with _purge_imports(
         workspace, district_id, "user", by, lambda: _require_known_person(workspace, district_id, kind, user_id)
     ) as numbers:
-        values = workspace.warehouse.person_values(district_id, kind, user_id)
+        values = workspace.warehouse.ledger.person_values(district_id, kind, user_id)
         archived = _scrub_archive(workspace, district_id, kind, PersonIdentifiers(ids=frozenset({user_id}), values=values))
         removal = PurgeScope(
             district_id=district_id, person=person, values=values, locations=archived.locations, masked=mask(user_id)
@@ -119,8 +120,9 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
     before = (now or datetime.now(UTC)) - age
     with _purge_imports(workspace, district_id, "older", by) as numbers:
         sets = [(source, one.name) for source in numbers for one in vendor(source).format.file_sets]
-        last = [workspace.warehouse.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
-        rows = workspace.warehouse.imports(district_id)
+        with workspace.warehouse.read() as session:
+            last = [session.roster.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
+            rows = session.ledger.imports(district_id)
         ended = {row["import_id"] for row in rows if row["finished_at"] and row["finished_at"] < before}
         old = frozenset(ended - {row["import_id"] for row in last if row})
         removal = PurgeScope(district_id=district_id, before=before, imports=old)
@@ -132,7 +134,7 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
 def purge_district(workspace: Workspace, district_id: str, *, by: str) -> PurgeResult:
     """Remove everything that was ever imported for a district; the ledger keeps the imports and their numbers."""
     with _purge_imports(workspace, district_id, "district", by) as numbers:
-        rows = workspace.warehouse.imports(district_id)
+        rows = workspace.warehouse.ledger.imports(district_id)
         everything = frozenset(row["import_id"] for row in rows) - set(numbers.values())
         removal = PurgeScope(district_id=district_id, imports=everything)
         archived = _without_uploads(workspace, district_id, everything)
@@ -174,13 +176,13 @@ def _idle_feeds(workspace: Workspace, district_id: str) -> list[str]:
     Raises: NothingToPurge, ImportUnderWay, UploadsWait.
     """
     warehouse = workspace.warehouse
-    sources = warehouse.sources(district_id)
+    sources = warehouse.ledger.sources(district_id)
     if not sources:
         raise NothingToPurge(district_id=district_id)
     fail_orphans_under_lock(workspace, district_id)
     if waiting := [source for source in sources if workspace.archive.pending_uploads(district_id, source)]:
         raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
-    if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
+    if running := [row for row in warehouse.ledger.imports(district_id) if row["status"] == "running"]:
         raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
     return sources
 
@@ -193,7 +195,10 @@ def _require_known_person(workspace: Workspace, district_id: str, kind: str, use
     """
     with workspace.import_locks.exclusive():
         _idle_feeds(workspace, district_id)
-    if workspace.warehouse.names_person(district_id, kind, user_id) or district_id in workspace.archive.pending_removals():
+    if (
+        workspace.warehouse.ledger.mentions_person(district_id, kind, user_id)
+        or district_id in workspace.archive.pending_removals()
+    ):
         return
     person = PersonIdentifiers(ids=frozenset({user_id}), values=frozenset())
     for import_id in workspace.archive.manifests(district_id):
@@ -220,12 +225,15 @@ def _execute_purge(
     )
     fault_point("purge.scrubbed")
     done = datetime.now(UTC)
-    told = {"what": what, "imports": list(numbers.values()), **about}
-    entry = AuditEntry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=told)
-    noted = {"what": what, "by": by, "records": len(archive_changes.locations), "files": len(archive_changes.dropped), **about}
+    details = {"what": what, "imports": list(numbers.values()), **about}
+    entry = AuditEntry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=details)
+    sizes = {"records": len(archive_changes.locations), "files": len(archive_changes.dropped)}
 
     def conclusions(counts: dict[str, int]) -> list[ImportResult]:
-        ended = [_conclusion(workspace, district_id, s, n, done, {**noted, "versions": counts}) for s, n in numbers.items()]
+        ended = [
+            _conclusion(workspace, district_id, s, n, done, {"what": what, "by": by, **sizes, **about, "versions": counts})
+            for s, n in numbers.items()
+        ]
         return [replace(ended[0], entries=[entry]), *ended[1:]]
 
     counts = workspace.warehouse.purge(removal, conclusions)
@@ -236,22 +244,18 @@ def _execute_purge(
     fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
+    workspace.archive.remove_outcomes(district_id)
+    for number in numbers.values():
+        try_issue_receipts(workspace, read_import_summary(workspace, number))
     workspace.archive.end_removal(district_id)
-    return PurgeResult(
-        district_id=district_id,
-        what=what,
-        imports=tuple(numbers.values()),
-        versions=counts,
-        records=len(archive_changes.locations),
-        files=len(archive_changes.dropped),
-        holds=_holds_closed_by(workspace, district_id, numbers.values()),
-    )
+    holds = _holds_closed_by(workspace, district_id, numbers.values())
+    return PurgeResult(district_id=district_id, what=what, imports=tuple(numbers.values()), versions=counts, holds=holds, **sizes)
 
 
 def _holds_closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
     """Return the imports whose holds were closed by imports `numbers`, according to the ledger."""
     by = {f"import {number}" for number in numbers}
-    holds = workspace.warehouse.holds(district_id, undecided=False)
+    holds = workspace.warehouse.ledger.holds(district_id, undecided=False)
     return tuple(sorted(hold["import_id"] for hold in holds if hold["decided_by"] in by))
 
 
@@ -261,16 +265,17 @@ def _close_void_holds(
     """Close the holds that a purge makes invalid: plans of snapshots and undos, and uploads whose bytes are gone."""
     for source, number in numbers.items():
         close_holds(workspace, (district_id, source), number, at)
-    for hold in workspace.warehouse.holds(district_id):
+    for hold in workspace.warehouse.ledger.holds(district_id):
         if hold["import_id"] in emptied:
-            workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {numbers[hold['source']]}", at)
+            with workspace.warehouse.write() as tx:
+                tx.decide_hold(hold["import_id"], "superseded", f"import {numbers[hold['source']]}", at)
 
 
 def _conclusion(
     workspace: Workspace, district_id: str, source: str, number: int, at: datetime, purge_summary: Mapping[str, Any]
 ) -> ImportResult:
     """Build the result of a purge: the columns of past uploads stay known, the last content no longer counts as published."""
-    last = workspace.warehouse.last_published(district_id, source, file_set="") or {}
+    last = workspace.warehouse.roster.last_published(district_id, source, file_set="") or {}
     known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
     summary = {"changes": {}, "purge": purge_summary, **({} if purge_summary["what"] == "district" else known)}
     return ImportResult(import_id=number, status="published", finished_at=at, summary=summary)
@@ -291,11 +296,11 @@ def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping
         finalize_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
     for source, number in numbers.items():
         refresh_manifest(workspace, read_import_summary(workspace, number))
-        versions = {name: workspace.warehouse.all_versions(district_id, source, name) for name in TABLES}
+        versions = {name: workspace.warehouse.ledger.all_versions(district_id, source, name) for name in TABLES}
         checkpoint = {name: workspace.archive.put_table(rows) for name, rows in versions.items() if rows.num_rows}
         edits = [
             {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
-            for row in workspace.warehouse.overrides(district_id, source, ended=True)
+            for row in workspace.warehouse.roster.overrides(district_id, source, ended=True)
         ]
         finalize_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
 
@@ -304,7 +309,7 @@ def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
     """Rewrite the reports of the district, or delete them."""
     kept = set(workspace.archive.reports(district_id))
     workspace.archive.remove_reports(district_id)
-    for row in workspace.warehouse.imports(district_id):
+    for row in workspace.warehouse.ledger.imports(district_id):
         page = report_path(workspace, district_id, row["import_id"])
         if not remove and (page.exists() or row["import_id"] in kept):
             write_report(workspace, read_import_summary(workspace, row["import_id"]))

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.import_upload import ProgressCallback, run_steps
+from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.review import override, renames, undo
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
@@ -28,7 +29,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.registry.registry import District, Feed, Gate, Registry
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import AuditEntry, ForwardingWriter, ImportResult, ImportWriter, TableChange, Warehouse
+from roster_etl.store.warehouse import AuditEntry, Connection, ImportResult, TableChange, Warehouse, WriteSession
 
 Document = dict[str, Any]
 _DECISIONS = {"published": "publish", "discarded": "held"}
@@ -81,13 +82,14 @@ def rebuild_district(
     differs = []
     with scratch_folder(workspace.settings.scratch) as folder, _open_replay(workspace, url, folder) as replay:
         replay.warehouse.migrate()
-        if known := replay.warehouse.imports(district_id):
+        if known := replay.warehouse.ledger.imports(district_id):
             raise NotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
         for document in sorted(documents, key=_replay_order):
             if not REPLAYS[document["ledger"]["kind"]](replay, document):
                 differs.append(int(document["import_id"]))
             fault_point("rebuild.import")
             on_progress(f"import {document['import_id']}")
+        restore_receipt_rows(replay.warehouse, workspace.archive, district_id)
     published = sum(document["status"] == "published" for document in documents)
     return RebuildResult(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))
 
@@ -179,7 +181,7 @@ def replay_purge(replay: ReplayWorkspace, document: Document) -> bool:
     """Restore the checkpoint that a purge stored: after a purge, the history cannot be derived from the bytes alone."""
     replay.begin_again(document["ledger"])
     tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
-    with replay.warehouse.write_directly() as session:
+    with replay.warehouse.write(directly=True) as session:
         session.restore_versions(tables, document.get("overrides", []))
     replay.end_again(document)
     return True
@@ -199,7 +201,7 @@ def _received_upload(replay: ReplayWorkspace, document: Document) -> Upload:
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
     unarchived = {name: pa.Table.from_pylist(rows, schema=FINDINGS) for name, rows in document["unkept"].items()}
-    staging_of(replay, upload).write_door_findings(pa.Table.from_pylist(document["door"], schema=FINDINGS), unarchived)
+    staging_of(replay, upload).write_receive_findings(pa.Table.from_pylist(document["door"], schema=FINDINGS), unarchived)
     return upload
 
 
@@ -217,6 +219,7 @@ def _plain(tables: Mapping[str, Any]) -> Any:
 class ReplayWorkspace(Workspace):
     """A workspace that reads the archive, and writes the replayed imports to another warehouse."""
 
+    signs_receipts = False
     settings: Settings
     current_documents: list[Document] = field(default_factory=list)
     ledger_rows: list[Mapping[str, Any]] = field(default_factory=list)
@@ -234,7 +237,7 @@ class ReplayWorkspace(Workspace):
     @cached_property
     def warehouse(self) -> Warehouse:
         """The target warehouse."""
-        return Warehouse(self.settings.warehouse, replace_writer=lambda writer: _ReplayWriter(writer, self))
+        return Warehouse(self.settings.warehouse, open_writer=lambda connection: _ReplayWriter(connection, self))
 
     @property
     def entered(self) -> Mapping[str, Any]:
@@ -249,12 +252,12 @@ class ReplayWorkspace(Workspace):
     def begin_again(self, row: Mapping[str, Any]) -> None:
         """Open an import with its original number and times."""
         self.ledger_rows[:] = [row]
-        with self.warehouse.write_directly() as session:
+        with self.warehouse.write(directly=True) as session:
             session.restore_import(row)
 
     def end_again(self, document: Mapping[str, Any]) -> None:
         """Record the original end of the import."""
-        with self.warehouse.write_directly() as session:
+        with self.warehouse.write(directly=True) as session:
             session.restore_end(
                 document["ledger"],
                 files=document["files"],
@@ -310,11 +313,11 @@ class _RegistryAtImport(Registry):
         return District(id=district_id, feeds=(Feed(format=document["source"], gates=gates),))
 
 
-class _ReplayWriter(ForwardingWriter):
-    """Ends the import that the replay opened at its original time (implements ``store.warehouse.ImportWriter``)."""
+class _ReplayWriter(WriteSession):
+    """Ends the import that the replay opened at its original time."""
 
-    def __init__(self, writer: ImportWriter, replay: ReplayWorkspace) -> None:
-        super().__init__(writer)
+    def __init__(self, connection: Connection, replay: ReplayWorkspace) -> None:
+        super().__init__(connection)
         self._replay = replay
 
     def open_import(self, **_: Any) -> int:
@@ -323,19 +326,19 @@ class _ReplayWriter(ForwardingWriter):
 
     def conclude(self, conclusion: ImportResult) -> None:
         """End the import at its original time."""
-        self.writer.conclude(self._as_then(conclusion))
+        super().conclude(self._as_then(conclusion))
 
     def publish(
         self, conclusion: ImportResult, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
         """Publish at the original time."""
-        self.writer.publish(self._as_then(conclusion), changes, base, approved_by=approved_by)
+        super().publish(self._as_then(conclusion), changes, base, approved_by=approved_by)
 
     def supersede_holds(self, *_: Any, **__: Any) -> list[int]:
         """Leave holds unchanged: each is replayed from its own manifest."""
         return []
 
-    def write_down(self, *_: AuditEntry) -> None:
+    def append_audit(self, *_: AuditEntry) -> None:
         """Write no audit entry: the original decision was recorded at its time."""
 
     def _as_then(self, conclusion: ImportResult) -> ImportResult:

@@ -45,7 +45,9 @@ def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
     """Delete staged tables of imports that ended before a moment; tables of imports that are not in the ledger are kept."""
     spared, removed = open_holds(workspace), 0
     for district_id, numbers in workspace.frames.imports_by_district().items():
-        ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.imports(district_id)} if numbers else {}
+        ended = (
+            {row["import_id"]: row["finished_at"] for row in workspace.warehouse.ledger.imports(district_id)} if numbers else {}
+        )
         for number in set(numbers) - spared:
             if (at := ended.get(number)) is not None and at < before:
                 fault_point("retention.frames")

@@ -1,1 +1,1 @@
-"""What people and programs are told about an import: summary, report, notifications, metrics, change feed."""
+"""Reporting on imports: summary, report, notifications, metrics, change feed."""

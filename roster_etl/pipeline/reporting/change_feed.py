@@ -16,6 +16,7 @@ from typing import Any
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
+from roster_etl.store.warehouse import SqlLedger
 
 
 class BadCursor(PermanentError):
@@ -53,13 +54,14 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
 
     Raises: UnknownImport; BadCursor: ``since`` is no import of the feed, or has not ended; ``after`` is no word of a page.
     """
-    if since:
-        _require_import_of_feed(workspace, district_id, source, since)
-    published = workspace.warehouse.published_after(district_id, source, since)
     start = _decode_cursor(after) if after else None
-    if start and start.import_id not in {row["import_id"] for row in published}:
-        raise BadCursor(problem="--after belongs to another feed, or to another --since")
-    found = list(islice(_changes(workspace, published, start, limit + 1), limit + 1))
+    with workspace.warehouse.read() as session:
+        if since:
+            _require_import_of_feed(session.ledger.import_(since), district_id, source)
+        published = session.ledger.imports_published_after(district_id, source, since)
+        if start and start.import_id not in {row["import_id"] for row in published}:
+            raise BadCursor(problem="--after belongs to another feed, or to another --since")
+        found = list(islice(_changes(session.ledger, published, start, limit + 1), limit + 1))
     page = [{**row, "key": json.loads(row["key"])} for row in found[:limit]]
     if len(found) <= limit:
         return Page(changes=page, since=published[-1]["import_id"] if published else since, after=None)
@@ -72,7 +74,7 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
 
 
 def _changes(
-    workspace: Workspace, published: Sequence[Mapping[str, Any]], start: _Cursor | None, limit: int
+    ledger: SqlLedger, published: Sequence[Mapping[str, Any]], start: _Cursor | None, limit: int
 ) -> Iterator[dict[str, Any]]:
     """Yield changes from `start` on; no more than `limit` of a table are read."""
     skipping = start is not None
@@ -86,7 +88,7 @@ def _changes(
             if start and same and table < start.table:
                 continue
             after = (start.key, start.change) if start and same and table == start.table else None
-            for found in workspace.warehouse.changes_in(number, table, after=after, limit=limit):
+            for found in ledger.changes_in(number, table, after=after, limit=limit):
                 reason = found["close_reason"]
                 yield {"import_id": number, "table": table, "key": found["key"], "change": found["change"], "reason": reason}
 
@@ -97,12 +99,11 @@ def _changed_tables(row: Mapping[str, Any]) -> list[str]:
     return sorted(TABLES) if changes is None else sorted(table for table, counts in changes.items() if any(counts.values()))
 
 
-def _require_import_of_feed(workspace: Workspace, district_id: str, source: str, since: int) -> None:
-    row = workspace.warehouse.import_(since)
+def _require_import_of_feed(row: Mapping[str, Any], district_id: str, source: str) -> None:
     if (row["district_id"], row["source"]) != (district_id, source):
-        raise BadCursor(problem=f"import {since} is not one of {district_id}/{source}")
+        raise BadCursor(problem=f"import {row['import_id']} is not one of {district_id}/{source}")
     if row["finished_at"] is None:
-        raise BadCursor(problem=f"import {since} has not ended")
+        raise BadCursor(problem=f"import {row['import_id']} has not ended")
 
 
 def _encode_cursor(cursor: _Cursor) -> str:

@@ -125,7 +125,7 @@ def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
 def _ledger_facts(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what the ledger knows of each feed, or of a district's: when it last ended well, and its newest import."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in (row for row in workspace.warehouse.tally(district_id) if row["kind"] == "upload"):
+    for row in (row for row in workspace.warehouse.ledger.import_counts(district_id) if row["kind"] == "upload"):
         feed = known.setdefault((row["district_id"], row["source"]), {"good": None, "last": (0, "")})
         feed["last"] = max(feed["last"], (row["import_id"], row["status"]))
         if row["status"] in GOOD and (feed["good"] is None or row["finished_at"] > feed["good"]):

@@ -17,7 +17,7 @@ from roster_etl.pipeline.reporting.findings_summary import fold_findings
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.registry.registry import check_id
-from roster_etl.store.warehouse import ImportWriter, Readers, RosterReader
+from roster_etl.store.warehouse import Readers, RosterReader, WriteSession
 from roster_etl.vendors import vendor
 
 
@@ -83,7 +83,7 @@ def read_import_summary(workspace: Workspace, import_id: int, *, folded: bool = 
         return summarize_import(session, import_id, folded=folded)
 
 
-def summarize_import(session: Readers | ImportWriter, import_id: int, *, folded: bool = False) -> ImportSummary:
+def summarize_import(session: Readers | WriteSession, import_id: int, *, folded: bool = False) -> ImportSummary:
     """Return the facts about an import as `session` sees them: `read_import_summary` within a session or transaction."""
     row = session.ledger.import_(import_id)
     hold = session.ledger.hold(import_id)

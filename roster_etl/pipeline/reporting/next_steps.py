@@ -69,22 +69,24 @@ def replan_command(import_details: Mapping[str, Any]) -> str:
 
 
 def _rejected(document: Mapping[str, Any]) -> list[NextStep]:
-    return [NextStep(text="Correct what the findings name, and upload all files again. Until then the roster stays as it was.")]
+    return [
+        NextStep(text="Correct the errors in the findings, and upload all files again. Until then the roster does not change.")
+    ]
 
 
 def _failed(document: Mapping[str, Any]) -> list[NextStep]:
     district, source = document["district_id"], document["source"]
-    look = NextStep(text="Find out what is wrong here.", command=f"roster-etl doctor --district {district}")
+    look = NextStep(text="Find the cause.", command=f"roster-etl doctor --district {district}")
     if not any(file["kind"] for file in document["files"]):
         if document.get("parked"):
             again = f"roster-etl backfill --district {district} --format {source}"
-            return [look, NextStep(text="It is not tried again by itself. Once this is mended, try once more.", command=again)]
+            return [look, NextStep(text="It is not retried automatically. Fix the cause, then retry.", command=again)]
         return [
             look,
-            NextStep(text="What lies in the landing zone is imported once this is mended; nothing was taken from there."),
+            NextStep(text="The upload is still in the landing zone, and is imported once the cause is fixed."),
         ]
     again = f"roster-etl rerun --district {district} --format {source} --import {document['import_id']}"
-    return [look, NextStep(text="Once it is mended, run the same upload again; a newer upload does as well.", command=again)]
+    return [look, NextStep(text="Fix the cause, then rerun this upload, or wait for a newer one.", command=again)]
 
 
 def _published(document: Mapping[str, Any]) -> list[NextStep]:
@@ -92,9 +94,9 @@ def _published(document: Mapping[str, Any]) -> list[NextStep]:
     if not rows:
         return []
     what = "1 row that was" if rows == 1 else f"{rows:,} rows that were"
-    text = f"Correct the {what} refused, at their source; each stands in {document['import_id']}.csv with its place."
+    text = f"Correct the {what} rejected, at their source; {document['import_id']}.csv lists each with its place."
     if vendor(document["source"]).format.mode == "changes":
-        text += " Meanwhile they wait: each later upload tries them again, until they fit or a newer row about the same record has come."
+        text += " Each later upload retries them, until they are accepted or a newer row about the same record arrives."
     return [NextStep(text=text)]
 
 

@@ -1,4 +1,4 @@
-"""What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
+"""Notifications about an import: mail to the district's contacts, and alerts to the operator.
 
 Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
 schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.findings_summary import Cause, group_by_cause
@@ -104,7 +104,7 @@ def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
     if not refused:
         return False
     feed = (document["district_id"], document["source"])
-    known = _count_by_place(workspace.warehouse.previous_finding_counts(*feed, document["import_id"], _REFUSING))
+    known = _count_by_place(workspace.warehouse.ledger.previous_finding_counts(*feed, document["import_id"], _REFUSING))
     return any(count > known[place] for place, count in refused.items())
 
 
@@ -170,7 +170,16 @@ def _attachments(workspace: Workspace, document: Mapping[str, Any]) -> tuple[tup
     kinds = {"html": "text/html", **({"csv": "text/csv"} if document["findings"] else {})}
     files = {kind: page.with_suffix(f".{kind}") for kind in kinds}
     short = {kind: file for kind, file in files.items() if file.exists() and file.stat().st_size <= _MAX_ATTACHMENT_BYTES}
-    return tuple((f"import-{document['import_id']}.{kind}", kinds[kind], file.read_text("utf-8")) for kind, file in short.items())
+    pages = ((f"import-{document['import_id']}.{kind}", kinds[kind], file.read_text("utf-8")) for kind, file in short.items())
+    return (*pages, *_receipt_attachment(workspace, document))
+
+
+def _receipt_attachment(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    receipt = document.get("receipt")
+    if receipt:
+        content = workspace.archive.read_receipt(document["district_id"], document["source"], receipt["number"])
+        if content is not None:
+            yield f"receipt-{receipt['number']}.dsse.json", "application/json", content.decode()
 
 
 # ---- alerts
@@ -229,4 +238,4 @@ def _template(name: str) -> Template:
     environment = Environment(
         autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    return environment.from_string(Path(__file__).with_name(name).read_text("utf-8"))
+    return environment.from_string(files(__package__).joinpath(name).read_text("utf-8"))

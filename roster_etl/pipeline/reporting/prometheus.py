@@ -29,7 +29,7 @@ class Metric:
 
 def collect_metrics(workspace: Workspace, now: datetime, ticks: Mapping[str, float] | None = None) -> list[Metric]:
     """Return all numbers. ``ticks``: when each sensor ticked last, in seconds since 1970."""
-    tally = [row for row in workspace.warehouse.tally() if row["kind"] == "upload"]
+    tally = [row for row in workspace.warehouse.ledger.import_counts() if row["kind"] == "upload"]
     return [
         *_imports(tally),
         *_last_import_metrics(workspace, tally),
@@ -74,8 +74,9 @@ def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]
     for row in tally:
         if row["status"] != "running":
             newest[_feed(row)] = max(newest.get(_feed(row), 0), row["import_id"])
-    moments = {row["import_id"]: row for row in workspace.warehouse.moments([*newest.values()])}
-    rows = {row["import_id"]: row for row in workspace.warehouse.rows_tally([*newest.values()])}
+    with workspace.warehouse.read() as session:
+        moments = {row["import_id"]: row for row in session.ledger.import_times([*newest.values()])}
+        rows = {row["import_id"]: row for row in session.ledger.row_counts([*newest.values()])}
     lasted = {feed: _seconds(moments[number]) for feed, number in newest.items() if moments[number]["finished_at"]}
     yield Metric(
         name="roster_etl_last_import_id", kind="gauge", help="The newest import that has ended.", samples=_floats(newest)
@@ -96,7 +97,7 @@ def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]
 
 def _queue_metrics(workspace: Workspace) -> Iterator[Metric]:
     holds: dict[Labels, float] = {}
-    for hold in workspace.warehouse.holds():
+    for hold in workspace.warehouse.ledger.holds():
         holds[_feed(hold)] = holds.get(_feed(hold), 0) + 1
     yield Metric(name="roster_etl_held", kind="gauge", help="Imports that wait for a person's decision.", samples=holds)
     counts = workspace.outbox.counts()

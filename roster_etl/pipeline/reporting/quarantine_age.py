@@ -1,4 +1,4 @@
-"""The rows that are refused now, counted by age: whoever mends them at their source begins with the oldest.
+"""The currently rejected rows, counted by age, so that the oldest are corrected first.
 
 Belongs here: which rows those are, and the ages that people read. No cell is looked at here: the ledger compares them.
 """
@@ -39,8 +39,7 @@ def refused_rows(workspace: Workspace, district_id: str, source: str, now: datet
     """
     lines: dict[tuple[str, str], RefusedRows] = {}
     with workspace.warehouse.read() as session:
-        import_ids = _imports(session.roster, district_id, source)
-        refused = session.ledger.refused_since(import_ids) if import_ids else []
+        refused = session.ledger.quarantined_since(_imports(session.roster, district_id, source))
     for row in refused:
         place = (row["file"], row["code"])
         age = next(name for name, limit in AGES.items() if now - row["since"] < limit)

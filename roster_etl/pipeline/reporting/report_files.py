@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_d
 from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
+from roster_etl.pipeline.reporting.receipts.issue import receipt_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
 from roster_etl.store.fault_injection import fault_point
@@ -72,8 +74,9 @@ def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
     document["report"] = str(report_path(workspace, summary.district_id, summary.import_id))
     if document["hold"]:
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
+    document["receipt"] = receipt_of(workspace, summary.import_id)
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
-    document["history"] = [_history_entry(row) for row in workspace.warehouse.history(summary.import_id, PAST)]
+    document["history"] = [_history_entry(row) for row in workspace.warehouse.ledger.history(summary.import_id, PAST)]
     return document
 
 
@@ -149,7 +152,7 @@ def _template() -> Template:
     environment.finalize = _plain
     environment.filters["moment"] = _moment
     environment.filters["number"] = _number
-    return environment.from_string(Path(__file__).with_name("report.html.j2").read_text("utf-8"))
+    return environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
 
 
 def _plain(value: Any) -> Any:

@@ -148,15 +148,15 @@ def discard_import(workspace: Workspace, import_id: int, by: str) -> None:
     with workspace.warehouse.attempt(decision_entry(workspace, "discard", import_id, by)):
         name = validate_decider(by)
         require_open_hold(workspace, import_id)
-        with lost_race_as_no_hold(workspace, import_id):
-            workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
+        with lost_race_as_no_hold(workspace, import_id), workspace.warehouse.write() as tx:
+            tx.decide_hold(import_id, "discarded", name, datetime.now(UTC))
     refresh_files(workspace, [import_id])
 
 
 def require_open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the ledger row and the open hold of an import. Raises UnknownImport, NoHold."""
-    row = workspace.warehouse.import_(import_id)
-    hold = workspace.warehouse.hold(import_id)
+    with workspace.warehouse.read() as session:
+        row, hold = session.ledger.import_(import_id), session.ledger.hold(import_id)
     if hold is None or hold["decision"] is not None:
         raise no_hold_error(import_id, hold)
     return row, hold
@@ -166,7 +166,7 @@ def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str
     """Build the audit entry of a decision; for an import that is not in the ledger, with its number alone."""
     place = {}
     with suppress(RosterError):
-        row = workspace.warehouse.import_(import_id)
+        row = workspace.warehouse.ledger.import_(import_id)
         place = {"district_id": row["district_id"], "source": row["source"]}
     return AuditEntry(action=action, who=by.strip() or None, import_id=import_id, **place)
 

@@ -69,7 +69,7 @@ def _names_again(record: Mapping[str, Any], edited: set[str]) -> dict[str, Any]:
 
 def _edited(workspace: Workspace, feed: Feed, table: RosterTable, record: Mapping[str, Any]) -> set[str]:
     key = {name: record[name] for name in table.key}
-    rows = workspace.warehouse.overrides(*feed)
+    rows = workspace.warehouse.roster.overrides(*feed)
     return {row["field"] for row in rows if row["table_name"] == table.name and json.loads(row["key"]) == key}
 
 
@@ -128,5 +128,5 @@ def _teachers(workspace: Workspace, feed: Feed, section_id: str) -> list[dict[st
 
 
 def _current(workspace: Workspace, feed: Feed, table: str, key: Mapping[str, Any]) -> pa.Table:
-    found = workspace.warehouse.trace(table, key, *feed)
+    found = workspace.warehouse.roster.trace(table, key, *feed)
     return found.filter(pc.is_null(found.column("valid_to_import")))

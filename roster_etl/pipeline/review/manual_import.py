@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
+from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
@@ -52,8 +52,9 @@ class RosterBase:
 def roster_base(workspace: Workspace, feed: tuple[str, str], table: str) -> RosterBase:
     """Return the current base for a change to `table` of a feed."""
     file_set = vendor(feed[1]).file_set_for_table(table)
-    base = workspace.warehouse.base(*feed, file_set)
-    last = (workspace.warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
+    with workspace.warehouse.read() as session:
+        base = session.roster.base(*feed, file_set)
+        last = (session.roster.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
     return RosterBase(district_id=feed[0], source=feed[1], file_set=file_set, base=base, last=last)
 
 
@@ -92,25 +93,21 @@ def publish_manual_import(
         edits=edits,
         entries=[replace(entry, import_id=number)],
     )
-    try:
+    with fail_import_on_error(workspace, number):
         fault_point("override.opened")
         write_manual_manifest(
             workspace, read_import_summary(workspace, number), at=now.isoformat(), **manifest_fields
         )  # manifest first: a crash must not lose what was requested
         _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
-    except Exception as error:
-        fail_running_import(workspace, number, error)
-        raise
-    finally:
-        release_import(workspace, number)
-    refresh_manifest(workspace, read_import_summary(workspace, number))
+    refresh_manifest(workspace, try_issue_receipts(workspace, read_import_summary(workspace, number)))
     return number
 
 
 def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[str, TableChange], base: int | None) -> None:
     try:
-        workspace.warehouse.publish(conclusion, changes, base)
+        with workspace.warehouse.write() as tx:
+            tx.publish(conclusion, changes, base)
     except RosterMoved as error:
         raise ConcurrentPublish(**error.data) from None
 

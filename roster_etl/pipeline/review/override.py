@@ -97,7 +97,7 @@ def _publish_clear(workspace: Workspace, target: Target, by: str) -> int:
     wanted = {name: value or None for name, value in target.key.items()}
     found = [
         row
-        for row in workspace.warehouse.overrides(target.district_id, target.source)
+        for row in workspace.warehouse.roster.overrides(target.district_id, target.source)
         if row["table_name"] == table.name and row["field"] == target.field and wanted.items() <= json.loads(row["key"]).items()
     ]
     if len(found) != 1:
@@ -135,7 +135,7 @@ def _table(target: Target) -> RosterTable:
 def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Table:
     """Return the current version of the one record that has the key."""
     key = {name: value or None for name, value in target.key.items()}
-    found = workspace.warehouse.trace(table.name, key, target.district_id, target.source)
+    found = workspace.warehouse.roster.trace(table.name, key, target.district_id, target.source)
     current = found.filter(pc.is_null(found.column("valid_to_import")))
     if current.num_rows != 1:
         problem = "no current record has this key" if not current.num_rows else "several records do; name more key columns"
@@ -150,7 +150,7 @@ def _ensure_reference_exists(workspace: Workspace, table: RosterTable, target: T
         return
     row = {**_record(workspace, table, target).to_pylist()[0], target.field: value}
     wanted = {there: row[own] for own, there in columns.items()}
-    found = workspace.warehouse.trace(parent, wanted, target.district_id, target.source)
+    found = workspace.warehouse.roster.trace(parent, wanted, target.district_id, target.source)
     if not pc.any(pc.is_null(found.column("valid_to_import"))).as_py():
         raise BadEdit(table=table.name, field=target.field, expected=f"the id of a current record of {parent}")
 
@@ -194,7 +194,7 @@ def _roster_base(workspace: Workspace, target: Target) -> RosterBase:
 def _source_import(workspace: Workspace, before: pa.Table) -> int:
     """Return the import whose upload had the record's row, from which the unedited columns are."""
     opened = int(before.column("valid_from_import")[0].as_py())
-    summary = workspace.warehouse.import_(opened)["summary"] or {}
+    summary = workspace.warehouse.ledger.import_(opened)["summary"] or {}
     by_row = summary.get("read_in_by_row", {})
     row = row_name(*(before.column(name)[0].as_py() for name in ("source_file", "source_row")))
     return int(by_row.get(row, summary.get("read_in", opened)))

@@ -28,7 +28,7 @@ def preview_approval(
     """
     parse_exclusions(leave_out)
     require_effective_exclusions(leave_out, outcome(workspace, import_id)["plan"] if leave_out else {}, import_id)
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     with scratch_folder(workspace.settings.scratch) as folder:
         upload = _zip_archived_files(workspace, row["district_id"], import_id, folder)
         return check_upload(

@@ -38,7 +38,7 @@ def reapply_renames(workspace: Workspace, feed: tuple[str, str], manifest_rename
 
 
 def _approve_selected(workspace: Workspace, import_id: int, by: str, selectors: Sequence[str], entry: AuditEntry) -> int:
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     if row["status"] != "published":
         raise BadRename(
             import_id=import_id, problem="it is not published: approve its renames with the plan (holds approve --rename)"

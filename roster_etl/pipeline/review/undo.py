@@ -19,9 +19,8 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
 from roster_etl.frames.arrow import findings_table
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
 from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
 from roster_etl.pipeline.planned import PlanMoved, planned_from
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
@@ -30,7 +29,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import AuditEntry, Edit, Hold, ImportResult, TableChange, UnknownImport
+from roster_etl.store.warehouse import AuditEntry, Edit, Hold, ImportResult, RosterReader, TableChange, UnknownImport
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import tables_of
 
@@ -71,7 +70,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     with workspace.warehouse.attempt(entry):
         row = _require_undoable(workspace, import_id)
         number = _begin_undo_import(workspace, row, run_id, entry)
-    try:
+    with fail_import_on_error(workspace, number):
         fault_point("undo.opened")
         undo = _compute_undo(workspace, row)
         _write_undo_manifest(
@@ -81,11 +80,6 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
         fault_point("undo.held")
         _supersede_same_undo(workspace, number, undo)
         _write_undo_manifest(workspace, number, undo, by)
-    except Exception as error:
-        fail_running_import(workspace, number, error)
-        raise
-    finally:
-        release_import(workspace, number)
     return number
 
 
@@ -95,7 +89,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     Returns: the summary of the import from the ledger.
     Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
     """
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     entry = AuditEntry(
         action="approve",
         who=by,
@@ -113,7 +107,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
 
 def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: AuditEntry) -> _Undo:
     import_id: int = row["import_id"]
-    undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=import_id)
+    undo = _compute_undo(workspace, workspace.warehouse.ledger.import_(row["summary"]["undoes"][0]), until=import_id)
     if undo.plan.sha256 != sha256:
         raise PlanMoved(import_id=import_id, district_id=row["district_id"])
     conclusion = ImportResult(
@@ -125,7 +119,8 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
         entries=[entry],
     )
     changes = {name: _change(undo, name) for name in undo.plan.tables}
-    workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
+    with workspace.warehouse.write() as tx:
+        tx.publish(conclusion, changes, undo.plan.base, approved_by=by)
     fault_point("undo.published")
     return undo
 
@@ -133,15 +128,17 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
 def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Replay the undo of ledger row `row` on a roster that is in the same state as then. Returns its plan, by table."""
     number: int = row["import_id"]
-    undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
+    undo = _compute_undo(workspace, workspace.warehouse.ledger.import_(row["summary"]["undoes"][0]), until=number)
     found = findings_table([_finding(undo)])
     now = datetime.now(UTC)
     if row["status"] == "published":
         conclusion = ImportResult(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
         changes = {name: _change(undo, name) for name in undo.plan.tables}
-        workspace.warehouse.publish(conclusion, changes, undo.plan.base)
+        with workspace.warehouse.write() as tx:
+            tx.publish(conclusion, changes, undo.plan.base)
     else:
-        workspace.warehouse.conclude(ImportResult(import_id=number, status="unchanged", finished_at=now, findings=found))
+        with workspace.warehouse.write() as tx:
+            tx.conclude(ImportResult(import_id=number, status="unchanged", finished_at=now, findings=found))
     return planned_from(undo.plan, "held").tables
 
 
@@ -149,17 +146,18 @@ def _request_entry(workspace: Workspace, import_id: int, by: str) -> AuditEntry:
     """Build the audit entry of an undo request, accepted or not; an import that is not in the ledger has no district."""
     place = {}
     with suppress(UnknownImport):
-        row = workspace.warehouse.import_(import_id)
+        row = workspace.warehouse.ledger.import_(import_id)
         place = {"district_id": row["district_id"], "source": row["source"]}
     return AuditEntry(action="undo", who=by, about={"of_import": import_id}, **place)
 
 
 def _require_undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
-    row = workspace.warehouse.import_(import_id)
-    if row["status"] != "published":
-        raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
-    later = workspace.warehouse.imports(row["district_id"], row["source"], status="published", file_set=row["file_set"])
-    if any(other["kind"] == "purge" and other["import_id"] >= import_id for other in later):
+    with workspace.warehouse.read() as session:
+        row = session.ledger.import_(import_id)
+        if row["status"] != "published":
+            raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
+        published = session.roster.published_imports(row["district_id"], row["source"], row["file_set"])
+    if any(other["kind"] == "purge" and other["import_id"] >= import_id for other in published):
         raise NotUndoable(import_id=import_id, problem="personal data was removed for good since, and does not come back")
     return row
 
@@ -172,15 +170,15 @@ def _begin_undo_import(workspace: Workspace, row: Mapping[str, Any], run_id: str
 
 
 def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
-    warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
-    file_set: str = row["file_set"]
-    base = warehouse.base(*feed, file_set)  # read first: publishing detects anything newer
-    rows = warehouse.imports(*feed, status="published", file_set=file_set)
+    feed, first, file_set = (row["district_id"], row["source"]), row["import_id"], row["file_set"]
+    with workspace.warehouse.read() as session:
+        base = session.roster.base(*feed, file_set)
+        rows = session.roster.published_imports(*feed, file_set)
+        since = {name: _since(session.roster, feed, name, first) for name in _tables(feed[1], file_set)}
+        overrides = session.roster.overrides(*feed, ended=True)
     published = [other for other in rows if until is None or other["import_id"] < until]
     before = next((other for other in published if other["import_id"] < first), None)
-    since = {name: _since(workspace, feed, name, first) for name in _tables(feed[1], file_set)}
-    overrides = [edit for edit in warehouse.overrides(*feed, ended=True) if edit["table_name"] in since]
-    edits = _edits(overrides, row["finished_at"])
+    edits = _edits([edit for edit in overrides if edit["table_name"] in since], row["finished_at"])
     lines = [json.dumps(asdict(edit), sort_keys=True) for edit in edits]
     return _Undo(
         district_id=feed[0],
@@ -200,13 +198,13 @@ def _tables(source: str, file_set: str) -> tuple[str, ...]:
     return filled if TABLE in filled or ENTITY not in filled else (*filled, TABLE)
 
 
-def _since(workspace: Workspace, feed: tuple[str, str], table: str, import_id: int) -> ChangesSince:
-    ended, begun = workspace.warehouse.since(*feed, table, import_id)
+def _since(roster: RosterReader, feed: tuple[str, str], table: str, import_id: int) -> ChangesSince:
+    ended, begun = roster.since(*feed, table, import_id)
     return ChangesSince(
         ended=ended,
         begun=begun,
-        current=workspace.warehouse.count_current(*feed, table),
-        schools=workspace.warehouse.current_by_school(*feed, table),
+        current=roster.count_current(*feed, table),
+        schools=roster.current_by_school(*feed, table),
     )
 
 
@@ -258,15 +256,17 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
         },
         hold=hold,
     )
-    workspace.warehouse.conclude(conclusion)
+    with workspace.warehouse.write() as tx:
+        tx.conclude(conclusion)
 
 
 def _supersede_same_undo(workspace: Workspace, number: int, undo: _Undo) -> None:
     """Close older holds of the same undo: if it is requested twice, only one is pending."""
     now = datetime.now(UTC)
-    for hold in workspace.warehouse.holds(undo.district_id, undo.source):
+    for hold in workspace.warehouse.ledger.holds(undo.district_id, undo.source):
         if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:
-            workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
+            with workspace.warehouse.write() as tx:
+                tx.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
             refresh_files(workspace, [hold["import_id"]])
 
 

@@ -88,7 +88,7 @@ def _change_input(
     workspace: Workspace, roster: RosterReader, upload: Upload, validated: Mapping[str, pa.Table], state: FeedState
 ) -> ChangeInput:
     feed = (upload.district_id, upload.source)
-    results = staging_of(workspace, upload).judged_files(upload)
+    results = staging_of(workspace, upload).file_results(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
     names, changes = tables_of(upload.vendor), _id_changes(roster, feed)
@@ -113,10 +113,10 @@ def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
 
 def _past_versions(roster: RosterReader, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
     """Return the last versions of removed records by version ID, including records whose old ID another record has now."""
-    past = roster.last_of_the_gone(*feed, name)
+    past = roster.last_removed_versions(*feed, name)
     if name not in renamed:
         return past
-    hidden = roster.left_behind(*feed, name)
+    hidden = roster.versions_before_rename(*feed, name)
     known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 

@@ -16,7 +16,7 @@ from roster_etl.pipeline.workspace import Workspace
 def collect_removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvidence:
     """Return what the upload leaves unknown, file by file, read from the staged results of validation."""
     staging = staging_of(workspace, upload)
-    results = staging.judged_files(upload)
+    results = staging.file_results(upload)
     unread = {file.name for file in upload.format.files} - {name for name, result in results.items() if result.rows_accepted}
     broken = [name for name, result in results.items() if result.refused and result.refused != "empty_file"]
     return RemovalEvidence(
@@ -25,7 +25,7 @@ def collect_removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvi
         has_refused_file=bool(broken),
         unidentified_records={name: result.evidence for name, result in results.items()},
         identity=_identity(upload),
-        doubtful_keys={name: staging.named(name) for name in results},
+        doubtful_keys={name: staging.doubtful_keys(name) for name in results},
         unavailable_records=_unstated_records(upload, results),
         stated=_stated_tables(upload),
         exclusions=parse_exclusions(upload.leave_out),

@@ -29,7 +29,7 @@ from roster_etl.projections.suite_format import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult, ImportWriter
+from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult, WriteSession
 
 _COMPLETE_STATUSES = ("published", "held")  # only the last two steps set these, so that staging is complete
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
@@ -66,14 +66,14 @@ def conclude_import(
         if status in ("unchanged", "held", "rejected"):
             closed = supersede_holds(tx, upload, conclusion.finished_at, earlier_runs=earlier_runs)
         ended = summarize_import(tx, upload.import_id)
-        rejected = [] if reached_plan(ended) else tx.ledger.quarantined(upload.import_id).to_pylist()
+        rejected = [] if reached_plan(ended) else tx.ledger.quarantined_rows(upload.import_id).to_pylist()
     write_manifest(workspace, upload, ended, rejected)
     refresh_files(workspace, closed)
     return ended
 
 
 def supersede_holds(
-    tx: ImportWriter, upload: Upload, at: datetime, *, published: bool = False, earlier_runs: Iterable[int] = ()
+    tx: WriteSession, upload: Upload, at: datetime, *, published: bool = False, earlier_runs: Iterable[int] = ()
 ) -> list[int]:
     """Close the holds of the feed that are older than `upload`, as `close_older_holds` does. Returns their imports.
 
@@ -117,9 +117,9 @@ def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> Impor
     try:
         return conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)
     except RosterError as second:
-        error.add_note(f"The ledger could not be told of it: {second.message}")
+        error.add_note(f"The ledger could not be updated: {second.message}")
     except OSError:
-        error.add_note("The archive could not be told of it.")
+        error.add_note("The archive could not be updated.")
     return None
 
 
@@ -147,18 +147,28 @@ def build_conclusion(
     hold: Hold | None = None,
 ) -> ImportResult:
     """Build the ledger's result of an import from what its steps wrote to staging."""
-    staging, whole = staging_of(workspace, upload), status in _COMPLETE_STATUSES
+    staging, complete = staging_of(workspace, upload), status in _COMPLETE_STATUSES
     return ImportResult(
         import_id=upload.import_id,
         status=status,
         finished_at=datetime.now(UTC),
-        findings=pa.concat_tables([findings_table(findings), *staging.findings(upload, whole=whole)]),
-        rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
-        files=_files(staging, upload, whole=whole),
-        checks=[check for verdict in staging.verdicts(whole=whole) for check in checks_of(verdict)],
-        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.origin_import, **summary},
+        findings=pa.concat_tables([findings_table(findings), *staging.findings(upload, complete=complete)]),
+        rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, complete=complete)]),
+        files=_files(staging, upload, complete=complete),
+        checks=[check for verdict in staging.verdicts(complete=complete) for check in checks_of(verdict)],
+        summary={
+            "content": upload.content,
+            "settings": upload.settings,
+            "came_with": upload.origin_import,
+            **_package(upload),
+            **summary,
+        },
         hold=hold,
     )
+
+
+def _package(upload: Upload) -> dict[str, Any]:
+    return {"package": dict(upload.package)} if upload.package else {}
 
 
 def checks_of(verdict: Verdict) -> list[Check]:
@@ -174,29 +184,29 @@ def checks_of(verdict: Verdict) -> list[Check]:
     ]
 
 
-def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]:
+def _files(staging: Staging, upload: Upload, *, complete: bool) -> list[ImportFile]:
     """Return each file of the upload with its counts. Rows rejected while changes were applied count as rejected."""
-    refused = staging.changes(upload, whole=whole).refused
+    refused = staging.changes(upload, complete=complete).refused
     return [
         ImportFile(
             file=member.name,
             kind=member.kind,
-            sha256=member.sha256,
+            sha256=member.sha256 or None,
             bytes=member.size,
-            **_counts(staging, member, refused.get(member.name, 0), whole=whole),
+            **_counts(staging, member, refused.get(member.name, 0), complete=complete),
         )
         for member in upload.members
     ]
 
 
-def _counts(staging: Staging, member: Member, more: int, *, whole: bool) -> dict[str, int]:
+def _counts(staging: Staging, member: Member, more: int, *, complete: bool) -> dict[str, int]:
     """Return the row counts of one file; all zero if it was not validated.
 
     Args: more: rows of the file that were rejected after validation.
     """
-    if member.kind is None or not (whole or staging.is_judged(member.kind)):
+    if member.kind is None or not (complete or staging.is_validated(member.kind)):
         return {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
-    result = staging.judged(member.kind).files[member.name]
+    result = staging.file_result(member.kind).files[member.name]
     return {
         "rows_read": result.rows_read,
         "rows_accepted": result.rows_accepted - more,

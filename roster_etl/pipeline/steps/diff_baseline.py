@@ -65,7 +65,7 @@ def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequenc
 
 def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[EarlierImport]:
     """Return the published imports of a data set, oldest first, without those that were undone."""
-    published = workspace.warehouse.published(upload.district_id, upload.source)
+    published = workspace.warehouse.roster.published_imports(upload.district_id, upload.source)[::-1]
     undone = undone_imports(published)
     return [
         EarlierImport(import_id=row["import_id"], published=True, outcome=(row["summary"] or {}).get("compared") or "whole")

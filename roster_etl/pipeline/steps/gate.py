@@ -18,7 +18,7 @@ from roster_etl.quality import (
     Verdict,
     apply_refused_rows_limits,
     check_overrides,
-    judge_suites,
+    evaluate_suites,
     registry_overrides,
 )
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
@@ -36,7 +36,7 @@ def gate_upload(workspace: Workspace, upload: Upload) -> tuple[Verdict, ...]:
     fault_point("gate.begin")
     staging = staging_of(workspace, upload)
     gated = [*_files(workspace, upload, staging), *_tables(workspace, upload, staging)]
-    verdicts = tuple(judge_suites(gated, overrides=_tolerances(workspace, upload)))
+    verdicts = tuple(evaluate_suites(gated, overrides=_tolerances(workspace, upload)))
     staging.write_verdicts(verdicts)
     fault_point("gate.done")
     return verdicts

@@ -46,14 +46,14 @@ def _apply_hold_policy(
     workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None
 ) -> tuple[Planned, list[Finding]]:
     staging = staging_of(workspace, upload)
-    results = staging.judged_files(upload)
+    results = staging.file_results(upload)
     required = [file for file in upload.format.files if _is_needed(upload, file, results.get(file.name))]
     if required or (upload.format.mode == "changes" and _is_unusable(staging.changes(upload), results)):
         return planned_from(plan, "rejected"), []
     if upload.approved_plan:
         return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth_findings(plan, upload)
     over = exceeded_thresholds(plan, _thresholds(upload))
-    failed = [line for verdict in staging.verdicts(whole=True) for line in verdict.failure_lines("critical")]
+    failed = [line for verdict in staging.verdicts(complete=True) for line in verdict.failure_lines("critical")]
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
     is_state = not upload.has_changes  # delta uploads: the newest counts even if it changes nothing
     stopped = failed or over or rekeyed or foreign_upload  # cheap checks first: _is_unchanged may read archived files in full
@@ -180,7 +180,7 @@ def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 

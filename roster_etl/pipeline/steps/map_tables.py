@@ -85,7 +85,7 @@ def _carry_over_missing_values(
         return mapped
     feed = (upload.district_id, upload.source, table)
     current = (
-        roster.matching(*feed, mapped.table)
+        roster.versions_by_key(*feed, mapped.table)
         if TABLES[table].holds_events
         else roster.versions(table, roster.current_hashes(*feed).column("version_id"))
     )
@@ -105,7 +105,7 @@ def _source(workspace: Workspace, upload: Upload, name: str, rows: pa.Table) -> 
 
 def _file_result(workspace: Workspace, upload: Upload, name: str) -> FileResult | None:
     """Return the validation result of the file `name`; None: the upload does not have it."""
-    return staging_of(workspace, upload).judged(name) if upload.member(name) else None
+    return staging_of(workspace, upload).file_result(name) if upload.member(name) else None
 
 
 def table_rule_counts(table: str, mapped: pa.Table, collisions: int, previous_count: int) -> pa.Table:

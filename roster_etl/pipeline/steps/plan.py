@@ -101,7 +101,7 @@ class _CurrentVersions:
         return self.roster.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
     def versions_by_key(self, keys: pa.Table) -> pa.Table:
-        return self.roster.matching(self.upload.district_id, self.upload.source, self.name, keys)
+        return self.roster.versions_by_key(self.upload.district_id, self.upload.source, self.name, keys)
 
     def count(self) -> int:
         return self.roster.count_current(self.upload.district_id, self.upload.source, self.name)

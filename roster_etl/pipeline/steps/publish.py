@@ -70,7 +70,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
 def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
     """Return the columns of the feed's published uploads so far, by file, so that a later upload that lacks one is reported."""
     known = {name: list(columns) for name, columns in upload.headers.items()}
-    for name, result in staging.judged_files(upload).items():
+    for name, result in staging.file_results(upload).items():
         known[name] = sorted({*known.get(name, ()), *result.present, *result.extensions})
     return known
 

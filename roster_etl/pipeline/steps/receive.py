@@ -28,22 +28,23 @@ from roster_etl.pipeline.uploads.archived_uploads import (
 )
 from roster_etl.pipeline.uploads.carry_forward import Contents
 from roster_etl.pipeline.uploads.classify import classify_files
+from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
-from roster_etl.pipeline.uploads.pending_uploads import archive_member, read_pending, remove_pending
+from roster_etl.pipeline.uploads.pending_uploads import archive_member, package_of, read_pending, remove_pending
 from roster_etl.pipeline.uploads.published_values import unpublished_files
 from roster_etl.pipeline.uploads.stated_files import prepare_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process
-from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
+from roster_etl.spec.errors import DistrictPaused, UnsafeArchive, UploadTooLarge
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import remove_orphaned_folders, scratch_folder
 from roster_etl.store.landing.open import open_landing
-from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, fetch_upload, unpack_single_zip
+from roster_etl.store.landing.upload_source import FetchedUpload, Select, fetch_members, fetch_upload, unpack_single_zip
 from roster_etl.store.registry.district import Feed, Window
 from roster_etl.vendors import vendor
 
@@ -119,8 +120,8 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
             received = _receive_pending(workspace, upload, order.arrival, findings)
         else:
             received = _receive_from_landing(workspace, upload, order, feed, findings)
-    except UnsafeArchive as error:
-        finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
+    except (UnsafeArchive, UploadTooLarge) as error:
+        finding = Finding(severity="upload", code=error.code, file=None, message=error.message)
         return _ended(workspace, upload, "rejected", [finding])
     except Exception as error:
         fail_import(workspace, upload, error)
@@ -209,14 +210,15 @@ def _receive_from_landing(
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collect_files(workspace, upload, order, feed, scratch)
         if upload.format.lone_zip:
-            arrival = unpack_single_zip(arrival, workspace.settings, scratch)
+            arrival = unpack_single_zip(arrival, workspace.settings, scratch, _selection(upload))
+        upload = replace(upload, package=package_of(arrival))
         members, findings = classify_files(upload.format, arrival, str(upload.values["encoding"]))
         contents: Contents = {file.name: file.read for file in arrival.files}
         with workspace.warehouse.read():  # both calls use this session
             upload, last = _with_headers(workspace, upload)
             held = open_holds(workspace, upload.district_id)
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
-        stated = prepare_files(workspace, replace(upload, members=members), contents, findings)
+        stated = prepare_files(workspace, replace(upload, members=members), contents, findings, last)
         upload, contents, findings = _identified(stated.upload), stated.contents, stated.findings
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
             return _ended(workspace, upload, "unchanged", findings, set_upload=True)
@@ -229,7 +231,9 @@ def _receive_from_landing(
             *calendar_findings,
         ]
         members = tuple(
-            member if member.key else _archive_or_stage_findings(workspace, upload, member, contents[member.name])
+            _archive_or_stage_findings(workspace, upload, member, contents[member.name])
+            if member.kind and not member.key
+            else member
             for member in upload.members
         )
     upload = replace(upload, members=members)
@@ -240,16 +244,16 @@ def _receive_from_landing(
 
 
 def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> FetchedUpload:
-    """Copy the files of the upload's set, and no others: those may be incomplete, or as large as a whole district."""
-    whole = vendor(upload.source).format
-
-    def wanted(name: str) -> bool:
-        return whole.file_set_of(name) == upload.file_set
-
+    """Copy the files of the upload's set that the format reads, and no others."""
+    select = _selection(upload)
     if order.path is not None:
-        return fetch_upload(order.path, workspace.settings, scratch, feed=feed, include=wanted)
+        return fetch_upload(order.path, workspace.settings, scratch, feed=feed, select=select)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
-        return fetch_members(landing, scratch, where=landing.where, include=wanted)
+        return fetch_members(landing, scratch, workspace.settings.limits, where=landing.where, select=select)
+
+
+def _selection(upload: Upload) -> Select:
+    return file_selection(vendor(upload.source).format, upload.file_set)
 
 
 def _missing_file_findings(upload: Upload) -> list[Finding]:
@@ -300,8 +304,6 @@ def is_unchanged(upload: Upload, last: Mapping[str, Any] | None) -> bool:
 
 def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
     """Archive a member's bytes with secrets blanked; if they cannot be located, validate the file now and do not archive it."""
-    if member.kind is None:
-        return member
     kept, why = archive_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
     if why is not None:
         staging_of(workspace, upload).write_unarchived(upload, member, why)
@@ -313,10 +315,10 @@ def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Mem
 
 def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar_findings: Sequence[Finding]) -> Received:
     """Continue with a pending upload, whose bytes were archived once it had settled; from now on the import owns them."""
-    members, findings = read_pending(workspace, upload.district_id, upload.source, number)
-    upload, last = _with_headers(workspace, upload)
+    members, findings, package = read_pending(workspace, upload.district_id, upload.source, number)
+    upload, last = _with_headers(workspace, replace(upload, package=package))
     archived = {member.name: partial(workspace.archive.get, member.key) for member in members if member.key}
-    stated = prepare_files(workspace, replace(upload, members=members), archived, findings)
+    stated = prepare_files(workspace, replace(upload, members=members), archived, findings, last)
     upload, findings = _identified(stated.upload), stated.findings
     refused = [*_missing_file_findings(upload), *(f for f in findings if f.severity == "upload")]
     if is_unchanged(upload, last) and not refused:
@@ -362,6 +364,7 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
     )  # rows without a date get the day of the first arrival
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
+    upload = replace(upload, package=manifest.get("package"))
     refused = [_refused_member_finding(member) for member in unclassified_members(members)]
     findings = (
         [*refused, *calendar_findings] if order.approves else [_archived_upload_finding(earlier), *refused, *calendar_findings]

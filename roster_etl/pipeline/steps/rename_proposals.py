@@ -108,11 +108,11 @@ def apply_approved_renames(workspace: Workspace, upload: Upload, plan: Plan, ren
     if not renames.approved.num_rows:
         return plan
     closing = {
-        name: workspace.warehouse.versions(name, table.closes.column("version_id"))
+        name: workspace.warehouse.roster.versions(name, table.closes.column("version_id"))
         for name, table in plan.tables.items()
         if table.closes.num_rows and set(_KEY) <= set(TABLES[name].names)
     }
-    current = workspace.warehouse.count_current(upload.district_id, upload.source, TABLE)
+    current = workspace.warehouse.roster.count_current(upload.district_id, upload.source, TABLE)
     return apply_renames(plan, renames.approved, closing, renames.rows, current)
 
 
@@ -121,7 +121,7 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
 
     Raises: UnknownImport. BadRename: it is neither held nor published. FrameError: it is held, and its staged tables are gone.
     """
-    row = workspace.warehouse.import_(import_id)
+    row = workspace.warehouse.ledger.import_(import_id)
     feed = (row["district_id"], row["source"])
     if row["status"] == "published":
         found = _detect_published_proposals(workspace, feed, import_id)
@@ -177,7 +177,7 @@ def _is_replaced(reasons: pa.Array) -> pa.Array:
 
 def _closing_versions(workspace: Workspace, plan: Plan, name: str, predicate: Any) -> pa.Table:
     closes = plan.tables[name].closes
-    return workspace.warehouse.versions(
+    return workspace.warehouse.roster.versions(
         name, closes.filter(predicate(combine_chunks(closes.column("close_reason")))).column("version_id")
     )
 
@@ -204,7 +204,7 @@ def _detect_published_proposals(workspace: Workspace, feed: tuple[str, str], imp
     filled = tables_of(vendor(feed[1]))
     if TABLE in filled or not set(_REQUIRED_TABLES) <= set(filled):
         return PROPOSALS.empty_table()
-    turned = {name: workspace.warehouse.versions_touched_by(*feed, name, import_id) for name in _tables(filled)}
+    turned = {name: workspace.warehouse.roster.versions_touched_by(*feed, name, import_id) for name in _tables(filled)}
     closed, opened = ({name: sides[side] for name, sides in turned.items()} for side in (0, 1))
     came = opened["users"].filter(_is_not_known(opened["users"], closed["users"]))
     absent = closed["users"].filter(_is_absent(combine_chunks(closed["users"].column("close_reason"))))
@@ -212,8 +212,8 @@ def _detect_published_proposals(workspace: Workspace, feed: tuple[str, str], imp
 
 
 def _known_id_changes(workspace: Workspace, feed: tuple[str, str]) -> pa.Table:
-    ids = workspace.warehouse.current_hashes(*feed, TABLE).column("version_id")
-    return workspace.warehouse.versions(TABLE, ids)
+    ids = workspace.warehouse.roster.current_hashes(*feed, TABLE).column("version_id")
+    return workspace.warehouse.roster.versions(TABLE, ids)
 
 
 def _new_id_changes(workspace: Workspace, feed: tuple[str, str], approved: pa.Table) -> pa.Table:

@@ -33,7 +33,7 @@ def _by_kind(members: tuple[Member, ...]) -> dict[str, Member]:
 
 
 def _last_members(workspace: Workspace, upload: Upload) -> Mapping[str, Member]:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     if not last or int(last["import_id"]) not in workspace.archive.manifests(upload.district_id):
         return {}
     manifest = workspace.archive.read_manifest(upload.district_id, int(last["import_id"]))
@@ -63,10 +63,10 @@ def check_foreign_upload(
     if users is None or users.absent < MIN_PEOPLE or users.created < MIN_PEOPLE:
         return None
     absent = users.closes.filter(pc.equal(users.closes.column("close_reason"), "absent"))
-    gone = workspace.warehouse.versions("users", absent.column("version_id")).select(_PERSON)
-    born = workspace.warehouse.versions_by_key(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
+    gone = workspace.warehouse.roster.versions("users", absent.column("version_id")).select(_PERSON)
+    born = workspace.warehouse.roster.versions_by_key(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
     opened = users.rows_to_open(lambda: tables["users"]).select(_PERSON)
-    come = _people_without(opened, workspace.warehouse.versions("users", _replaced(users.closes)).select(_KEY))
+    come = _people_without(opened, workspace.warehouse.roster.versions("users", _replaced(users.closes)).select(_KEY))
     born_there = tables["student_profiles"] if "student_profiles" in tables else born.slice(0, 0)
     return detect_foreign_upload(_join_birth_dates(gone, born), _join_birth_dates(come, born_there), current=users.current)
 

@@ -94,8 +94,8 @@ def _referenced_feed_values(workspace: Workspace, upload: Upload, file: File) ->
     known = {}
     for column in file.columns:
         source = str(upload.values[column.matches.option] or "") if column.matches else ""
-        if column.matches and source and workspace.warehouse.base(upload.district_id, source) is not None:
-            found = workspace.warehouse.current(upload.district_id, source, column.matches.table)
+        if column.matches and source and workspace.warehouse.roster.base(upload.district_id, source) is not None:
+            found = workspace.warehouse.roster.current(upload.district_id, source, column.matches.table)
             known[column.name] = FeedValues(source=source, values=combine_chunks(found.column(column.matches.column)))
     return known
 
@@ -155,11 +155,11 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
         lost=lost,
         files={member.name: _member_result(result) for member, result in parts},
     )
-    staging_of(workspace, upload).write_judged(
+    staging_of(workspace, upload).write_file_result(
         name,
         result,
         findings=pa.concat_tables([*(r.findings for r in results), missing]),
-        named=pa.concat_tables([r.doubtful_keys for r in results], promote_options="default"),
+        doubtful_keys=pa.concat_tables([r.doubtful_keys for r in results], promote_options="default"),
         quarantine=pa.concat_tables([r.quarantine for r in results]),
         lines=_sum_verdicts([r.verdicts for r in results]),
     )

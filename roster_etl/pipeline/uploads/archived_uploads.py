@@ -110,7 +110,7 @@ def newer_published_upload(
     """
     if vendor(source).for_file_set(file_set).format.mode == "events":
         return None
-    last = workspace.warehouse.last_published(district_id, source, "upload", file_set=file_set)
+    last = workspace.warehouse.roster.last_published(district_id, source, "upload", file_set=file_set)
     if last is None or _content(last) == content:
         return None
     newest = (last["summary"] or {}).get("came_with") or last["import_id"]
@@ -119,8 +119,9 @@ def newer_published_upload(
 
 def _same_content(workspace: Workspace, district_id: str, source: str, import_id: int) -> int | None:
     """Return the newest import that published the content of `import_id`."""
-    content = _content(workspace.warehouse.import_(import_id))
-    published = workspace.warehouse.imports(district_id, source, status="published")
+    with workspace.warehouse.read() as session:
+        content = _content(session.ledger.import_(import_id))
+        published = session.roster.published_imports(district_id, source)
     return next((int(row["import_id"]) for row in published if content and _content(row) == content), None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
@@ -19,12 +20,14 @@ from roster_etl.spec.findings import Finding
 Contents = Mapping[str, Callable[[], bytes]]
 
 
-def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[tuple[Member, ...], list[Finding]]:
+def carry_forward_files(
+    workspace: Workspace, upload: Upload, contents: Contents, last: Mapping[str, Any] | None
+) -> tuple[tuple[Member, ...], list[Finding]]:
     """Return the members of `upload` with the reference files that it lacks added, and the findings about them.
 
     A reference file in the upload that is unreadable as a whole, or has no rows, is reported, and the earlier one is used.
 
-    Args: contents: the bytes of each file at hand, by its name.
+    Args: contents: the bytes of each file at hand, by its name. last: the ledger row of the import published last for the file set.
     """
     members, findings = upload.members, []
     for file in upload.format.files:
@@ -32,7 +35,7 @@ def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents
             continue
         own = upload.member(file.name)
         broken = _unusable_file_findings(upload, file, own, contents) if own else []
-        earlier = _newest(workspace, upload, file.name) if broken or own is None else None
+        earlier = _newest(workspace, upload, file.name, last) if broken or own is None else None
         if earlier is None:
             continue
         import_id, member = earlier
@@ -41,10 +44,10 @@ def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents
     return members, findings
 
 
-def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
+def _newest(workspace: Workspace, upload: Upload, kind: str, last: Mapping[str, Any] | None) -> tuple[int, Member] | None:
     """Return the newest published import of the feed that has a file `kind`, and that file."""
     manifests = set(workspace.archive.manifests(upload.district_id))
-    for import_id in _published(workspace, upload):
+    for import_id in _published(workspace, upload, last):
         found = workspace.archive.read_manifest(upload.district_id, import_id)["members"] if import_id in manifests else ()
         for document in found:
             if document["kind"] == kind and document["key"] is not None:
@@ -55,13 +58,11 @@ def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Membe
     return None
 
 
-def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
+def _published(workspace: Workspace, upload: Upload, last: Mapping[str, Any] | None) -> Iterator[int]:
     """Yield the published imports of the feed, newest first. Lazily: callers seldom need more than the first."""
-    feed, file_set = (upload.district_id, upload.source), upload.file_set
-    newest = workspace.warehouse.last_published(*feed, file_set=file_set)
-    if newest:
-        yield int(newest["import_id"])
-        for row in workspace.warehouse.imports(*feed, status="published", file_set=file_set)[1:]:
+    if last is not None:
+        yield int(last["import_id"])
+        for row in workspace.warehouse.roster.published_imports(upload.district_id, upload.source, upload.file_set)[1:]:
             yield int(row["import_id"])
 
 

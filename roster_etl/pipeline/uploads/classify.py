@@ -1,30 +1,60 @@
 """Assign each file of an upload to a kind of the format: by its name or by its headers, as the format specifies.
 
-Belongs here: assigning the kinds, and the findings about files without one. No row is read.
+Belongs here: assigning the kinds, and the findings about files without one. No row is read. Does not belong here: which files are
+read at all (``file_selection``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from roster_etl.engine.csv.reader import read_csv, read_header
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.spec import File, Format, UnreadFile, UnsupportedFile
 from roster_etl.spec.findings import Finding
-from roster_etl.store.landing.entries import FetchedFile
+from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.upload_source import FetchedUpload
 
 ClassifiedFiles = tuple[tuple[Member, ...], list[Finding]]
+NAMED = 100
+"""Entries of one kind that are not read and are still named one by one; of further ones there is only the number."""
 
 
 def classify_files(format_: Format, arrival: FetchedUpload, encoding: str) -> ClassifiedFiles:
-    """Return the kind of each file of the upload, in the order of their paths, and the findings about files without a kind."""
+    """Return the kind of each file of the upload, in the order of their paths, and the findings about files without a kind.
+
+    Of files and other entries that were not read, the first of each finding code are named and the others counted.
+    """
     files = sorted(arrival.files, key=lambda file: file.name)
     members, findings = _by_headers(format_, files, encoding) if format_.identify_by == "headers" else _by_name(format_, files)
-    for entry in arrival.irregular:
-        message = "The entry is a link, a folder or a device, and was not followed."
-        findings.append(Finding(severity="warning", code="not_a_regular_file", file=entry.name, message=message))
-    return members, findings
+    foreign, about_foreign = _foreign(format_, sorted(arrival.foreign, key=lambda entry: entry.name))
+    message = "The entry is a link, a folder or a device, and was not followed."
+    irregular = [
+        Finding(severity="warning", code="not_a_regular_file", file=entry.name, message=message) for entry in arrival.irregular
+    ]
+    return tuple(sorted((*members, *foreign), key=lambda member: member.name)), [*findings, *about_foreign, *_capped(irregular)]
+
+
+def _foreign(format_: Format, entries: Sequence[Entry]) -> ClassifiedFiles:
+    """Return the files that were not read, without a kind and a hash, and the findings about them."""
+    members = tuple(Member(name=entry.name, kind=None, sha256="", size=entry.size) for entry in entries[:NAMED])
+    if format_.extra_files == "ignore":
+        return members, []
+    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_)
+    return members, _capped([about(entry.name) for entry in entries])
+
+
+def _capped(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the first findings of each code, and one with the number of the others."""
+    capped: list[Finding] = []
+    for code in dict.fromkeys(finding.code for finding in findings):
+        alike = [finding for finding in findings if finding.code == code]
+        capped += alike[:NAMED]
+        if more := len(alike[NAMED:]):
+            message = f"{more:,} more entries like these were not read."
+            capped.append(replace(alike[NAMED], file=None, message=message, count=more))
+    return capped
 
 
 # ---- by name (ignoring case)
@@ -41,10 +71,8 @@ def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
             message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
             findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
             kind = None
-        elif kind is None and _base_name(file.name).casefold() in unread:
+        elif _base_name(file.name).casefold() in unread:
             findings += _unread_findings(file, unread[_base_name(file.name).casefold()])
-        elif kind is None and format_.extra_files == "warn":
-            findings.append(_unknown(file.name, format_))
         elif kind is not None:
             findings += _spelling_findings(file.name, format_.file(kind))
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
@@ -95,19 +123,14 @@ def _by_headers(format_: Format, files: Sequence[FetchedFile], encoding: str) ->
     members: list[Member] = []
     findings: list[Finding] = []
     for file in files:
-        kind: str | None = None
-        found: Finding | None = _not_csv(file.name)
-        if found is None:
-            kind, found = classify_by_header(format_, file, encoding)
+        kind, found = classify_by_header(format_, file, encoding)
         refused = found.code if found and found.severity == "file" else None
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size, refused=refused))
         findings += [found] if found else []
     return tuple(members), findings
 
 
-def _not_csv(name: str) -> Finding | None:
-    if is_csv(name):
-        return None
+def _not_csv(name: str) -> Finding:
     message = "The file is no CSV file and was not read; archives inside an upload are not opened."
     return Finding(severity="warning", code="unknown_file_type", file=name, message=message)
 

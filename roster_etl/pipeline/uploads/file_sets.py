@@ -43,7 +43,7 @@ def _set_of(workspace: Workspace, district_id: str, import_id: int) -> str:
     """Return the set of an earlier import, from its manifest, which is kept longer than the ledger, or else from the ledger."""
     if import_id in workspace.archive.manifests(district_id):
         return str(workspace.archive.read_manifest(district_id, import_id).get("file_set", ""))
-    return str(workspace.warehouse.import_(import_id)["file_set"])
+    return str(workspace.warehouse.ledger.import_(import_id)["file_set"])
 
 
 def detect_file_sets(workspace: Workspace, path: str, format_: Format, feed: Feed | None = None) -> tuple[str, ...]:

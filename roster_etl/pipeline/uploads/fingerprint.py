@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from roster_etl.pipeline.uploads.upload import Member, Upload
@@ -45,7 +46,7 @@ def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> st
 @cache
 def _code_digest(package: str) -> str:
     """Return a hash of the code of `package`: with a corrected spec, mapping or rule the same bytes are a new import."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(str(files("roster_etl")))
     folders = (
         vendor(package.rpartition(".")[2]).folder(),
         *(root / name for name in ("spec", "frames", "mapping", "engine", "canonical")),

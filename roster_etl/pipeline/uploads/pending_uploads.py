@@ -19,16 +19,18 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.uploads.classify import classify_files
+from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import UnsafeArchive
+from roster_etl.spec.errors import UnsafeArchive, UploadTooLarge
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import resolve_options
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
+from roster_etl.store.landing.entries import FetchedFile
 from roster_etl.store.landing.open import open_landing
-from roster_etl.store.landing.upload_source import fetch_members, unpack_single_zip
+from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, unpack_single_zip
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
@@ -40,15 +42,19 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
     """
     format_ = vendor(feed.format).format
     encoding = str(resolve_options(format_, feed.options)["encoding"])
+    select, limits = file_selection(format_), workspace.settings.limits
     with scratch_folder(workspace.settings.scratch) as scratch:
-        with open_landing(district_id, feed, workspace.settings) as landing:
-            arrival = fetch_members(landing, scratch, where=landing.where)
+        files: tuple[FetchedFile, ...] = ()
+        package: dict[str, str] | None = None
         try:
-            arrival = unpack_single_zip(arrival, workspace.settings, scratch) if format_.lone_zip else arrival
+            with open_landing(district_id, feed, workspace.settings) as landing:
+                arrival = fetch_members(landing, scratch, limits, where=landing.where, select=select)
+            arrival = unpack_single_zip(arrival, workspace.settings, scratch, select) if format_.lone_zip else arrival
             members, findings = classify_files(format_, arrival, encoding)
-        except UnsafeArchive as error:
-            members, findings = (), [Finding(severity="upload", code="unsafe_archive", message=error.message)]
-        contents = {file.name: file for file in arrival.files}
+            files, package = arrival.files, package_of(arrival)
+        except (UnsafeArchive, UploadTooLarge) as error:
+            members, findings = (), [Finding(severity="upload", code=error.code, message=error.message)]
+        contents = {file.name: file for file in files}
         kept = [
             archive_member(workspace.archive, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members
         ]
@@ -57,8 +63,15 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
         "members": [asdict(member) for member in kept],
         "findings": [asdict(finding) for finding in findings],
         "taken_at": now.isoformat(),
+        "package": package,
     }
     return workspace.archive.add_pending_upload(district_id, feed.format, document, at=now)
+
+
+def package_of(arrival: FetchedUpload) -> dict[str, str] | None:
+    """Return name and hash of the zip that the files of an upload were in; None: they were in none."""
+    package = arrival.package
+    return {"name": package.name, "sha256": package.sha256} if package else None
 
 
 def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tuple[int, ...]:
@@ -66,10 +79,13 @@ def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tupl
     return workspace.archive.pending_uploads(district_id, source)
 
 
-def read_pending(workspace: Workspace, district_id: str, source: str, number: int) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Return the files of a pending upload, and the findings from its arrival. Raises ArchiveError."""
+def read_pending(
+    workspace: Workspace, district_id: str, source: str, number: int
+) -> tuple[tuple[Member, ...], list[Finding], dict[str, str] | None]:
+    """Return the files of a pending upload, the findings from its arrival, and its zip (`package_of`). Raises ArchiveError."""
     document = workspace.archive.read_pending_upload(district_id, source, number)
-    return tuple(Member(**member) for member in document["members"]), [Finding(**found) for found in document["findings"]]
+    members = tuple(Member(**member) for member in document["members"])
+    return members, [Finding(**found) for found in document["findings"]], document.get("package")
 
 
 def remove_pending(workspace: Workspace, district_id: str, source: str, number: int) -> None:

@@ -6,7 +6,6 @@ up the records of some ids. The lookup runs only for ids whose rows contradict e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,8 +22,6 @@ from roster_etl.mapping.column_plan import Const, From, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
-
-Converter = Callable[[pa.Array], pa.Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +98,7 @@ def _find(workspace: Workspace, upload: Upload, places: list[_Place], ids: pa.Ta
         table = TABLES[place.table]
         keys = pa.table({name: _key_cells(expression, ids) for name, expression in place.key.items()})
         with workspace.warehouse.read() as session:
-            current = session.roster.matching(upload.district_id, upload.source, place.table, keys)
+            current = session.roster.versions_by_key(upload.district_id, upload.source, place.table, keys)
         at = pc.index_in(key_text(keys, table.key), value_set=key_text(current, table.key))
         known |= pc.is_valid(at).to_numpy(zero_copy_only=False)
         columns |= {name: as_text(combine_chunks(current.column(target))).take(at) for name, (target, _) in place.columns.items()}

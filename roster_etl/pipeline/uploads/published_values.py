@@ -100,7 +100,7 @@ def _are_connected(tables: Sequence[str]) -> bool:
 
 
 def _current(workspace: Workspace, upload: Upload, columns: Sequence[QueryColumn]) -> pa.Table:
-    return workspace.warehouse.distinct_values(upload.district_id, upload.source, columns)
+    return workspace.warehouse.roster.distinct_values(upload.district_id, upload.source, columns)
 
 
 def _references_outside_set(format_: Format, file: File) -> dict[str, list[Columns]]:

@@ -7,8 +7,9 @@ Formats without a manifest pass through, but for files that are given once (``pi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -37,14 +38,17 @@ class StatedUpload:
     findings: list[Finding]
 
 
-def prepare_files(workspace: Workspace, upload: Upload, contents: Contents, found: list[Finding]) -> StatedUpload:
+def prepare_files(
+    workspace: Workspace, upload: Upload, contents: Contents, found: list[Finding], last: Mapping[str, Any] | None
+) -> StatedUpload:
     """Return `upload` as its manifest states it, with files that go on from earlier uploads, and the findings.
 
-    Args: contents: the bytes of each file at hand, by its name; found: the findings so far.
+    Args: contents: the bytes of each file at hand, by its name; found: the findings so far; last: the ledger row of the import
+          published last for the file set.
     """
     facts = upload.format.manifest
     if facts is None:
-        members, findings = carry_forward_files(workspace, upload, contents)
+        members, findings = carry_forward_files(workspace, upload, contents, last)
         return StatedUpload(upload=replace(upload, members=members), contents=contents, findings=[*found, *findings])
     strict = _is_strict(upload)
     found = [_as_slip(finding) for finding in found] if strict else found
@@ -57,7 +61,7 @@ def prepare_files(workspace: Workspace, upload: Upload, contents: Contents, foun
     upload = replace(upload, members=tuple(stated.members()))
     if not any(finding.severity == "upload" for finding in stated.findings):
         upload, contents = _continued(workspace, upload, stated.changed, contents)
-        members, lasting = carry_forward_files(workspace, upload, contents)
+        members, lasting = carry_forward_files(workspace, upload, contents, last)
         upload = replace(upload, members=members)
         stated.findings += lasting
     return StatedUpload(upload=upload, contents=contents, findings=[*findings, *stated.findings])
@@ -290,6 +294,6 @@ def _newest_uploads(workspace: Workspace, upload: Upload) -> Iterator[int]:
 
 def _refused_rows(workspace: Workspace, import_id: int, name: str) -> list[int]:
     with workspace.warehouse.read() as session:
-        kept = session.ledger.quarantined(import_id)
+        kept = session.ledger.quarantined_rows(import_id)
     mine = kept.filter(pc.equal(kept.column("file"), name))
     return [row for row in combine_chunks(mine.column("row")).to_pylist() if row is not None]

@@ -24,7 +24,7 @@ class Member:
     """One file of an upload. ``kind``: the spec's name for it, None if the format has no such file.
 
     ``key``: its key in the archive; None: the bytes were not archived (unknown file, or secrets that could not be located).
-    ``sha256`` and ``size`` are those of the bytes as uploaded. ``refused``: the code for which it was rejected before parsing.
+    ``sha256`` and ``size`` are those of the bytes as uploaded; ``sha256`` is empty for a file that was not read. ``refused``: the code for which it was rejected before parsing.
     ``lasts_from``: for a reference file that the upload lacks, the import that it is carried forward from. ``changes``: in a file
     that continues an earlier one, how many records at its start came with the upload; None: the file came whole.
     """
@@ -57,6 +57,8 @@ class Upload:
 
     ``decided``: for a replayed import, the original decision on its plan.
 
+    ``package``: ``name`` and ``sha256`` of the zip that the files were in, if they were in one.
+
     ``first_import``: the import that received these bytes, if this one is a rerun; it defines which of two imports is older.
     """
 
@@ -81,6 +83,7 @@ class Upload:
     first_import: int | None = None
     decided: str | None = None
     format_version: str = ""
+    package: Mapping[str, str] | None = None
 
     @property
     def origin_import(self) -> int:

@@ -56,6 +56,19 @@ class FetchedFile:
         return self.path.read_bytes()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The entries of a listing that concern one upload, by what is done with them; an entry in none of the three is ignored.
+
+    ``read``: regular files that are waited for and copied; ``foreign``: regular files that are reported by name only;
+    ``irregular``: links, folders and the like, which are reported.
+    """
+
+    read: tuple[Entry, ...]
+    foreign: tuple[Entry, ...] = ()
+    irregular: tuple[Entry, ...] = ()
+
+
 def is_os_junk(name: str) -> bool:
     """Return whether `name` is a junk file of an operating system, which is ignored without a finding."""
     return _OS_JUNK.search(name) is not None

@@ -7,22 +7,30 @@ Does not belong here: validating a zip (``zip_upload``), which files a format ex
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
+from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved, UploadTooLarge
 from roster_etl.store.files.urls import local_path, printable_name, redact
 from roster_etl.store.landing.base import Landing
-from roster_etl.store.landing.entries import Entry, FetchedFile
+from roster_etl.store.landing.entries import Entry, FetchedFile, Selection
 from roster_etl.store.landing.open import open_folder
 from roster_etl.store.landing.zip_upload import Zip
 from roster_etl.store.registry.district import Feed
-from roster_etl.store.settings import Settings
+from roster_etl.store.settings import Limits, Settings
 
 UploadKind = Literal["folder", "zip", "csv"]
+Select = Callable[[UploadKind, Sequence[Entry]], Selection]
+"""Which entries of a listing are read; called with every listing, so that it must depend on names alone."""
+
+
+def select_all(kind: UploadKind, entries: Sequence[Entry]) -> Selection:
+    """Return a selection in which every regular file is read."""
+    regular = tuple(entry for entry in entries if entry.regular)
+    return Selection(read=regular, irregular=tuple(entry for entry in entries if not entry.regular))
 
 
 class Members(Protocol):
@@ -37,20 +45,18 @@ class Members(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedUpload:
-    """An upload as a consistent private copy: its files, and the names of its other entries (links, folders).
+    """An upload as a consistent private copy: its files, and its other entries: foreign files, and links and folders.
 
     ``content_hash``: sha256 over names and hashes of the files, independent of their order: equal content gives an equal hash.
+    ``package``: the zip that the files were in, as uploaded.
     """
 
     kind: UploadKind
     where: str
     files: tuple[FetchedFile, ...]
+    foreign: tuple[Entry, ...] = ()
     irregular: tuple[Entry, ...] = ()
-
-    @property
-    def listing(self) -> tuple[Entry, ...]:
-        """Return all entries as they were listed."""
-        return (*(file.entry for file in self.files), *self.irregular)
+    package: FetchedFile | None = None
 
     @property
     def content_hash(self) -> str:
@@ -60,21 +66,37 @@ class FetchedUpload:
 
 
 def fetch_members(
-    members: Members, to: Path, *, kind: UploadKind = "folder", where: str = "", include: Callable[[str], bool] = lambda _: True
+    members: Members,
+    to: Path,
+    limits: Limits,
+    *,
+    kind: UploadKind = "folder",
+    where: str = "",
+    select: Select = select_all,
 ) -> FetchedUpload:
-    """Copy the regular files of an upload into the private folder `to`, and verify that the set of files did not change.
+    """Copy the files of an upload that are read into the private folder `to`, and verify that their set did not change.
 
-    Args:   include: whether a file, by its name, belongs to the upload; files that do not are ignored.
-    Raises: UploadMoved (a file, or the set of files, changed), LandingError and its subclasses, LandingUnavailable.
+    Args:   select: which files are read; the others cost nothing.
+    Raises: UploadTooLarge, before anything is copied; UploadMoved (a file, or the set of files, changed); LandingError and its
+        other subclasses, LandingUnavailable.
     """
-    listing = tuple(entry for entry in members.listing() if include(entry.name))
-    regular = [entry for entry in listing if entry.regular]
-    files = tuple(members.fetch(entry, to / f"{number:05d}") for number, entry in enumerate(regular))
-    if changed := set(members.listing()) ^ set(listing):
-        moved = sorted(entry.name for entry in changed if entry.regular and include(entry.name))
-        if moved:
-            raise UploadMoved(where=where, name=moved[0])
-    return FetchedUpload(kind=kind, where=where, files=files, irregular=tuple(entry for entry in listing if not entry.regular))
+    chosen = select(kind, members.listing())
+    check_size(chosen.read, limits, where)
+    files = tuple(members.fetch(entry, to / f"{number:05d}") for number, entry in enumerate(chosen.read))
+    if changed := set(select(kind, members.listing()).read) ^ set(chosen.read):
+        raise UploadMoved(where=where, name=min(entry.name for entry in changed))
+    return FetchedUpload(kind=kind, where=where, files=files, foreign=chosen.foreign, irregular=chosen.irregular)
+
+
+def check_size(entries: Sequence[Entry], limits: Limits, where: str) -> None:
+    """Check the number of files and their total size against the limits. Raises UploadTooLarge."""
+    total = sum(entry.size for entry in entries)
+    if len(entries) > limits.upload_files:
+        what = f"{len(entries)} files to read"
+        raise UploadTooLarge(where=where, what=what, limit=limits.upload_files, setting="upload_files")
+    if total > limits.upload_bytes:
+        what = f"{len(entries)} files with {total} bytes in all"
+        raise UploadTooLarge(where=where, what=what, limit=limits.upload_bytes, setting="upload_bytes")
 
 
 def is_readable_scheme(scheme: str) -> bool:
@@ -84,20 +106,21 @@ def is_readable_scheme(scheme: str) -> bool:
     return scheme in available_protocols()
 
 
-def unpack_single_zip(upload: FetchedUpload, settings: Settings, to: Path) -> FetchedUpload:
+def unpack_single_zip(upload: FetchedUpload, settings: Settings, to: Path, select: Select = select_all) -> FetchedUpload:
     """Return `upload` with its zip replaced by the zip's members, if it has exactly one zip and no CSV.
 
-    Raises: UnsafeArchive.
+    Raises: UnsafeArchive, UploadTooLarge.
     """
     archives = [file for file in upload.files if file.name.casefold().endswith((".csv", ".zip"))]
     if upload.kind != "folder" or len(archives) != 1 or archives[0].name.casefold().endswith(".csv"):
         return upload
     (to / "members").mkdir(mode=0o700)
     with Zip(archives[0], settings.limits) as archive:
-        inside = fetch_members(archive, to / "members")
-    names = {file.name for file in inside.files}
+        inside = fetch_members(archive, to / "members", settings.limits, kind="zip", where=upload.where, select=select)
+    names = {entry.name for entry in (*(file.entry for file in inside.files), *inside.foreign)}
     beside = tuple(file for file in upload.files if file is not archives[0] and file.name not in names)
-    return replace(upload, files=(*inside.files, *beside))
+    foreign = (*inside.foreign, *(entry for entry in upload.foreign if entry.name not in names))
+    return replace(upload, files=(*inside.files, *beside), foreign=foreign, package=archives[0])
 
 
 def fetch_upload(
@@ -107,7 +130,7 @@ def fetch_upload(
     *,
     feed: Feed | None = None,
     environ: Mapping[str, str] | None = None,
-    include: Callable[[str], bool] = lambda _: True,
+    select: Select = select_all,
 ) -> FetchedUpload:
     """Copy the upload at `path` (folder, CSV or zip; local or an fsspec URL) into the private folder `to`.
 
@@ -115,7 +138,8 @@ def fetch_upload(
     """
     where = redact(path)
     with open_upload(path, settings, to, feed=feed, environ=environ) as (kind, members):
-        return fetch_members(members, to, kind=kind, where=where, include=include)
+        fetched = fetch_members(members, to, settings.limits, kind=kind, where=where, select=select)
+        return replace(fetched, package=members.file) if isinstance(members, Zip) else fetched
 
 
 @contextmanager

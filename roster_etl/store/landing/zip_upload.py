@@ -28,13 +28,13 @@ class Zip:
     """The members of a local copy of a zip, subfolders included. The whole archive is validated before any is unpacked."""
 
     def __init__(self, file: FetchedFile, limits: Limits) -> None:
-        self._file = file
+        self.file = file
         self._limits = limits
 
     def __enter__(self) -> Self:
         self._check_directory()
         try:
-            self._archive = zipfile.ZipFile(self._file.path)
+            self._archive = zipfile.ZipFile(self.file.path)
         except _DAMAGE:
             raise self._unsafe("it is damaged, or no zip") from None
         try:
@@ -63,7 +63,7 @@ class Zip:
         return FetchedFile(entry=entry, path=to, sha256=digest, size=to.stat().st_size)
 
     def _check_members(self, infos: list[zipfile.ZipInfo]) -> dict[Entry, zipfile.ZipInfo]:
-        if reason := _whole_reason(infos, self._file.size, self._limits) or _first(_member_reason(info) for info in infos):
+        if reason := _whole_reason(infos, self.file.size, self._limits) or _first(_member_reason(info) for info in infos):
             raise self._unsafe(reason)
         files = [info for info in infos if not info.is_dir() and not is_os_junk(_path(info))]
         names = [_path(info).casefold() for info in files]
@@ -73,8 +73,8 @@ class Zip:
 
     def _check_directory(self) -> None:
         """Reject a central directory that would exhaust memory: zipfile reads it at once. Raises UnsafeArchive."""
-        with self._file.path.open("rb") as content:
-            content.seek(max(0, self._file.size - 65_557))
+        with self.file.path.open("rb") as content:
+            content.seek(max(0, self.file.size - 65_557))
             tail = content.read()
         end = tail.rfind(b"PK\x05\x06")
         if end < 0 or len(tail) < end + 22:
@@ -84,7 +84,7 @@ class Zip:
             raise self._unsafe(f"more than {self._limits.archive_members} members")
 
     def _unsafe(self, reason: str) -> UnsafeArchive:
-        return UnsafeArchive(name=self._file.name, reason=reason)
+        return UnsafeArchive(name=self.file.name, reason=reason)
 
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, struct.error, UnicodeError)

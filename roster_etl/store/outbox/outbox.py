@@ -40,14 +40,14 @@ class MessageRefused(PermanentError):
     template = "{where}: {problem}"
 
 
-class CarrierDown(RetryableError):
+class TransportDown(RetryableError):
     """The server is unreachable, or login failed: no other message of this kind is tried now."""
 
     code = "carrier_down"
     template = "{where}: {problem}"
 
 
-class CarrierBusy(RetryableError):
+class TransportBusy(RetryableError):
     """Temporary rejection of this message by the receiver."""
 
     code = "carrier_busy"
@@ -83,7 +83,7 @@ class Message:
 
 
 Transport = Callable[[Message], None]
-"""Delivers one message. Raises MessageRefused, CarrierBusy, CarrierDown."""
+"""Delivers one message. Raises MessageRefused, TransportBusy, TransportDown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +172,7 @@ class Outbox:
                 self._folder.remove(f"{message.id}.json")
                 sent += 1
                 continue
-            if isinstance(problem, CarrierDown):
+            if isinstance(problem, TransportDown):
                 down[message.kind] = problem
             after = self._record_failure(message, problem, now)
             self._write(after)
@@ -230,8 +230,8 @@ def _try_send(transport: Transport, message: Message) -> RosterError | None:
     fault_point("outbox.send")
     try:
         transport(message)
-    except (MessageRefused, CarrierBusy, CarrierDown) as problem:
+    except (MessageRefused, TransportBusy, TransportDown) as problem:
         return problem
     except RosterError as problem:  # settings, or a file with a secret: a person has to fix it, and all messages wait until then
-        return CarrierDown(problem.message)
+        return TransportDown(problem.message)
     return None

@@ -18,9 +18,8 @@ from email.utils import format_datetime
 from types import TracebackType
 from typing import Self
 
-from roster_etl.spec.errors import SettingsError
 from roster_etl.store.files.secrets import read_secret
-from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
+from roster_etl.store.outbox.outbox import Message, MessageRefused, TransportBusy, TransportDown
 from roster_etl.store.settings import MailSettings
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -44,14 +43,14 @@ class Mailer:
                 self._server.quit()
 
     def __call__(self, message: Message) -> None:
-        """Send `message`. Raises MessageRefused, CarrierBusy, CarrierDown."""
+        """Send `message`. Raises MessageRefused, TransportBusy, TransportDown."""
         with self._translate_smtp_errors():
             if self._server is None:
                 self._server = self._connect()
             self._server.send_message(build_email(message, self._settings.sender), self._settings.sender, [message.to])
 
     def check(self) -> str:
-        """Log in, and return the server's host and port. Raises CarrierDown, SettingsError."""
+        """Log in, and return the server's host and port. Raises TransportDown, SettingsError."""
         with self._translate_smtp_errors():
             self._server = self._connect()
         return self._where
@@ -88,7 +87,7 @@ class Mailer:
             yield
         except smtplib.SMTPRecipientsRefused as error:
             code = next(iter(error.recipients.values()))[0]
-            kind = CarrierBusy if code < 500 else MessageRefused
+            kind = TransportBusy if code < 500 else MessageRefused
             raise kind(where=self._where, problem=f"the recipient is refused (code {code})") from None
         except smtplib.SMTPAuthenticationError as error:
             raise self._connection_failure(f"the log-in of {self._settings.user} is refused (code {error.smtp_code})") from None
@@ -96,7 +95,7 @@ class Mailer:
             raise self._connection_failure(f"it does not offer {self._settings.security}, or no log-in that we know") from None
         except smtplib.SMTPResponseException as error:
             self._disconnect()
-            kind = CarrierBusy if error.smtp_code < 500 else MessageRefused
+            kind = TransportBusy if error.smtp_code < 500 else MessageRefused
             raise kind(where=self._where, problem=f"it does not take the message (code {error.smtp_code})") from None
         except ssl.SSLCertVerificationError:
             raise self._connection_failure("its certificate cannot be trusted; see ca_file") from None
@@ -110,9 +109,9 @@ class Mailer:
             self._server.close()
             self._server = None
 
-    def _connection_failure(self, problem: str) -> CarrierDown:
+    def _connection_failure(self, problem: str) -> TransportDown:
         self._disconnect()
-        return CarrierDown(where=self._where, problem=problem)
+        return TransportDown(where=self._where, problem=problem)
 
 
 def build_email(message: Message, sender: str) -> EmailMessage:
@@ -138,9 +137,3 @@ def _subject_line(text: str) -> str:
     """
     line = " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split()).replace("=?", "= ?")
     return line if len(line) <= _MAX_SUBJECT_LENGTH else f"{line[: _MAX_SUBJECT_LENGTH - 1]}…"
-
-
-def require_mail_host(mail: MailSettings) -> None:
-    """Require settings that can send mail. Raises SettingsError."""
-    if not mail.host:
-        raise SettingsError(where=_SETTINGS_TABLE, problem="no host is set, so no mail is sent")

@@ -14,7 +14,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.files.secrets import read_secret
-from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
+from roster_etl.store.outbox.outbox import Message, MessageRefused, TransportBusy, TransportDown
 from roster_etl.store.settings import AlertSettings
 
 _SETTINGS_TABLE = "[alerts] in roster_etl.toml"
@@ -34,7 +34,7 @@ class Webhook:
         self._settings = settings
 
     def __call__(self, message: Message) -> None:
-        """Send `message`. Raises MessageRefused, CarrierBusy, CarrierDown, SettingsError."""
+        """Send `message`. Raises MessageRefused, TransportBusy, TransportDown, SettingsError."""
         url = webhook_url(self._settings)
         where = f"webhook at {urlsplit(url).hostname}"
         body = json.dumps({"text": message.text}, ensure_ascii=False).encode()
@@ -45,13 +45,17 @@ class Webhook:
         except HTTPError as error:
             error.close()
             kind = (
-                MessageRefused if error.code in (400, 413, 422) else CarrierBusy if error.code in (408, 425, 429) else CarrierDown
+                MessageRefused
+                if error.code in (400, 413, 422)
+                else TransportBusy
+                if error.code in (408, 425, 429)
+                else TransportDown
             )
             raise kind(where=where, problem=f"it answered {error.code}") from None
         except (OSError, HTTPException, ValueError) as error:  # ValueError: an invalid header
             reason = getattr(error, "reason", error)
             problem = f"it cannot be reached ({getattr(reason, 'strerror', None) or type(reason).__name__})"
-            raise CarrierDown(where=where, problem=problem) from None
+            raise TransportDown(where=where, problem=problem) from None
 
 
 def webhook_url(settings: AlertSettings) -> str:

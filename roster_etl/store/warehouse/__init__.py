@@ -5,6 +5,7 @@ plan).
 """
 
 from roster_etl.store.warehouse.audit import AuditEntry
+from roster_etl.store.warehouse.database import Connection
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
     ConstraintBroken,
@@ -18,7 +19,6 @@ from roster_etl.store.warehouse.errors import (
     WarehouseUnavailable,
     no_hold_error,
 )
-from roster_etl.store.warehouse.forwarding import ForwardingWriter
 from roster_etl.store.warehouse.import_result import (
     REJECTED_ROWS_SCHEMA,
     RELEASED_ROWS_SCHEMA,
@@ -30,9 +30,9 @@ from roster_etl.store.warehouse.import_result import (
     TableChange,
 )
 from roster_etl.store.warehouse.purge import PurgeScope
-from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
+from roster_etl.store.warehouse.readers import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import SqlLedger, SqlRoster, WriteSession
+from roster_etl.store.warehouse.session import Readers, SqlLedger, SqlReceipts, SqlRoster, WriteSession
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -41,14 +41,13 @@ __all__ = [
     "AuditEntry",
     "BadWarehouseUrl",
     "Check",
+    "Connection",
     "ConstraintBroken",
     "Edit",
-    "ForwardingWriter",
     "Hold",
     "ImportFile",
     "ImportNotRunning",
     "ImportResult",
-    "ImportWriter",
     "NoHold",
     "PurgeScope",
     "QueryColumn",
@@ -58,6 +57,7 @@ __all__ = [
     "SchemaAhead",
     "SchemaBehind",
     "SqlLedger",
+    "SqlReceipts",
     "SqlRoster",
     "TableChange",
     "UnknownImport",

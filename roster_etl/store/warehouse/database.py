@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 import sqlalchemy.orm
@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from roster_etl.store.warehouse import sqlite_adbc, vacuum
 from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, translate_database_errors
 
+Connection: TypeAlias = sa.Connection  # of the session that a caller hands on without using it
 BUSY_TIMEOUT_S = 60
 CACHE_KIB = 64 * 1024  # keeps the index of a large district in memory while it is written
 _PRAGMAS = (

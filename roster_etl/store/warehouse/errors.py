@@ -69,7 +69,7 @@ class NoRoles(WarehouseError, PermanentError):
     """Roles exist on PostgreSQL only."""
 
     code = "no_roles"
-    template = "warehouse: a SQLite file has no roles; who may read it is said by its mode"
+    template = "warehouse: a SQLite file has no roles; its file mode decides who can read it"
 
 
 class MayNotRewrite(WarehouseError, PermanentError):

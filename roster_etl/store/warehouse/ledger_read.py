@@ -266,6 +266,8 @@ def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> l
     Columns: ``file``, ``code`` (the first of a row), ``since`` (when the first import of the feed began that refused the same cells in the
     same file), ``rows``. Costs one look into an index for each row, however long the history is.
     """
+    if not import_ids:
+        return []
     rows = REJECTED_ROWS.c
     place = (rows.import_id, rows.file, rows.row)
     now = sa.select(*place, sa.func.min(rows.code).label("code"), sa.func.min(rows.record_hash).label("record_hash"))

@@ -27,6 +27,7 @@ from roster_etl.canonical.ledger import (
     Decision,
     ImportKind,
 )
+from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
@@ -97,6 +98,15 @@ def replace_files(connection: sa.Connection, import_id: int, files: Sequence[Imp
     connection.execute(sa.delete(IMPORT_FILES).where(IMPORT_FILES.c.import_id == import_id))
     if files:
         connection.execute(sa.insert(IMPORT_FILES), [{"import_id": import_id, **asdict(file)} for file in files])
+
+
+def add_finding(connection: sa.Connection, import_id: int, finding: Finding) -> None:
+    """Insert a finding with the next number of its import."""
+    number = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.max(FINDINGS.c.id), 0)).where(FINDINGS.c.import_id == import_id)
+    )
+    columns = {name: getattr(finding, name) for name in ("severity", "code", "file", "row", "field", "key", "message", "count")}
+    connection.execute(sa.insert(FINDINGS).values(import_id=import_id, id=int(number.scalar_one()) + 1, **columns))
 
 
 def decide_hold(connection: sa.Connection, import_id: int, decision: Decision, by: str, at: datetime) -> None:

@@ -56,7 +56,7 @@ def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
     return _remove_district(connection, scope.district_id, scope.imports)
 
 
-def person_values(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> set[str]:
+def person_values(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> frozenset[str]:
     """Return values that identify a user in any cell, lower-cased: addresses, user names, first and last name together."""
     users = HISTORIES["users"].c
     query = sa.select(users.email, users.username, users.full_name, users.sortable_name, users.first_name, users.last_name)
@@ -66,7 +66,7 @@ def person_values(connection: sa.Connection, district_id: str, kind: str, user_i
     for email, username, full, sortable, first, last in rows:
         pairs = (f"{first} {last}", f"{last}, {first}") if first and last else ()
         found |= {text.strip().casefold() for text in (email, username, full, sortable, *pairs) if text}
-    return {text for text in found if len(text) > 3}
+    return frozenset(text for text in found if len(text) > 3)
 
 
 def mentions_person(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> bool:

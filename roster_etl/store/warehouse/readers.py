@@ -1,25 +1,18 @@
-"""What a session of the warehouse offers to the steps of an import, as protocols.
+"""The queries on the published roster, as a protocol.
 
-Belongs here: the signatures that each implementation must have. The implementation over SQL is in ``session``; the dry run and the
-replay have their own, and a method that is added here is a type error there until they have it.
+Belongs here: signatures and what they return. The implementation over SQL is in ``session``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from roster_etl.canonical.ledger import Decision, ImportKind
-from roster_etl.store.warehouse.audit import AuditEntry
-from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.canonical.ledger import ImportKind
 from roster_etl.store.warehouse.roster_read import QueryColumn
-
-if TYPE_CHECKING:
-    from roster_etl.store.warehouse.session import SqlLedger
 
 
 class RosterReader(Protocol):
@@ -54,22 +47,22 @@ class RosterReader(Protocol):
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray, /) -> pa.Table:
         """Return the versions with these numbers (``full_schema``), in the order of their numbers."""
 
-    def matching(self, district_id: str, source: str, table: str, keys: pa.Table, /) -> pa.Table:
+    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table, /) -> pa.Table:
         """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
 
-    def known(self, district_id: str, source: str, columns: Sequence[QueryColumn], /) -> pa.Table:
+    def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn], /) -> pa.Table:
         """Return the distinct combinations of values that current records have in `columns`, as text."""
 
-    def last_of_the_gone(self, district_id: str, source: str, table: str, /) -> pa.Table:
+    def last_removed_versions(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return the last version (``full_schema``) of each record that has no current one."""
 
-    def left_behind(self, district_id: str, source: str, table: str, /) -> pa.Table:
+    def versions_before_rename(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed."""
 
     def since(self, district_id: str, source: str, table: str, import_id: int, /) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) that ended at import `import_id` or later, and the current ones that began then."""
 
-    def turned(self, district_id: str, source: str, table: str, import_id: int, /) -> tuple[pa.Table, pa.Table]:
+    def versions_touched_by(self, district_id: str, source: str, table: str, import_id: int, /) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) that import `import_id` closed, and those that it opened."""
 
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None, /) -> pa.Table:
@@ -83,94 +76,3 @@ class RosterReader(Protocol):
 
     def open_quarantine(self, district_id: str, source: str, /) -> pa.Table:
         """Return the rejected rows that may be retried: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
-
-
-@dataclass(frozen=True)
-class Readers:
-    """The queries of one read session. ``roster``: of the published roster; ``ledger``: of imports, findings, holds and the audit."""
-
-    roster: RosterReader
-    ledger: SqlLedger
-
-
-class ImportWriter(Protocol):
-    """The statements that the steps of an import run in one transaction, and queries that see what it has written."""
-
-    @property
-    def roster(self) -> RosterReader:
-        """Queries on the published roster."""
-
-    @property
-    def ledger(self) -> SqlLedger:
-        """Queries on the ledger."""
-
-    def open_import(  # noqa: PLR0913 - one argument for each column that is known by then
-        self,
-        *,
-        kind: ImportKind,
-        district_id: str,
-        source: str,
-        started_at: datetime,
-        upload_id: str | None = None,
-        run_id: str | None = None,
-        received_at: datetime | None = None,
-        options: Mapping[str, Any] | None = None,
-        import_id: int | None = None,
-        file_set: str = "",
-        claim: Callable[[int], None] = lambda _: None,
-        entry: AuditEntry | None = None,
-    ) -> int:
-        """Insert an import as ``running``, and return its number.
-
-        Args: import_id: keep a number that it had; claim: called with the number before anybody else can see the import; entry: the
-            audit's line of who asked for it, which gets that number.
-        """
-
-    def set_upload(
-        self, import_id: int, upload_id: str, *, received_at: datetime | None = None, options: Mapping[str, Any] | None = None
-    ) -> None:
-        """Write which upload a running import reads, once that is known. Raises ImportNotRunning."""
-
-    def record_files(self, import_id: int, files: Sequence[ImportFile], /) -> None:
-        """Replace the files of a running import. Raises ImportNotRunning."""
-
-    def resume(self, import_id: int, run_id: str | None = None, /) -> None:
-        """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""
-
-    def conclude(self, conclusion: ImportResult, /) -> None:
-        """End a running import that publishes nothing. Raises ImportNotRunning."""
-
-    def publish(
-        self,
-        conclusion: ImportResult,
-        changes: Mapping[str, TableChange],
-        base: int | None,
-        /,
-        *,
-        approved_by: str | None = None,
-    ) -> None:
-        """Close and open versions, and end the import as ``published``.
-
-        Args:    conclusion: status ``published``. changes: by roster table. base: what `RosterReader.base` returned when the plan was
-                 made. approved_by: who approved, for an import that is held (unless `decide_hold` has said so).
-        Raises:  RosterMoved: another import was published for the feed since. ImportNotRunning: it ended, or is held.
-                 ConstraintBroken: two current versions would have one key.
-        """
-
-    def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime, /) -> None:
-        """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
-
-    def supersede_holds(
-        self,
-        district_id: str,
-        source: str,
-        by_import: int,
-        at: datetime,
-        *,
-        before: int | None = None,
-        kind: ImportKind | None = None,
-    ) -> list[int]:
-        """Close the open holds (of a `kind`, before `before`) that a newer import of the same file set replaces; return their imports."""
-
-    def write_down(self, *entries: AuditEntry) -> None:
-        """Add lines to the audit."""

@@ -45,6 +45,20 @@ def current_hashes(connection: sa.Connection, district_id: str, source: str, nam
     return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.string())]))
 
 
+def hashes_after_import(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return ``row_hash`` of every version that was current right after import `import_id`."""
+    history = history_table(name)
+    known = (history.c.district_id == district_id, history.c.source == source, history.c.valid_from_import <= import_id)
+    # Current and past versions have separate indexes, so they are queried separately.
+    arms = (
+        sa.select(history.c.row_hash).where(*known, history.c.valid_to_import.is_(None)),
+        sa.select(history.c.row_hash).where(
+            *known, history.c.valid_to_import.is_not(None), history.c.valid_to_import > import_id
+        ),
+    )
+    return bulk_load.fetch(connection, sa.union_all(*arms), pa.schema([("row_hash", pa.string())]))
+
+
 def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:
     """Return the number of current versions by school; empty for a table whose records have no school."""
     history, school = history_table(name), TABLES[name].school_column
@@ -201,7 +215,9 @@ def since(connection: sa.Connection, district_id: str, source: str, name: str, i
     return versions_ended_since(connection, *place), versions_begun_since(connection, *place)
 
 
-def turned(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+def versions_touched_by(
+    connection: sa.Connection, district_id: str, source: str, name: str, import_id: int
+) -> tuple[pa.Table, pa.Table]:
     """Return the versions that import `import_id` closed, and those that it opened."""
     place = (district_id, source, name, import_id)
     return versions_closed_by(connection, *place), versions_opened_by(connection, *place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.ledger import Decision, ImportKind
+from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import (
     audit,
@@ -26,12 +27,15 @@ from roster_etl.store.warehouse import (
     ledger_write,
     publish,
     purge,
+    receipts,
     replayed_imports,
     roster_read,
 )
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
-from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.store.warehouse.import_result import ImportResult, TableChange
+from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.roster_read import QueryColumn
 
 Connect = Callable[[], AbstractContextManager[sa.Connection]]
 Arguments = ParamSpec("Arguments")
@@ -69,16 +73,35 @@ class SqlRoster(_Queries):
     current_by_school = _query(roster_read.current_by_school)
     count_current = _query(roster_read.count_current)
     versions = _query(roster_read.versions)
-    matching = _query(roster_read.versions_by_key)
-    known = _query(roster_read.distinct_values)
-    last_of_the_gone = _query(roster_read.last_removed_versions)
-    left_behind = _query(roster_read.versions_before_rename)
+    versions_by_key = _query(roster_read.versions_by_key)
+    distinct_values = _query(roster_read.distinct_values)
+    last_removed_versions = _query(roster_read.last_removed_versions)
+    versions_before_rename = _query(roster_read.versions_before_rename)
     since = _query(roster_read.since)
-    turned = _query(roster_read.turned)
+    versions_touched_by = _query(roster_read.versions_touched_by)
     as_of = _query(roster_read.as_of)
     trace = _query(roster_read.trace)
     overrides = _query(ledger_read.overrides)
     open_quarantine = _query(ledger_read.open_quarantine)
+
+
+class ComparedRoster(SqlRoster):
+    """The roster that a dry run compares with: that of another warehouse, on a connection to it.
+
+    Distinct values include those of the scratch database: another file set of the same upload may have added them.
+    """
+
+    def __init__(self, connect: Connect, scratch: RosterReader) -> None:
+        super().__init__(connect)
+        self._scratch = scratch
+
+    def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
+        """Return the distinct combinations of values that current records have in `columns`, as text."""
+        tables = (
+            self._scratch.distinct_values(district_id, source, columns),
+            super().distinct_values(district_id, source, columns),
+        )
+        return pa.concat_tables(tables)
 
 
 class SqlLedger(_Queries):
@@ -88,25 +111,54 @@ class SqlLedger(_Queries):
     import_ = _query(ledger_read.import_)
     imports_after = _query(ledger_read.imports_after)
     history = _query(ledger_read.history)
-    tally = _query(ledger_read.import_counts)
-    rows_tally = _query(ledger_read.row_counts)
-    moments = _query(ledger_read.import_times)
+    import_counts = _query(ledger_read.import_counts)
+    row_counts = _query(ledger_read.row_counts)
+    import_times = _query(ledger_read.import_times)
     sources = _query(ledger_read.sources)
     files = _query(ledger_read.files)
     checks = _query(ledger_read.checks)
     findings = _query(ledger_read.findings)
     previous_finding_counts = _query(ledger_read.previous_finding_counts)
-    quarantined = _query(ledger_read.quarantined_rows)
-    refused_since = _query(ledger_read.quarantined_since)
+    quarantined_rows = _query(ledger_read.quarantined_rows)
+    quarantined_since = _query(ledger_read.quarantined_since)
     waiting_imports = _query(ledger_read.waiting_imports)
     holds = _query(ledger_read.holds)
     hold = _query(ledger_read.hold)
-    published_after = _query(change_feed.imports_published_after)
+    imports_published_after = _query(change_feed.imports_published_after)
     changes_in = _query(change_feed.changes_in)
     audit = _query(audit.read)
     person_values = _query(purge.person_values)
-    names_person = _query(purge.mentions_person)
+    mentions_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The queries of one read session. ``roster``: of the published roster; ``ledger``: of imports, findings, holds and the audit."""
+
+    roster: RosterReader
+    ledger: SqlLedger
+
+
+class SqlReceipts(_Queries):
+    """Queries on receipts."""
+
+    listing = _query(receipts.listing)
+    unsigned = _query(receipts.unsigned)
+    unsigned_count = _query(receipts.unsigned_count)
+    numbered = _query(receipts.numbered)
+    of_import = _query(receipts.of_import)
+    last = _query(receipts.last)
+    chains = _query(receipts.chains)
+    roster_hashes = _query(roster_read.hashes_after_import)
+
+
+class SqlReceiptWriter(SqlReceipts):
+    """Queries on receipts, and the statements that number and complete them."""
+
+    reserve = _query(receipts.reserve)
+    append = _query(receipts.append)
+    complete = _query(receipts.complete)
 
 
 class ReadSession:
@@ -121,6 +173,7 @@ class ReadSession:
         self._closed = False
         self.roster = SqlRoster(self.connection)
         self.ledger = SqlLedger(self.connection)
+        self.receipts = SqlReceipts(self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
@@ -148,12 +201,16 @@ class ReadSession:
 
 
 class WriteSession:
-    """The statements of ``readers.ImportWriter``, and those of maintenance, in one transaction."""
+    """The statements of one transaction, and queries that see what it has written.
+
+    A dry run and a replay override single statements (``pipeline.review.dry_run``, ``pipeline.maintenance.rebuild``).
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self.roster = SqlRoster(lambda: nullcontext(connection))
         self.ledger = SqlLedger(lambda: nullcontext(connection))
+        self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
         self.committed_points: list[str] = []
         """Fault points to pass once the transaction is committed."""
 
@@ -173,7 +230,11 @@ class WriteSession:
         claim: Callable[[int], None] = lambda _: None,
         entry: AuditEntry | None = None,
     ) -> int:
-        """Insert an import as ``running``, and return its number (``readers.ImportWriter``)."""
+        """Insert an import as ``running``, and return its number.
+
+        Args: import_id: keep a number that it had; claim: called with the number before others can read the import; entry: the
+            audit entry of who requested it, which gets that number.
+        """
         columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
         columns["file_set"] = file_set
         given = {} if import_id is None else {"import_id": import_id}
@@ -181,7 +242,7 @@ class WriteSession:
             self._connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
         )
         claim(number)
-        self.write_down(*([replace(entry, import_id=number)] if entry else []))
+        self.append_audit(*([replace(entry, import_id=number)] if entry else []))
         self._passed("ledger.open", "ledger.opened")
         return number
 
@@ -196,11 +257,6 @@ class WriteSession:
         )
         fault_point("ledger.upload")
 
-    def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
-        """Replace the files of a running import. Raises ImportNotRunning."""
-        ledger_write.lock_import(self._connection, import_id, "running")
-        ledger_write.replace_files(self._connection, import_id, files)
-
     def resume(self, import_id: int, run_id: str | None = None) -> None:
         """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""
         ledger_write.lock_import(self._connection, import_id, "running", "failed")
@@ -214,7 +270,7 @@ class WriteSession:
             raise ValueError(f"{conclusion.status}: use publish or decide_hold")
         ledger_write.lock_import(self._connection, conclusion.import_id, "running")
         ledger_write.conclude(self._connection, conclusion)
-        self.write_down(*conclusion.entries)
+        self.append_audit(*conclusion.entries)
         self._passed("ledger.conclude", "ledger.concluded")
 
     def publish(
@@ -225,18 +281,28 @@ class WriteSession:
         *,
         approved_by: str | None = None,
     ) -> None:
-        """Close and open versions, and end the import as ``published`` (``readers.ImportWriter``)."""
+        """Close and open versions, and end the import as ``published``.
+
+        Args:    conclusion: status ``published``. changes: by roster table. base: what `RosterReader.base` returned when the plan was
+                 made. approved_by: who approved, for an import that is held (unless `decide_hold` has said so).
+        Raises:  RosterMoved: another import was published for the feed since. ImportNotRunning: it ended, or is held.
+                 ConstraintBroken: two current versions would have one key.
+        """
         if conclusion.status != "published":
             raise ValueError(f"{conclusion.status}: use conclude")
         publish.publish(self._connection, conclusion, changes, base, approved_by)
-        self.write_down(*conclusion.entries)
+        self.append_audit(*conclusion.entries)
         self._passed("publish.commit", "publish.committed")
+
+    def add_finding(self, import_id: int, finding: Finding) -> None:
+        """Add a finding about the whole upload to an import that has ended."""
+        ledger_write.add_finding(self._connection, import_id, finding)
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
         row = ledger_write.lock_import(self._connection, import_id, "held")
         ledger_write.decide_hold(self._connection, import_id, decision, by, at)
-        self.write_down(*_decision_entries(row, decision, by))
+        self.append_audit(*_decision_entries(row, decision, by))
         if decision == "discarded":
             ledger_write.update_import(self._connection, import_id, status="discarded")
         self._passed("decide.record", "decide.recorded")
@@ -251,12 +317,12 @@ class WriteSession:
         before: int | None = None,
         kind: ImportKind | None = None,
     ) -> list[int]:
-        """Close the open holds that a newer import of the same file set replaces; return their imports."""
+        """Close the open holds (of a `kind`, before `before`) that a newer import of the same file set replaces; return their imports."""
         closed = ledger_write.supersede_holds(self._connection, district_id, source, by_import, at, before=before, kind=kind)
         self._passed("ledger.supersede", "ledger.superseded")
         return closed
 
-    def write_down(self, *entries: AuditEntry) -> None:
+    def append_audit(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         audit.write(self._connection, entries)
 

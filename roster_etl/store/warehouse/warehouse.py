@@ -1,39 +1,46 @@
-"""The warehouse as the rest of the program sees it: one object, whose every method is one transaction.
+"""The warehouse: it opens read sessions and transactions, and copies, purges and migrates the database.
 
-Belongs here: opening the transaction and handing it on. What is said to the database stands in the modules beside this one.
+Belongs here: when a connection is opened and closed. Does not belong here: queries and statements (``session``).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import audit, publish, purge, roles, schema
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
-from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purge import PurgeScope
-from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
-from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import ReadSession, WriteSession
+from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.session import (
+    ComparedRoster,
+    Readers,
+    ReadSession,
+    SqlLedger,
+    SqlReceipts,
+    SqlRoster,
+    WriteSession,
+)
 
 
 class Warehouse:
     """The roster's histories and the ledger, in one database of SQLite or PostgreSQL.
 
-    Nothing is opened before the first use. A SQLite file that is not there is created, with its schema; any other database
+    Nothing is opened before the first use. A missing SQLite file is created, with its schema; any other database
     needs `migrate` first. Every method raises WarehouseError (see ``errors``), and SchemaBehind if the schema is not this version's.
+
+    Steps read in a session (`read`), one snapshot for all their queries. ``roster`` and ``ledger`` are for a single query: it runs in
+    the session that this thread has open, or else in a snapshot of its own.
     """
 
     def __init__(
@@ -41,16 +48,16 @@ class Warehouse:
         url: str,
         *,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
-        compare: Callable[[RosterReader], AbstractContextManager[RosterReader]] | None = None,
-        replace_writer: Callable[[ImportWriter], ImportWriter] = lambda writer: writer,
+        compare_with: Warehouse | None = None,
+        open_writer: Callable[[sa.Connection], WriteSession] = WriteSession,
     ) -> None:
         """Name the database.
 
-        Args: busy_timeout_s: how long to wait for another process that writes (SQLite). compare: opens the roster that read sessions
-            offer instead of this database's (a dry run). replace_writer: what write sessions offer instead (a dry run, a replay).
+        Args: busy_timeout_s: how long to wait for another process that writes (SQLite). compare_with: the warehouse whose roster is
+            read instead of this one's (a dry run). open_writer: makes the session that `write` opens (a dry run, a replay).
         """
         self._database = Database(url, busy_timeout_s=busy_timeout_s)
-        self._compare, self._replace_writer = compare, replace_writer
+        self._compare_with, self._open_writer = compare_with, open_writer
         self._checked = False
         self._open = threading.local()
 
@@ -62,12 +69,12 @@ class Warehouse:
 
     @property
     def url(self) -> str:
-        """The URL as people may see it, without a password."""
+        """The URL without a password."""
         return self._database.redacted_url
 
     @property
     def is_open_to_the_network(self) -> bool:
-        """Whether what is said to the database could be read on the way: another machine, and TLS is not demanded."""
+        """Whether the connection to another machine is not forced to use TLS."""
         return self._database.is_unencrypted_remote
 
     def close(self) -> None:
@@ -75,19 +82,19 @@ class Warehouse:
         self._database.close()
 
     def migrate(self) -> str | None:
-        """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
+        """Migrate the database to this version's schema, and return its previous revision (None: none)."""
         return schema.migrate(self._database)
 
     def revision(self) -> str | None:
-        """Return the revision that the database has, whichever it is; None: none."""
+        """Return the revision of the database; None: none."""
         return schema.revision(self._database)
 
     def running(self) -> list[int]:
-        """Return the imports that are running, whatever revision the database has."""
+        """Return the running imports, at any revision of the database."""
         return schema.running_imports(self._database)
 
     def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
-        """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
+        """Grant a role the right to read, or to import (PostgreSQL); return the statements. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
         entry = AuditEntry(action="grant", about=named)
         with self.attempt(entry), self._writing() as connection:
@@ -96,7 +103,7 @@ class Warehouse:
             return statements
 
     def check_roles(self, *, reader: str | None = None, loader: str | None = None) -> None:
-        """Refuse roles that `grant` would refuse, whatever revision the database has. Raises NoRoles, UnknownRole."""
+        """Check roles for `grant`, at any revision of the database. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
         self._database.create()
         with self.attempt(AuditEntry(action="grant", about=named)), self._database.read() as connection:
@@ -104,7 +111,7 @@ class Warehouse:
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
-        """Let one process at a time, on whatever host, do `name`: PostgreSQL keeps the lock until the block ends, or its process does."""
+        """Hold the lock `name` for the block, across processes and hosts; PostgreSQL releases it if the process dies."""
         with self._database.write() as connection:
             publish.lock(connection, name)
             yield
@@ -116,23 +123,37 @@ class Warehouse:
         A session inside another one of the same thread is the same session.
         """
         with self._session() as session:
-            if self._compare is None:
+            if self._compare_with is None:
                 yield Readers(session.roster, session.ledger)
                 return
-            with self._compare(session.roster) as roster:
-                yield Readers(roster, session.ledger)
+            with self._compare_with._session() as compared:  # noqa: SLF001 - the same class
+                yield Readers(ComparedRoster(compared.connection, session.roster), session.ledger)
+
+    @property
+    def roster(self) -> RosterReader:
+        """Single queries on the published roster."""
+        roster = SqlRoster(self.reading)
+        return roster if self._compare_with is None else ComparedRoster(self._compare_with.reading, roster)
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """Single queries on imports, findings, holds and the audit."""
+        return SqlLedger(self.reading)
 
     @contextmanager
-    def write(self) -> Iterator[ImportWriter]:
-        """Open one transaction that writes, committed at the end of the block. No read session may be open in this thread."""
-        with self.write_directly() as session:
-            yield self._replace_writer(session)
+    def read_receipts(self) -> Iterator[SqlReceipts]:
+        """Open a read session, as `read` does, for the queries on receipts."""
+        with self._session() as session:
+            yield session.receipts
 
     @contextmanager
-    def write_directly(self) -> Iterator[WriteSession]:
-        """Open one transaction for maintenance, which no dry run or replay changes."""
+    def write(self, *, directly: bool = False) -> Iterator[WriteSession]:
+        """Open one transaction that writes, committed at the end of the block. No read session may be open in this thread.
+
+        Args: directly: for maintenance, which no dry run or replay changes.
+        """
         with self._writing() as connection:
-            session = WriteSession(connection)
+            session = WriteSession(connection) if directly else self._open_writer(connection)
             yield session
         for point in session.committed_points:
             fault_point(point)
@@ -203,79 +224,30 @@ class Warehouse:
         if getattr(self._open, "session", None) is not None:
             raise RuntimeError(f"{what}: a read session is open in this thread; end it first")
 
-    # Imports, from begin to end
-
-    def open_import(self, **columns: Any) -> int:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            return tx.open_import(**columns)
-
-    def set_upload(self, import_id: int, upload_id: str, **columns: Any) -> None:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            tx.set_upload(import_id, upload_id, **columns)
-
-    def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            tx.record_files(import_id, files)
-
-    def resume(self, import_id: int, run_id: str | None = None) -> None:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            tx.resume(import_id, run_id)
-
-    def conclude(self, import_result: ImportResult) -> None:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            tx.conclude(import_result)
-
-    def publish(
-        self, import_result: ImportResult, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
-    ) -> None:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            tx.publish(import_result, changes, base, approved_by=approved_by)
-
-    def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            tx.decide_hold(import_id, decision, by, at)
-
-    def supersede_holds(self, district_id: str, source: str, by_import: int, at: datetime, **chosen: Any) -> list[int]:
-        """See ``readers.ImportWriter``."""
-        with self.write() as tx:
-            return tx.supersede_holds(district_id, source, by_import, at, **chosen)
-
-    # Copies (no session may be open: what it reads or holds would be of another file)
+    # Copies (no session may be open: its connection would be to another file)
 
     def copy_to(self, path: Path) -> bool:
-        """Copy all of it into a new SQLite file, as it is at one moment, beside whoever reads and writes; False: it is no file."""
+        """Copy one snapshot of a SQLite database into a new file, during other reads and writes; False: it is not SQLite."""
         self._refuse_in_session("copy")
         self._check()
         return self._database.copy_to(path)
 
     def put_file(self, copy: Path) -> bool:
-        """Make what `copy_to` wrote this warehouse, which has no file yet; False: it has, or is none."""
+        """Move a copy made by `copy_to` to this warehouse's path; False: a file is there already, or it is not SQLite."""
         self._refuse_in_session("put_file")
         return self._database.put_file(copy)
 
     def remove_file(self) -> None:
-        """Take back what `put_file` did."""
+        """Remove the file that `put_file` moved."""
         self._refuse_in_session("remove_file")
         self._database.remove_file()
         self._checked = False
 
     # The audit
 
-    def append_audit(self, *entries: AuditEntry) -> None:
-        """Add lines to the audit: of what this database does not carry out itself, or of what was refused."""
-        with self.write() as tx:
-            tx.write_down(*entries)
-
     @contextmanager
     def attempt(self, entry: AuditEntry) -> Iterator[None]:
-        """Have the audit know of an attempt in one line: that of the transaction which carries it out, or why it was refused."""
+        """Audit the block in one line: success is written by its own transaction, a refusal here."""
         with audit.begin_attempt():
             try:
                 yield
@@ -285,39 +257,25 @@ class Warehouse:
 
     @contextmanager
     def noting(self, entry: AuditEntry) -> Iterator[None]:
-        """Have the audit know of what the block does outside of this database; where no line can be written nothing is done."""
+        """Audit what the block does outside of this database. If the database cannot be written, the block does not run."""
         with self.attempt(entry):
             self._check()
             yield
             fault_point("audit.note")
-            self.append_audit(entry)
+            with self.write() as tx:
+                tx.append_audit(entry)
 
     def refused(self, entry: AuditEntry, error: Exception) -> None:
-        """Write down that something was tried and not done, unless the audit knows already. Never raises for what the database says."""
+        """Audit a refusal, unless this attempt has a line already. Raises no error of the database."""
         refusal = audit.refusal_entry(entry, error)
         if refusal is not None:
-            with suppress(RosterError):
-                self.append_audit(refusal)
+            with suppress(RosterError), self.write() as tx:
+                tx.append_audit(refusal)
 
-    def audit(self, district_id: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Return the lines of the audit, oldest first."""
-        with self.read() as session:
-            return session.ledger.audit(district_id, since)
-
-    # Removing for good
-
-    def person_values(self, district_id: str, kind: str, user_id: str) -> frozenset[str]:
-        """Return what tells a user in any cell, in small letters."""
-        with self.read() as session:
-            return frozenset(session.ledger.person_values(district_id, kind, user_id))
-
-    def names_person(self, district_id: str, kind: str, user_id: str) -> bool:
-        """Return whether any version, or a steward's edit, is about a user."""
-        with self.read() as session:
-            return session.ledger.names_person(district_id, kind, user_id)
+    # Purge
 
     def purge(self, removal: PurgeScope, conclusions: Callable[[dict[str, int]], Sequence[ImportResult]]) -> dict[str, int]:
-        """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
+        """Delete irrevocably, and end the imports of kind ``purge``. `conclusions` gets the number of deleted versions by table.
 
         Raises: NotRewritten: the rows are gone, their bytes in PostgreSQL's files are not.
         """
@@ -335,217 +293,3 @@ class Warehouse:
         """Find out whether `purge` can remove every byte. Raises MayNotRewrite: not as this role of PostgreSQL."""
         self._check()
         self._database.ensure_compactable()
-
-    def all_versions(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return every version of a table for a feed, without its number."""
-        with self.read() as session:
-            return session.ledger.all_versions(district_id, source, table)
-
-    # The roster
-
-    def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
-        """Return the newest import that was published for this feed (or one set of its files), which a plan is made on top of."""
-        with self.read() as session:
-            return session.roster.base(district_id, source, file_set)
-
-    def current(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
-        with self.read() as session:
-            return session.roster.current(district_id, source, table)
-
-    def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return ``version_id`` and ``row_hash`` of every current version of a table for a feed."""
-        with self.read() as session:
-            return session.roster.current_hashes(district_id, source, table)
-
-    def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
-        """Return how many versions of a table are current for a feed, by school; empty where records belong to none."""
-        with self.read() as session:
-            return session.roster.current_by_school(district_id, source, table)
-
-    def count_current(self, district_id: str, source: str, table: str) -> int:
-        """Return how many versions of a table are current for a feed."""
-        with self.read() as session:
-            return session.roster.count_current(district_id, source, table)
-
-    def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
-        """Return the versions with these numbers, whole (``full_schema``), in the order of their numbers."""
-        with self.read() as session:
-            return session.roster.versions(table, version_ids)
-
-    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
-        """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
-        with self.read() as session:
-            return session.roster.matching(district_id, source, table, keys)
-
-    def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
-        """Return the different combinations of values that current records of a feed have in `columns`, as text."""
-        with self.read() as session:
-            return session.roster.known(district_id, source, columns)
-
-    def last_removed_versions(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the last version (``full_schema``) of each record that has no current one."""
-        with self.read() as session:
-            return session.roster.last_of_the_gone(district_id, source, table)
-
-    def versions_before_rename(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the versions (``full_schema``) of records that were gone when their id changed."""
-        with self.read() as session:
-            return session.roster.left_behind(district_id, source, table)
-
-    def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
-        """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
-        with self.read() as session:
-            return session.roster.since(district_id, source, table, import_id)
-
-    def versions_touched_by(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
-        """Return the versions (``full_schema``) of a feed that import `import_id` closed, and those that it opened."""
-        with self.read() as session:
-            return session.roster.turned(district_id, source, table, import_id)
-
-    def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
-        """Return the versions (``full_schema``) that were known at `moment`."""
-        with self.read() as session:
-            return session.roster.as_of(moment, table, district_id, source)
-
-    def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
-        """Return every version (``full_schema``) of the records with these key values, oldest first; None is NULL."""
-        with self.read() as session:
-            return session.roster.trace(table, key, district_id, source)
-
-    # The ledger
-
-    def imports(
-        self,
-        district_id: str | None = None,
-        source: str | None = None,
-        *,
-        status: ImportStatus | None = None,
-        limit: int | None = None,
-        file_set: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return ledger rows, newest first."""
-        with self.read() as session:
-            if status == "published" and limit is None and district_id is not None and source is not None:
-                return session.roster.published_imports(district_id, source, file_set)
-            return session.ledger.imports(district_id, source, status, limit, file_set)
-
-    def import_(self, import_id: int) -> dict[str, Any]:
-        """Return the ledger row of an import. Raises UnknownImport."""
-        with self.read() as session:
-            return session.ledger.import_(import_id)
-
-    def tally(self, district_id: str | None = None) -> list[dict[str, Any]]:
-        """Return by district, format, kind and status how many imports there are, the highest number, and the last end."""
-        with self.read() as session:
-            return session.ledger.tally(district_id)
-
-    def rows_tally(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
-        """Return the sums of the rows of the files of imports; those without files are left out."""
-        with self.read() as session:
-            return session.ledger.rows_tally(import_ids)
-
-    def moments(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
-        """Return when imports began and ended."""
-        with self.read() as session:
-            return session.ledger.moments(import_ids)
-
-    def imports_after(self, import_id: int, limit: int) -> list[dict[str, Any]]:
-        """Return the ledger rows of imports with a higher number, the lowest first."""
-        with self.read() as session:
-            return session.ledger.imports_after(import_id, limit)
-
-    def history(self, import_id: int, limit: int) -> list[dict[str, Any]]:
-        """Return the last uploads of an import's feed up to and with it, oldest first, with the sums of their files' rows."""
-        with self.read() as session:
-            return session.ledger.history(import_id, limit)
-
-    def last_published(
-        self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
-    ) -> dict[str, Any] | None:
-        """Return the ledger row of the newest import that was published for this feed, of `kind` and `file_set` if given."""
-        with self.read() as session:
-            return session.roster.last_published(district_id, source, kind, file_set)
-
-    def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
-        """Return the ledger rows of a feed's published imports, oldest first."""
-        return self.imports(district_id, source, status="published")[::-1]
-
-    def changes_of(self, import_id: int) -> dict[str, dict[str, int]]:
-        """Return what an import created, updated and deleted, by table, as its summary says."""
-        return dict(self.import_(import_id)["summary"].get("changes", {}))
-
-    def files(self, import_id: int) -> list[dict[str, Any]]:
-        """Return the files of an import, by name."""
-        with self.read() as session:
-            return session.ledger.files(import_id)
-
-    def checks(self, import_id: int) -> list[dict[str, Any]]:
-        """Return the verdicts of an import's gates, by name."""
-        with self.read() as session:
-            return session.ledger.checks(import_id)
-
-    def findings(self, import_id: int, fold: int | None = 1000) -> list[dict[str, Any]]:
-        """Return the findings of an import; more than `fold` of one kind and cause are folded into one (None: never)."""
-        with self.read() as session:
-            return session.ledger.findings(import_id, fold)
-
-    def previous_finding_counts(
-        self, district_id: str, source: str, import_id: int, severities: Sequence[str]
-    ) -> list[dict[str, Any]]:
-        """Return the findings of the import that was published for this feed before `import_id`, counted by code, file and field."""
-        with self.read() as session:
-            return session.ledger.previous_finding_counts(district_id, source, import_id, severities)
-
-    def holds(self, district_id: str | None = None, source: str | None = None, *, undecided: bool = True) -> list[dict[str, Any]]:
-        """Return holds with their imports' district, source and summary, newest first; those that are open unless said otherwise."""
-        with self.read() as session:
-            return session.ledger.holds(district_id, source, undecided=undecided)
-
-    def hold(self, import_id: int) -> dict[str, Any] | None:
-        """Return the hold of an import; None: it was never held."""
-        with self.read() as session:
-            return session.ledger.hold(import_id)
-
-    def published_after(self, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
-        """Return the ledger rows of what was published for a feed after import `import_id` ended (0: from the first), in that order.
-
-        Raises: UnknownImport.
-        """
-        with self.read() as session:
-            return session.ledger.published_after(district_id, source, import_id)
-
-    def changes_in(self, import_id: int, table: str, *, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
-        """Return what an import did to the records of one table, by key and change; `after`: only what comes after these two."""
-        with self.read() as session:
-            return session.ledger.changes_in(import_id, table, after, limit)
-
-    def quarantined(self, *, import_id: int | None = None, district_id: str | None = None, source: str | None = None) -> pa.Table:
-        """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
-        with self.read() as session:
-            return session.ledger.quarantined(import_id, district_id, source)
-
-    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
-        """Return the refused rows of a feed that may be tried again: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
-        with self.read() as session:
-            return session.roster.open_quarantine(district_id, source)
-
-    def waiting_imports(self, district_id: str, source: str) -> list[int]:
-        """Return the published imports of a feed of which refused rows are in the quarantine."""
-        with self.read() as session:
-            return session.ledger.waiting_imports(district_id, source)
-
-    def refused_since(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
-        """Return since when rows that imports of one feed refused have been: ``file``, ``code``, ``since``, ``rows``; oldest first."""
-        with self.read() as session:
-            return session.ledger.refused_since(import_ids) if import_ids else []
-
-    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
-        with self.read() as session:
-            return session.roster.overrides(district_id, source, ended=ended)
-
-    def sources(self, district_id: str | None = None) -> list[str]:
-        """Return the formats that were ever imported, for a district if given."""
-        with self.read() as session:
-            return session.ledger.sources(district_id)

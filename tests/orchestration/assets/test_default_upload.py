@@ -54,7 +54,7 @@ def test_an_empty_landing_zone_is_passed_over(published: Home, landing: Path):
 
     order, why = default_order(published.workspace, "lincoln", "clever")
 
-    assert (order.archived, why) == (1, "the archived upload of import 1 once more: the landing zone is empty")
+    assert (order.archived, why) == (1, "the archived upload of import 1 once more: the landing zone has no file of the format")
 
 
 def test_an_archived_upload_does_not_stand_in_for_a_landing_zone_that_cannot_be_read(published: Home, landing: Path):

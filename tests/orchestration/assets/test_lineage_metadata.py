@@ -14,7 +14,7 @@ CANARY = "Zanzibar-Quill"
 
 def test_edits_in_force_are_counted_by_column_and_no_value_of_one_is_shown(published: Home):
     workspace = published.workspace
-    for user in workspace.warehouse.as_of(datetime.now(UTC), "users", "lincoln", "clever").to_pylist()[:2]:
+    for user in workspace.warehouse.roster.as_of(datetime.now(UTC), "users", "lincoln", "clever").to_pylist()[:2]:
         key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
         target = Target(district_id="lincoln", source="clever", table="users", key=key, field="preferred_first_name")
         number = set_override(workspace, target, CANARY, CANARY)

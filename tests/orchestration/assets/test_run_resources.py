@@ -1,4 +1,4 @@
-"""The desk: frames stay in memory until their last reader took them, and on disk for a run that resumes."""
+"""The run_context: frames stay in memory until their last reader took them, and on disk for a run that resumes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def rows() -> pa.Table:
 
 
 @pytest.fixture
-def desk(tmp_path) -> RunContext:
-    desk = RunContext(Workspace.open(tmp_path / "home"))
-    desk.begin_upload(
+def run_context(tmp_path) -> RunContext:
+    run_context = RunContext(Workspace.open(tmp_path / "home"))
+    run_context.begin_upload(
         Upload(
             import_id=1,
             district_id="lincoln",
@@ -36,36 +36,36 @@ def desk(tmp_path) -> RunContext:
             members=(),
         )
     )
-    return desk
+    return run_context
 
 
-def test_a_frame_is_handed_on_as_it_is(desk: RunContext):
+def test_a_frame_is_handed_on_as_it_is(run_context: RunContext):
     put = rows()
-    desk.write_frame(["clever", "schools"], put)
+    run_context.write_frame(["clever", "schools"], put)
 
-    assert desk.read_frame(["clever", "schools"]) is put
+    assert run_context.read_frame(["clever", "schools"]) is put
 
 
-def test_the_last_reader_takes_a_frame_away_from_memory(desk: RunContext):
+def test_the_last_reader_takes_a_frame_away_from_memory(run_context: RunContext):
     put = rows()
-    desk.write_frame(["clever", "schools"], put)
-    readers = desk._pending_reads["clever", "schools"]
+    run_context.write_frame(["clever", "schools"], put)
+    readers = run_context._pending_reads["clever", "schools"]
 
     assert readers > 1
-    assert [desk.read_frame(["clever", "schools"]) is put for _ in range(readers + 1)] == [True] * readers + [False]
+    assert [run_context.read_frame(["clever", "schools"]) is put for _ in range(readers + 1)] == [True] * readers + [False]
 
 
-def test_after_that_it_is_read_from_staging_the_same(desk: RunContext):
-    desk.write_frame(["clever", "schools"], rows())
-    desk.begin_upload(desk.upload)
+def test_after_that_it_is_read_from_staging_the_same(run_context: RunContext):
+    run_context.write_frame(["clever", "schools"], rows())
+    run_context.begin_upload(run_context.upload)
 
-    assert desk.read_frame(["clever", "schools"]).equals(rows())
+    assert run_context.read_frame(["clever", "schools"]).equals(rows())
 
 
-def test_a_frame_that_no_step_reads_is_not_kept(desk: RunContext):
-    desk.write_frame(["clever", "nobody"], rows())
+def test_a_frame_that_no_step_reads_is_not_kept(run_context: RunContext):
+    run_context.write_frame(["clever", "nobody"], rows())
 
-    assert desk._frames == {}
+    assert run_context._frames == {}
 
 
 def test_a_desk_without_an_upload_hands_on_nothing(tmp_path):
@@ -73,20 +73,20 @@ def test_a_desk_without_an_upload_hands_on_nothing(tmp_path):
         RunContext(Workspace.open(tmp_path)).write_frame(["clever", "schools"], rows())
 
 
-def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: RunContext):
-    manager, key = FrameIOManager(desk), dg.AssetKey(["clever", "schools"])
+def test_the_io_manager_writes_to_the_desk_and_reads_from_it(run_context: RunContext):
+    manager, key = FrameIOManager(run_context), dg.AssetKey(["clever", "schools"])
     manager.handle_output(dg.build_output_context(asset_key=key), rows())
 
     assert manager.load_input(dg.build_input_context(asset_key=key)).shape == (2, 1)
-    (file,) = (desk.workspace.home / "staging").rglob("*.arrows")
+    (file,) = (run_context.workspace.home / "staging").rglob("*.arrows")
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: RunContext):
-    desk.write_frame(["roster", "users"], rows())
-    tables = mapped_tables(desk, desk.upload)
+def test_tables_are_not_kept_and_read_from_staging_one_by_one(run_context: RunContext):
+    run_context.write_frame(["roster", "users"], rows())
+    tables = mapped_tables(run_context, run_context.upload)
 
-    assert desk._frames == {}
+    assert run_context._frames == {}
     assert "users" in tables
     assert "sections" in tables  # which is not there: asking whether it is one of them loads nothing
     assert tables["users"].equals(rows())
@@ -95,38 +95,38 @@ def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: RunContext):
         tables["attendance"]
 
 
-def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_read_back(desk: RunContext, monkeypatch):
+def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_read_back(run_context: RunContext, monkeypatch):
     writing, go_on = Event(), Event()
-    write = desk.workspace.frames.write
+    write = run_context.workspace.frames.write
 
     def slowly(*words: object) -> None:
         writing.set()
         assert go_on.wait(10)
         write(*words)
 
-    monkeypatch.setattr(desk.workspace.frames, "write", slowly)
-    desk.write_frame(["roster", "users"], rows())
+    monkeypatch.setattr(run_context.workspace.frames, "write", slowly)
+    run_context.write_frame(["roster", "users"], rows())
 
     assert writing.wait(10)  # put has returned
-    assert not list((desk.workspace.home / "staging").rglob("*.arrows"))
+    assert not list((run_context.workspace.home / "staging").rglob("*.arrows"))
     go_on.set()
-    desk.flush()
-    assert list((desk.workspace.home / "staging").rglob("*.arrows"))
+    run_context.flush()
+    assert list((run_context.workspace.home / "staging").rglob("*.arrows"))
 
 
 @pytest.mark.parametrize("then", ["put", "settle"])
-def test_a_frame_that_could_not_be_written_ends_what_comes_next(desk: RunContext, monkeypatch, then: str):
-    monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
-    desk.write_frame(["roster", "users"], rows())
+def test_a_frame_that_could_not_be_written_ends_what_comes_next(run_context: RunContext, monkeypatch, then: str):
+    monkeypatch.setattr(run_context.workspace.frames, "write", _full_disk)
+    run_context.write_frame(["roster", "users"], rows())
 
     with pytest.raises(OSError):
-        desk.flush() if then == "settle" else desk.write_frame(["roster", "sections"], rows())
+        run_context.flush() if then == "settle" else run_context.write_frame(["roster", "sections"], rows())
 
 
-def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(desk: RunContext, monkeypatch):
-    apart = RunContext(desk.workspace, separate_steps=True)
-    apart.begin_upload(desk.upload)
-    monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
+def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(run_context: RunContext, monkeypatch):
+    apart = RunContext(run_context.workspace, separate_steps=True)
+    apart.begin_upload(run_context.upload)
+    monkeypatch.setattr(run_context.workspace.frames, "write", _full_disk)
 
     with pytest.raises(OSError):
         apart.write_frame(["roster", "users"], rows())

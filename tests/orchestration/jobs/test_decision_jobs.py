@@ -19,6 +19,7 @@ from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_dec
 from roster_etl.pipeline.review.approve import ApprovalRequest, validate_approval
 from roster_etl.pipeline.review.preview import preview_approval
 from roster_etl.spec.errors import RosterError
+from tests.ledgers import in_transaction
 from tests.orchestration.conftest import Home, rewrite, without_half_of_the_students
 
 NEW = "renamed-0001"
@@ -41,12 +42,12 @@ def held(_held_home: Path, tmp_path: Path) -> Home:
 
 
 def plan(home: Home, import_id: int = 2) -> str:
-    return str(home.workspace.warehouse.hold(import_id)["plan_sha256"])
+    return str(home.workspace.warehouse.ledger.hold(import_id)["plan_sha256"])
 
 
 def told(home: Home) -> list[tuple[str, str, str | None, str | None]]:
     """Return the lines of the audit: action, outcome, who, and the code of a refusal."""
-    rows = home.workspace.warehouse.audit()
+    rows = home.workspace.warehouse.ledger.audit()
     assert {row["via"] for row in rows} == {"ui"}
     return [(row["action"], row["outcome"], row["who"], row["about"].get("code")) for row in rows]
 
@@ -77,7 +78,7 @@ def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) ->
     users = made["warehouse/users"]
     run = held.newest_run()
     assert held.status(2) == "published"
-    assert held.workspace.warehouse.hold(2)["decided_by"] == "A. Steward"
+    assert held.workspace.warehouse.ledger.hold(2)["decided_by"] == "A. Steward"
     assert (run.job_name, run.status) == (APPROVE, dg.DagsterRunStatus.SUCCESS)
     assert {name: run.tags[name] for name in ("dagster/partition", "district", "format", "import_id", "import_status")} == {
         "dagster/partition": "lincoln",
@@ -88,7 +89,9 @@ def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) ->
     }
     assert users.partition == "lincoln"
     assert users.metadata["import"].value == 2
-    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.count_current("lincoln", "clever", "users")
+    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.roster.count_current(
+        "lincoln", "clever", "users"
+    )
     assert held.checks()[("roster/plan", "publishable")].passed
     assert "report" in made
 
@@ -131,14 +134,14 @@ def test_what_the_command_line_refuses_is_refused(held: Home, config: dict[str, 
 
 
 def test_discarding_leaves_the_roster_and_tags_the_run(held: Home) -> None:
-    before = held.workspace.warehouse.count_current("lincoln", "clever", "users")
+    before = held.workspace.warehouse.roster.count_current("lincoln", "clever", "users")
 
     decide(held, DISCARD, import_id=2, by="A. Steward")
 
     assert held.status(2) == "discarded"
     assert held.newest_run().tags["import_status"] == "discarded"
     assert told(held) == [("discard", "done", "A. Steward", None)]
-    assert held.workspace.warehouse.count_current("lincoln", "clever", "users") == before
+    assert held.workspace.warehouse.roster.count_current("lincoln", "clever", "users") == before
 
 
 def renumbered(upload: Path) -> str:
@@ -178,7 +181,7 @@ def test_no_run_keeps_the_ids_of_a_rename(published: Home, upload: Path) -> None
 @pytest.mark.parametrize("job", [DISCARD, UNDO])
 def test_nothing_is_decided_beside_an_import_of_the_district(held: Home, job: str) -> None:
     workspace, feed = held.workspace, {"district_id": "lincoln", "source": "clever"}
-    number = workspace.warehouse.open_import(kind="upload", **feed, started_at=datetime.now(UTC))
+    number = in_transaction(workspace.warehouse).open_import(kind="upload", **feed, started_at=datetime.now(UTC))
     workspace.import_locks.acquire(number)
     with pytest.raises(DistrictBusy, match=f"import {number} is at work"):
         decide(held, job, import_id=2, by="A. Steward")
@@ -203,7 +206,9 @@ def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
     decide(held, APPROVE, import_id=number, plan=plan(held, number), by="A. Steward")
     users = held.materialized()["warehouse/users"]
     assert held.status(number) == "published"
-    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.count_current("lincoln", "clever", "users")
+    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.roster.count_current(
+        "lincoln", "clever", "users"
+    )
     decisions = [("approve", "done", "A", None), ("undo", "done", "A. Steward", None), ("approve", "done", "A. Steward", None)]
     assert told(held) == decisions
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration.assets import vendor_assets, warehouse_assets
@@ -45,7 +46,7 @@ def test_an_import_publishes_and_its_run_says_so(published: Home):
 
     assert published.status(1) == "published"
     assert run.status is SUCCESS
-    row = published.workspace.warehouse.import_(1)
+    row = published.workspace.warehouse.ledger.import_(1)
     assert row["run_id"] == run.run_id
     wanted = {
         "district": "lincoln",
@@ -72,7 +73,7 @@ def test_a_run_materializes_all_that_its_format_fills_with_numbers(published: Ho
 
 def test_a_published_table_leads_back_to_its_upload_and_says_how_to_trace(published: Home):
     users = {name: value.value for name, value in published.materialized()["warehouse/users"].metadata.items()}
-    row = published.workspace.warehouse.import_(1)
+    row = published.workspace.warehouse.ledger.import_(1)
 
     assert (users["import"], users["upload"], users["edits in force"]) == (1, row["upload_id"], "none")
     assert "| [students.csv](/assets/clever/students?view=partitions&partition=lincoln) |" in users["made of"]
@@ -80,7 +81,7 @@ def test_a_published_table_leads_back_to_its_upload_and_says_how_to_trace(publis
     assert "roster-etl trace users user_kind=… user_id=… --district lincoln --format clever" in users["look closer"]
     (moment,) = re.findall(r"roster-etl as-of (\S+) users --district lincoln --format clever", users["look closer"])
     assert (
-        published.workspace.warehouse.as_of(datetime.fromisoformat(moment), "users", "lincoln", "clever").num_rows
+        published.workspace.warehouse.roster.as_of(datetime.fromisoformat(moment), "users", "lincoln", "clever").num_rows
         == users["created"]
     )
 
@@ -88,14 +89,14 @@ def test_a_published_table_leads_back_to_its_upload_and_says_how_to_trace(publis
 def test_the_plan_shows_what_would_change_by_table_and_by_school(published: Home):
     plan = {name: value.value for name, value in published.materialized()["roster/plan"].metadata.items()}
 
-    assert plan["plan sha256"] == published.workspace.warehouse.import_(1)["summary"]["sha256"]
+    assert plan["plan sha256"] == published.workspace.warehouse.ledger.import_(1)["summary"]["sha256"]
     assert re.search(r"^\| users \| 0 \| \d+ \| 0 \| 0 \|  \|$", plan["plan"].replace("\\_", "_"), re.MULTILINE)
     assert re.search(r"^\| \d+ \| enrollments \| 0 \| \d+ \| 0 \| 0 \|$", plan["by school"], re.MULTILINE)
 
 
 def test_the_uploads_hash_is_the_data_version(published: Home):
     students = published.materialized()["clever/students"]
-    (file,) = [file for file in published.workspace.warehouse.files(1) if file["kind"] == "students"]
+    (file,) = [file for file in published.workspace.warehouse.ledger.files(1) if file["kind"] == "students"]
 
     assert students.tags is not None
     assert students.tags["dagster/data_version"] == file["sha256"]
@@ -175,7 +176,7 @@ def test_materializing_fails_where_the_landing_zone_cannot_be_read(published: Ho
 
     assert not done.success
     assert published.newest_run().tags["import_status"] == "failed"
-    assert len(published.workspace.warehouse.imports()) == 1
+    assert len(published.workspace.warehouse.ledger.imports()) == 1
 
 
 def test_a_changed_setting_makes_the_same_upload_a_new_import(published: Home, sample: Path):
@@ -188,7 +189,7 @@ def test_an_upload_says_where_it_was_taken_from(published: Home):
     published.run(None, archived=1, options={"delete_threshold_pct": "20"})
 
     taken = published.materialized()["clever/upload"].metadata["taken"].value
-    assert taken == "the archived upload of import 1 once more, as the run was told"
+    assert taken == "the archived upload of import 1 again, as the run config says"
 
 
 # ── held and rejected ──
@@ -218,7 +219,7 @@ def test_a_held_run_is_not_tried_again_and_says_what_to_do(published: Home, halv
 
 def test_an_approved_plan_is_published_under_its_own_number(published: Home, halved: Path):
     held = published.run(halved)
-    plan = published.workspace.warehouse.hold(held)["plan_sha256"]
+    plan = published.workspace.warehouse.ledger.hold(held)["plan_sha256"]
     done = published.run(None, approves=(held, plan, "Pat Sample"))
 
     assert done == held
@@ -295,7 +296,7 @@ def test_a_frame_of_the_wrong_shape_ends_the_import_as_failed(fresh: Home, sampl
     done = fresh.run(sample)
 
     assert fresh.status(done) == "failed"
-    assert fresh.workspace.warehouse.import_(done)["summary"]["error"]["code"] == "run_broken"
+    assert fresh.workspace.warehouse.ledger.import_(done)["summary"]["error"]["code"] == "run_broken"
     assert fresh.newest_run().tags["import_status"] == "failed"
 
 
@@ -309,8 +310,8 @@ def test_going_on_from_the_failed_step_keeps_the_import(published: Home, upload:
 
     assert run.status is SUCCESS
     assert published.status(2) == "published"
-    assert published.workspace.warehouse.import_(2)["run_id"] == run.run_id
-    assert len(published.workspace.warehouse.imports()) == 2
+    assert published.workspace.warehouse.ledger.import_(2)["run_id"] == run.run_id
+    assert len(published.workspace.warehouse.ledger.imports()) == 2
     assert "clever/students" not in published.materialized(run.run_id)
 
 
@@ -364,14 +365,15 @@ def test_homes_do_not_mix(fresh: Home, sample: Path, tmp_path: Path):
     run_import(other.home, Order(district_id="monroe", source="clever", path=str(sample)))
     fresh.run(sample)
 
-    assert [row["district_id"] for row in other.warehouse.imports()] == ["monroe"]
-    assert [row["district_id"] for row in fresh.workspace.warehouse.imports()] == ["lincoln"]
+    assert [row["district_id"] for row in other.warehouse.ledger.imports()] == ["monroe"]
+    assert [row["district_id"] for row in fresh.workspace.warehouse.ledger.imports()] == ["lincoln"]
 
 
-def test_a_home_without_dagsters_settings_gets_the_projects(tmp_path: Path, root: Path):
+def test_a_home_without_dagsters_settings_gets_the_packages(tmp_path: Path, root: Path):
     path = ensure_config(tmp_path / "home")
 
-    assert path.read_text() == (root / "dagster_home" / "dagster.yaml").read_text()
+    assert yaml.safe_load(path.read_text()) == yaml.safe_load((root / "dagster_home" / "dagster.yaml").read_text())
+    assert path.stat().st_mode & 0o777 == 0o600
     path.write_text("telemetry: {enabled: false}\n")
     assert ensure_config(tmp_path / "home").read_text() == "telemetry: {enabled: false}\n"
 
@@ -408,7 +410,7 @@ def test_a_frame_that_cannot_be_written_behind_ends_the_import_in_the_next_step(
         published.run(upload)
     monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
 
-    row = published.workspace.warehouse.imports("lincoln", limit=1)[0]
+    row = published.workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
     assert (row["status"], row["summary"]["error"]["code"]) == ("failed", "injected_fault")
-    assert published.workspace.warehouse.base("lincoln", "clever") == 1
+    assert published.workspace.warehouse.roster.base("lincoln", "clever") == 1
     assert published.status(published.run(upload)) == "published"

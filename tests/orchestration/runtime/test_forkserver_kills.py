@@ -81,7 +81,7 @@ def parent() -> int:
 
 
 def statuses(home: Home) -> list[str]:
-    return [str(row["status"]) for row in home.workspace.warehouse.imports("lincoln")]
+    return [str(row["status"]) for row in home.workspace.warehouse.ledger.imports("lincoln")]
 
 
 def wait_for(what: Callable[[], bool]) -> None:

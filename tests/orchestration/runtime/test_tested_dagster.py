@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
-from roster_etl.pipeline.workspace import PROJECT
 
 
-def test_the_locked_version_is_the_tested_one():
-    locked = (PROJECT / "requirements.lock").read_text()
+def test_the_locked_version_is_the_tested_one(root: Path):
+    locked = (root / "requirements.lock").read_text()
 
     assert f"\ndagster=={tested_dagster.TESTED_VERSION} " in locked
     assert dg.__version__ == tested_dagster.TESTED_VERSION

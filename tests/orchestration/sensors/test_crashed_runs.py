@@ -13,6 +13,7 @@ from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
 from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
 from roster_etl.orchestration.sensors.landing_sensor import busy_feeds
 from roster_etl.pipeline.workspace import Workspace
+from tests.ledgers import in_transaction
 from tests.orchestration.conftest import Home
 
 TAGS = {DISTRICT: "lincoln", FORMAT: "clever"}
@@ -21,7 +22,7 @@ TAGS = {DISTRICT: "lincoln", FORMAT: "clever"}
 def begun(workspace: Workspace, instance: dg.DagsterInstance, *, killed: bool) -> tuple[int, str]:
     """Enter an import and its run, with the lock of a process that lives, or that was killed."""
     run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags=TAGS)
-    number = workspace.warehouse.open_import(
+    number = in_transaction(workspace.warehouse).open_import(
         kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC), run_id=run.run_id
     )
     file = workspace.import_locks._lock_file(number)
@@ -44,7 +45,7 @@ def test_import_and_run_of_a_killed_process_are_ended_and_the_district_is_free(f
     number, run_id = begun(workspace, instance, killed=True)
 
     assert fail_orphaned_runs(workspace, instance) == [number]
-    assert workspace.warehouse.import_(number)["status"] == "failed"
+    assert workspace.warehouse.ledger.import_(number)["status"] == "failed"
     assert (status(instance, run_id), busy_feeds(instance)) == (dg.DagsterRunStatus.FAILURE, set())
 
 
@@ -66,5 +67,5 @@ def test_a_living_run_and_one_of_another_host_go_on(fresh: Home, instance: dg.Da
     workspace.import_locks._lock_file(elsewhere).unlink()  # another home has the lock, if anybody
 
     assert fail_orphaned_runs(workspace, instance) == []
-    assert [workspace.warehouse.import_(n)["status"] for n in (number, elsewhere)] == ["running", "running"]
+    assert [workspace.warehouse.ledger.import_(n)["status"] for n in (number, elsewhere)] == ["running", "running"]
     assert {status(instance, run) for run in (living, other)} == {dg.DagsterRunStatus.STARTED}

@@ -20,7 +20,8 @@ from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits,
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.registry.registry import Feed, Window
-from roster_etl.store.warehouse import ImportResult
+from roster_etl.store.warehouse import ImportResult, SqlLedger
+from tests.ledgers import in_transaction
 from tests.orchestration.conftest import Remembered, register
 
 NOON = 1_800_000_000.0
@@ -68,11 +69,13 @@ class Zone:
     def imported(self, minutes: float, status: str = "unchanged", code: str | None = None, **summary: bool) -> None:
         """Write an import of lincoln into the ledger."""
         at = datetime.fromtimestamp(NOON + 60 * minutes, UTC)
-        number = self.workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=at)
+        number = in_transaction(self.workspace.warehouse).open_import(
+            kind="upload", district_id="lincoln", source="clever", started_at=at
+        )
         if status != "running":
             about = {**({"error": {"class": "X", "code": code}} if code else {}), **summary}
             ended = ImportResult(import_id=number, status=status, finished_at=at, summary=about)  # type: ignore[arg-type]
-            self.workspace.warehouse.conclude(ended)
+            in_transaction(self.workspace.warehouse).conclude(ended)
 
 
 def settle(folder: Path, stamp: int) -> None:
@@ -123,6 +126,17 @@ def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_
         asked.append(len(tick.requests))
 
     assert asked == [0, 0, 1]
+
+
+def test_a_log_that_grows_beside_an_upload_does_not_keep_it_from_settling(zone: Zone):
+    folder = zone.district()
+    asked = []
+    for minutes in range(7):
+        with (folder / "transfer.log").open("a") as log:
+            log.write("one more line\n")
+        asked.append(zone.asked(minutes))
+
+    assert asked == [[], [], [], [], [], ["lincoln"], []]
 
 
 def test_a_then_b_then_a_are_three_arrivals_with_keys_of_their_own(zone: Zone):
@@ -603,7 +617,7 @@ def test_the_ledger_is_asked_no_more_once_it_has_the_answer(zone: Zone, monkeypa
     zone.tick(5)
     zone.imported(5.1)
     zone.tick(11)
-    monkeypatch.setattr(type(zone.workspace.warehouse), "imports", None)
+    monkeypatch.setattr(SqlLedger, "imports", None)
 
     assert zone.tick(12).waiting_counts == {"nothing_new": 1}
 
@@ -613,10 +627,9 @@ def test_the_ledger_is_asked_so_often_a_tick_and_further_in_the_next(zone: Zone,
         zone.district(name)
     zone.tick(0)
     zone.tick(5)
-    asked, warehouse = [], type(zone.workspace.warehouse)
-    real = warehouse.imports
+    asked, real = [], SqlLedger.imports
     monkeypatch.setattr(
-        warehouse, "imports", lambda self, *names, **rest: (asked.append(names[0]), real(self, *names, **rest))[1]
+        SqlLedger, "imports", lambda self, *names, **rest: (asked.append(names[0]), real(self, *names, **rest))[1]
     )
 
     assert [len(zone.tick(minute, answers=2).requests) for minute in (11, 12)] == [2, 1]

@@ -13,7 +13,7 @@ from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors.notification_sensors import notify_run_failure, outbox_sensor, report_missed_since
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
-from tests.ledgers import ended
+from tests.ledgers import ended, in_transaction
 from tests.orchestration.conftest import Home
 from tests.post_office import Hook, PostOffice, post_office, webhook
 
@@ -79,7 +79,7 @@ def test_a_failed_run_tells_of_its_import_once(workspace: Workspace, hook: Hook)
     number = ended(workspace, "held")
     failed = run(district="lincoln", format="clever", import_id=str(number))
 
-    assert [notify_run_failure(workspace, failed) for _ in range(2)] == ["lincoln/clever: import 1 is told of"] * 2
+    assert [notify_run_failure(workspace, failed) for _ in range(2)] == ["lincoln/clever: import 1 was reported"] * 2
     tick(workspace)
     assert len(hook.texts) == 1
 
@@ -92,13 +92,13 @@ def test_a_run_that_failed_before_an_import_began_alerts(workspace: Workspace, h
 
 
 def test_an_import_that_a_failed_run_left_running_ends_with_it(workspace: Workspace, hook: Hook) -> None:
-    number = workspace.warehouse.open_import(
+    number = in_transaction(workspace.warehouse).open_import(
         kind="upload", district_id="lincoln", source="clever", run_id="4f2a", started_at=datetime.now(UTC)
     )
     notify_run_failure(workspace, run(district="lincoln", format="clever", import_id=str(number)))
     tick(workspace)
 
-    assert workspace.warehouse.import_(number)["status"] == "failed"
+    assert workspace.warehouse.ledger.import_(number)["status"] == "failed"
     assert hook.texts[0].startswith(f"lincoln/clever: import {number} is failed.")
 
 
@@ -111,7 +111,7 @@ def test_a_run_that_was_canceled_before_an_import_began_alerts_nobody(workspace:
 
 def test_a_run_of_anything_else_is_left_alone(workspace: Workspace) -> None:
     assert "none of an import" in notify_run_failure(workspace, run())
-    assert "could not be told of" in notify_run_failure(workspace, run(district="lincoln", format="clever", import_id="77"))
+    assert "could not be reported" in notify_run_failure(workspace, run(district="lincoln", format="clever", import_id="77"))
     assert workspace.outbox.messages() == []
 
 

@@ -80,7 +80,7 @@ def zone(tmp_path: Path) -> Zone:
 
 
 def users(zone: Zone) -> list[str]:
-    return sorted(zone.workspace.warehouse.current("lincoln", "canvas", "users")["user_id"].to_pylist())
+    return sorted(zone.workspace.warehouse.roster.current("lincoln", "canvas", "users")["user_id"].to_pylist())
 
 
 def test_an_upload_that_a_newer_one_replaces_before_its_import_begins_is_not_lost(zone: Zone) -> None:
@@ -216,7 +216,7 @@ def broken(zone: Zone, number: int | None, times: int = 1, **order: int) -> dict
         patch.setattr(road, "run_steps", lambda *_: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             import_upload(zone.workspace, Order(district_id="lincoln", source="canvas", arrival=number, **order))
-    return zone.workspace.warehouse.imports("lincoln", limit=1)[0]
+    return zone.workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
 
 
 def test_an_upload_that_was_taken_over_and_failed_is_tried_again_before_a_later_one(zone: Zone) -> None:

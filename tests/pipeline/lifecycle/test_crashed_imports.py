@@ -17,6 +17,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingNotFound
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
+from tests.ledgers import in_transaction
 
 DIES = """
 import os, sys
@@ -34,7 +35,7 @@ def killed(home: Path) -> Workspace:
     workspace = Workspace.open(home)
     workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
     subprocess.run([sys.executable, "-c", DIES, str(home)], check=False)
-    assert workspace.warehouse.import_(1)["status"] == "running"
+    assert workspace.warehouse.ledger.import_(1)["status"] == "running"
     return workspace
 
 
@@ -42,7 +43,7 @@ def test_the_feeds_next_import_ends_what_a_killed_process_left(killed: Workspace
     with pytest.raises(LandingNotFound):
         receive_upload(killed, Order(district_id="lincoln", source="clever", path=str(tmp_path / "none")))
 
-    first = killed.warehouse.import_(1)
+    first = killed.warehouse.ledger.import_(1)
     assert first["status"] == "failed"
     assert first["summary"]["error"] == {
         "class": "ProcessCrashed",
@@ -53,19 +54,23 @@ def test_the_feeds_next_import_ends_what_a_killed_process_left(killed: Workspace
 
 
 def test_an_import_of_another_feed_or_of_a_living_process_goes_on(killed: Workspace) -> None:
-    number = killed.warehouse.open_import(kind="upload", district_id="washington", source="clever", started_at=datetime.now(UTC))
+    number = in_transaction(killed.warehouse).open_import(
+        kind="upload", district_id="washington", source="clever", started_at=datetime.now(UTC)
+    )
     killed.import_locks.acquire(number)
 
     assert fail_orphans_under_lock(killed, "washington") == []
-    assert [killed.warehouse.import_(n)["status"] for n in (1, number)] == ["running", "running"]
+    assert [killed.warehouse.ledger.import_(n)["status"] for n in (1, number)] == ["running", "running"]
     killed.import_locks.release(number, ended=True)
 
 
 def test_an_import_without_a_lock_may_belong_to_another_home(killed: Workspace) -> None:
-    number = killed.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+    number = in_transaction(killed.warehouse).open_import(
+        kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC)
+    )
 
     assert fail_orphans_under_lock(killed, "lincoln") == [1]
-    assert killed.warehouse.import_(number)["status"] == "running"
+    assert killed.warehouse.ledger.import_(number)["status"] == "running"
 
 
 def test_doctor_tells_of_imports_that_nobody_works_on(killed: Workspace) -> None:
@@ -79,10 +84,10 @@ def test_doctor_tells_of_imports_that_nobody_works_on(killed: Workspace) -> None
 def test_what_a_killed_process_left_does_not_end_an_import_that_another_run_has_taken_up(killed: Workspace) -> None:
     killed.import_locks.acquire(1, "run-a")
     killed.import_locks.release(1, ended=False)
-    killed.warehouse.resume(1, "run-b")  # on another host
+    in_transaction(killed.warehouse).resume(1, "run-b")  # on another host
 
     assert fail_orphans_under_lock(killed, "lincoln") == []
-    assert killed.warehouse.import_(1)["status"] == "running"
+    assert killed.warehouse.ledger.import_(1)["status"] == "running"
     assert killed.import_locks.orphaned() == []
 
 
@@ -90,16 +95,16 @@ def test_a_step_whose_import_goes_on_elsewhere_leaves_nothing(killed: Workspace)
     killed.import_locks.acquire(1, "run-a")
     release_import(killed, 1, continues_elsewhere=True)
 
-    assert (killed.import_locks.orphaned(), killed.warehouse.import_(1)["status"]) == ([], "running")
+    assert (killed.import_locks.orphaned(), killed.warehouse.ledger.import_(1)["status"]) == ([], "running")
 
 
 def test_an_import_ends_with_its_run_unless_it_is_anothers_by_then(killed: Workspace) -> None:
-    killed.warehouse.resume(1, "run-a")
+    in_transaction(killed.warehouse).resume(1, "run-a")
 
     assert fail_import_of_run(killed, 1, "run-before") is False
     killed.import_locks.acquire(1, "run-a")
     assert fail_import_of_run(killed, 1, "run-a") is False  # a process of this home is at work on it
     killed.import_locks.release(1, ended=True)
     assert fail_import_of_run(killed, 1, "run-a") is True
-    assert killed.warehouse.import_(1)["summary"]["error"]["code"] == "abandoned"
+    assert killed.warehouse.ledger.import_(1)["summary"]["error"]["code"] == "abandoned"
     assert fail_import_of_run(killed, 1, "run-a") is False

@@ -52,7 +52,7 @@ def fails(workspace: Workspace, path: Path) -> dict[str, Any]:
     """Import the upload at `path`, which fails, and return its row."""
     with pytest.raises((Bug, PermanentError)):
         import_upload(workspace, Order(district_id="lincoln", source="clever", path=str(path)))
-    return workspace.warehouse.imports("lincoln", limit=1)[0]
+    return workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
 
 
 def test_the_third_try_of_the_same_upload_parks_it(workspace: Workspace, tmp_path: Path, broken: object) -> None:

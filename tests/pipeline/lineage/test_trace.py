@@ -41,8 +41,8 @@ def _traced(workspace: Workspace, table: str, key: dict[str, str], field: str) -
 
 
 def _contact(workspace: Workspace, kind: str) -> str:
-    known = workspace.warehouse.current_hashes(*WHO, "contacts").column("version_id")
-    rows = workspace.warehouse.versions("contacts", known).to_pylist()
+    known = workspace.warehouse.roster.current_hashes(*WHO, "contacts").column("version_id")
+    rows = workspace.warehouse.roster.versions("contacts", known).to_pylist()
     return next(row["contact_id"] for row in rows if row["type"] == kind)
 
 

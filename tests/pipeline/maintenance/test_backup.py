@@ -63,11 +63,11 @@ def published(saved: SavedFolders, uploads: Path, tmp_path: Path) -> Workspace:
 
 
 def told_by(workspace: Workspace) -> list[tuple[str, str]]:
-    return [(row["action"], row["outcome"]) for row in workspace.warehouse.audit()]
+    return [(row["action"], row["outcome"]) for row in workspace.warehouse.ledger.audit()]
 
 
 def student_of(workspace: Workspace, moment: datetime) -> str:
-    rows = workspace.warehouse.as_of(moment, "users", "lincoln").to_pylist()
+    rows = workspace.warehouse.roster.as_of(moment, "users", "lincoln").to_pylist()
     return next(row["user_id"] for row in rows if row["user_kind"] == "student" and row["source_file"] == "students.csv")
 
 
@@ -94,7 +94,7 @@ def test_a_backup_made_during_an_import_is_restored_whole(
     after = dump(again.warehouse)
     told = ("imports", "import_files", "findings", "checks")  # of the import that was under way
     assert {name: rows for name, rows in after.items() if name not in told} == {n: r for n, r in before.items() if n not in told}
-    assert again.warehouse.import_(second)["summary"]["error"]["code"] == "abandoned"
+    assert again.warehouse.ledger.import_(second)["summary"]["error"]["code"] == "abandoned"
     assert again.archive.read_manifest("lincoln", second)["status"] == "failed"
     student = student_of(again, moment)
     traced, known = (
@@ -242,6 +242,21 @@ def test_a_home_that_was_restored_in_part_is_not_opened(published: Workspace, up
         Workspace.open(tmp_path / "half")
     with pytest.raises(NotEmpty):
         restore(str(tmp_path / "copy"), tmp_path / "half")
+
+
+def test_suites_of_the_home_are_restored_with_it(published: Workspace, tmp_path: Path) -> None:
+    packaged = published.suites["clever/students"]
+    own = tmp_path / "home" / "expectations" / "clever" / "students.json"
+    own.parent.mkdir(parents=True)
+    own.write_text(json.dumps({**packaged, "expectations": packaged["expectations"][:1]}))
+    (own.parent / "notes.txt").write_text("no suite")
+    back_up(published, str(tmp_path / "copy"))
+    restore(str(tmp_path / "copy"), tmp_path / "again")
+    restored = Workspace.open(tmp_path / "again")
+
+    assert restored.suites["clever/students"]["expectations"] == packaged["expectations"][:1]
+    assert len(restored.suites) == len(published.suites)
+    assert not (tmp_path / "again" / "expectations" / "clever" / "notes.txt").exists()
 
 
 @pytest.mark.parametrize(("point", "named"), [("restore.warehouse", False), ("restore.archive", True)])

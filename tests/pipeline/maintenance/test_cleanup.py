@@ -54,5 +54,5 @@ def test_an_import_whose_process_was_killed_is_ended_and_its_upload_can_run_agai
 
     swept = clean_up_home(workspace)
 
-    assert (swept.ended, workspace.warehouse.import_(1)["status"]) == ((1,), "failed")
+    assert (swept.ended, workspace.warehouse.ledger.import_(1)["status"]) == ((1,), "failed")
     assert run(workspace, archived=1)["status"] == "published"

@@ -15,6 +15,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import SchemaAhead, SchemaBehind
 from roster_etl.store.warehouse.database import Database
+from tests.ledgers import in_transaction
 
 
 @pytest.fixture
@@ -43,17 +44,19 @@ def test_beside_an_import_under_way_nothing_is_migrated(behind: Workspace) -> No
         migrate_warehouse(behind)
     assert behind.warehouse.revision() == "0001"
     with pytest.raises(SchemaBehind, match="roster-etl migrate"):
-        behind.warehouse.imports()
+        behind.warehouse.ledger.imports()
 
     behind.import_locks.release(1, ended=False)  # its process is gone
 
     assert migrate_warehouse(behind) == "0001"
-    assert behind.warehouse.import_(1)["status"] == "running"
+    assert behind.warehouse.ledger.import_(1)["status"] == "running"
 
 
 def test_with_this_versions_schema_nothing_is_in_the_way(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "home")
-    number = workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+    number = in_transaction(workspace.warehouse).open_import(
+        kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC)
+    )
     workspace.import_locks.acquire(number)
 
     assert migrate_warehouse(workspace) == migrations.HEAD
@@ -68,6 +71,6 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection.close()
     again = Workspace.open(tmp_path / "home")
 
-    for use in (again.warehouse.imports, lambda: migrate_warehouse(again)):
+    for use in (again.warehouse.ledger.imports, lambda: migrate_warehouse(again)):
         with pytest.raises(SchemaAhead, match="9999"):
             use()

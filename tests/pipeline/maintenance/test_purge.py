@@ -30,6 +30,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite
 from roster_etl.vendors import vendor
 from tests.dumps import dump
+from tests.ledgers import in_transaction
 from tests.pipeline.maintenance.test_rebuild import Rows, edit, registered, run
 from tests.saved import SavedFolders
 
@@ -98,7 +99,7 @@ def lived(saved: SavedFolders, database: str, uploads: Path, tmp_path: Path) -> 
             run(workspace, path=str(uploads / name))
         run(workspace, district_id="adams", path=str(uploads / "b"))
         assert run(workspace, archived=1, rollback=True)["status"] == "held"
-        for row in workspace.warehouse.imports():
+        for row in workspace.warehouse.ledger.imports():
             write_report(workspace, read_import_summary(workspace, row["import_id"]))
         workspace.close()
 
@@ -155,7 +156,7 @@ def test_a_person_is_found_nowhere_any_more_and_the_rest_is_rebuilt(
         True,
         True,
     )
-    row = lived.warehouse.import_(purged.imports[0])
+    row = lived.warehouse.ledger.import_(purged.imports[0])
     assert (row["kind"], row["status"], row["summary"]["purge"]["by"]) == ("purge", "published", "A. Steward")
     rebuilt(lived, tmp_path)
 
@@ -191,7 +192,7 @@ def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploa
 
 def test_a_district_is_removed_and_its_imports_stay_on_record(lived: Workspace, tmp_path: Path) -> None:
     before = dump(lived.warehouse, "adams")
-    newest = next(row["import_id"] for row in lived.warehouse.imports("lincoln") if row["kind"] == "upload")
+    newest = next(row["import_id"] for row in lived.warehouse.ledger.imports("lincoln") if row["kind"] == "upload")
     docs = data_docs_path(lived, "lincoln", newest)
     docs.parent.mkdir(parents=True)
     docs.with_name("index.html").write_text("rules and counts")
@@ -209,13 +210,13 @@ def test_a_district_is_removed_and_its_imports_stay_on_record(lived: Workspace, 
 
 
 def test_what_is_older_than_an_age_is_removed_but_for_what_is_current(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
-    current = sorted(lived.warehouse.current("lincoln", "clever", "users").to_pylist(), key=str)
+    current = sorted(lived.warehouse.roster.current("lincoln", "clever", "users").to_pylist(), key=str)
     later = datetime.now(UTC) + timedelta(days=400)
 
     purged = purge_older(lived, "lincoln", timedelta(days=365), by="A. Steward", now=later)
 
     assert sum(purged.versions.values()) > 0
-    assert sorted(lived.warehouse.current("lincoln", "clever", "users").to_pylist(), key=str) == current
+    assert sorted(lived.warehouse.roster.current("lincoln", "clever", "users").to_pylist(), key=str) == current
     assert all('"valid_to": null' in line for line in dump(lived.warehouse, "lincoln")["users_history"])
     manifest = lived.archive.read_manifest("lincoln", 1)
     assert {member["key"] for member in manifest["members"]} == {None}
@@ -231,14 +232,16 @@ def test_a_role_that_may_not_rewrite_the_files_removes_nothing(postgres_url: str
         owner.migrate()
         owner.grant(loader="importer")
     workspace = registered(tmp_path / "home", postgres_url.replace("//postgres:", "//importer:"))
-    workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+    in_transaction(workspace.warehouse).open_import(
+        kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC)
+    )
 
     try:
         with pytest.raises(MayNotRewrite):
             purge_district(workspace, "lincoln", by="A. Steward")
 
-        assert [row["kind"] for row in workspace.warehouse.imports("lincoln")] == ["upload"]
-        (line,) = [line for line in workspace.warehouse.audit("lincoln") if line["action"] == "purge"]
+        assert [row["kind"] for row in workspace.warehouse.ledger.imports("lincoln")] == ["upload"]
+        (line,) = [line for line in workspace.warehouse.ledger.audit("lincoln") if line["action"] == "purge"]
         assert (line["outcome"], line["about"]["code"]) == ("refused", "may_not_rewrite")
     finally:
         workspace.warehouse.close()
@@ -248,7 +251,9 @@ def test_a_role_that_may_not_rewrite_the_files_removes_nothing(postgres_url: str
 
 
 def test_nothing_is_removed_while_an_import_is_under_way(lived: Workspace) -> None:
-    lived.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+    in_transaction(lived.warehouse).open_import(
+        kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC)
+    )
 
     with pytest.raises(ImportUnderWay):
         purge_district(lived, "lincoln", by="A. Steward")
@@ -260,23 +265,23 @@ def test_a_district_that_was_never_imported_has_nothing_to_remove(lived: Workspa
 
 
 def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_waits_no_more(lived: Workspace) -> None:
-    (hold,) = lived.warehouse.holds("lincoln")
-    imports, files = lived.warehouse.imports(), sorted(lived.home.glob("archive/**/*"))
+    (hold,) = lived.warehouse.ledger.holds("lincoln")
+    imports, files = lived.warehouse.ledger.imports(), sorted(lived.home.glob("archive/**/*"))
 
     for kind, user_id in (("student", "nosuch-student"), ("teacher", STUDENT), ("nosuch-student", "student")):
         with pytest.raises(NobodyToPurge) as refused:
             purge_person(lived, "lincoln", kind, user_id, by="A. Steward")
         assert "nosuch-student" not in refused.value.message
         assert STUDENT not in refused.value.message
-    assert lived.warehouse.holds("lincoln") == [hold]
-    assert (lived.warehouse.imports(), sorted(lived.home.glob("archive/**/*"))) == (imports, files)
-    told = [(row["action"], row["outcome"], row["about"].get("code")) for row in lived.warehouse.audit()]
+    assert lived.warehouse.ledger.holds("lincoln") == [hold]
+    assert (lived.warehouse.ledger.imports(), sorted(lived.home.glob("archive/**/*"))) == (imports, files)
+    told = [(row["action"], row["outcome"], row["about"].get("code")) for row in lived.warehouse.ledger.audit()]
     assert told[-3:] == [("purge", "refused", "nobody_to_purge")] * 3
 
     purged = purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
 
     assert purged.holds == (hold["import_id"],)
-    assert lived.warehouse.hold(hold["import_id"])["decision"] == "superseded"
+    assert lived.warehouse.ledger.hold(hold["import_id"])["decision"] == "superseded"
     with pytest.raises(NobodyToPurge):
         purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
 
@@ -285,7 +290,7 @@ def test_who_stands_in_an_archived_file_only_is_somebody(lived: Workspace, uploa
     shutil.copytree(uploads / "a", tmp_path / "c")
     edit(tmp_path / "c" / "students.csv", lambda rows: [*rows, {**rows[0], "Student_id": "zz-only-refused", "Last_name": ""}])
     run(lived, path=str(tmp_path / "c"))
-    assert not lived.warehouse.names_person("lincoln", "student", "zz-only-refused")
+    assert not lived.warehouse.ledger.mentions_person("lincoln", "student", "zz-only-refused")
 
     purged = purge_person(lived, "lincoln", "student", "zz-only-refused", by="A. Steward")
 

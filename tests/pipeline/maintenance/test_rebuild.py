@@ -27,6 +27,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests import bells
 from tests.dumps import dump
+from tests.ledgers import in_transaction
 from tests.saved import SavedFolders
 
 WHO = ("lincoln", "clever")
@@ -97,14 +98,16 @@ def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) 
     workspace.registry.add_window("lincoln", Window(first=today - day, last=today + day, reason="New year", options=options))
     run(workspace, path=a)  # A → B → A, within a window of the calendar
     discarded = run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})
-    workspace.warehouse.decide_hold(discarded["import_id"], "discarded", STEWARD, datetime.datetime.now(datetime.UTC))
+    in_transaction(workspace.warehouse).decide_hold(
+        discarded["import_id"], "discarded", STEWARD, datetime.datetime.now(datetime.UTC)
+    )
     refresh_manifest(workspace, read_import_summary(workspace, discarded["import_id"]))
     run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})  # superseded by what follows
     run(workspace, path=b)
     back = run(workspace, archived=1, rollback=True)
     run(workspace, approves=(back["import_id"], back["hold"]["plan_sha256"], STEWARD))
     run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})  # still open
-    return [row["status"] for row in reversed(workspace.warehouse.imports("lincoln"))]
+    return [row["status"] for row in reversed(workspace.warehouse.ledger.imports("lincoln"))]
 
 
 def _fail(workspace: Workspace, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +160,8 @@ def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url,
         original, again = dump(workspace.warehouse, "lincoln"), dump(target)
         for table, lines in original.items():
             assert again[table] == lines, table
-        moment = workspace.warehouse.import_(4)["finished_at"]
-        then = [w.as_of(moment, "users", "lincoln").drop_columns("version_id") for w in (workspace.warehouse, target)]
+        moment = workspace.warehouse.ledger.import_(4)["finished_at"]
+        then = [w.roster.as_of(moment, "users", "lincoln").drop_columns("version_id") for w in (workspace.warehouse, target)]
         assert then[0].num_rows
         assert (
             then[0]
@@ -180,7 +183,7 @@ def test_districts_are_rebuilt_one_after_another_and_imports_go_on_after_the_new
     with Warehouse(url) as target:
         assert dump(target) == dump(archived.warehouse)
         assert (
-            target.open_import(
+            in_transaction(target).open_import(
                 kind="upload", district_id="adams", source="clever", started_at=datetime.datetime.now(datetime.UTC)
             )
             == 3
@@ -217,7 +220,9 @@ def test_a_replay_that_plans_something_else_says_so(archived, tmp_path) -> None:
 
 def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, tmp_path) -> None:
     student = next(
-        row for row in archived.warehouse.current("lincoln", "clever", "users").to_pylist() if row["user_kind"] == "student"
+        row
+        for row in archived.warehouse.roster.current("lincoln", "clever", "users").to_pylist()
+        if row["user_kind"] == "student"
     )
     key = {"user_kind": "student", "user_id": student["user_id"]}
     target = override.Target(district_id="lincoln", source="clever", table="users", key=key, field="first_name")
@@ -239,7 +244,7 @@ def same_again(workspace: Workspace, url: str) -> list[str]:
     assert rebuilt.differs == ()
     with Warehouse(url) as target:
         assert dump(target, "lincoln") == dump(workspace.warehouse, "lincoln")
-    return [row["status"] for row in reversed(workspace.warehouse.imports("lincoln"))]
+    return [row["status"] for row in reversed(workspace.warehouse.ledger.imports("lincoln"))]
 
 
 CANVAS_USERS = "user_id,login_id,status,full_name\n"
@@ -280,7 +285,7 @@ def test_a_format_of_changes_is_rebuilt_with_its_quarantine_renames_edits_and_mo
     run(workspace, source="canvas", approves=(held["import_id"], held["hold"]["plan_sha256"], STEWARD), options=all_or_nothing)
 
     assert same_again(workspace, f"sqlite:///{tmp_path}/target.sqlite") == [*["published"] * 6]
-    assert workspace.warehouse.open_quarantine("lincoln", "canvas").num_rows
+    assert workspace.warehouse.roster.open_quarantine("lincoln", "canvas").num_rows
     workspace.warehouse.close()
 
 
@@ -302,5 +307,5 @@ def test_absences_are_rebuilt_beside_the_roster_that_they_refer_to(tmp_path: Pat
 
     ended = same_again(workspace, f"sqlite:///{tmp_path}/target.sqlite")
     assert ended.count("published") >= 4
-    assert workspace.warehouse.count_current("lincoln", bells.FORMAT, "attendance") >= 3
+    assert workspace.warehouse.roster.count_current("lincoln", bells.FORMAT, "attendance") >= 3
     workspace.warehouse.close()

@@ -17,6 +17,7 @@ from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import Message
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Hold, ImportResult
+from tests.ledgers import in_transaction
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TABLE = pa.table({"a": ["1"]})
@@ -27,10 +28,15 @@ def workspace(tmp_path: Path) -> Workspace:
     """A home with five old imports, of which the first is held, each with frames and a page."""
     opened = Workspace.open(tmp_path / "home")
     for number in range(1, 6):
-        assert opened.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=LONG_AGO) == number
+        assert (
+            in_transaction(opened.warehouse).open_import(
+                kind="upload", district_id="lincoln", source="clever", started_at=LONG_AGO
+            )
+            == number
+        )
         held = Hold(reason="delete_threshold", plan_sha256="0", created_at=LONG_AGO) if number == 1 else None
         status = "held" if held else "failed"
-        opened.warehouse.conclude(ImportResult(import_id=number, status=status, finished_at=LONG_AGO, hold=held))
+        in_transaction(opened.warehouse).conclude(ImportResult(import_id=number, status=status, finished_at=LONG_AGO, hold=held))
         opened.frames.write("lincoln", number, "file-rows", "rows/students", TABLE)
         page = opened.home / "reports" / "lincoln" / f"{number}.html"
         page.parent.mkdir(parents=True, exist_ok=True)

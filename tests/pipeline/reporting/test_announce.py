@@ -65,7 +65,7 @@ def test_an_ending_import_reads_each_fact_once_and_builds_one_report(
         import_upload(workspace, Order(district_id="lincoln", source="clever", path=str(smaller)))
     found["failed"] = dict(counts)
 
-    assert [row["status"] for row in reversed(workspace.warehouse.imports())] == list(found)
+    assert [row["status"] for row in reversed(workspace.warehouse.ledger.imports())] == list(found)
     assert found == dict.fromkeys(found, ONCE)
     assert len(workspace.outbox.counts()) == 2  # mail and webhook
 

@@ -56,7 +56,7 @@ def test_all_that_each_import_did_comes_once_in_the_order_of_publishing(workspac
     found, since, _ = walk(workspace, 0, 100_000)
 
     for number in (1, 2):
-        summary = workspace.warehouse.import_(number)["summary"]["changes"]
+        summary = workspace.warehouse.ledger.import_(number)["summary"]["changes"]
         assert counted(found, number) == {table: counts for table, counts in summary.items() if any(counts.values())}
     assert [change["import_id"] for change in found] == sorted(change["import_id"] for change in found)
     assert since == 2

@@ -54,7 +54,7 @@ def edit(workspace: Workspace, source: str, table: str, field: str, value: str |
 
 
 def value(workspace: Workspace, source: str, table: str, field: str, **key: str) -> Any:
-    rows = workspace.warehouse.trace(table, key, "birch", source).to_pylist()
+    rows = workspace.warehouse.roster.trace(table, key, "birch", source).to_pylist()
     (current,) = [row for row in rows if row["valid_to_import"] is None]
     return current[field]
 

@@ -59,8 +59,8 @@ def target(field: str = "full_name", table: str = "users", **key: str) -> Target
 
 
 def names(workspace: Workspace) -> dict[str, str]:
-    ids = workspace.warehouse.current_hashes("lincoln", "canvas", "users").column("version_id")
-    return {row["user_id"]: row["full_name"] for row in workspace.warehouse.versions("users", ids).to_pylist()}
+    ids = workspace.warehouse.roster.current_hashes("lincoln", "canvas", "users").column("version_id")
+    return {row["user_id"]: row["full_name"] for row in workspace.warehouse.roster.versions("users", ids).to_pylist()}
 
 
 def renamed(name: str) -> dict[str, str]:
@@ -72,9 +72,9 @@ def test_an_edit_takes_effect_at_once_as_an_import_of_its_own(workspace: Workspa
 
     document = outcome(workspace, import_id)
     assert (document["status"], document["changes"]["users"]["updated"]) == ("published", 1)
-    versions = workspace.warehouse.trace("users", {"user_id": "U1"}, "lincoln", "canvas").to_pylist()
+    versions = workspace.warehouse.roster.trace("users", {"user_id": "U1"}, "lincoln", "canvas").to_pylist()
     assert [(v["full_name"], v["close_reason"]) for v in versions] == [("Ann Lee", "overridden"), ("Anna Lee", None)]
-    (edit,) = workspace.warehouse.overrides("lincoln", "canvas")
+    (edit,) = workspace.warehouse.roster.overrides("lincoln", "canvas")
     assert (edit["field"], edit["value"], edit["set_by"]) == ("full_name", "Anna Lee", "sam")
     assert workspace.archive.read_manifest("lincoln", import_id)["kind"] == "override"
 
@@ -89,19 +89,19 @@ def test_imports_leave_an_edit_alone_until_it_is_cleared(workspace: Workspace, t
     upload(workspace, tmp_path / "b", renamed("Ann Smith"))
 
     assert names(workspace)["U1"] == "Ann Smith"
-    assert workspace.warehouse.overrides("lincoln", "canvas") == []
+    assert workspace.warehouse.roster.overrides("lincoln", "canvas") == []
 
 
 def test_an_import_may_publish_its_own_value_and_keep_or_end_the_edit(workspace: Workspace, tmp_path: Path) -> None:
     set_override(workspace, target(), "Anna Lee", "sam")
     upload(workspace, tmp_path / "a", renamed("Ann Smith"), override_sis_stickiness="true")
     assert names(workspace)["U1"] == "Ann Smith"
-    assert len(workspace.warehouse.overrides("lincoln", "canvas")) == 1
+    assert len(workspace.warehouse.roster.overrides("lincoln", "canvas")) == 1
 
     options = {"override_sis_stickiness": "true", "clear_sis_stickiness": "true"}
     upload(workspace, tmp_path / "b", renamed("Ann Jones"), **options)
 
-    assert workspace.warehouse.overrides("lincoln", "canvas") == []
+    assert workspace.warehouse.roster.overrides("lincoln", "canvas") == []
 
 
 def test_a_cell_that_was_set_by_hand_says_so_and_the_others_still_lead_to_their_upload(
@@ -134,7 +134,7 @@ def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed
     with pytest.raises(RosterMoved, match="say it again"):
         set_override(workspace, target(), "Slower", "sam")
 
-    failed = workspace.warehouse.import_(3)
+    failed = workspace.warehouse.ledger.import_(3)
     assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "ConcurrentPublish")
     assert names(workspace)["U1"] == "Faster"
 
@@ -153,15 +153,15 @@ def test_an_edit_that_no_upload_could_bring_changes_nothing(workspace: Workspace
     with pytest.raises(BadEdit, match="one of: active, suspended"):
         set_override(workspace, target("status"), "garbage", "sam")
 
-    assert len(workspace.warehouse.imports("lincoln")) == 1
-    (line,) = [line for line in workspace.warehouse.audit("lincoln") if line["action"] == "override_set"]
+    assert len(workspace.warehouse.ledger.imports("lincoln")) == 1
+    (line,) = [line for line in workspace.warehouse.ledger.audit("lincoln") if line["action"] == "override_set"]
     assert (line["outcome"], line["about"]["code"]) == ("refused", "bad_edit")
 
 
 def test_an_edit_is_kept_as_a_cell_would_be(workspace: Workspace) -> None:
     set_override(workspace, target("status"), " SUSPENDED ", "sam")
 
-    (edit,) = workspace.warehouse.overrides("lincoln", "canvas")
+    (edit,) = workspace.warehouse.roster.overrides("lincoln", "canvas")
     assert edit["value"] == "suspended"
 
 
@@ -183,4 +183,4 @@ def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:
     with pytest.raises(NotEdited):
         clear_override(workspace, target(), "sam")
 
-    assert [row["kind"] for row in workspace.warehouse.imports("lincoln")] == ["upload"]
+    assert [row["kind"] for row in workspace.warehouse.ledger.imports("lincoln")] == ["upload"]

@@ -82,12 +82,12 @@ def upload(workspace: Workspace, folder: Path, files: dict[str, str], **options:
 
 
 def names(workspace: Workspace, moment: datetime | None = None) -> dict[str, str]:
-    known = workspace.warehouse.as_of(moment or datetime.now(UTC), "users", *FEED).to_pylist()
+    known = workspace.warehouse.roster.as_of(moment or datetime.now(UTC), "users", *FEED).to_pylist()
     return {row["user_id"]: row["full_name"] for row in known}
 
 
 def approved(workspace: Workspace, number: int) -> dict[str, Any]:
-    publish_undo(workspace, number, workspace.warehouse.hold(number)["plan_sha256"], "A. Steward")
+    publish_undo(workspace, number, workspace.warehouse.ledger.hold(number)["plan_sha256"], "A. Steward")
     return outcome(workspace, number)
 
 
@@ -114,7 +114,7 @@ def test_an_approved_undo_brings_the_state_before_back_and_keeps_the_history(twi
     )
     assert names(twice) == {"U1": "Ann Lee", "U2": "Bob Ray"}
     assert names(twice, before) == {"U1": "Anna Lee", "U3": "Cam Oak"}
-    versions = twice.warehouse.trace("users", {"user_id": "U1"}, *FEED).to_pylist()
+    versions = twice.warehouse.roster.trace("users", {"user_id": "U1"}, *FEED).to_pylist()
     assert [(v["full_name"], v["close_reason"]) for v in versions] == [
         ("Ann Lee", "changed"),
         ("Anna Lee", "undone"),
@@ -148,7 +148,7 @@ def test_an_undo_can_be_undone(twice: Workspace) -> None:
 
     assert document["status"] == "published"
     assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
-    assert undone_imports(twice.warehouse.published(*FEED)) == {3}
+    assert undone_imports(twice.warehouse.roster.published_imports(*FEED)[::-1]) == {3}
 
 
 def test_what_followed_the_import_goes_with_it_and_stewards_edits_too(twice: Workspace, tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_what_followed_the_import_goes_with_it_and_stewards_edits_too(twice: Wor
 
     document = approved(twice, plan_undo(twice, 2, "sam"))
 
-    assert twice.warehouse.import_(document["import_id"])["summary"]["undoes"] == [2, 3]
-    assert twice.warehouse.overrides(*FEED) == []
+    assert twice.warehouse.ledger.import_(document["import_id"])["summary"]["undoes"] == [2, 3]
+    assert twice.warehouse.roster.overrides(*FEED) == []
     approved(twice, plan_undo(twice, document["import_id"], "sam"))
-    (edit,) = twice.warehouse.overrides(*FEED)
+    (edit,) = twice.warehouse.roster.overrides(*FEED)
     assert (edit["field"], edit["value"], edit["set_by"]) == ("pronouns", "she", "sam")
 
 
@@ -211,7 +211,7 @@ def test_an_undone_upload_is_no_longer_what_the_next_one_is_compared_with(worksp
 
 def test_a_plan_that_has_moved_is_refused(twice: Workspace, tmp_path: Path) -> None:
     number = plan_undo(twice, 2, "sam")
-    sha256 = twice.warehouse.hold(number)["plan_sha256"]
+    sha256 = twice.warehouse.ledger.hold(number)["plan_sha256"]
     set_override(
         twice,
         Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"),
@@ -239,10 +239,10 @@ def test_an_undo_that_another_has_overtaken_says_how_to_plan_it_anew(twice: Work
 
 def test_a_newer_upload_closes_the_hold_of_an_undo(twice: Workspace, tmp_path: Path) -> None:
     number = plan_undo(twice, 2, "sam")
-    sha256 = twice.warehouse.hold(number)["plan_sha256"]
+    sha256 = twice.warehouse.ledger.hold(number)["plan_sha256"]
     upload(twice, tmp_path / "third", {"users.csv": f"{HEADER}U4,dee,active,Dee Fox\n"})
 
-    assert twice.warehouse.hold(number)["decision"] == "superseded"
+    assert twice.warehouse.ledger.hold(number)["decision"] == "superseded"
     with pytest.raises((PlanMoved, NoHold)):
         publish_undo(twice, number, sha256, "A. Steward")
 
@@ -250,14 +250,17 @@ def test_a_newer_upload_closes_the_hold_of_an_undo(twice: Workspace, tmp_path: P
 def test_an_undo_that_is_asked_for_again_replaces_the_first_and_nobody_is_said_to_have_approved(twice: Workspace) -> None:
     first, second = plan_undo(twice, 2, "Alice"), plan_undo(twice, 2, "Bob")
 
-    assert (twice.warehouse.hold(first)["decision"], twice.warehouse.hold(second)["decision"]) == ("superseded", None)
-    told = [(row["action"], row["who"], row["import_id"]) for row in twice.warehouse.audit()]
+    assert (twice.warehouse.ledger.hold(first)["decision"], twice.warehouse.ledger.hold(second)["decision"]) == (
+        "superseded",
+        None,
+    )
+    told = [(row["action"], row["who"], row["import_id"]) for row in twice.warehouse.ledger.audit()]
     assert told == [("undo", "Alice", first), ("undo", "Bob", second)]
 
 
 def test_who_is_slower_learns_who_decided_and_so_does_the_audit(twice: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     number = plan_undo(twice, 2, "sam")
-    sha256 = twice.warehouse.hold(number)["plan_sha256"]
+    sha256 = twice.warehouse.ledger.hold(number)["plan_sha256"]
     monkeypatch.setattr(approve, "require_open_hold", lambda *_: approved(twice, number))  # between the look and the decision
 
     with pytest.raises(NoHold, match=r"approved by A\. Steward"):
@@ -265,7 +268,7 @@ def test_who_is_slower_learns_who_decided_and_so_does_the_audit(twice: Workspace
     with pytest.raises(NoHold, match=r"approved by A\. Steward"):
         publish_undo(twice, number, sha256, "Cid")
 
-    told = [(row["action"], row["who"], row["outcome"], row["about"].get("code")) for row in twice.warehouse.audit()]
+    told = [(row["action"], row["who"], row["outcome"], row["about"].get("code")) for row in twice.warehouse.ledger.audit()]
     assert told[1:] == [
         ("approve", "A. Steward", "done", None),
         ("discard", "Bob", "refused", "no_open_hold"),
@@ -314,18 +317,25 @@ def test_an_undo_or_an_edit_of_one_set_of_files_leaves_the_others_of_the_format_
         order = Order(district_id="lincoln", source=known.format.name, path=str(tmp_path / "first"), file_set=name)
         assert outcome(opened, import_upload(opened, order))["status"] == "published"
     feed, first = ("lincoln", known.format.name), known.file_set_for_table("users")
-    user = opened.warehouse.as_of(datetime.now(UTC), "users", *feed).to_pylist()[0]
+    user = opened.warehouse.roster.as_of(datetime.now(UTC), "users", *feed).to_pylist()[0]
     key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
-    events = opened.warehouse.count_current(*feed, "attendance")
+    events = opened.warehouse.roster.count_current(*feed, "attendance")
 
     edited = set_override(
         opened, Target(district_id="lincoln", source=feed[1], table="users", key=key, field="pronouns"), "she", "sam"
     )
-    number = plan_undo(opened, next(r["import_id"] for r in opened.warehouse.published(*feed) if r["file_set"] == first), "sam")
+    number = plan_undo(
+        opened,
+        next(r["import_id"] for r in opened.warehouse.roster.published_imports(*feed)[::-1] if r["file_set"] == first),
+        "sam",
+    )
     document = approved(opened, number)
 
     assert document["undoes"] == [1 + sets.index(first), edited]
-    assert (opened.warehouse.count_current(*feed, "users"), opened.warehouse.count_current(*feed, "attendance")) == (0, events)
+    assert (
+        opened.warehouse.roster.count_current(*feed, "users"),
+        opened.warehouse.roster.count_current(*feed, "attendance"),
+    ) == (0, events)
     opened.warehouse.close()
 
 
@@ -357,8 +367,8 @@ def test_undos_however_they_ended_are_rebuilt_and_the_audit_has_a_line_of_each_d
     assert rebuilt.differs == ()
     with Warehouse(url) as target:
         assert dump(target) == dump(twice.warehouse)
-        assert target.audit() == []  # what was decided then was written down then
-    told = [(row["action"], row["outcome"], row["who"], row["import_id"]) for row in twice.warehouse.audit()]
+        assert target.ledger.audit() == []  # what was decided then was written down then
+    told = [(row["action"], row["outcome"], row["who"], row["import_id"]) for row in twice.warehouse.ledger.audit()]
     assert told == [
         ("override_set", "done", "A. Steward", 3),
         ("undo", "done", "sam", 4),
@@ -371,5 +381,5 @@ def test_undos_however_they_ended_are_rebuilt_and_the_audit_has_a_line_of_each_d
         ("undo", "refused", "sam", None),
         ("undo", "done", "sam", 7),
     ]
-    assert {row["district_id"] for row in twice.warehouse.audit()} == {"lincoln"}
-    assert "Lee" not in str(twice.warehouse.audit())
+    assert {row["district_id"] for row in twice.warehouse.ledger.audit()} == {"lincoln"}
+    assert "Lee" not in str(twice.warehouse.ledger.audit())

@@ -54,13 +54,13 @@ class Roster:
         return outcome(self.workspace, import_upload(self.workspace, order))
 
     def records(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
-        found = self.workspace.warehouse.current_hashes("lincoln", "canvas", table)
-        rows = self.workspace.warehouse.versions(table, found.column("version_id"))
+        found = self.workspace.warehouse.roster.current_hashes("lincoln", "canvas", table)
+        rows = self.workspace.warehouse.roster.versions(table, found.column("version_id"))
         return sorted(tuple(row[name] for name in columns) for row in rows.to_pylist())
 
     @property
     def quarantine(self) -> list[tuple[str, int]]:
-        return [(q["file"], q["row"]) for q in self.workspace.warehouse.open_quarantine("lincoln", "canvas").to_pylist()]
+        return [(q["file"], q["row"]) for q in self.workspace.warehouse.roster.open_quarantine("lincoln", "canvas").to_pylist()]
 
 
 @pytest.fixture
@@ -83,12 +83,12 @@ def test_a_record_that_no_row_names_stays(roster: Roster) -> None:
 def test_a_deleted_record_closes_for_that_reason_and_can_come_back(roster: Roster) -> None:
     roster.upload(u=f"{USERS}u1,a,active,Ann\n")
     roster.upload(u=f"{USERS}u1,a,deleted,\n")
-    gone = roster.workspace.warehouse.last_removed_versions("lincoln", "canvas", "users").to_pylist()
+    gone = roster.workspace.warehouse.roster.last_removed_versions("lincoln", "canvas", "users").to_pylist()
     roster.upload(u=f"{USERS}u1,a,active,\n")
 
     assert [(row["user_id"], row["close_reason"]) for row in gone] == [("u1", "deleted")]
     assert roster.records("users", "user_id", "full_name") == [("u1", "Ann")]
-    assert roster.workspace.warehouse.last_removed_versions("lincoln", "canvas", "users").num_rows == 0
+    assert roster.workspace.warehouse.roster.last_removed_versions("lincoln", "canvas", "users").num_rows == 0
 
 
 def test_ids_that_changed_are_followed_by_what_waits_and_by_what_is_gone_also_when_the_old_id_is_anothers(roster: Roster) -> None:
@@ -184,7 +184,7 @@ def test_a_hold_of_changes_waits_for_a_person_and_is_planned_anew_on_top_of_what
     later = roster.upload(u=USERS + "".join(f"u{n},l{n},active,Ann {n}\n" for n in range(20)))
     number = held["import_id"]
     assert (held["status"], later["status"]) == ("held", "published")
-    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [number]
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.ledger.holds("lincoln")] == [number]
 
     command = f"roster-etl rerun --district lincoln --format canvas --import {number} --rollback"
     with pytest.raises(Overtaken) as error:
@@ -193,7 +193,7 @@ def test_a_hold_of_changes_waits_for_a_person_and_is_planned_anew_on_top_of_what
     assert command in {step.command for step in next_steps(outcome(roster.workspace, number))}
 
     again = import_upload(roster.workspace, Order(district_id="lincoln", source="canvas", archived=number, rollback=True))
-    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [again]
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.ledger.holds("lincoln")] == [again]
     apply_approval(roster.workspace, validate_approval(roster.workspace, ApprovalRequest(import_id=again, by="A. Steward")))
     assert len(roster.records("enrollments", "user_id")) == 20
 
@@ -211,19 +211,19 @@ def test_a_held_upload_of_changes_outlasts_an_undo(roster: Roster) -> None:
     held = _held(roster)
     number = plan_undo(roster.workspace, 2, "A. Steward")
 
-    publish_undo(roster.workspace, number, roster.workspace.warehouse.hold(number)["plan_sha256"], "A. Steward")
+    publish_undo(roster.workspace, number, roster.workspace.warehouse.ledger.hold(number)["plan_sha256"], "A. Steward")
 
-    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [held]
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.ledger.holds("lincoln")] == [held]
 
 
 def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster: Roster) -> None:
     held = _held(roster)
 
     purge_person(roster.workspace, "lincoln", "user", "u20", by="A. Steward")
-    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [held]
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.ledger.holds("lincoln")] == [held]
 
     purge_older(roster.workspace, "lincoln", timedelta(0), by="A. Steward")
-    assert roster.workspace.warehouse.holds("lincoln") == []
+    assert roster.workspace.warehouse.ledger.holds("lincoln") == []
     assert roster.workspace.archive.read_manifest("lincoln", held)["hold"]["decision"] == "superseded"
 
 
@@ -233,7 +233,7 @@ def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster:
         ("validated", "findings/users"),
         ("applied", "quarantine"),
         ("gated", "verdicts"),
-        ("validated", "judged/users"),
+        ("validated", "result/users"),
         ("applied", "changes"),
     ],
     ids=" ".join,
@@ -249,7 +249,7 @@ def test_what_a_step_left_and_is_lost_before_publishing_stops_the_import(
     with pytest.raises(FrameError, match=": ".join(lost)):
         roster.upload(u=USERS + "u1,l1,active,Ann\nu2,,active,Bo\n")
 
-    (row,) = roster.workspace.warehouse.imports("lincoln")
+    (row,) = roster.workspace.warehouse.ledger.imports("lincoln")
     assert row["status"] == "failed"
     assert roster.records("users", "user_id") == []
 
@@ -289,7 +289,8 @@ def test_a_data_set_is_compared_with_its_last_upload(roster: Roster) -> None:
     assert document["changes"]["users"] == {"created": 0, "updated": 1, "deleted": 1}
     assert roster.records("users", "user_id", "full_name") == [("u1", "By hand"), ("u3", "Cyrus")]
     assert [
-        row["close_reason"] for row in roster.workspace.warehouse.last_removed_versions("lincoln", "canvas", "users").to_pylist()
+        row["close_reason"]
+        for row in roster.workspace.warehouse.roster.last_removed_versions("lincoln", "canvas", "users").to_pylist()
     ] == ["diffed"]
 
 
@@ -349,13 +350,13 @@ def test_a_stewards_edit_outlasts_uploads_until_one_is_told_to_win(roster: Roste
 
     assert kept == [("Ann",)]
     assert roster.records("users", "full_name") == [("Ann Lee",)]
-    assert roster.workspace.warehouse.overrides("lincoln", "canvas") == []
+    assert roster.workspace.warehouse.roster.overrides("lincoln", "canvas") == []
 
 
 def test_an_upload_can_leave_edits_behind(roster: Roster) -> None:
     roster.upload(u=f"{USERS}u1,a,active,Ann\n")
     roster.upload({"override_sis_stickiness": "true", "add_sis_stickiness": "true"}, u=f"{USERS}u1,a,active,Ann Lee\n")
-    edits = roster.workspace.warehouse.overrides("lincoln", "canvas")
+    edits = roster.workspace.warehouse.roster.overrides("lincoln", "canvas")
     roster.upload(u=f"{USERS}u1,a,active,Somebody\n")
 
     assert "full_name" in {edit["field"] for edit in edits}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 

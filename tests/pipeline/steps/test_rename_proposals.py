@@ -77,7 +77,7 @@ def reasons(workspace: Workspace, old: str) -> dict[str, set[str | None]]:
     """Return why the versions of the old id closed, by table."""
     tables = ("users", "user_roles", "student_profiles", "enrollments")
     key = {"user_kind": "student", "user_id": old}
-    return {t: {v["close_reason"] for v in workspace.warehouse.trace(t, key, *FEED).to_pylist()} for t in tables}
+    return {t: {v["close_reason"] for v in workspace.warehouse.roster.trace(t, key, *FEED).to_pylist()} for t in tables}
 
 
 def test_a_new_id_is_proposed_without_saying_whose(workspace: Workspace, imported: Path) -> None:
@@ -116,7 +116,7 @@ def test_with_hold_renames_it_waits_and_publishes_what_a_person_says(workspace: 
     assert document["plan"]["users"]["reasons"] == {"renamed": 1}
     assert document["plan"]["users"]["absent"] == 0
     assert set().union(*reasons(workspace, old).values()) == {"renamed"}
-    (change,) = workspace.warehouse.trace("id_changes", {"old_id": old}, *FEED).to_pylist()
+    (change,) = workspace.warehouse.roster.trace("id_changes", {"old_id": old}, *FEED).to_pylist()
     assert (change["entity"], change["new_id"], change["valid_from_import"]) == ("users", NEW, number)
     assert proposals(workspace, number).num_rows == 0
 
@@ -143,7 +143,7 @@ def test_approved_without_a_word_it_stays_a_removal_and_an_addition(workspace: W
     apply_approval(workspace, validate_approval(workspace, ApprovalRequest(import_id=number, by="A. Steward")))
 
     assert reasons(workspace, old)["users"] == {"absent"}
-    assert workspace.warehouse.count_current(*FEED, "id_changes") == 0
+    assert workspace.warehouse.roster.count_current(*FEED, "id_changes") == 0
 
 
 def test_after_the_fact_the_history_is_joined_by_an_import_of_its_own(workspace: Workspace, imported: Path) -> None:
@@ -187,9 +187,10 @@ def test_a_trace_does_not_take_another_kind_of_person_for_the_same(workspace: Wo
     number = run(workspace, imported / "second")["import_id"]
     approve_published_renames(workspace, number, "A. Steward")
 
-    assert other_keys(workspace.warehouse, FEED, TABLES["users"], key) == []
+    assert other_keys(workspace.warehouse.roster, FEED, TABLES["users"], key) == []
     assert [
-        under.key["user_id"] for under in other_keys(workspace.warehouse, FEED, TABLES["users"], {**key, "user_kind": "student"})
+        under.key["user_id"]
+        for under in other_keys(workspace.warehouse.roster, FEED, TABLES["users"], {**key, "user_kind": "student"})
     ] == [old]
 
 
@@ -225,7 +226,7 @@ def test_what_was_said_afterwards_is_rebuilt_and_the_audit_names_nobody(
     assert rebuilt.differs == ()
     with Warehouse(url) as target:
         assert dump(target) == dump(workspace.warehouse)
-    rows = workspace.warehouse.audit()
+    rows = workspace.warehouse.ledger.audit()
     assert [(row["action"], row["outcome"]) for row in rows] == [("renames_approve", "done"), ("renames_approve", "refused")]
     assert NEW not in str(rows)
     assert (imported / "old").read_text() not in str(rows)

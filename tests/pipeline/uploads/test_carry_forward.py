@@ -54,8 +54,8 @@ def _upload(folder: Path, **changed: str) -> Path:
 def _sites(home: Path) -> dict[str, str]:
     def act(workspace: Workspace) -> dict[str, str]:
         warehouse = workspace.warehouse
-        known = warehouse.current_hashes(*WHO, "organizations").column("version_id")
-        rows = warehouse.versions("organizations", known).to_pylist()
+        known = warehouse.roster.current_hashes(*WHO, "organizations").column("version_id")
+        rows = warehouse.roster.versions("organizations", known).to_pylist()
         return {row["organization_id"]: row["name"] for row in rows}
 
     return _with_workspace(home, act)

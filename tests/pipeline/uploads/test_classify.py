@@ -173,4 +173,4 @@ def test_contradicting_options_open_no_import(options: dict[str, str], workspace
 
     with pytest.raises(ContradictingOptions):
         imported(workspace, put(tmp_path / "up", a=ACCOUNTS), **options)
-    assert workspace.warehouse.imports("lincoln", "canvas") == []
+    assert workspace.warehouse.ledger.imports("lincoln", "canvas") == []

@@ -49,19 +49,19 @@ class Town:
         return self.status(import_upload(self.workspace, replace(given, **order)))
 
     def status(self, import_id: int) -> str:
-        return str(self.workspace.warehouse.import_(import_id)["status"])
+        return str(self.workspace.warehouse.ledger.import_(import_id)["status"])
 
     @property
     def newest(self) -> dict[str, Any]:
-        return self.workspace.warehouse.imports(limit=1)[0]
+        return self.workspace.warehouse.ledger.imports(limit=1)[0]
 
     def found(self) -> list[tuple[str, str, int | None]]:
-        findings = self.workspace.warehouse.findings(self.newest["import_id"])
+        findings = self.workspace.warehouse.ledger.findings(self.newest["import_id"])
         return [(f["severity"], f["code"], f["row"]) for f in findings]
 
     def known(self) -> list[tuple[str, date, str]]:
         """Return the absences that are current: student, day, code."""
-        rows = self.workspace.warehouse.as_of(datetime.now().astimezone(), "attendance", "lincoln").to_pylist()
+        rows = self.workspace.warehouse.roster.as_of(datetime.now().astimezone(), "attendance", "lincoln").to_pylist()
         return sorted((row["user_id"], row["date"], row["absence_code"]) for row in rows)
 
 
@@ -86,7 +86,7 @@ def test_a_roster_and_absences_live_side_by_side(town: Town):
 
     day = date(2026, 9, 1)
     assert town.known() == [("s1", day, "A"), ("s2", day, "A"), ("s3", day, "T")]
-    sets = [(row["file_set"], row["summary"]["changes"]) for row in town.workspace.warehouse.imports()]
+    sets = [(row["file_set"], row["summary"]["changes"]) for row in town.workspace.warehouse.ledger.imports()]
     assert sets[0] == ("attendance", {"attendance": {"created": 1, "updated": 0, "deleted": 0}})
     assert town.roster() == "unchanged"
     assert town.absences(absence(1), absence(3, code="T")) == "unchanged"
@@ -150,7 +150,7 @@ def test_a_held_roster_waits_for_a_person_while_absences_go_on(town: Town):
 
     assert town.absences(absence(1)) == "published"
 
-    hold = town.workspace.warehouse.hold(held)
+    hold = town.workspace.warehouse.ledger.hold(held)
     assert hold is not None
     assert hold["decision"] is None
     order = Order(district_id="lincoln", source=FORMAT, approves=(held, hold["plan_sha256"], "Ann"))
@@ -168,7 +168,7 @@ def test_of_a_folder_with_both_sets_each_import_takes_its_own_files(town: Town):
 
     assert ABSENCES not in {member.name for member in upload.members}
     assert unpublished_files(town.workspace, replace(upload, file_set="attendance")) == ["students"]
-    assert [row["code"] for row in town.workspace.warehouse.findings(upload.import_id)] == []
+    assert [row["code"] for row in town.workspace.warehouse.ledger.findings(upload.import_id)] == []
 
 
 def test_a_check_of_both_sets_judges_the_absences_by_the_roster_beside_them(town: Town):

@@ -69,8 +69,8 @@ def roster(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
 
 
 def current(workspace: Workspace, table: str) -> list[dict[str, Any]]:
-    ids = workspace.warehouse.current_hashes("birch", "clever", table).column("version_id")
-    rows = workspace.warehouse.versions(table, ids).to_pylist()
+    ids = workspace.warehouse.roster.current_hashes("birch", "clever", table).column("version_id")
+    rows = workspace.warehouse.roster.versions(table, ids).to_pylist()
     return sorted(({k: row[k] for k in row if not k.startswith(("source_row", "valid", "version"))} for row in rows), key=str)
 
 

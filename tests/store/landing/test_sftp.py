@@ -17,6 +17,7 @@ from typing import Any
 import asyncssh
 import pytest
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.spec.errors import (
     HostKeyMismatch,
     HostKeyMissing,
@@ -32,7 +33,6 @@ from roster_etl.spec.errors import (
 from roster_etl.store.landing.base import Landing
 from roster_etl.store.landing.open import open_folder, open_landing
 from roster_etl.store.landing.sftp import parse_address
-from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import Feed
 from roster_etl.store.settings import Settings
 

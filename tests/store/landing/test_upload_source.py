@@ -103,7 +103,7 @@ def test_a_set_that_changes_while_it_is_read_is_not_taken(tmp_path: Path, to: Pa
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "students.csv").write_bytes(b"id\n")
     with pytest.raises(UploadMoved, match="late.csv"):
-        fetch_members(Growing(tmp_path / "up", Limits()), to, where="here")
+        fetch_members(Growing(tmp_path / "up", Limits()), to, Limits(), where="here")
 
 
 def test_a_folder_may_be_called_like_a_zip(tmp_path: Path, settings: Settings, to: Path) -> None:

@@ -11,11 +11,11 @@ from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import (
     RECEIPT_RETENTION,
     RETRY_DELAYS,
-    CarrierBusy,
-    CarrierDown,
     Message,
     MessageRefused,
     Outbox,
+    TransportBusy,
+    TransportDown,
 )
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
@@ -41,8 +41,8 @@ class Carrier:
         self.taken.append(message)
 
 
-def down() -> CarrierDown:
-    return CarrierDown(where="mail server", problem="it cannot be reached")
+def down() -> TransportDown:
+    return TransportDown(where="mail server", problem="it cannot be reached")
 
 
 def test_a_message_that_was_taken_is_never_queued_again(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_server_that_is_down_is_asked_once_a_round(tmp_path: Path) -> None:
 
 
 def test_one_that_is_busy_does_not_stop_the_others(tmp_path: Path) -> None:
-    outbox, carrier = Outbox(tmp_path), Carrier(CarrierBusy(where="mail server", problem="later"))
+    outbox, carrier = Outbox(tmp_path), Carrier(TransportBusy(where="mail server", problem="later"))
     outbox.put(message())
     outbox.put(message(about="import-8-held"))
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.spec.errors import SettingsError
-from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused
-from roster_etl.store.outbox.smtp import Mailer, build_email, require_mail_host
+from roster_etl.store.outbox.outbox import MessageRefused, TransportBusy, TransportDown
+from roster_etl.store.outbox.smtp import Mailer, build_email
 from roster_etl.store.settings import MailSettings
 from tests.post_office import PASSWORD, USER, PostOffice, certificate, post_office
 from tests.store.outbox.test_outbox import message
@@ -69,7 +68,7 @@ def test_a_log_in_travels_under_tls_alone(tmp_path: Path) -> None:
         sure = settings(office, security="starttls", user=USER, password_file=str(secret), ca_file=str(trusted))
         with Mailer(sure) as send:
             send(GIVEN)
-        with Mailer(replace(sure, ca_file="")) as send, pytest.raises(CarrierDown, match="certificate cannot be trusted"):
+        with Mailer(replace(sure, ca_file="")) as send, pytest.raises(TransportDown, match="certificate cannot be trusted"):
             send(GIVEN)
 
     assert (len(office.mail), office.logins) == (1, [USER])
@@ -80,7 +79,7 @@ def test_a_wrong_password_is_told_without_the_password(tmp_path: Path, monkeypat
     monkeypatch.setenv("MAIL_PASSWORD", "zz-wrong-password")
     with post_office(context) as office:
         wrong = settings(office, security="starttls", user=USER, password_env="MAIL_PASSWORD", ca_file=str(trusted))
-        with pytest.raises(CarrierDown) as caught, Mailer(wrong) as send:
+        with pytest.raises(TransportDown) as caught, Mailer(wrong) as send:
             send(GIVEN)
 
     assert f"the log-in of {USER} is refused (code 535)" in caught.value.message
@@ -88,13 +87,13 @@ def test_a_wrong_password_is_told_without_the_password(tmp_path: Path, monkeypat
 
 
 def test_a_server_without_starttls_gets_nothing(office: PostOffice) -> None:
-    with pytest.raises(CarrierDown, match="does not offer starttls"), Mailer(settings(office, security="starttls")) as send:
+    with pytest.raises(TransportDown, match="does not offer starttls"), Mailer(settings(office, security="starttls")) as send:
         send(GIVEN)
 
     assert office.mail == []
 
 
-@pytest.mark.parametrize(("answer", "kind"), [("550 no such user", MessageRefused), ("450 later", CarrierBusy)])
+@pytest.mark.parametrize(("answer", "kind"), [("550 no such user", MessageRefused), ("450 later", TransportBusy)])
 def test_a_refused_recipient_hinders_no_other(office: PostOffice, answer: str, kind: type[Exception]) -> None:
     office.answers["data@lincoln.example.org"] = answer
     with Mailer(settings(office)) as send:
@@ -106,7 +105,7 @@ def test_a_refused_recipient_hinders_no_other(office: PostOffice, answer: str, k
     assert "lincoln.example" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("answer", "kind"), [("554 too large", MessageRefused), ("452 disk full", CarrierBusy)])
+@pytest.mark.parametrize(("answer", "kind"), [("554 too large", MessageRefused), ("452 disk full", TransportBusy)])
 def test_a_refused_message_is_told_by_its_code(office: PostOffice, answer: str, kind: type[Exception]) -> None:
     office.answers[""] = answer
     with pytest.raises(kind, match=answer[:3]), Mailer(settings(office)) as send:
@@ -115,7 +114,7 @@ def test_a_refused_message_is_told_by_its_code(office: PostOffice, answer: str, 
 
 def test_a_server_that_is_not_there_is_down(office: PostOffice) -> None:
     with (
-        pytest.raises(CarrierDown, match="mail server 127.0.0.1 port 9: it cannot be reached"),
+        pytest.raises(TransportDown, match="mail server 127.0.0.1 port 9: it cannot be reached"),
         Mailer(settings(office, port=9)) as send,
     ):
         send(GIVEN)
@@ -150,8 +149,3 @@ def test_a_check_logs_in_and_sends_nothing(office: PostOffice) -> None:
         assert mailer.check() == f"mail server 127.0.0.1 port {office.port}"
 
     assert office.mail == []
-
-
-def test_without_a_host_there_is_no_mail() -> None:
-    with pytest.raises(SettingsError, match="no host is set"):
-        require_mail_host(MailSettings())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.spec.errors import SettingsError
-from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused
+from roster_etl.store.outbox.outbox import MessageRefused, TransportBusy, TransportDown
 from roster_etl.store.outbox.webhook import Webhook, webhook_url
 from roster_etl.store.settings import AlertSettings
 from tests.post_office import Hook, webhook
@@ -33,7 +33,14 @@ def test_the_text_arrives(hook: Hook) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(429, CarrierBusy), (503, CarrierDown), (404, CarrierDown), (400, MessageRefused), (302, CarrierDown), (307, CarrierDown)],
+    [
+        (429, TransportBusy),
+        (503, TransportDown),
+        (404, TransportDown),
+        (400, MessageRefused),
+        (302, TransportDown),
+        (307, TransportDown),
+    ],
 )
 def test_an_answer_is_told_without_the_url(hook: Hook, answer: int, kind: type[Exception]) -> None:
     hook.answer = answer
@@ -47,7 +54,7 @@ def test_an_answer_is_told_without_the_url(hook: Hook, answer: int, kind: type[E
 
 def test_one_that_is_not_there_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK", "http://127.0.0.1:9/hush-hush-token")
-    with pytest.raises(CarrierDown) as caught:
+    with pytest.raises(TransportDown) as caught:
         send()
 
     assert "hush" not in str(caught.value)

@@ -18,7 +18,7 @@ def test_every_error_is_ours_and_says_whether_to_try_again():
 
 def test_a_server_that_is_not_there_may_answer_later(tmp_path):
     with pytest.raises(WarehouseUnavailable):
-        Warehouse(f"postgresql://me:hush@/roster?host={tmp_path}").imports()
+        Warehouse(f"postgresql://me:hush@/roster?host={tmp_path}").ledger.imports()
 
 
 def test_a_statement_that_is_wrong_is_an_error_without_its_text(warehouse_url):

@@ -20,6 +20,7 @@ from roster_etl.store.warehouse import (
     Warehouse,
 )
 from roster_etl.store.warehouse.ledger_write import number_findings
+from tests.ledgers import in_transaction
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, published, user
 
 FINDINGS = pa.schema(
@@ -51,7 +52,7 @@ def findings(*rows):
 def test_an_import_begins_as_running(warehouse):
     number = begin(warehouse, 3, run_id="r", received_at=day(2), options={"encoding": "utf-8"})
 
-    assert warehouse.import_(number) == {
+    assert warehouse.ledger.import_(number) == {
         "import_id": number, "kind": "upload", "district_id": DISTRICT, "source": SOURCE, "upload_id": "u3", "run_id": "r",
         "status": "running", "received_at": day(2), "started_at": day(3), "finished_at": None,
         "options": {"encoding": "utf-8"}, "summary": {}, "file_set": "",
@@ -62,10 +63,10 @@ def test_imports_are_numbered_across_districts_and_listed_newest_first(warehouse
     numbers = [begin(warehouse, 1), begin(warehouse, 2, "madison"), begin(warehouse, 3)]
 
     assert numbers == sorted(numbers)
-    assert [row["import_id"] for row in warehouse.imports()] == numbers[::-1]
-    assert [row["import_id"] for row in warehouse.imports(DISTRICT, limit=1)] == [numbers[2]]
-    assert warehouse.imports(status="published") == []
-    assert warehouse.sources("madison") == warehouse.sources() == [SOURCE]
+    assert [row["import_id"] for row in warehouse.ledger.imports()] == numbers[::-1]
+    assert [row["import_id"] for row in warehouse.ledger.imports(DISTRICT, limit=1)] == [numbers[2]]
+    assert warehouse.ledger.imports(status="published") == []
+    assert warehouse.ledger.sources("madison") == warehouse.ledger.sources() == [SOURCE]
 
 
 def test_a_rebuild_keeps_the_numbers_of_imports(warehouse):
@@ -74,24 +75,22 @@ def test_a_rebuild_keeps_the_numbers_of_imports(warehouse):
 
 
 def test_the_upload_is_named_once_it_is_known(warehouse):
-    number = warehouse.open_import(kind="upload", district_id=DISTRICT, source=SOURCE, started_at=day(1))
-    warehouse.set_upload(number, "u9", received_at=day(1), options={"a": "b"})
+    number = in_transaction(warehouse).open_import(kind="upload", district_id=DISTRICT, source=SOURCE, started_at=day(1))
+    in_transaction(warehouse).set_upload(number, "u9", received_at=day(1), options={"a": "b"})
 
-    row = warehouse.import_(number)
+    row = warehouse.ledger.import_(number)
     assert (row["upload_id"], row["received_at"], row["options"]) == ("u9", day(1), {"a": "b"})
 
 
 def test_files_and_checks_are_kept(warehouse):
     number = begin(warehouse)
     file = ImportFile(file="students.csv", kind="students", sha256="ab", bytes=9, rows_read=3, rows_accepted=2, rows_rejected=1)
-    warehouse.record_files(number, [file])
-    warehouse.record_files(number, [file, ImportFile(file="notes.txt")])
     checks = [Check(name="clever/students: suite", passed=False, severity="error", details={"failed": ["x"]})]
-    warehouse.conclude(end(number, "rejected", checks=checks))
+    in_transaction(warehouse).conclude(end(number, "rejected", checks=checks, files=[file, ImportFile(file="notes.txt")]))
 
-    assert [row["file"] for row in warehouse.files(number)] == ["notes.txt", "students.csv"]
-    assert warehouse.files(number)[1]["rows_accepted"] == 2
-    (check,) = warehouse.checks(number)
+    assert [row["file"] for row in warehouse.ledger.files(number)] == ["notes.txt", "students.csv"]
+    assert warehouse.ledger.files(number)[1]["rows_accepted"] == 2
+    (check,) = warehouse.ledger.checks(number)
     assert (check["passed"], check["details"]) == (False, {"failed": ["x"]})
 
 
@@ -105,9 +104,9 @@ def test_findings_are_numbered_and_point_to_their_cause(warehouse):
         finding("unknown_reference", 13, "reject", ("students.csv", 99)),
         finding("missing_file", None, "upload", file=None),
     )
-    warehouse.conclude(end(number, "rejected", findings=given))
+    in_transaction(warehouse).conclude(end(number, "rejected", findings=given))
 
-    found = warehouse.findings(number)
+    found = warehouse.ledger.findings(number)
     assert [row["id"] for row in found] == [1, 2, 3, 4, 5, 6]
     assert [row["cause_id"] for row in found] == [None, None, None, 2, None, None]
     assert (found[5]["file"], found[5]["row"]) == (None, None)
@@ -123,9 +122,9 @@ def test_a_cause_without_a_row_is_what_was_said_about_the_whole_file_or_else_abo
         finding("unknown_reference", None, "reject", ("schools.csv", None), file="staff.csv"),
         finding("unknown_reference", None, "reject", ("admins.csv", None), file="staff.csv"),
     )
-    warehouse.conclude(end(number, "rejected", findings=given))
+    in_transaction(warehouse).conclude(end(number, "rejected", findings=given))
 
-    assert [row["cause_id"] for row in warehouse.findings(number)] == [None, None, 2, 3, 1, None]
+    assert [row["cause_id"] for row in warehouse.ledger.findings(number)] == [None, None, 2, 3, 1, None]
 
 
 def test_no_findings_are_no_findings():
@@ -135,44 +134,48 @@ def test_no_findings_are_no_findings():
 def test_many_findings_of_one_kind_and_cause_are_folded(warehouse):
     number = begin(warehouse)
     many = [finding(row=row, key="k", count=2) for row in range(2, 8)]
-    warehouse.conclude(end(number, "unchanged", findings=findings(finding("trimmed", 2), *many, finding(row=3, field="Grade"))))
+    in_transaction(warehouse).conclude(
+        end(number, "unchanged", findings=findings(finding("trimmed", 2), *many, finding(row=3, field="Grade")))
+    )
 
-    shown = warehouse.findings(number, fold=5)
+    shown = warehouse.ledger.findings(number, group_above=5)
     assert [(row["id"], row["code"], row["row"], row["key"], row["count"]) for row in shown] == [
         (1, "trimmed", 2, None, 1),
         (2, "bad_value", None, None, 12),
         (8, "bad_value", 3, None, 1),
     ]
-    assert len(warehouse.findings(number, fold=6)) == len(warehouse.findings(number, fold=None)) == 8
+    assert len(warehouse.ledger.findings(number, group_above=6)) == len(warehouse.ledger.findings(number, group_above=None)) == 8
 
 
 def test_refused_rows_rest_in_quarantine(warehouse):
     number = begin(warehouse)
     record = '{"Student_id":"","Last_name":"O\'Brien, \\"Q\\"\\nx"}'
     rows = [{"file": "students.csv", "row": row, "code": "missing_required", "record": record} for row in (9, 3)]
-    warehouse.conclude(end(number, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)))
+    in_transaction(warehouse).conclude(
+        end(number, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA))
+    )
 
-    kept = warehouse.quarantined(import_id=number).to_pylist()
+    kept = warehouse.ledger.quarantined_rows(import_id=number).to_pylist()
     assert [(row["row"], row["record"]) for row in kept] == [(3, record), (9, record)]
-    assert warehouse.quarantined(district_id=DISTRICT, source=SOURCE).num_rows == 2
-    assert warehouse.quarantined(district_id="madison").num_rows == 0
+    assert warehouse.ledger.quarantined_rows(district_id=DISTRICT, source=SOURCE).num_rows == 2
+    assert warehouse.ledger.quarantined_rows(district_id="madison").num_rows == 0
 
 
 def test_refused_rows_are_counted_by_since_when_the_same_cells_are_refused(warehouse):
     for cells in (("a", "b"), ("b", "c")):
         number = begin(warehouse)
         rows = [{"file": "students.csv", "row": n, "code": "bad_date", "record": cell} for n, cell in enumerate(cells, 2)]
-        warehouse.conclude(
+        in_transaction(warehouse).conclude(
             end(number, "held", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA), hold=hold())
         )
 
-    began = {row["import_id"]: row["started_at"] for row in warehouse.imports()}
+    began = {row["import_id"]: row["started_at"] for row in warehouse.ledger.imports()}
     counted = {"file": "students.csv", "code": "bad_date", "rows": 1}
-    lines = warehouse.refused_since([number])
+    lines = warehouse.ledger.quarantined_since([number])
     assert sum(line["rows"] for line in lines) == 2
     assert {line["since"] for line in lines} == {began[number - 1], began[number]}
-    assert warehouse.refused_since([number - 1])[0] == {**counted, "since": began[number - 1], "rows": 2}
-    assert warehouse.refused_since([]) == []
+    assert warehouse.ledger.quarantined_since([number - 1])[0] == {**counted, "since": began[number - 1], "rows": 2}
+    assert warehouse.ledger.quarantined_since([]) == []
 
 
 def oldest_equal(imports, kept, numbers):
@@ -203,88 +206,91 @@ def test_since_when_rows_are_refused_is_what_a_comparison_of_all_rows_says(wareh
             for code in dice.sample(("bad_date", "duplicate_key"), dice.randint(1, 2))
         ]
         leaving = pa.Table.from_pylist(
-            dice.sample(warehouse.quarantined().to_pylist(), 1) if numbers else [], RELEASED_ROWS_SCHEMA
+            dice.sample(warehouse.ledger.quarantined_rows().to_pylist(), 1) if numbers else [], RELEASED_ROWS_SCHEMA
         )
         parts = {"rejected_rows": pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)}
         if dice.random() < 0.5:
-            warehouse.conclude(end(number, "rejected", **parts))
+            in_transaction(warehouse).conclude(end(number, "rejected", **parts))
         else:
-            base = warehouse.base(warehouse.import_(number)["district_id"], SOURCE)
-            warehouse.publish(end(number, released_rows=leaving, **parts), {}, base)
+            base = warehouse.roster.base(warehouse.ledger.import_(number)["district_id"], SOURCE)
+            in_transaction(warehouse).publish(end(number, released_rows=leaving, **parts), {}, base)
         numbers.append(number)
 
-    imports, kept = warehouse.imports(), warehouse.quarantined().to_pylist()
+    imports, kept = warehouse.ledger.imports(), warehouse.ledger.quarantined_rows().to_pylist()
     for district in (DISTRICT, "madison"):
         of_feed = [row["import_id"] for row in imports if row["district_id"] == district]
         for asked in (of_feed[:1], of_feed):
-            found = {(line["file"], line["code"], line["since"]): line["rows"] for line in warehouse.refused_since(asked)}
+            found = {
+                (line["file"], line["code"], line["since"]): line["rows"] for line in warehouse.ledger.quarantined_since(asked)
+            }
             assert found == oldest_equal(imports, kept, asked)
 
 
 def test_a_row_that_leaves_the_quarantine_takes_no_other_along(warehouse):
     number = begin(warehouse)
     rows = [{"file": file, "row": row, "code": "bad_date", "record": "{}"} for file in ("a.csv", "b.csv") for row in (2, 3)]
-    warehouse.publish(end(number, rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)), {}, None)
+    in_transaction(warehouse).publish(
+        end(number, rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)), {}, None
+    )
     gone = pa.Table.from_pylist([{"import_id": number, "file": "a.csv", "row": 3}], RELEASED_ROWS_SCHEMA)
     published(warehouse, {}, number=2, released_rows=gone)
 
-    assert [(row["file"], row["row"]) for row in warehouse.quarantined().to_pylist()] == [
+    assert [(row["file"], row["row"]) for row in warehouse.ledger.quarantined_rows().to_pylist()] == [
         ("a.csv", 2),
         ("b.csv", 2),
         ("b.csv", 3),
     ]
-    assert warehouse.waiting_imports(DISTRICT, SOURCE) == [number]
+    assert warehouse.ledger.waiting_imports(DISTRICT, SOURCE) == [number]
 
 
 def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):
     number = begin(warehouse)
-    warehouse.conclude(end(number, "failed", findings=findings(finding(), finding())))
-    warehouse.resume(number, "run-2")
-    assert warehouse.import_(number)["run_id"] == "run-2"
-    warehouse.conclude(end(number, "unchanged", findings=findings(finding())))
+    in_transaction(warehouse).conclude(end(number, "failed", findings=findings(finding(), finding())))
+    in_transaction(warehouse).resume(number, "run-2")
+    assert warehouse.ledger.import_(number)["run_id"] == "run-2"
+    in_transaction(warehouse).conclude(end(number, "unchanged", findings=findings(finding())))
 
-    assert len(warehouse.findings(number)) == 1
-    assert warehouse.import_(number)["status"] == "unchanged"
+    assert len(warehouse.ledger.findings(number)) == 1
+    assert warehouse.ledger.import_(number)["status"] == "unchanged"
 
 
 def test_an_attempt_without_findings_leaves_none(warehouse):
     number = begin(warehouse)
-    warehouse.conclude(end(number, "failed", findings=findings(finding())))
-    warehouse.resume(number)
-    warehouse.conclude(
+    in_transaction(warehouse).conclude(end(number, "failed", findings=findings(finding())))
+    in_transaction(warehouse).resume(number)
+    in_transaction(warehouse).conclude(
         end(number, "unchanged", findings=findings(), rejected_rows=REJECTED_ROWS_SCHEMA.empty_table(), files=[], checks=[])
     )
 
-    assert warehouse.findings(number) == warehouse.files(number) == warehouse.checks(number) == []
+    assert warehouse.ledger.findings(number) == warehouse.ledger.files(number) == warehouse.ledger.checks(number) == []
 
 
 def test_an_import_ends_once(warehouse):
     number = begin(warehouse)
-    warehouse.conclude(end(number, "unchanged"))
+    in_transaction(warehouse).conclude(end(number, "unchanged"))
 
     for step in (
-        lambda: warehouse.conclude(end(number, "failed")),
-        lambda: warehouse.record_files(number, []),
-        lambda: warehouse.set_upload(number, "u"),
-        lambda: warehouse.resume(number),
-        lambda: warehouse.decide_hold(number, "discarded", "Ada", day(2)),
+        lambda: in_transaction(warehouse).conclude(end(number, "failed")),
+        lambda: in_transaction(warehouse).set_upload(number, "u"),
+        lambda: in_transaction(warehouse).resume(number),
+        lambda: in_transaction(warehouse).decide_hold(number, "discarded", "Ada", day(2)),
     ):
         with pytest.raises(ImportNotRunning):
             step()
     with pytest.raises(UnknownImport):
-        warehouse.import_(number + 1)
+        warehouse.ledger.import_(number + 1)
 
 
 def test_the_last_published_import_of_a_feed_and_its_changes(warehouse):
-    assert warehouse.last_published(DISTRICT, SOURCE) is None
+    assert warehouse.roster.last_published(DISTRICT, SOURCE) is None
     counts = {"users": {"created": 1, "updated": 0, "deleted": 0}}
     number = published(warehouse, {"users": change("users", [user("a")])}, summary={"changes": counts, "content": "abc"})
-    warehouse.conclude(end(begin(warehouse, 2), "unchanged"))
+    in_transaction(warehouse).conclude(end(begin(warehouse, 2), "unchanged"))
 
-    last = warehouse.last_published(DISTRICT, SOURCE, "upload")
+    last = warehouse.roster.last_published(DISTRICT, SOURCE, "upload")
     assert (last["import_id"], last["summary"]["content"]) == (number, "abc")
-    assert warehouse.changes_of(number) == counts
-    assert warehouse.last_published(DISTRICT, SOURCE, "undo") is None
+    assert warehouse.ledger.import_(number)["summary"]["changes"] == counts
+    assert warehouse.roster.last_published(DISTRICT, SOURCE, "undo") is None
 
 
 def hold(reason="thresholds"):
@@ -293,36 +299,36 @@ def hold(reason="thresholds"):
 
 def test_a_hold_is_listed_until_it_is_decided(warehouse):
     number = begin(warehouse)
-    warehouse.conclude(end(number, "held", hold=hold(), summary={"changes": {}}))
+    in_transaction(warehouse).conclude(end(number, "held", hold=hold(), summary={"changes": {}}))
 
-    (listed,) = warehouse.holds(DISTRICT, SOURCE)
+    (listed,) = warehouse.ledger.holds(DISTRICT, SOURCE)
     assert (listed["import_id"], listed["reason"], listed["decision"], listed["source"]) == (number, "thresholds", None, SOURCE)
-    warehouse.decide_hold(number, "discarded", "Ada", day(2))
-    assert warehouse.holds() == []
-    assert warehouse.import_(number)["status"] == "discarded"
-    assert warehouse.holds(undecided=False)[0]["decided_by"] == "Ada"
+    in_transaction(warehouse).decide_hold(number, "discarded", "Ada", day(2))
+    assert warehouse.ledger.holds() == []
+    assert warehouse.ledger.import_(number)["status"] == "discarded"
+    assert warehouse.ledger.holds(undecided=False)[0]["decided_by"] == "Ada"
 
 
 def test_a_hold_is_decided_once(warehouse):
     number = begin(warehouse)
-    warehouse.conclude(end(number, "held", hold=hold()))
-    warehouse.decide_hold(number, "approved", "Ada", day(2))
+    in_transaction(warehouse).conclude(end(number, "held", hold=hold()))
+    in_transaction(warehouse).decide_hold(number, "approved", "Ada", day(2))
 
     with pytest.raises(NoHold):
-        warehouse.decide_hold(number, "discarded", "Bob", day(3))
-    warehouse.publish(end(number, number=3), {"users": change("users", [user("a")])}, None)
-    assert warehouse.hold(number)["decided_by"] == "Ada"
-    assert warehouse.hold(number + 1) is None
+        in_transaction(warehouse).decide_hold(number, "discarded", "Bob", day(3))
+    in_transaction(warehouse).publish(end(number, number=3), {"users": change("users", [user("a")])}, None)
+    assert warehouse.ledger.hold(number)["decided_by"] == "Ada"
+    assert warehouse.ledger.hold(number + 1) is None
 
 
 def test_a_newer_import_supersedes_older_holds_of_its_feed(warehouse):
     older, other, newer = begin(warehouse), begin(warehouse, 1, "madison"), begin(warehouse, 2)
     for number in (older, other):
-        warehouse.conclude(end(number, "held", hold=hold()))
+        in_transaction(warehouse).conclude(end(number, "held", hold=hold()))
 
-    assert warehouse.supersede_holds(DISTRICT, SOURCE, newer, day(2)) == [older]
-    assert warehouse.hold(older)["decision"] == "superseded"
-    assert [row["import_id"] for row in warehouse.holds()] == [other]
+    assert in_transaction(warehouse).supersede_holds(DISTRICT, SOURCE, newer, day(2)) == [older]
+    assert warehouse.ledger.hold(older)["decision"] == "superseded"
+    assert [row["import_id"] for row in warehouse.ledger.holds()] == [other]
 
 
 def test_a_conclusion_that_contradicts_itself_is_refused(warehouse):
@@ -333,9 +339,9 @@ def test_a_conclusion_that_contradicts_itself_is_refused(warehouse):
     with pytest.raises(ValueError, match="time zone"):
         ImportResult(import_id=1, status="failed", finished_at=day(1).replace(tzinfo=None))
     with pytest.raises(ValueError, match="use publish"):
-        warehouse.conclude(end(1))
+        in_transaction(warehouse).conclude(end(1))
     with pytest.raises(ValueError, match="use conclude"):
-        warehouse.publish(end(1, "failed"), {}, None)
+        in_transaction(warehouse).publish(end(1, "failed"), {}, None)
 
 
 def refused(*rows):
@@ -347,13 +353,13 @@ def refused(*rows):
 
 
 def waiting(warehouse):
-    return [(q["import_id"], q["kind"], q["row"]) for q in warehouse.open_quarantine(DISTRICT, SOURCE).to_pylist()]
+    return [(q["import_id"], q["kind"], q["row"]) for q in warehouse.roster.open_quarantine(DISTRICT, SOURCE).to_pylist()]
 
 
 def test_what_published_imports_refused_may_be_tried_again_each_row_once(warehouse):
     first = published(warehouse, {}, **refused((3, "bad_value"), (3, "missing_required"), (2, "bad_value")))
     held = begin(warehouse, 2)
-    warehouse.conclude(end(held, "rejected", number=2, **refused((9, "bad_value"))))
+    in_transaction(warehouse).conclude(end(held, "rejected", number=2, **refused((9, "bad_value"))))
     published(warehouse, {}, number=3, district="madison", **refused((7, "bad_value")))
 
     assert waiting(warehouse) == [(first, "enrollments", 2), (first, "enrollments", 3)]
@@ -378,18 +384,18 @@ def test_an_import_begins_and_ends_edits(warehouse):
     edit = Edit(begins=True, table="users", key='{"user_id": "a"}', field="full_name", value="Ann")
     published(warehouse, {}, edits=[edit])
     published(warehouse, {}, number=2, edits=[Edit(begins=True, table="users", key=edit.key, field="full_name", value="Anna")])
-    (kept,) = warehouse.overrides(DISTRICT, SOURCE)
+    (kept,) = warehouse.roster.overrides(DISTRICT, SOURCE)
     published(warehouse, {}, number=3, edits=[Edit(begins=False, table="users", key=edit.key, field="full_name")])
 
     assert (kept["value"], kept["field"], kept["table_name"]) == ("Anna", "full_name", "users")
-    assert warehouse.overrides(DISTRICT, SOURCE) == []
+    assert warehouse.roster.overrides(DISTRICT, SOURCE) == []
 
 
 def test_published_imports_are_told_oldest_first(warehouse):
     numbers = [published(warehouse, {}, number=n) for n in (1, 2)]
-    warehouse.conclude(end(begin(warehouse, 3), "unchanged", number=3))
+    in_transaction(warehouse).conclude(end(begin(warehouse, 3), "unchanged", number=3))
 
-    assert [row["import_id"] for row in warehouse.published(DISTRICT, SOURCE)] == numbers
+    assert [row["import_id"] for row in warehouse.roster.published_imports(DISTRICT, SOURCE)[::-1]] == numbers
 
 
 def test_an_edit_tells_who_made_it_and_is_found_after_its_end(warehouse):
@@ -397,7 +403,7 @@ def test_an_edit_tells_who_made_it_and_is_found_after_its_end(warehouse):
     published(warehouse, {}, edits=[Edit(begins=True, table="users", key=key, field="title", value="Captain", by="sam")])
     published(warehouse, {}, number=2, edits=[Edit(begins=False, table="users", key=key, field="title", by="kim")])
 
-    (ended,) = warehouse.overrides(DISTRICT, SOURCE, ended=True)
+    (ended,) = warehouse.roster.overrides(DISTRICT, SOURCE, ended=True)
     assert (ended["set_by"], ended["value"]) == ("sam", "Captain")
     assert ended["cleared_at"] > ended["set_at"]
-    assert warehouse.overrides(DISTRICT, SOURCE) == []
+    assert warehouse.roster.overrides(DISTRICT, SOURCE) == []

@@ -18,6 +18,7 @@ from roster_etl.store.warehouse import (
     UnknownImport,
     Warehouse,
 )
+from tests.ledgers import in_transaction
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, enrollment, published, user, version_of
 
 
@@ -39,8 +40,8 @@ def test_the_first_publish_opens_every_version(warehouse):
         ("007", None, "a@b.org", None),
         ("7", "Null", None, None),
     ]
-    assert warehouse.import_(import_id)["status"] == "published"
-    assert warehouse.base(DISTRICT, SOURCE) == import_id
+    assert warehouse.ledger.import_(import_id)["status"] == "published"
+    assert warehouse.roster.base(DISTRICT, SOURCE) == import_id
 
 
 def test_every_type_of_column_comes_back_as_it_was_given(warehouse):
@@ -51,9 +52,9 @@ def test_every_type_of_column_comes_back_as_it_was_given(warehouse):
     term = {"term_id": "t", "name": "x, \"y\"\n'z' 100%", "start_at": day(3), "end_at": day(4).replace(microsecond=7)}
     published(warehouse, {"student_profiles": change("student_profiles", [profile]), "terms": change("terms", [term])})
 
-    (found,) = warehouse.trace("student_profiles", {"user_id": "1E5"}, DISTRICT).to_pylist()
+    (found,) = warehouse.roster.trace("student_profiles", {"user_id": "1E5"}, DISTRICT).to_pylist()
     assert {name: found[name] for name in profile} == profile
-    (found,) = warehouse.as_of(day(5), "terms", DISTRICT, SOURCE).to_pylist()
+    (found,) = warehouse.roster.as_of(day(5), "terms", DISTRICT, SOURCE).to_pylist()
     assert {name: found[name] for name in term} == term
     assert found["valid_from"] == day(1)
 
@@ -63,7 +64,7 @@ def test_a_change_closes_the_old_version_and_opens_the_new_one(warehouse):
     old = version_of(warehouse, "users", user_id="a")
     second = published(warehouse, {"users": change("users", [user("a", last_name="New")], [old], "changed")}, number=2)
 
-    history = warehouse.trace("users", {"user_kind": "student", "user_id": "a"}, DISTRICT).to_pylist()
+    history = warehouse.roster.trace("users", {"user_kind": "student", "user_id": "a"}, DISTRICT).to_pylist()
     assert [(v["last_name"], v["valid_from_import"], v["valid_to_import"], v["close_reason"]) for v in history] == [
         ("Old", first, second, "changed"),
         ("New", second, None, None),
@@ -81,7 +82,7 @@ def test_the_view_of_changes_tells_created_updated_and_deleted(warehouse):
     parts = type(parts)(
         opens=parts.opens, closes=pa.table({"version_id": [changed, gone], "close_reason": ["changed", "absent"]})
     )
-    warehouse.publish(end(second, number=2), {"enrollments": parts}, first)
+    in_transaction(warehouse).publish(end(second, number=2), {"enrollments": parts}, first)
 
     seen = rows(warehouse, f"SELECT key, change, close_reason FROM changes WHERE import_id = {second} ORDER BY change")
     assert [(change_, reason) for _, change_, reason in seen] == [
@@ -107,18 +108,20 @@ def test_two_current_versions_never_share_a_key(warehouse):
     second = begin(warehouse, 2)
 
     with pytest.raises(ConstraintBroken, match="users_history"):
-        warehouse.publish(end(second, number=2), {"users": change("users", [user("a")])}, warehouse.base(DISTRICT, SOURCE))
-    assert warehouse.import_(second)["status"] == "running"
+        in_transaction(warehouse).publish(
+            end(second, number=2), {"users": change("users", [user("a")])}, warehouse.roster.base(DISTRICT, SOURCE)
+        )
+    assert warehouse.ledger.import_(second)["status"] == "running"
 
 
 def test_null_equals_null_in_a_key(warehouse):
     import_id = begin(warehouse)
 
     with pytest.raises(ConstraintBroken):
-        warehouse.publish(
+        in_transaction(warehouse).publish(
             end(import_id), {"enrollments": change("enrollments", [enrollment("a", None), enrollment("a", None)])}, None
         )
-    assert warehouse.current(DISTRICT, SOURCE, "enrollments").num_rows == 0
+    assert warehouse.roster.current(DISTRICT, SOURCE, "enrollments").num_rows == 0
 
 
 def test_an_error_of_the_database_never_shows_a_value(warehouse):
@@ -126,7 +129,7 @@ def test_an_error_of_the_database_never_shows_a_value(warehouse):
     secret = user("secret-id", last_name="Secretname")
 
     with pytest.raises(ConstraintBroken) as caught:
-        warehouse.publish(end(import_id), {"users": change("users", [secret, secret])}, None)
+        in_transaction(warehouse).publish(end(import_id), {"users": change("users", [secret, secret])}, None)
     error = caught.value
     while error is not None:
         assert "ecret" not in f"{error} {error.args}"
@@ -142,13 +145,13 @@ def test_a_key_is_per_district(warehouse):
 
 def test_a_plan_on_an_older_roster_is_refused(warehouse):
     first, second = begin(warehouse), begin(warehouse, 2)
-    warehouse.publish(end(second), {"users": change("users", [user("a")])}, None)
+    in_transaction(warehouse).publish(end(second), {"users": change("users", [user("a")])}, None)
 
     with pytest.raises(RosterMoved):
-        warehouse.publish(end(first), {"users": change("users", [user("b")])}, None)
+        in_transaction(warehouse).publish(end(first), {"users": change("users", [user("b")])}, None)
     # Nor is an older import published on top of a newer one: the numbers of imports order a feed's history.
     with pytest.raises(RosterMoved):
-        warehouse.publish(end(first), {"users": change("users", [user("b")])}, second)
+        in_transaction(warehouse).publish(end(first), {"users": change("users", [user("b")])}, second)
     assert rows(warehouse, "SELECT user_id FROM users") == [("a",)]
 
 
@@ -159,7 +162,7 @@ def test_a_version_that_is_closed_already_cannot_be_closed_again(warehouse):
     third = begin(warehouse, 3)
 
     with pytest.raises(RosterMoved):
-        warehouse.publish(end(third, number=3), {"users": change("users", gone=[version])}, base)
+        in_transaction(warehouse).publish(end(third, number=3), {"users": change("users", gone=[version])}, base)
 
 
 def test_a_version_of_another_district_cannot_be_closed(warehouse):
@@ -168,32 +171,32 @@ def test_a_version_of_another_district_cannot_be_closed(warehouse):
     other = begin(warehouse, 2, "madison")
 
     with pytest.raises(RosterMoved):
-        warehouse.publish(end(other), {"users": change("users", gone=[version])}, None)
+        in_transaction(warehouse).publish(end(other), {"users": change("users", gone=[version])}, None)
 
 
 def test_an_import_is_published_once(warehouse):
     import_id = published(warehouse, {"users": change("users", [user("a")])})
 
     with pytest.raises(ImportNotRunning):
-        warehouse.publish(end(import_id), {"users": change("users", [user("b")])}, import_id)
+        in_transaction(warehouse).publish(end(import_id), {"users": change("users", [user("b")])}, import_id)
     with pytest.raises(UnknownImport):
-        warehouse.publish(end(import_id + 1), {}, import_id)
+        in_transaction(warehouse).publish(end(import_id + 1), {}, import_id)
 
 
 def test_a_held_import_is_published_only_with_an_approval(warehouse):
     import_id = begin(warehouse)
     plan = {"users": change("users", [user("a")])}
     hold = Hold(reason="thresholds", plan_sha256="ab", created_at=day(1))
-    warehouse.conclude(end(import_id, "held", hold=hold))
+    in_transaction(warehouse).conclude(end(import_id, "held", hold=hold))
 
     with pytest.raises(ImportNotRunning):
-        warehouse.publish(end(import_id, number=2), plan, None)
-    warehouse.publish(end(import_id, number=2), plan, None, approved_by="Ada")
-    assert warehouse.hold(import_id) == {
+        in_transaction(warehouse).publish(end(import_id, number=2), plan, None)
+    in_transaction(warehouse).publish(end(import_id, number=2), plan, None, approved_by="Ada")
+    assert warehouse.ledger.hold(import_id) == {
         "import_id": import_id, "reason": "thresholds", "plan_sha256": "ab", "created_at": day(1),
         "decision": "approved", "decided_by": "Ada", "decided_at": day(2),
     }  # fmt: skip
-    assert warehouse.import_(import_id)["status"] == "published"
+    assert warehouse.ledger.import_(import_id)["status"] == "published"
 
 
 def test_of_two_publishes_at_the_same_moment_one_wins(warehouse, warehouse_url):
@@ -204,7 +207,7 @@ def test_of_two_publishes_at_the_same_moment_one_wins(warehouse, warehouse_url):
         with Warehouse(warehouse_url) as mine:
             gate.wait()
             try:
-                mine.publish(end(import_id), {"users": change("users", [user(str(n)) for n in range(500)])}, None)
+                in_transaction(mine).publish(end(import_id), {"users": change("users", [user(str(n)) for n in range(500)])}, None)
                 outcomes[import_id] = "published"
             except RosterMoved:
                 outcomes[import_id] = "moved"
@@ -227,7 +230,7 @@ def test_a_reader_sees_one_state_while_another_publishes(warehouse):
         after = connection.execute(sa.select(sa.func.count()).select_from(history)).scalar()
 
     assert (before, after) == (1, 1)
-    assert warehouse.current(DISTRICT, SOURCE, "users").num_rows == 2
+    assert warehouse.roster.current(DISTRICT, SOURCE, "users").num_rows == 2
 
 
 def test_rows_are_numbered_in_the_order_of_their_keys(warehouse):

@@ -66,7 +66,7 @@ def test_a_loader_imports_and_changes_no_table(owned: str) -> None:
 
     with Warehouse(owned.replace("//postgres:", "//the%20loader:")) as loader:
         assert published(loader, {"users": change("users", [user("1")])}) == 1
-        assert loader.count_current("lincoln", "clever", "users") == 1
+        assert loader.roster.count_current("lincoln", "clever", "users") == 1
 
     others = ("DROP TABLE users_history CASCADE", "ALTER TABLE imports ADD COLUMN x int", "TRUNCATE imports", "CREATE ROLE other")
     assert [refused(owned, '"the loader"', statement) for statement in others] == [True] * len(others)

@@ -26,9 +26,9 @@ def test_current_is_what_a_plan_needs_of_each_current_version(warehouse):
         warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2
     )
 
-    current = warehouse.current(DISTRICT, SOURCE, "enrollments")
+    current = warehouse.roster.current(DISTRICT, SOURCE, "enrollments")
     assert current.schema == current_schema(TABLES["enrollments"])
-    assert warehouse.count_current(DISTRICT, SOURCE, "enrollments") == 1
+    assert warehouse.roster.count_current(DISTRICT, SOURCE, "enrollments") == 1
     (row,) = current.drop(["version_id"]).to_pylist()
     assert row == {
         "course_id": "c1", "section_id": None, "user_kind": "student", "user_id": "a", "role": "student",
@@ -38,18 +38,18 @@ def test_current_is_what_a_plan_needs_of_each_current_version(warehouse):
 
 def test_an_empty_table_has_its_schema(warehouse):
     for name, table in TABLES.items():
-        assert warehouse.current(DISTRICT, SOURCE, name) == current_schema(table).empty_table()
-        assert warehouse.as_of(day(1), name, DISTRICT) == table.full_schema.empty_table()
+        assert warehouse.roster.current(DISTRICT, SOURCE, name) == current_schema(table).empty_table()
+        assert warehouse.roster.as_of(day(1), name, DISTRICT) == table.full_schema.empty_table()
 
 
 def test_versions_are_returned_whole_by_number(warehouse):
     published(warehouse, {"users": change("users", [user(name, first_name=name.upper()) for name in "abc"])})
     wanted = [version_of(warehouse, "users", user_id=name) for name in "ca"]
 
-    found = warehouse.versions("users", pa.array(wanted))
+    found = warehouse.roster.versions("users", pa.array(wanted))
     assert found.schema == TABLES["users"].full_schema
     assert [(row["first_name"], row["source"]) for row in found.to_pylist()] == [("A", SOURCE), ("C", SOURCE)]
-    assert warehouse.versions("users", pa.array([], pa.int64())).num_rows == 0
+    assert warehouse.roster.versions("users", pa.array([], pa.int64())).num_rows == 0
 
 
 def test_as_of_tells_what_was_known_then(warehouse):
@@ -58,12 +58,12 @@ def test_as_of_tells_what_was_known_then(warehouse):
     published(warehouse, {"users": change("users", [user("a", last_name="New")], gone, "changed")}, number=4)
 
     def known(number):
-        return [(row["user_id"], row["last_name"]) for row in warehouse.as_of(day(number), "users", DISTRICT).to_pylist()]
+        return [(row["user_id"], row["last_name"]) for row in warehouse.roster.as_of(day(number), "users", DISTRICT).to_pylist()]
 
     assert known(1) == []
     assert known(2) == known(3) == [("a", "Old"), ("b", None)]
     assert known(4) == [("a", "New")]
-    assert warehouse.as_of(day(4), "users", DISTRICT, "canvas").num_rows == 0
+    assert warehouse.roster.as_of(day(4), "users", DISTRICT, "canvas").num_rows == 0
 
 
 def test_a_trace_takes_part_of_a_key_and_null(warehouse):
@@ -71,7 +71,7 @@ def test_a_trace_takes_part_of_a_key_and_null(warehouse):
     published(warehouse, {"enrollments": change("enrollments", rows)})
 
     def traced(**key):
-        found = warehouse.trace("enrollments", key, DISTRICT, SOURCE).to_pylist()
+        found = warehouse.roster.trace("enrollments", key, DISTRICT, SOURCE).to_pylist()
         return sorted((row["user_id"], row["section_id"] or "") for row in found)
 
     assert traced(user_id="a") == [("a", ""), ("a", "50%_'s")]
@@ -86,15 +86,15 @@ def test_ids_are_told_apart_by_every_character(warehouse):
     published(warehouse, {"users": change("users", [user(name) for name in ("007", "7", "7.0", "a", "A", "Null", "é")])})
 
     for name in ("007", "7", "7.0", "a", "A", "Null", "é"):
-        assert [row["user_id"] for row in warehouse.trace("users", {"user_id": name}, DISTRICT).to_pylist()] == [name]
+        assert [row["user_id"] for row in warehouse.roster.trace("users", {"user_id": name}, DISTRICT).to_pylist()] == [name]
 
 
 def test_more_rows_than_one_batch_keep_their_types(warehouse):
     rows = [enrollment(f"{number:05}", None if number < 4000 else "s") for number in range(5000)]
     published(warehouse, {"enrollments": change("enrollments", rows)})
 
-    assert warehouse.current(DISTRICT, SOURCE, "enrollments")["section_id"].null_count == 4000
-    assert warehouse.trace("enrollments", {"course_id": "c1"}, DISTRICT)["section_id"].null_count == 4000
+    assert warehouse.roster.current(DISTRICT, SOURCE, "enrollments")["section_id"].null_count == 4000
+    assert warehouse.roster.trace("enrollments", {"course_id": "c1"}, DISTRICT)["section_id"].null_count == 4000
 
 
 def absence(user_id, number=1, **cells):
@@ -109,14 +109,14 @@ def test_records_are_found_by_their_keys_alone(warehouse):
     published(warehouse, {"attendance": change("attendance", rows)}, district="madison")
     keys = pa.Table.from_pylist([rows[1], rows[2], absence("s3")], schema=TABLES["attendance"].arrow_schema)
 
-    found = warehouse.versions_by_key(DISTRICT, SOURCE, "attendance", keys)
+    found = warehouse.roster.versions_by_key(DISTRICT, SOURCE, "attendance", keys)
 
     assert found.schema == TABLES["attendance"].full_schema
     assert [(row["district_id"], row["user_id"], row["date"]) for row in found.to_pylist()] == [
         (DISTRICT, "s1", date(2026, 9, 2)),
         (DISTRICT, "s2", date(2026, 9, 1)),
     ]
-    assert warehouse.versions_by_key(DISTRICT, SOURCE, "attendance", keys.slice(0, 0)).num_rows == 0
+    assert warehouse.roster.versions_by_key(DISTRICT, SOURCE, "attendance", keys.slice(0, 0)).num_rows == 0
 
 
 def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatc
     monkeypatch.setattr(bulk_load, "fetch", explained)
     keys = pa.Table.from_pylist([absence("s1")], schema=TABLES["attendance"].arrow_schema)
     with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
-        warehouse.versions_by_key(DISTRICT, SOURCE, "attendance", keys)
+        warehouse.roster.versions_by_key(DISTRICT, SOURCE, "attendance", keys)
 
     assert plans[0] == "SCAN keys_attendance"
     assert "organization_id=? AND user_id=? AND <expr>=? AND date=? AND absence_code=?" in plans[1]
@@ -144,14 +144,14 @@ def test_values_are_known_from_current_records_along_their_references(warehouse)
     student = QueryColumn(table="enrollments", column="user_id", name="Student", where={"role": "student"})
     period = QueryColumn(table="sections", column="period", name="Period")
 
-    assert warehouse.distinct_values(DISTRICT, SOURCE, [student]).to_pylist() == [{"Student": "s1"}]
-    assert warehouse.distinct_values(DISTRICT, SOURCE, [student, period]).to_pylist() == [{"Student": "s1", "Period": "1"}]
-    assert warehouse.distinct_values("madison", SOURCE, [student]).num_rows == 0
+    assert warehouse.roster.distinct_values(DISTRICT, SOURCE, [student]).to_pylist() == [{"Student": "s1"}]
+    assert warehouse.roster.distinct_values(DISTRICT, SOURCE, [student, period]).to_pylist() == [{"Student": "s1", "Period": "1"}]
+    assert warehouse.roster.distinct_values("madison", SOURCE, [student]).num_rows == 0
 
 
 def test_tables_that_do_not_belong_together_are_not_asked_together(warehouse):
     with pytest.raises(ValueError, match="nothing refers from terms"):
-        warehouse.distinct_values(
+        warehouse.roster.distinct_values(
             DISTRICT, SOURCE, [QueryColumn(table=name, column=f"{name[:-1]}_id", name=name) for name in ("users", "terms")]
         )
 
@@ -165,7 +165,7 @@ def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
     published(warehouse, {"enrollments": change("enrollments", gone=gone, reason="deleted")}, number=2)
     published(warehouse, {"enrollments": change("enrollments", [enrollment("b")])}, number=3)
 
-    found = warehouse.last_removed_versions(DISTRICT, SOURCE, "enrollments")
+    found = warehouse.roster.last_removed_versions(DISTRICT, SOURCE, "enrollments")
     assert found.schema == TABLES["enrollments"].full_schema
     assert sorted((row["user_id"], row["section_id"], row["close_reason"]) for row in found.to_pylist()) == [
         ("a", None, "deleted"),
@@ -185,9 +185,11 @@ def test_what_was_gone_when_its_id_changed_is_found_although_another_record_has_
     published(warehouse, {"users": moved, "id_changes": changes}, number=3)
     published(warehouse, {"users": change("users", [user("a", first_name="New")])}, number=4)
 
-    assert [row["first_name"] for row in warehouse.versions_before_rename(DISTRICT, SOURCE, "users").to_pylist()] == ["Ann"]
-    assert warehouse.versions_before_rename(DISTRICT, SOURCE, "courses").num_rows == 0
-    assert warehouse.versions_before_rename(DISTRICT, SOURCE, "observers").num_rows == 0
+    assert [row["first_name"] for row in warehouse.roster.versions_before_rename(DISTRICT, SOURCE, "users").to_pylist()] == [
+        "Ann"
+    ]
+    assert warehouse.roster.versions_before_rename(DISTRICT, SOURCE, "courses").num_rows == 0
+    assert warehouse.roster.versions_before_rename(DISTRICT, SOURCE, "observers").num_rows == 0
 
 
 def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
@@ -198,4 +200,4 @@ def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
         warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")], reason="deleted")}, number=3
     )
 
-    assert [row["first_name"] for row in warehouse.last_removed_versions(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]
+    assert [row["first_name"] for row in warehouse.roster.last_removed_versions(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]

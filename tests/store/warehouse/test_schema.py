@@ -21,6 +21,7 @@ from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, BadWarehouseUrl, SchemaBehind, Warehouse
 from roster_etl.store.warehouse.database import Database
+from tests.ledgers import in_transaction
 from tests.rosters import begin, day, end
 
 
@@ -100,10 +101,10 @@ def test_a_ledger_of_before_keeps_its_imports(tmp_path, root_of_migrations):
     database.close()
     with Warehouse(url) as warehouse:
         with pytest.raises(SchemaBehind):
-            warehouse.imports()
+            warehouse.ledger.imports()
         assert warehouse.migrate() == "0001"
 
-        assert [(row["import_id"], row["file_set"]) for row in warehouse.imports()] == [(1, "")]
+        assert [(row["import_id"], row["file_set"]) for row in warehouse.ledger.imports()] == [(1, "")]
 
 
 def test_rows_refused_before_their_hash_are_found_by_it(warehouse_url, root_of_migrations):
@@ -111,7 +112,9 @@ def test_rows_refused_before_their_hash_are_found_by_it(warehouse_url, root_of_m
     rows = [{"file": "students.csv", "row": 2, "code": "bad_date", "record": '{"a": "ü"}'}]
     with Warehouse(warehouse_url) as warehouse:
         old = begin(warehouse, 1)
-        warehouse.conclude(end(old, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)))
+        in_transaction(warehouse).conclude(
+            end(old, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA))
+        )
     database = Database(warehouse_url)
     with database.write() as connection:
         for name in ("changes", *TABLES):
@@ -121,16 +124,18 @@ def test_rows_refused_before_their_hash_are_found_by_it(warehouse_url, root_of_m
     database.close()
     with Warehouse(warehouse_url) as warehouse:
         assert warehouse.migrate() == "0003"
-        assert [row["since"] for row in warehouse.refused_since([old])] == [day(1)]
+        assert [row["since"] for row in warehouse.ledger.quarantined_since([old])] == [day(1)]
         new = begin(warehouse, 3)
-        warehouse.conclude(end(new, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)))
+        in_transaction(warehouse).conclude(
+            end(new, "rejected", rejected_rows=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA))
+        )
 
-        assert [(row["since"], row["rows"]) for row in warehouse.refused_since([new])] == [(day(1), 1)]
+        assert [(row["since"], row["rows"]) for row in warehouse.ledger.quarantined_since([new])] == [(day(1), 1)]
 
 
 def test_a_new_sqlite_file_gets_its_schema_and_belongs_to_its_owner(tmp_path):
     with Warehouse(f"sqlite:///{tmp_path}/home/warehouse.sqlite") as warehouse:
-        assert warehouse.imports() == []
+        assert warehouse.ledger.imports() == []
 
     assert stat.S_IMODE(os.stat(tmp_path / "home" / "warehouse.sqlite").st_mode) == 0o600
     assert stat.S_IMODE(os.stat(tmp_path / "home").st_mode) == 0o700
@@ -147,10 +152,10 @@ def test_naming_a_warehouse_opens_nothing(tmp_path):
 def test_an_empty_postgresql_database_asks_for_a_migration(postgres_url):
     with Warehouse(postgres_url) as warehouse:
         with pytest.raises(SchemaBehind, match="roster-etl migrate"):
-            warehouse.imports()
+            warehouse.ledger.imports()
         assert warehouse.migrate() is None
         assert warehouse.migrate() == migrations.HEAD
-        assert warehouse.imports() == []
+        assert warehouse.ledger.imports() == []
 
 
 def test_a_database_of_another_version_asks_for_a_migration(tmp_path):
@@ -161,7 +166,7 @@ def test_a_database_of_another_version_asks_for_a_migration(tmp_path):
     connection.close()
 
     with pytest.raises(SchemaBehind, match="0000"):
-        Warehouse(url).imports()
+        Warehouse(url).ledger.imports()
 
 
 def test_two_processes_may_create_the_same_warehouse(tmp_path):
@@ -169,7 +174,7 @@ def test_two_processes_may_create_the_same_warehouse(tmp_path):
 
     def create():
         try:
-            Warehouse(url).imports()
+            Warehouse(url).ledger.imports()
         except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
             errors.append(error)
 
@@ -183,7 +188,7 @@ def test_two_processes_may_create_the_same_warehouse(tmp_path):
 def test_alembic_is_not_imported_when_the_schema_is_current(tmp_path):
     url = f"sqlite:///{tmp_path}/warehouse.sqlite"
     Warehouse(url).migrate()
-    script = f"import sys; from roster_etl.store.warehouse import Warehouse; Warehouse({url!r}).imports(); print('alembic' in sys.modules)"
+    script = f"import sys; from roster_etl.store.warehouse import Warehouse; Warehouse({url!r}).ledger.imports(); print('alembic' in sys.modules)"
 
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.review import dry_run
-from roster_etl.store.warehouse import ForwardingWriter, ImportResult, ImportWriter, RosterReader, Warehouse
+from roster_etl.store.warehouse import ImportResult, RosterReader, SqlRoster, Warehouse
+from tests.rosters import change, published, user
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -90,10 +90,27 @@ def test_a_write_session_is_all_or_nothing_and_reads_what_it_wrote(warehouse: Wa
         assert session.ledger.imports() == []
 
 
-@pytest.mark.parametrize(
-    ("protocol", "implementation"), [(RosterReader, dry_run._ComparedRoster), (ImportWriter, ForwardingWriter)]
-)
-def test_the_dry_run_has_every_method_of_the_protocol(protocol: type, implementation: type) -> None:
-    names = {name for name, _ in inspect.getmembers(protocol) if not name.startswith("_")}
+def test_a_single_query_runs_in_the_session_that_is_open(warehouse: Warehouse) -> None:
+    with warehouse.read() as session:
+        assert session.ledger.imports() == []
+        in_another_thread(lambda: opened(warehouse))
 
-    assert names <= {name for name in vars(implementation) if not name.startswith("_")}
+        assert warehouse.ledger.imports() == []
+
+    assert len(warehouse.ledger.imports()) == 1
+
+
+def test_a_dry_run_reads_the_roster_it_compares_with_in_and_outside_of_a_session(warehouse: Warehouse, tmp_path: Path) -> None:
+    published(warehouse, {"users": change("users", [user("a")])})
+    scratch = Warehouse(f"sqlite:///{tmp_path / 'scratch.sqlite'}", compare_with=warehouse)
+
+    with scratch, scratch.read() as session:
+        assert session.roster.count_current("lincoln", "clever", "users") == 1
+        assert scratch.roster.count_current("lincoln", "clever", "users") == 1
+        assert session.ledger.imports() == []
+
+
+def test_sql_has_every_query_of_the_protocol() -> None:
+    names = {name for name, _ in inspect.getmembers(RosterReader) if not name.startswith("_")}
+
+    assert names == {name for name in vars(SqlRoster) if not name.startswith("_")}

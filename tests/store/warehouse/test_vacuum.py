@@ -12,6 +12,7 @@ import pytest
 
 from roster_etl.store.warehouse import ImportResult, PurgeScope, Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite, NotRewritten
+from tests.ledgers import in_transaction
 from tests.rosters import change, published, user
 
 pytestmark = pytest.mark.pg
@@ -47,7 +48,9 @@ def kept(postgres_url: str) -> Iterator[Callable[[str], str]]:
 
 def purged(url: str) -> None:
     with Warehouse(url) as warehouse:
-        number = warehouse.open_import(kind="purge", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+        number = in_transaction(warehouse).open_import(
+            kind="purge", district_id="lincoln", source="clever", started_at=datetime.now(UTC)
+        )
         end = ImportResult(import_id=number, status="published", finished_at=datetime.now(UTC))
         warehouse.purge(PurgeScope(district_id="lincoln", imports=frozenset({1})), lambda _: [end])
 

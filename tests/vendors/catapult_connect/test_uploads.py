@@ -52,8 +52,8 @@ class Oak:
         """Return the current versions of `table`."""
         workspace = self._workspace()
         try:
-            known = workspace.warehouse.current_hashes(*WHO, table).column("version_id")
-            return workspace.warehouse.versions(table, known).to_pylist()
+            known = workspace.warehouse.roster.current_hashes(*WHO, table).column("version_id")
+            return workspace.warehouse.roster.versions(table, known).to_pylist()
         finally:
             workspace.warehouse.close()
 

@@ -56,7 +56,7 @@ class Oak:
         """Return who teaches a section now."""
         workspace = Workspace.open(self.home)
         try:
-            rows = workspace.warehouse.current("oak", "dyknow", "enrollments").to_pylist()
+            rows = workspace.warehouse.roster.current("oak", "dyknow", "enrollments").to_pylist()
         finally:
             workspace.warehouse.close()
         return sorted(row["user_id"] for row in rows if row["section_id"] == section and row["role"] == "teacher")

@@ -1,14 +1,13 @@
 """A real SFTP server on loopback, for the demo and the tests: one account per district, each confined to its home.
 
-Belongs here: the server. It is not for production: no quotas, no audit, no rate limits.
-Does not belong here: reading uploads from a server (``landing.sftp``, ``landing.remote``).
+Belongs here: accounts and connections. It is not for production: no quotas, no audit, no rate limits.
+Does not belong here: what a session may do (``confined_session``); reading uploads from a server (``store.landing``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import os
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ from typing import Any, Self
 
 import asyncssh
 
+from roster_etl.demo_server.confined_session import ConfinedSession
 from roster_etl.store.files.folder import create_private_file, create_private_folder
 
 HOST = "127.0.0.1"
@@ -84,8 +84,7 @@ class SftpServer:
 
     def session(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
         """Return the handler of one SFTP session; tests override this to inject faults."""
-        home = self.home(channel.get_connection().get_extra_info("username"))
-        return asyncssh.SFTPServer(channel, chroot=os.fsencode(home))
+        return ConfinedSession(channel, self.home(channel.get_connection().get_extra_info("username")))
 
     async def _listen(self, host_key: asyncssh.SSHKey) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
@@ -94,6 +93,7 @@ class SftpServer:
             server_factory=lambda: _Login(self.accounts, self._connections),
             server_host_keys=[host_key],
             sftp_factory=self.session,
+            sftp_version=3,
             allow_scp=False,
             config=None,
             agent_forwarding=False,

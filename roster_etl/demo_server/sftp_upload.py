@@ -1,6 +1,6 @@
 """Upload files to an SFTP server one by one, as a district's nightly job does; for the demo and the tests.
 
-Belongs here: the district's side of a landing zone. The program itself never writes to one (``landing``).
+Belongs here: the district's side of a landing zone. The program itself never writes to one (``store.landing``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncssh
 
-from roster_etl.store.loopback.sftp_server import HOST, load_host_key
+from roster_etl.demo_server.sftp_server import HOST, load_host_key
 
 
 def upload_files(

@@ -1,0 +1,94 @@
+"""Whether other users of this machine could change what a home makes us do: its settings, registry and suites, and where it writes.
+
+Belongs here: finding unsafe paths, and refusing them. Does not belong here: who may read personal data (``doctor``), secrets
+(``files.secrets``). Root counts as trusted: it could change this program as well.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.files.urls import local_path, printable_name
+from roster_etl.store.settings import FILE_NAME, Settings
+
+TRUST_VARIABLE = "ROSTER_ETL_TRUST_HOME"
+"""Set to 1 where the home is a volume of one container, whose mode and owner the platform sets: then only links are refused."""
+_SETTINGS_FILES = (FILE_NAME, "dagster.yaml")
+
+
+class UnsafeHome(PermanentError):
+    """Another user of this machine could change what this home imports, or where it writes."""
+
+    code = "unsafe_home"
+    template = "home {home}: {problem}. Nothing was written; `roster-etl doctor` lists all such places"
+
+
+def require_safe_home(settings: Settings) -> None:
+    """Raise UnsafeHome with the first unsafe path, if there is any."""
+    for problem in find_unsafe_paths(settings):
+        raise UnsafeHome(home=printable_name(str(settings.home)), problem=problem)
+
+
+def find_unsafe_paths(settings: Settings) -> Iterator[str]:
+    """Yield the problem of each unsafe path, with the command that fixes it."""
+    yield from _find_links(settings)
+    if os.environ.get(TRUST_VARIABLE) == "1":
+        return
+    for path in _trusted_paths(settings):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            continue
+        if found.st_uid not in (os.geteuid(), 0):
+            yield f"{_shown(path)} belongs to {_user_name(found.st_uid)}, and this process runs as {_user_name(os.geteuid())}; run it as the owner, or run `chown`"
+        elif found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid)):
+            yield f"other users may change {_shown(path)}; run `chmod go-w {_shown(path)}`"
+
+
+def _trusted_paths(settings: Settings) -> Iterator[Path]:
+    """Yield what decides what is imported and how: home, settings files, suites, and the registry if it is local."""
+    yield settings.home
+    yield from (settings.home / name for name in _SETTINGS_FILES)
+    yield settings.suites
+    yield from (path for path in sorted(settings.suites.glob("*")))
+    yield from (path for path in sorted(settings.suites.glob("*/*.json")))
+    registry = local_path(settings.districts)
+    if registry is not None:
+        yield registry
+        yield from sorted(registry.glob("*.toml"))
+
+
+def _find_links(settings: Settings) -> Iterator[str]:
+    """Yield the folders for uploads and tables that are links: personal data would be written to wherever they lead."""
+    for name in ("staging", "archive"):
+        path = local_path(getattr(settings, name))
+        if path is not None and path.is_symlink():
+            yield f'{_shown(path)} is a link; replace it by a folder, or name its target in {FILE_NAME}: [{name}] url = "…"'
+    if settings.scratch.is_symlink() or settings.scratch.parent.is_symlink():
+        yield f"{_shown(settings.scratch)} leads through a link; replace it by a folder"
+
+
+def _is_private_group(group: int) -> bool:
+    """Return whether a group is this user's own, without any other member: many systems give each user such a group."""
+    try:
+        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return group == user.pw_gid and found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _shown(path: Path) -> str:
+    return printable_name(str(path))

@@ -1,1 +1,0 @@
-"""An SFTP server and client on loopback, for the demo and the tests."""

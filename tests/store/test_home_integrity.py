@@ -1,0 +1,92 @@
+"""A home that other users could change is refused by what writes, and told by ``doctor``."""
+
+from __future__ import annotations
+
+import grp
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.home_integrity import TRUST_VARIABLE, UnsafeHome, find_unsafe_paths, require_safe_home
+from roster_etl.store.settings import Settings
+
+Damage = Callable[[Path], object]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with settings, one district and one suite of its own."""
+    home = tmp_path / "home"
+    for folder in ("districts", "expectations/clever", "staging", "archive"):
+        (home / folder).mkdir(mode=0o755, parents=True)
+    for file in ("roster_etl.toml", "dagster.yaml", "districts/lincoln.toml", "expectations/clever/students.json"):
+        (home / file).touch(mode=0o644)
+    home.chmod(0o755)
+    return home
+
+
+def problems(home: Path) -> list[str]:
+    return list(find_unsafe_paths(Settings.load(home, {})))
+
+
+def replace_by_link(path: Path) -> None:
+    shutil.rmtree(path)
+    target = path.parent.parent / "elsewhere"
+    target.mkdir()
+    path.symlink_to(target)
+
+
+def test_a_home_that_others_can_only_look_into_is_safe(home: Path):
+    assert problems(home) == []
+    require_safe_home(Settings.load(home, {}))
+
+
+TRUSTED = (".", "roster_etl.toml", "dagster.yaml", "districts", "districts/lincoln.toml", "expectations/clever")
+DAMAGE: dict[str, tuple[str, Damage]] = {
+    **{f"others may write {name}": (name, lambda path: path.chmod(path.stat().st_mode | 0o002)) for name in TRUSTED},
+    "a group may write the home": (".", lambda path: (os.chown(path, -1, 12345), path.chmod(0o775))),
+    "settings of another user": ("roster_etl.toml", lambda path: os.chown(path, 12345, -1)),
+    "a registry of another user": ("districts", lambda path: os.chown(path, 12345, -1)),
+    "staging is a link": ("staging", replace_by_link),
+    "archive is a link": ("archive", replace_by_link),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_what_others_may_change_is_refused_and_named(name: str, home: Path):
+    place, damage = DAMAGE[name]
+    if (os.geteuid() != 0) and ("user" in name or "group" in name):
+        pytest.skip("only root gives a file away")
+    damage(home / place)
+
+    assert len(problems(home)) == 1 + (name == "staging is a link")  # with it the folder for temporary files
+    assert str((home / place).absolute()) in problems(home)[0]
+    with pytest.raises(UnsafeHome, match="Nothing was written"):
+        Workspace.open_to_write(home)
+
+
+def test_a_users_own_group_may_write(home: Path, monkeypatch: pytest.MonkeyPatch):
+    home.chmod(0o775)
+    own = home.stat().st_gid
+    for members, is_safe in (([], True), (["somebody"], False)):
+        monkeypatch.setattr(grp, "getgrgid", lambda _, members=members: grp.struct_group((_user(), "x", own, members)))
+        assert (problems(home) == []) is is_safe
+
+
+def _user() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def test_in_a_container_only_links_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(TRUST_VARIABLE, "1")
+    home.chmod(0o777)
+    assert problems(home) == []
+
+    replace_by_link(home / "archive")
+    assert len(problems(home)) == 1
