@@ -77,6 +77,7 @@ class Column:
     - ``strict``: the column may be empty, but an invalid cell rejects its row
     - ``secret``: the column is blanked before anything is stored
     - ``sticky``: the document says that manual edits outlast uploads
+    - ``about``: the record is about the person whose id stands here, and goes when the person is purged
     - ``header_optional``: even a strict upload may lack the column, because publications of the document differ
     - ``misspellings``: spellings of the header that the document does not have; read, with a ``column_alias`` warning
     """
@@ -95,6 +96,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     misspellings: tuple[str, ...] = ()
     header_optional: bool = False
+    about: bool = False
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
     listed_by: str | None = None  # a table option of the format that lists the known values; other values give a warning
     unmapped: str = ""  # why no mapping reads this column

@@ -348,7 +348,7 @@ _UPLOAD = (
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
     (
         "lasting_file",
-        "A file that is given once is not in the upload; the newest one that was published was read again.",
+        "A file that goes on without being sent again is not in the upload; the newest one was read again.",
         "Nothing needs to be done; upload the file again when it has changed.",
     ),
     (

@@ -6,7 +6,7 @@ Belongs here: names only. ``engine.csv.reader`` reads the file, ``engine.validat
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -68,6 +68,7 @@ def match_header(
         findings, refused = [*findings, order], "column_order"
     slips = _slip_findings(header, file, matched, twice) if is_shown and file.exact_case else []
     if strict:
+        slips += _extension_findings(matched, extensions)
         slips += [finding for finding in findings if finding.severity == "warning"]
         findings = [finding for finding in findings if finding.severity != "warning"]
         slips += [
@@ -107,6 +108,17 @@ def _slip_findings(header: Sequence[str], file: File, matched: dict[str, list[in
         message = "The columns are in another order than in the document; they were read by their names."
         found.append(Finding(severity="warning", code="column_order", message=message))
     return found
+
+
+def _extension_findings(matched: Mapping[str, Sequence[int]], extensions: Mapping[str, Sequence[int]]) -> list[Finding]:
+    """Return a finding if an extension column stands before a column of the format."""
+    last = max((places[0] for places in matched.values()), default=-1)
+    message = "The column stands before columns of the document; such columns come last."
+    return [
+        Finding(severity="warning", code="column_order", field=name[:80], message=message)
+        for name, places in extensions.items()
+        if places[0] < last
+    ]
 
 
 def _absent_finding(name: str) -> Finding:

@@ -7,7 +7,7 @@ from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY
 _WHO = (
     Column("classSourcedId", required=True, references=Reference("classes", "sourcedId"), note="The class."),
     Column("schoolSourcedId", required=True, references=Reference("orgs", "sourcedId"), note="The school of the class."),
-    Column("userSourcedId", required=True, references=Reference("users", "sourcedId"), note="The user."),
+    Column("userSourcedId", required=True, about=True, references=Reference("users", "sourcedId"), note="The user."),
 )
 _ROLE_NOTE = "What the user does in the class. 1.2 allows terms of one's own that begin with ext:."
 _WHEN = (

@@ -13,7 +13,13 @@ USER_PROFILES = File(
     key=KEY,
     columns=(
         *COMMON,
-        Column("userSourcedId", required=True, references=Reference("users", "sourcedId"), note="The user whom it belongs to."),
+        Column(
+            "userSourcedId",
+            required=True,
+            about=True,
+            references=Reference("users", "sourcedId"),
+            note="The user whom it belongs to.",
+        ),
         Column("profileType", required=True, unmapped=_AS_EXTENSION, note="What kind of profile it is."),
         Column("vendorId", required=True, note="Where the login is checked."),
         Column("applicationId", note="The application that the login is for."),

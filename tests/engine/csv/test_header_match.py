@@ -173,3 +173,44 @@ def test_each_published_order_is_kept_and_no_mixture_of_them() -> None:
     refused = match_header(["Phone", "Id", "Title"], file, fixed_order=True)
     assert refused.refused == "column_order"
     assert "expected: Id, Title, Phone, Room" in refused.findings[-1].message
+
+
+EXACT = File(
+    name="f",
+    file_name="f.csv",
+    title="F",
+    source="1",
+    key=("Id",),
+    columns=(Column("Id", required=True), Column("Name", misspellings=("Nmae",)), Column("Old", header_optional=True)),
+    exact_case=True,
+    elsewhere=("Other",),
+    extensions=("metadata.",),
+)
+SLIPS = [
+    (("Id", "Name", "Old"), []),
+    (("Id", "Name"), []),
+    (("Id", "name"), [("wrong_case", "Name")]),
+    (("Id", "Nmae"), [("column_alias", "Name")]),
+    (("Name", "Id"), [("column_order", None)]),
+    (("Id", "Name", "Other"), [("ignored_value", "Other")]),
+    (("Id", "Name", "Strange"), [("unexpected_column", "Strange")]),
+    (("Id", "Name", ""), []),
+]
+
+
+@pytest.mark.parametrize(("header", "told"), SLIPS)
+def test_where_spelling_counts_slips_are_told_and_refuse_a_strict_file(
+    header: tuple[str, ...], told: list[tuple[str, str | None]]
+) -> None:
+    lenient, strict = match_header(header, EXACT), match_header(header, EXACT, strict=True)
+
+    assert [(f.severity, f.code, f.field) for f in lenient.findings] == [("warning", *slip) for slip in told]
+    assert [(f.severity, f.code, f.field) for f in strict.findings] == [("file", *slip) for slip in told]
+    assert (lenient.refused, strict.refused) == (None, told[0][0] if told else None)
+
+
+def test_a_strict_file_has_every_column_and_extensions_at_its_end() -> None:
+    assert match_header(("Id",), EXACT).findings == ()
+    assert match_header(("Id",), EXACT, strict=True).refused == "missing_column"
+    assert match_header(("Id", "metadata.x", "Name"), EXACT).findings == ()
+    assert match_header(("Id", "metadata.x", "Name"), EXACT, strict=True).refused == "column_order"

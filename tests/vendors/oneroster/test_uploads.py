@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.maintenance.purge import purge_person
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -103,8 +104,9 @@ class Oak:
         """Return the current records of `table`, in order."""
         workspace = Workspace.open(self.folder / "home")
         try:
-            known = workspace.warehouse.current_hashes(*WHO, table).column("version_id")
-            rows = workspace.warehouse.versions(table, known).to_pylist()
+            with workspace.warehouse.read() as session:
+                known = session.roster.current_hashes(*WHO, table).column("version_id")
+                rows = session.roster.versions(table, known).to_pylist()
             return sorted(tuple(row[column] for column in columns) for row in rows)
         finally:
             workspace.warehouse.close()
@@ -113,7 +115,8 @@ class Oak:
         """Return key and reason of the versions that an import closed."""
         workspace = Workspace.open(self.folder / "home")
         try:
-            rows = workspace.warehouse.trace(table, {}, *WHO).to_pylist()
+            with workspace.warehouse.read() as session:
+                rows = session.roster.trace(table, {}, *WHO).to_pylist()
             return sorted((row[key], row["close_reason"]) for row in rows if row["valid_to_import"] == import_id)
         finally:
             workspace.warehouse.close()
@@ -370,6 +373,30 @@ def test_whole_files_after_changes_are_the_roster(oak: Oak) -> None:
 
     assert (document["status"], told(document)) == ("published", [])
     assert oak.current("users", "last_name") == [("Haddad",), ("Null",), ("Sato",)]
+
+
+def test_a_parent_who_is_purged_is_found_nowhere_and_the_other_one_stays(oak: Oak) -> None:
+    family = (
+        "pp-first-parent,,,true,zzpat,,Zzpat,Zzquill,,,zzquill@example.org,,,,,secret-word,,,,,,",
+        "pp-other-parent,,,true,rel,,Rel,Sato,,,,,,,,secret-word,,,,,,",
+        'a,,,true,ana,,Ana,Sato,,,,,,"pp-first-parent,pp-other-parent",9,secret-word,,,,,,',
+        *ROWS["users"][1:],
+    )
+    roles = (*ROWS["roles"], "r1,,,pp-first-parent,primary,parent,,,s1,", "r2,,,pp-other-parent,primary,parent,,,s1,")
+    oak.upload(whole(users=family, roles=roles))
+    assert len(oak.current("contacts", "contact_id")) == 2
+
+    workspace = Workspace.open(oak.folder / "home")
+    purge_person(workspace, WHO[0], "user", "pp-first-parent", by="tester")
+    workspace.warehouse.close()
+    left = [path for path in (oak.folder / "home").rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+    assert oak.current("contacts", "contact_id") == [("pp-other-parent",)]
+    assert [
+        (path, word) for path in left for word in (b"Zzquill", b"zzquill", b"pp-first-parent") if word in path.read_bytes()
+    ] == []
+    assert oak.upload(changes(users=(f"b,active,{T1},true,ben,,Ben,Known,,,,,,,9,secret-word,,,,,,",)))["status"] == "published"
+    assert oak.current("contacts", "contact_id") == [("pp-other-parent",)]
 
 
 def test_no_password_rests_anywhere(oak: Oak) -> None:
