@@ -19,13 +19,12 @@ from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv, read_header
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.pipeline.uploads.carry_forward import Contents, carry_forward_files
-from roster_etl.pipeline.uploads.undone_imports import undone_imports
 from roster_etl.pipeline.uploads.upload import Member, Upload
+from roster_etl.pipeline.uploads.uploads_that_count import uploads_that_count
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Manifest
 from roster_etl.spec.findings import Finding, Severity
 
-_RECENT = 100  # imports of a feed that are looked at first for the file before
 _SLIPS = frozenset({"wrong_case", "column_alias", "unexpected_file", "unknown_file_type"})
 
 
@@ -261,9 +260,8 @@ def _files_before(workspace: Workspace, upload: Upload, kinds: list[str]) -> dic
     Uploads that are held count, so that none is lost: what follows one that is held holds it.
     """
     found: dict[str, FileBefore] = {}
-    for import_id in _newest_uploads(workspace, upload):
-        for document in workspace.archive.read_manifest(upload.district_id, import_id)["members"]:
-            member = Member(**document)
+    for import_id, members in uploads_that_count(workspace, upload):
+        for member in members:
             if member.kind in kinds and member.kind not in found and member.key is not None and member.refused is None:
                 raw = read_csv(workspace.archive.get(member.key), encoding=str(upload.values["encoding"]))
                 refused = _refused_rows(workspace, import_id, member.name) if member.changes is not None else ()
@@ -271,25 +269,6 @@ def _files_before(workspace: Workspace, upload: Upload, kinds: list[str]) -> dic
         if len(found) == len(kinds):
             break
     return found
-
-
-def _newest_uploads(workspace: Workspace, upload: Upload) -> Iterator[int]:
-    """Yield the uploads of the feed that are published or held, newest first, without those that were undone."""
-    feed = (upload.district_id, upload.source)
-    archived = set(workspace.archive.manifests(upload.district_id))
-    seen: set[int] = set()
-    for limit in (_RECENT, None):
-        with workspace.warehouse.read() as session:
-            rows = session.ledger.imports(*feed, None, limit, upload.file_set)
-        undone = undone_imports([row for row in reversed(rows) if row["status"] == "published"])
-        for row in rows:
-            number = int(row["import_id"])
-            counts = row["kind"] == "upload" and row["status"] in ("published", "held") and number != upload.import_id
-            if counts and number not in seen | undone and number in archived:
-                seen.add(number)
-                yield number
-        if len(rows) < _RECENT:
-            return
 
 
 def _refused_rows(workspace: Workspace, import_id: int, name: str) -> list[int]:

@@ -250,6 +250,23 @@ def test_a_file_that_is_absent_goes_on_and_a_whole_one_replaces(oak: Oak) -> Non
     assert len(oak.current("users", "user_id")) == 3
 
 
+def test_a_file_without_a_required_column_rejects_the_upload(oak: Oak) -> None:
+    document = oak.upload(whole() | {"users": "sourcedId,status,dateLastModified,enabledUser\na,,,true\n"})
+
+    assert (document["status"], document["changes"]) == ("rejected", {})
+    assert ("file", "missing_column", "users.csv", None) in told(document)
+
+
+def test_what_follows_a_held_upload_includes_it_and_is_held_too(oak: Oak) -> None:
+    many = tuple(f"n{n},active,{T1},maybe,n{n},,N,N,,,,,,,9,secret-word,,,,,," for n in range(12))
+    held = oak.upload(changes(users=(*many, f"a,active,{T1},true,ana,,Ana,Rivera,,,,,,,9,secret-word,,,,,,")))
+    assert held["status"] == "held"  # most of its rows are rejected
+
+    after = oak.upload(changes(roles=(f"r9,active,{T1},a,secondary,ext:helper,,,s1,",)))
+    assert after["status"] == "held"
+    assert after["changes"]["users"]["updated"] == 1
+
+
 def test_an_empty_whole_file_removes_nothing(oak: Oak) -> None:
     document = oak.upload(whole(enrollments=()))
 
