@@ -41,6 +41,7 @@ _COMMANDS = {
         "refused": "reports:list_refused",
         "changes": "exports:changes",
         "audit": "audit:audit",
+        "reconcile": "reconcile:reconcile",
     },
     "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "exports:metrics"},
     "Maintenance": {

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
 from roster_etl.pipeline.reporting.data_docs import try_write_data_docs
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary, report_path
 from roster_etl.pipeline.reporting.notifications import queue_notifications
@@ -30,6 +31,8 @@ def publish_report(workspace: Workspace, summary: ImportSummary) -> ImportReport
     A receipt, where there is a key, and Data Docs, where the settings ask for them, come first, so that the report can link to them; a failure stops neither.
     """
     summary = try_issue_receipts(workspace, summary)
+    if summary.status == "published":
+        try_reconcile_published(workspace, summary.district_id, summary.source)
     if workspace.settings.reports.data_docs:
         try_write_data_docs(workspace, summary)
     with workspace.warehouse.read():  # all queries below use this session

@@ -35,6 +35,7 @@ def collect_metrics(workspace: Workspace, now: datetime, ticks: Mapping[str, flo
         *_last_import_metrics(workspace, tally),
         *_queue_metrics(workspace),
         *_lateness_metrics(workspace, now),
+        _reconciliation(workspace),
         _ticks(ticks or {}),
     ]
 
@@ -119,6 +120,19 @@ def _lateness_metrics(workspace: Workspace, now: datetime) -> Iterator[Metric]:
     yield Metric(
         name="roster_etl_expected_timestamp_seconds", kind="gauge", help="By when the feed is expected next.", samples=due
     )
+
+
+def _reconciliation(workspace: Workspace) -> Metric:
+    with workspace.warehouse.read_reconciliation() as session:
+        rows = session.undecided_counts()
+    samples: dict[Labels, float] = {
+        (("district", row["district_id"]), ("format_a", row["source_a"]), ("format_b", row["source_b"])): float(
+            row["differences"]
+        )
+        for row in rows
+    }
+    text = "Differences between two feeds of a district that nobody has decided about."
+    return Metric(name="roster_etl_reconciliation_open", kind="gauge", help=text, samples=samples)
 
 
 def _ticks(ticks: Mapping[str, float]) -> Metric:

@@ -80,6 +80,14 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reconcile:
+    """How the feeds of a district are reconciled, by table. ``match``: its rules, replacing the defaults; ``ignore``: columns not compared."""
+
+    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ignore: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class District:
     """A registered district. ``time_zone``: an IANA name. ``paused``: no imports. ``calendar``: planned periods.
 
@@ -94,6 +102,7 @@ class District:
     mail: MailWhen = "problems"
     feeds: tuple[Feed, ...] = ()
     calendar: tuple[Window, ...] = ()
+    reconcile: Reconcile = field(default_factory=Reconcile)
 
     def __post_init__(self) -> None:
         check_id(self.id)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.files.urls import has_password
-from roster_etl.store.registry.district import DAYS, District, Feed, Gate, GateSeverity, MailWhen, Window, check_id
+from roster_etl.store.registry.district import DAYS, District, Feed, Gate, GateSeverity, MailWhen, Reconcile, Window, check_id
 from roster_etl.store.settings import is_email_address, is_single_line, spelling_hint
 
 
@@ -32,7 +32,8 @@ def parse_district(district_id: str, text: str) -> District:
     feeds = tuple(_feed(feed) for feed in values.pop("feed", ()))
     contacts = tuple(values.pop("contacts", ()))
     calendar = tuple(_window(window) for window in values.pop("calendar", ()))
-    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, **values)
+    reconcile = _reconcile(values.pop("reconcile", {}))
+    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, reconcile=reconcile, **values)
 
 
 def check_district(district: District) -> None:
@@ -122,6 +123,13 @@ def _check_replacements(value: Any) -> str | None:
     return None if tables else "must be tables of texts: column, then value = replacement"
 
 
+def _check_text_lists(value: Any) -> str | None:
+    lists = isinstance(value, dict) and all(
+        isinstance(item, list) and item and all(isinstance(name, str) for name in item) for item in value.values()
+    )
+    return None if lists else 'must be a table of lists: table = ["column"]'
+
+
 def _check_line(value: Any) -> str | None:
     """Return the problem with a name or reason, which must fit on one line of lists, mails and pages; None: there is none."""
     fine = isinstance(value, str) and len(value) <= _MAX_LINE_LENGTH and is_single_line(value)
@@ -174,6 +182,7 @@ _DISTRICT: dict[str, _Validator] = {
     "mail": _one_of(get_args(MailWhen)),
     "feed": [_FEED],
     "calendar": [_WINDOW],
+    "reconcile": {"match": _check_text_lists, "ignore": _check_text_lists},
 }
 _DEFAULT_MAIL, _DEFAULT_HOURS = District.mail, Feed.expected_hours
 _REQUIRED_KEYS = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",), id(_WINDOW): ("from", "to", "reason")}
@@ -250,9 +259,17 @@ def _window(values: dict[str, Any]) -> Window:
     return Window(first=first, last=last, **{**values, "feeds": tuple(values.get("feeds", ()))})
 
 
+def _reconcile(values: dict[str, Any]) -> Reconcile:
+    return Reconcile(
+        **{name: {table: tuple(columns) for table, columns in values.get(name, {}).items()} for name in ("match", "ignore")}
+    )
+
+
 def _district_values(district: District) -> dict[str, Any]:
     """Return the file's content as plain values; unset fields are omitted."""
-    plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar")}
+    plain = {
+        f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar", "reconcile")
+    }
     plain |= {"mail": "" if district.mail == _DEFAULT_MAIL else district.mail}
     calendar = {"calendar": [_window_values(window) for window in district.calendar]} if district.calendar else {}
     return {
@@ -260,7 +277,13 @@ def _district_values(district: District) -> dict[str, Any]:
         "time_zone": district.time_zone,
         "feed": [_feed_values(feed) for feed in district.feeds],
         **calendar,
+        **_reconcile_values(district.reconcile),
     }
+
+
+def _reconcile_values(reconcile: Reconcile) -> dict[str, Any]:
+    lists = {name: {table: list(columns) for table, columns in value.items()} for name, value in vars(reconcile).items() if value}
+    return {"reconcile": lists} if lists else {}
 
 
 def _feed_values(feed: Feed) -> dict[str, Any]:

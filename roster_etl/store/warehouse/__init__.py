@@ -32,7 +32,7 @@ from roster_etl.store.warehouse.import_result import (
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import Readers, SqlLedger, SqlReceipts, SqlRoster, WriteSession
+from roster_etl.store.warehouse.session import Readers, SqlLedger, SqlReceipts, SqlReconciliation, SqlRoster, WriteSession
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "SchemaBehind",
     "SqlLedger",
     "SqlReceipts",
+    "SqlReconciliation",
     "SqlRoster",
     "TableChange",
     "UnknownImport",

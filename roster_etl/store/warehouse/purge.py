@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import bulk_load, ledger_write, roster_read
+from roster_etl.store.warehouse import bulk_load, ledger_write, reconciliation, roster_read
 from roster_etl.store.warehouse.import_result import ImportResult
 
 RecordLocation = tuple[int, str, int]
@@ -102,6 +102,7 @@ def _remove_person(
         for which in roster_read.by_index(history):
             connection.execute(sa.update(history).where(named, which).values({column: None}))
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_condition(user_id))
+    reconciliation.remove_differences(connection, district_id, user_id=user_id)
     return {name: count for name, count in counts.items() if count}
 
 
@@ -164,6 +165,7 @@ def _remove_closed_versions(
         for name, history in HISTORIES.items()
     }
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS))
+    reconciliation.remove_differences(connection, district_id, before=before)
     return {name: count for name, count in counts.items() if count}
 
 
@@ -173,6 +175,7 @@ def _remove_district(connection: sa.Connection, district_id: str, imports: Colle
         name: _delete_versions(connection, history, history.c.district_id == district_id) for name, history in HISTORIES.items()
     }
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id)
+    reconciliation.remove_differences(connection, district_id)
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
     return {name: count for name, count in counts.items() if count}
 

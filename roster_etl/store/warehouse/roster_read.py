@@ -36,6 +36,16 @@ def current_versions(connection: sa.Connection, district_id: str, source: str, n
     return bulk_load.fetch(connection, query, schema)
 
 
+def current_records(connection: sa.Connection, district_id: str, source: str, name: str, columns: Sequence[str]) -> pa.Table:
+    """Return `columns` of every current version, in no order."""
+    history, full = history_table(name), TABLES[name].full_schema
+    schema = pa.schema([full.field(column) for column in columns])
+    query = sa.select(*_columns(connection, history, schema)).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return bulk_load.fetch(connection, query, schema)
+
+
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return ``version_id`` and ``row_hash`` of every current version."""
     history = history_table(name)

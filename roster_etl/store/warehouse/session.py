@@ -28,6 +28,7 @@ from roster_etl.store.warehouse import (
     publish,
     purge,
     receipts,
+    reconciliation,
     replayed_imports,
     roster_read,
 )
@@ -132,6 +133,27 @@ class SqlLedger(_Queries):
     all_versions = _query(purge.versions)
 
 
+class SqlReconciliation(_Queries):
+    """Queries on the differences between feeds."""
+
+    current_records = _query(roster_read.current_records)
+    base_import = _query(publish.base_import)
+    sources = _query(ledger_read.sources)
+    open_differences = _query(reconciliation.open_differences)
+    open_counts = _query(reconciliation.open_counts)
+    undecided_counts = _query(reconciliation.undecided_counts)
+    differences = _query(reconciliation.differences)
+
+
+class SqlReconciliationWriter(SqlReconciliation):
+    """Queries on the differences between feeds, and the statements that open, close and decide them."""
+
+    add_differences = _query(reconciliation.add_differences)
+    close_differences = _query(reconciliation.close_differences)
+    decide_differences = _query(reconciliation.decide_differences)
+    lock = _query(publish.lock)
+
+
 @dataclass(frozen=True)
 class Readers:
     """The queries of one read session. ``roster``: of the published roster; ``ledger``: of imports, findings, holds and the audit."""
@@ -174,6 +196,7 @@ class ReadSession:
         self.roster = SqlRoster(self.connection)
         self.ledger = SqlLedger(self.connection)
         self.receipts = SqlReceipts(self.connection)
+        self.reconciliation = SqlReconciliation(self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
@@ -211,6 +234,7 @@ class WriteSession:
         self.roster = SqlRoster(lambda: nullcontext(connection))
         self.ledger = SqlLedger(lambda: nullcontext(connection))
         self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
+        self.reconciliation = SqlReconciliationWriter(lambda: nullcontext(connection))
         self.committed_points: list[str] = []
         """Fault points to pass once the transaction is committed."""
 

@@ -28,6 +28,7 @@ from roster_etl.store.warehouse.session import (
     ReadSession,
     SqlLedger,
     SqlReceipts,
+    SqlReconciliation,
     SqlRoster,
     WriteSession,
 )
@@ -145,6 +146,12 @@ class Warehouse:
         """Open a read session, as `read` does, for the queries on receipts."""
         with self._session() as session:
             yield session.receipts
+
+    @contextmanager
+    def read_reconciliation(self) -> Iterator[SqlReconciliation]:
+        """Open a read session, as `read` does, for the queries on differences between feeds."""
+        with self._session() as session:
+            yield session.reconciliation
 
     @contextmanager
     def write(self, *, directly: bool = False) -> Iterator[WriteSession]:

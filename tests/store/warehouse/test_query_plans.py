@@ -21,7 +21,16 @@ from roster_etl.canonical.history import HISTORIES
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA, JsonText, Timestamp
-from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Warehouse, bulk_load, change_feed, ledger_read, receipts, roster_read
+from roster_etl.store.warehouse import (
+    REJECTED_ROWS_SCHEMA,
+    Warehouse,
+    bulk_load,
+    change_feed,
+    ledger_read,
+    receipts,
+    reconciliation,
+    roster_read,
+)
 from roster_etl.store.warehouse.database import Database
 from tests.ledgers import in_transaction
 from tests.rosters import begin, change, day, end, published, user
@@ -29,7 +38,7 @@ from tests.rosters import begin, change, day, end, published, user
 GROWING = frozenset(METADATA.tables)
 STAGED = ("new_", "opening_", "closing_", "wanted_", "keys_", "leaving", "restored_")
 """How temporary tables begin, which hold the rows of one import."""
-OPEN_ONLY = ("ix_holds_open", "ix_receipts_unsigned")
+OPEN_ONLY = ("ix_holds_open", "ix_receipts_unsigned", "ix_reconciliation_open")
 """Indexes that hold what waits: reading all of one is reading what was asked for."""
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -137,7 +146,7 @@ def _value(column: sa.Column[Any]) -> str | None:
         "kind": "'upload'",
         "import_id": "g",
     }
-    if column.name in ("version_id", "override_id", "entry_id", "cleared_at"):
+    if column.name in ("version_id", "override_id", "entry_id", "difference_id", "cleared_at"):
         return None
     if column.name in fixed:
         return fixed[column.name]
@@ -183,7 +192,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
     feed, keys = ("lincoln", "clever"), pa.table({"user_kind": ["student"], "user_id": ["a"]})
     student = roster_read.QueryColumn(table="enrollments", column="user_id", name="Student", where={"role": "student"})
     period = roster_read.QueryColumn(table="sections", column="period", name="Period")
-    every = [*TABLES]
+    every, pair = [*TABLES], ("lincoln", "canvas", "clever")
     return {
         "imports": lambda c: [
             ledger_read.imports(c, *given)
@@ -246,6 +255,17 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "reserve": lambda c: receipts.reserve(c, *feed, number),
         "append": lambda c: receipts.append(c, {**receipts.last(c, *feed), "number": 9}),
         "complete": lambda c: receipts.complete(c, receipts.last(c, *feed)),
+        "current_records": lambda c: [roster_read.current_records(c, *feed, name, TABLES[name].key) for name in every],
+        "open_differences": lambda c: (reconciliation.open_differences(c, pair), reconciliation.open_differences(c, pair, "users")),
+        "open_counts": lambda c: reconciliation.open_counts(c, "lincoln"),
+        "undecided_counts": reconciliation.undecided_counts,
+        "add_differences": lambda c: reconciliation.add_differences(c, pair, [{"table_name": "users", "kind": "ambiguous"}], NOW),
+        "differences": lambda c: reconciliation.differences(c, [1]),
+        "close_differences": lambda c: reconciliation.close_differences(c, [1], "agrees", NOW),
+        "decide_differences": lambda c: reconciliation.decide_differences(c, [1], "accepted", "A", NOW, None),
+        "remove_differences": lambda c: [
+            reconciliation.remove_differences(c, "lincoln", **given) for given in ({"user_id": "a"}, {"before": NOW}, {})
+        ],
         "imports_published_after": lambda c: change_feed.imports_published_after(c, *feed, number),
         "changes_in": lambda c: change_feed.changes_in(c, number, "users", None, 10),
     }  # fmt: skip
@@ -260,7 +280,9 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
         other = begin(warehouse, 2)
         in_transaction(warehouse).conclude(end(other, "rejected", number=2))
         calls = _readers(number, other)
-        assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts)
+        assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts) | _public(
+            reconciliation
+        )
         with explained(monkeypatch) as plans, warehouse.reading() as connection:
             for call in calls.values():
                 call(connection)

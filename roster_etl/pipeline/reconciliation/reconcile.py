@@ -1,0 +1,241 @@
+"""Reconcile two feeds of a district, and bring the table of differences up to date.
+
+Belongs here: which feeds and columns are compared, and which differences open, stay and close.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import Any
+
+from roster_etl.canonical.reconciliation import CloseReason
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.reconcile.rosters import HELPERS, RULES, Difference, Roster, columns_to_read, reconcile_rosters
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+from roster_etl.store.registry.district import Reconcile
+from roster_etl.store.warehouse import SqlReconciliation
+from roster_etl.vendors import vendor
+from roster_etl.vendors.lineage import reads_of
+
+_LOG = logging.getLogger("roster_etl")
+_READ = (*RULES, "user_roles")
+_TRIES = 3
+Pair = tuple[str, str, str]
+"""District, feed A, feed B; A sorts before B."""
+
+
+class OneFeed(PermanentError):
+    """There are no two published feeds to compare."""
+
+    code = "one_feed"
+    template = "{district_id} has published {published}; reconciling needs two feeds"
+
+
+class UnknownFeedName(PermanentError):
+    """``--between`` names a feed of which nothing is published."""
+
+    code = "unknown_feed"
+    template = "{district_id} has published nothing in {source}; published are {known}"
+
+
+class BadReconcile(PermanentError):
+    """The district's file has rules or columns that do not exist."""
+
+    code = "bad_option"
+    template = "districts/{district_id}.toml: [reconcile.{part}] {table}: {problem}"
+
+
+class RosterChanging(RetryableError):
+    """Imports were published again and again while the rosters were compared."""
+
+    code = "roster_moved"
+    template = "{district_id}: imports were published while the rosters were compared; reconcile again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCounts:
+    """What came of one table of two feeds. ``kinds``: kind of difference → how many."""
+
+    matched: int
+    by_rule: Mapping[str, int]
+    kinds: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairResult:
+    """What came of two feeds. ``imports``: feed → the import whose roster was compared; ``opened``, ``closed``: differences of this run."""
+
+    pair: Pair
+    imports: Mapping[str, int]
+    tables: Mapping[str, TableCounts]
+    opened: int
+    closed: int
+    rows: Sequence[Mapping[str, Any]] = field(repr=False)
+
+
+def published_pairs(workspace: Workspace, district_id: str, between: Sequence[str] | None = None) -> list[Pair]:
+    """Return the pairs of feeds that can be reconciled. Raises OneFeed, UnknownFeedName."""
+    with workspace.warehouse.read_reconciliation() as session:
+        sources = [s for s in session.sources(district_id) if session.base_import(district_id, s) is not None]
+    for name in between or ():
+        if name not in sources:
+            raise UnknownFeedName(district_id=district_id, source=name, known=", ".join(sorted(sources)) or "none")
+    chosen = sorted(set(between or sources))
+    if len(chosen) < 2:
+        raise OneFeed(district_id=district_id, published=", ".join(sorted(sources)) or "nothing")
+    return [(district_id, a, b) for a, b in combinations(chosen, 2)]
+
+
+def reconcile(workspace: Workspace, pair: Pair) -> PairResult:
+    """Compare the current rosters of two feeds, and open and close differences in one transaction.
+
+    Raises: BadReconcile; RosterChanging.
+    """
+    rules, ignored = _settings(workspace, pair[0])
+    compared = compared_columns(pair, ignored)
+    for _ in range(_TRIES):
+        with workspace.warehouse.read_reconciliation() as session:
+            imports = _imports(session, pair)
+            a, b = (_read(session, pair[0], source) for source in pair[1:])
+        results = list(reconcile_rosters(a, b, compared, rules))
+        found = [difference for result in results for difference in result.differences]
+        with workspace.warehouse.write(directly=True) as tx:
+            tx.reconciliation.lock(f"reconcile {'/'.join(pair)}")
+            if _imports(tx.reconciliation, pair) != imports:
+                continue
+            before = tx.reconciliation.open_differences(pair)
+            new, gone = _changes(before, found)
+            now = datetime.now(UTC)
+            for reason, numbers in _close_reasons(gone, new, a, b).items():
+                tx.reconciliation.close_differences(numbers, reason, now)
+            tx.reconciliation.add_differences(pair, [_row(difference) for difference in new], now)
+            rows = tx.reconciliation.open_differences(pair)
+        tables = {
+            result.table: TableCounts(matched=result.matched, by_rule=result.by_rule, kinds=_kinds(rows, result.table))
+            for result in results
+        }
+        return PairResult(pair=pair, imports=imports, tables=tables, opened=len(new), closed=len(gone), rows=rows)
+    raise RosterChanging(district_id=pair[0])
+
+
+def try_reconcile_published(workspace: Workspace, district_id: str, source: str) -> list[PairResult]:
+    """Reconcile a feed that was just published with each other feed of its district. A failure is logged, and stops no import."""
+    known = district_id in workspace.registry.ids()
+    if not known or len(workspace.registry.get(district_id).feeds) < 2:
+        return []
+    try:
+        return [reconcile(workspace, pair) for pair in published_pairs(workspace, district_id) if source in pair[1:]]
+    except OneFeed:
+        return []
+    except RosterError as error:
+        _LOG.warning("the feeds of %s were not reconciled: %s", district_id, error.message)
+        return []
+
+
+def compared_columns(pair: Pair, ignored: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return, by table, the columns that the formats of both feeds fill, without keys and ignored ones."""
+    found = {}
+    for table in RULES:
+        filled = [{target for target, _ in reads_of(vendor(source), table)} for source in pair[1:]]
+        left_out = {*TABLES[table].key, *ignored.get(table, ())}
+        found[table] = [name for name in TABLES[table].names if name in filled[0] & filled[1] and name not in left_out]
+    return found
+
+
+def _settings(workspace: Workspace, district_id: str) -> tuple[dict[str, tuple[str, ...]], Mapping[str, Sequence[str]]]:
+    """Return the rules and the ignored columns of a district. Raises BadReconcile."""
+    known = district_id in workspace.registry.ids()
+    own = workspace.registry.get(district_id).reconcile if known else Reconcile()
+    for part in ("match", "ignore"):
+        for table, names in getattr(own, part).items():
+            if table not in RULES:
+                raise BadReconcile(district_id=district_id, part=part, table=table, problem=f"known are {', '.join(RULES)}")
+            allowed = {*TABLES[table].names, *(HELPERS.get(table, ()) if part == "match" else ())}
+            columns = [column for name in names for column in (name.split("+") if part == "match" else [name])]
+            if strange := [column for column in columns if column not in allowed]:
+                raise BadReconcile(district_id=district_id, part=part, table=table, problem=f"it has no column {strange[0][:80]}")
+    return {**RULES, **own.match}, own.ignore
+
+
+def _imports(session: SqlReconciliation, pair: Pair) -> dict[str, int]:
+    return {source: session.base_import(pair[0], source) or 0 for source in pair[1:]}
+
+
+def _read(session: SqlReconciliation, district_id: str, source: str) -> Roster:
+    return {name: session.current_records(district_id, source, name, columns_to_read(name)) for name in _READ}
+
+
+# ---- what opens and closes
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what makes a difference the same one as before: record, kind, column and the values of both sides."""
+    return (row["table_name"], _key(row["key_a"]), _key(row["key_b"]), row["kind"], row["field"], row["value_a"], row["value_b"])
+
+
+def _key(key: Mapping[str, Any] | None) -> str | None:
+    return None if key is None else json.dumps(key, ensure_ascii=False)
+
+
+def _identity_of(difference: Difference) -> tuple[Any, ...]:
+    d = difference
+    return (d.table, d.key_a, d.key_b, d.kind, d.field, d.value_a, d.value_b)
+
+
+def _row(difference: Difference) -> dict[str, Any]:
+    row = asdict(difference)
+    keys = {name: None if row[name] is None else json.loads(row[name]) for name in ("key_a", "key_b")}
+    return {**{name: value for name, value in row.items() if name != "table"}, **keys, "table_name": difference.table}
+
+
+def _changes(
+    before: Sequence[Mapping[str, Any]], found: Iterable[Difference]
+) -> tuple[list[Difference], list[Mapping[str, Any]]]:
+    """Return the differences that are new, and the open ones that are found no more."""
+    open_ = {_identity(row): row for row in before}
+    new = [difference for difference in found if open_.pop(_identity_of(difference), None) is None]
+    return new, list(open_.values())
+
+
+def _close_reasons(
+    gone: Sequence[Mapping[str, Any]], new: Sequence[Difference], a: Roster, b: Roster
+) -> dict[CloseReason, list[int]]:
+    """Return why each difference that is found no more is closed: reason → numbers."""
+    replaced = {(d.table, d.key_a, d.key_b, d.field) for d in new}
+    current = _current_keys(gone, a, b)
+    found: dict[CloseReason, list[int]] = {"superseded": [], "agrees": [], "gone": []}
+    for row in gone:
+        keys = {"a": _key(row["key_a"]), "b": _key(row["key_b"])}
+        reason: CloseReason = "gone"
+        if (row["table_name"], keys["a"], keys["b"], row["field"]) in replaced:
+            reason = "superseded"
+        elif all(key is None or (row["table_name"], side, key) in current for side, key in keys.items()):
+            reason = "agrees"
+        found[reason].append(row["difference_id"])
+    return found
+
+
+def _current_keys(gone: Sequence[Mapping[str, Any]], a: Roster, b: Roster) -> set[tuple[str, str, str]]:
+    """Return which of the records of `gone` are current: table, side (a or b) and key."""
+    found = set()
+    for table in {row["table_name"] for row in gone}:
+        for side, roster in (("a", a), ("b", b)):
+            wanted = {_key(row[f"key_{side}"]) for row in gone if row["table_name"] == table and row[f"key_{side}"]}
+            for key in roster[table].select(list(TABLES[table].key)).to_pylist() if wanted else ():
+                if (text := json.dumps(key, ensure_ascii=False)) in wanted:
+                    found.add((table, side, text))
+    return found
+
+
+def _kinds(rows: Iterable[Mapping[str, Any]], table: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row["table_name"] == table:
+            counts[row["kind"]] = counts.get(row["kind"], 0) + 1
+    return counts

@@ -1,0 +1,106 @@
+"""Queries on the differences between the feeds of a district.
+
+Belongs here: SQL on ``canonical.reconciliation``. How differences are found is in ``engine.reconcile``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.reconciliation import RECONCILIATION, CloseReason, DifferenceDecision
+
+_AT_ONCE = 500
+Pair = tuple[str, str, str]
+"""District, feed A, feed B."""
+
+
+def open_differences(connection: sa.Connection, pair: Pair, table: str | None = None) -> list[dict[str, Any]]:
+    """Return the open differences of two feeds, or those of one table, in the order of their numbers."""
+    chosen = (*_pair(pair), RECONCILIATION.c.closed_at.is_(None))
+    query = sa.select(RECONCILIATION).where(*chosen).order_by(RECONCILIATION.c.difference_id)
+    return _dicts(connection, query if table is None else query.where(RECONCILIATION.c.table_name == table))
+
+
+def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
+    """Return the number of open differences of a district by feeds, table, kind, field, school and decision (``differences``)."""
+    of = RECONCILIATION.c
+    by = (of.source_a, of.source_b, of.table_name, of.kind, of.field, of.organization_id, of.decision)
+    query = sa.select(*by, sa.func.count().label("differences"), sa.func.min(of.first_seen).label("oldest"))
+    return _dicts(connection, query.where(of.district_id == district_id, of.closed_at.is_(None)).group_by(*by).order_by(*by))
+
+
+def undecided_counts(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Return, for each district and two feeds, the number of open differences that nobody has decided about (``differences``)."""
+    by = (RECONCILIATION.c.district_id, RECONCILIATION.c.source_a, RECONCILIATION.c.source_b)
+    waiting = (RECONCILIATION.c.closed_at.is_(None), RECONCILIATION.c.decision.is_(None))
+    return _dicts(connection, sa.select(*by, sa.func.count().label("differences")).where(*waiting).group_by(*by))
+
+
+def differences(connection: sa.Connection, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Return differences by number."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(numbers), _AT_ONCE):
+        found += _dicts(
+            connection, sa.select(RECONCILIATION).where(RECONCILIATION.c.difference_id.in_(numbers[start : start + _AT_ONCE]))
+        )
+    return found
+
+
+def add_differences(connection: sa.Connection, pair: Pair, rows: Iterable[Mapping[str, Any]], at: datetime) -> None:
+    """Insert new differences, found at a moment. Grain: one row per difference, with the columns of the table from ``table_name`` on."""
+    feeds = dict(zip(("district_id", "source_a", "source_b"), pair, strict=True))
+    values = [{**feeds, **row, "first_seen": at} for row in rows]
+    for start in range(0, len(values), _AT_ONCE):
+        connection.execute(sa.insert(RECONCILIATION), values[start : start + _AT_ONCE])
+
+
+def close_differences(connection: sa.Connection, numbers: Sequence[int], reason: CloseReason, at: datetime) -> None:
+    """Close differences that are found no more."""
+    for start in range(0, len(numbers), _AT_ONCE):
+        these = RECONCILIATION.c.difference_id.in_(numbers[start : start + _AT_ONCE])
+        connection.execute(sa.update(RECONCILIATION).where(these).values(closed_at=at, close_reason=reason))
+
+
+def decide_differences(
+    connection: sa.Connection,
+    numbers: Sequence[int],
+    decision: DifferenceDecision | None,
+    by: str,
+    at: datetime,
+    reason: str | None,
+) -> None:
+    """Write what a person decided about differences; None opens them again."""
+    decided = {"decision": decision, "decided_by": by, "decided_at": at, "reason": reason}
+    connection.execute(sa.update(RECONCILIATION).where(RECONCILIATION.c.difference_id.in_(numbers)).values(**decided))
+
+
+def remove_differences(
+    connection: sa.Connection, district_id: str, *, user_id: str | None = None, before: datetime | None = None
+) -> None:
+    """Delete a district's differences: those about a user, those that were closed before a moment, or all."""
+    of = RECONCILIATION.c
+    chosen: sa.ColumnElement[bool] = of.district_id == district_id
+    if user_id is not None:
+        named = json.dumps(user_id, ensure_ascii=False)
+        chosen = sa.and_(chosen, sa.or_(*(_as_text(key).contains(named, autoescape=True) for key in (of.key_a, of.key_b))))
+    if before is not None:
+        chosen = sa.and_(chosen, of.closed_at < before)
+    connection.execute(sa.delete(RECONCILIATION).where(chosen))
+
+
+def _as_text(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    return sa.type_coerce(column, sa.Text())
+
+
+def _pair(pair: Pair) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = (RECONCILIATION.c.district_id, RECONCILIATION.c.source_a, RECONCILIATION.c.source_b)
+    return tuple(column == value for column, value in zip(columns, pair, strict=True))
+
+
+def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]

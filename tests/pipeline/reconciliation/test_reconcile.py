@@ -1,0 +1,212 @@
+"""Two feeds of one district: who is whom, where they disagree, and what stays of it; on both databases."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.maintenance.purge import purge_person
+from roster_etl.pipeline.reconciliation.decide import UnknownDifference, decide
+from roster_etl.pipeline.reconciliation.reconcile import (
+    BadReconcile,
+    OneFeed,
+    PairResult,
+    UnknownFeedName,
+    published_pairs,
+    reconcile,
+)
+from roster_etl.pipeline.uploads.order import Order
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.registry.district import District, Feed, Reconcile
+from roster_etl.vendors import vendor
+from tests.saved import SavedFolders
+
+PAIR = ("lincoln", "canvas", "clever")
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def clever(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Clever upload of a small district."""
+    folder = tmp_path_factory.mktemp("reconcile") / "clever"
+    write_sample(vendor("clever"), folder, students=12, seed=5)
+    return folder
+
+
+def students(clever: Path) -> Rows:
+    rows = list(csv.DictReader((clever / "students.csv").read_text("utf-8").splitlines()))
+    return list({row["Student_id"]: row for row in rows}.values())  # a row for each contact
+
+
+def canvas_users(clever: Path, folder: Path, change: Callable[[Rows], Rows] = lambda rows: rows) -> Path:
+    """Write the Canvas users of the students of a Clever upload; Canvas knows their numbers as IDs, and their addresses."""
+    rows = [
+        {
+            "user_id": f"C{row['Student_number'] or row['Student_id']}",
+            "login_id": f"{row['Student_id']}@lincoln.example",
+            "first_name": row["First_name"],
+            "last_name": row["Last_name"],
+            "email": row["Student_email"] or f"{row['Student_id']}@lincoln.example",
+            "status": "active",
+        }
+        for row in students(clever)
+    ]
+    return write(folder, change(rows))
+
+
+def write(folder: Path, rows: Rows) -> Path:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    folder.mkdir(exist_ok=True)
+    (folder / "users.csv").write_text(out.getvalue(), "utf-8")
+    return folder
+
+
+def run(workspace: Workspace, source: str, path: Path) -> int:
+    return import_upload(workspace, Order(district_id="lincoln", source=source, path=str(path)))
+
+
+@pytest.fixture
+def lincoln(saved: SavedFolders, clever: Path, database: str, tmp_path: Path) -> Iterator[Workspace]:
+    """A district with a Clever and a Canvas feed."""
+
+    def make(folder: Path, url: str) -> None:
+        (folder / "home").mkdir()
+        (folder / "home" / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n', "utf-8")
+        workspace = Workspace.open(folder / "home")
+        workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"), Feed(format="canvas"))))
+        run(workspace, "clever", clever)
+        run(workspace, "canvas", canvas_users(clever, folder / "canvas"))
+        workspace.close()
+
+    url = saved.copy("two feeds", make, tmp_path, database)
+    workspace = Workspace.open(tmp_path / "home")
+    yield workspace
+    workspace.close()
+    saved.drop(url)
+
+
+def of(result: PairResult, **wanted: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in result.rows if all(row[name] == value for name, value in wanted.items())]
+
+
+def test_people_are_matched_by_a_rule_that_names_one_on_each_side(lincoln: Workspace, clever: Path) -> None:
+    with_address = [row for row in students(clever) if row["Student_email"]]
+    result = reconcile(lincoln, PAIR)
+
+    users = result.tables["users"]
+    assert users.by_rule == {"email": len(with_address)}
+    assert users.matched == len(with_address) > 0
+    missing = of(result, table_name="users", kind="missing_in_a")
+    assert {row["key_b"]["user_kind"] for row in missing} >= {"teacher"}
+    assert (result.opened, len(result.rows) > 0) == (0, True)  # publishing the second feed has found them
+
+
+def test_a_difference_stays_while_both_sides_stay_and_closes_with_a_reason(
+    lincoln: Workspace, clever: Path, tmp_path: Path
+) -> None:
+    def renamed(name: str) -> Callable[[Rows], Rows]:
+        return lambda rows: [{**row, "first_name": name} if row["email"] == address else row for row in rows]
+
+    address = next(row["Student_email"] for row in students(clever) if row["Student_email"])
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "one", renamed("Zoe")))
+    first = of(reconcile(lincoln, PAIR), field="first_name")
+    again = reconcile(lincoln, PAIR)
+    assert len(first) == 1
+    assert (first[0]["kind"], first[0]["value_a"], first[0]["decision"]) == ("differs", "Zoe", None)
+    assert (again.opened, again.closed, of(again, field="first_name")) == (0, 0, first)
+
+    decide(lincoln, "accept", [first[0]["difference_id"]], by="A. Steward", reason="a nickname")
+    assert of(reconcile(lincoln, PAIR), field="first_name")[0]["decision"] == "accepted"
+
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "two", renamed("Zoey")))
+    other = of(reconcile(lincoln, PAIR), field="first_name")
+    assert (other[0]["decision"], other[0]["difference_id"] > first[0]["difference_id"]) == (None, True)
+
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "three"))
+    assert of(reconcile(lincoln, PAIR), field="first_name") == []
+    with lincoln.warehouse.read_reconciliation() as session:
+        closed = session.differences([first[0]["difference_id"], other[0]["difference_id"]])
+    assert [row["close_reason"] for row in sorted(closed, key=lambda row: row["difference_id"])] == ["superseded", "agrees"]
+    with pytest.raises(UnknownDifference):
+        decide(lincoln, "ignore", [first[0]["difference_id"]], by="A. Steward")
+
+
+def test_a_record_that_went_closes_its_differences_as_gone(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
+    before = of(reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")
+    address = next(row["Student_email"] for row in students(clever) if row["Student_email"])
+    run(
+        lincoln,
+        "canvas",
+        write(tmp_path / "more", [{"user_id": "C-new", "login_id": "new", "full_name": "Noah New", "status": "active"}]),
+    )
+    new = of(reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")
+    assert [row["key_a"]["user_id"] for row in new if row not in before] == ["C-new"]
+
+    run(
+        lincoln,
+        "canvas",
+        write(tmp_path / "less", [{"user_id": "C-new", "login_id": "new", "full_name": "Noah New", "status": "deleted"}]),
+    )
+    reconcile(lincoln, PAIR)
+
+    with lincoln.warehouse.read_reconciliation() as session:
+        (closed,) = session.differences([row["difference_id"] for row in new if row not in before])
+    assert (closed["close_reason"], address is not None) == ("gone", True)
+
+
+def test_two_who_share_an_address_are_ambiguous_and_never_matched(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
+    address = next(row["Student_email"] for row in students(clever) if row["Student_email"])
+    twin = [{"user_id": "C-twin", "login_id": "twin", "full_name": "Tina Twin", "email": address, "status": "active"}]
+    run(lincoln, "canvas", write(tmp_path / "twin", twin))
+
+    result = reconcile(lincoln, PAIR)
+
+    ambiguous = of(result, table_name="users", kind="ambiguous")
+    assert len([row for row in ambiguous if row["key_a"]]) == 2
+    assert len([row for row in ambiguous if row["key_b"]]) == 1
+
+
+def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(lincoln: Workspace, clever: Path) -> None:
+    district = lincoln.registry.get("lincoln")
+
+    def with_(**settings: Any) -> None:
+        lincoln.registry.update(District(**{**vars(district), "reconcile": Reconcile(**settings)}))
+
+    with_(match={"users": ("username",)}, ignore={"users": ("email",)})
+    result = reconcile(lincoln, PAIR)
+    assert set(result.tables["users"].by_rule) <= {"username"}
+    assert of(result, field="email") == []
+    for wrong in ({"match": {"persons": ("email",)}}, {"ignore": {"users": ("address",)}}):
+        with_(**wrong)
+        with pytest.raises(BadReconcile):
+            reconcile(lincoln, PAIR)
+
+
+def test_a_purge_takes_the_differences_of_the_person(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
+    reconcile(lincoln, PAIR)
+    teacher = next(row for row in of(reconcile(lincoln, PAIR), kind="missing_in_a") if row["key_b"].get("user_kind") == "teacher")
+    key = teacher["key_b"]
+
+    purge_person(lincoln, "lincoln", key["user_kind"], key["user_id"], by="A. Steward")
+
+    with lincoln.warehouse.read_reconciliation() as session:
+        assert session.differences([teacher["difference_id"]]) == []
+        assert all(key["user_id"] not in (row["key_b"] or {}).values() for row in session.open_differences(PAIR))
+
+
+def test_feeds_that_cannot_be_compared_are_named(lincoln: Workspace) -> None:
+    assert published_pairs(lincoln, "lincoln") == [PAIR]
+    with pytest.raises(UnknownFeedName, match="published are canvas, clever"):
+        published_pairs(lincoln, "lincoln", ["clever", "dyknow"])
+    with pytest.raises(OneFeed):
+        published_pairs(lincoln, "adams")
