@@ -69,7 +69,7 @@ def _labels(file: File, raw: RawFile) -> list[str]:
 
 
 def _standing(file: File, before: RawFile, changes: int, refused: frozenset[int]) -> pa.Table:
-    """Return the records that go on: of each key the one that stands, and a newer one that was refused, which waits."""
+    """Return the records that go on: newer ones that were refused, which wait, and then of each key the one that stands."""
     head = match_header(before.header, file)
     table = pa.table({name: before.table.column(place) for name, place in {**head.positions, **head.extensions}.items()})
     if not set(file.key) <= set(table.column_names):
@@ -89,7 +89,9 @@ def _standing(file: File, before: RawFile, changes: int, refused: frozenset[int]
         kept = best.setdefault(int(codes[at]), [])
         if not kept or (waits[kept[-1]] and not waits[at]):
             kept.append(int(at))
-    chosen = sorted(rows[at] for kept in best.values() for at in kept)
+    standing = {kept[-1] for kept in best.values()}
+    waiting = {at for kept in best.values() for at in kept} - standing
+    chosen = [*sorted(rows[at] for at in waiting), *sorted(rows[at] for at in standing)]
     return table.take(pa.array(chosen, pa.int64())).combine_chunks()
 
 
@@ -110,7 +112,7 @@ def _records(
     file: File, changes: RawFile, labels: Sequence[str], added: Sequence[str], there: pa.Table | None
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells of each record of the changes, with the cells that it takes over."""
-    known = _by_key(file, there)
+    known = _by_key(file, changes, labels, there)
     keys = [labels.index(name) for name in file.key if name in labels]
     removed = _removal(file, labels)
     columns = [column.to_pylist() for column in changes.table.columns]
@@ -121,9 +123,14 @@ def _records(
         yield number, [*own, *(before.get(name) or "" for name in added)]
 
 
-def _by_key(file: File, there: pa.Table | None) -> Mapping[tuple[str | None, ...], Mapping[str, str | None]]:
-    if there is None:
+def _by_key(
+    file: File, changes: RawFile, labels: Sequence[str], there: pa.Table | None
+) -> Mapping[tuple[str | None, ...], Mapping[str, str | None]]:
+    """Return the records of `there` that the changes may be about, by key; of several the last, which is the one that stands."""
+    if there is None or file.key[0] not in labels:
         return {}
+    named = combine_chunks(changes.table.column(labels.index(file.key[0])))
+    there = there.filter(pc.is_in(there.column(file.key[0]), value_set=pc.drop_null(named)))
     return {tuple(row[name] for name in file.key): row for row in there.to_pylist()}
 
 

@@ -77,7 +77,6 @@ def _in_loops(state: FileState, rule: SelfReference) -> Mask:
     up = pc.fill_null(pc.index_in(parents, value_set=keys), -1).to_numpy().astype(np.int64)
     up[to_mask(pc.is_null(parents))] = -1
     up[~pc.is_valid(keys).to_numpy(zero_copy_only=False)] = -1
-    places = np.arange(len(up))
     reached, size = up.copy(), 1
     while size <= len(up):  # each round doubles the number of steps up
         reached = np.where(reached >= 0, reached[np.maximum(reached, 0)], -1)
@@ -87,7 +86,7 @@ def _in_loops(state: FileState, rule: SelfReference) -> Mask:
     while len(on_the_way) and not looping[on_the_way].all():
         looping[on_the_way] = True
         on_the_way = up[on_the_way]
-    return looping & (places >= 0)
+    return looping
 
 
 def _check_type(state: FileState, rule: ReferenceType, target: ReferencedFile) -> None:

@@ -74,7 +74,7 @@ def test_of_each_record_the_newest_goes_on_and_a_refused_one_waits_beside_it() -
     before = raw("id,status,at,name", f"a,ok,{T2},Two", f"a,ok,{T1},One", f"b,ok,{T3},Broken", "a,,,Zero", "b,,,Ben", "c,,,Cy")
     made = continued(raw("id,status,at,name", f"n,ok,{T1},New"), before, changes_before=3, refused_before=(4,))
 
-    assert [row[3] for row in made[2:]] == ["Two", "Broken", "Ben", "Cy"]
+    assert [row[3] for row in made[2:]] == ["Broken", "Two", "Ben", "Cy"]
 
 
 def test_changes_that_lack_status_or_time_do_not_go_on() -> None:
