@@ -35,7 +35,7 @@ def carry_forward_files(
         if not file.carried_forward or file.name not in upload.headers:
             continue
         own = upload.member(file.name)
-        broken = _unusable_file_findings(upload, file, own, contents) if own else []
+        broken = _unusable_file_findings(upload, file, own, contents) if own and own.name in contents else []
         if upload.format.manifest is not None and any(finding.severity == "file" for finding in broken):
             continue  # the manifest needs the file, so that the upload is rejected
         earlier = _newest(workspace, upload, file.name, last) if broken or own is None else None

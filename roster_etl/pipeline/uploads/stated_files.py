@@ -116,7 +116,7 @@ def _older_layout(upload: Upload, reading: ManifestReading, contents: Contents, 
             continue
         for file in upload.format.files:
             member = upload.member(file.name)
-            if not file.elsewhere or member is None:
+            if not file.elsewhere or member is None or member.name not in contents:
                 continue
             header = read_header(contents[member.name](), encoding=encoding)
             if not isinstance(header, Finding) and {name.casefold() for name in file.elsewhere} <= {n.casefold() for n in header}:
@@ -130,7 +130,7 @@ def _too_old(upload: Upload, facts: Manifest, contents: Contents, encoding: str)
     found: list[str] = []
     for name, headers in facts.too_old.items():
         member = upload.member(name)
-        header = read_header(contents[member.name](), encoding=encoding) if member else ()
+        header = read_header(contents[member.name](), encoding=encoding) if member and member.name in contents else ()
         found += [old for old in headers if not isinstance(header, Finding) and old in header]
     return found
 
@@ -183,6 +183,8 @@ class _Stated:
 
     def _word_by_rows(self, member: Member) -> str:
         """Return what a file is of which the manifest says nothing: by the status of its rows."""
+        if member.name not in self.contents:
+            return self.facts.whole
         file = self.upload.format.file(str(member.kind))
         raw = read_csv(self.contents[member.name](), encoding=str(self.upload.values["encoding"]))
         all_changes = is_all_changes(file, raw)
@@ -235,7 +237,7 @@ def _continued(workspace: Workspace, upload: Upload, changed: list[str], content
     members, read = list(upload.members), dict(contents)
     before = _files_before(workspace, upload, changed) if changed else {}
     for at, member in enumerate(members):
-        if member.kind not in changed:
+        if member.kind not in changed or member.name not in contents:  # a file that could not be kept rejects the upload
             continue
         file = upload.format.file(member.kind)
         raw = read_csv(contents[member.name](), encoding=str(upload.values["encoding"]))
