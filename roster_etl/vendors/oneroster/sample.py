@@ -123,19 +123,6 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]
     return day.result()
 
 
-def delta(rows: Rows, at: str) -> Rows:
-    """Return changes of `rows`, as of the moment `at`: one student has another last name, and one is gone."""
-    people = [row["userSourcedId"] for row in rows["roles"] if row["role"] == "student"][:2]
-    users = [dict(row) for row in rows["users"] if row["sourcedId"] in people]
-    users[0] |= {"status": "active", "dateLastModified": at, "familyName": users[0]["familyName"] + "-Rivera"}
-    users[-1] |= {"status": "tobedeleted", "dateLastModified": at}
-    words = {name: "absent" for name in MANIFEST if name.startswith("file.")} | {"file.users": "delta"}
-    return {
-        "manifest": [{"propertyName": name, "value": value} for name, value in (MANIFEST | words).items()],
-        "users": users,
-    }
-
-
 def _org(sourced_id: str, name: str, kind: str, parent: str) -> Row:
     return _BULK | {
         "sourcedId": sourced_id,
