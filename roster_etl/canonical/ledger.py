@@ -1,4 +1,4 @@
-"""The ledger tables: uploads, imports, findings, decisions and manual overrides.
+"""The ledger tables: uploads, imports, findings, decisions, manual overrides and exports.
 
 Belongs here: the tables of the ledger, every column with its comment, and the allowed values of its columns.
 Does not belong here: the roster itself (``canonical.roster``), or writing rows (``store.warehouse``).
@@ -18,6 +18,8 @@ Decision = Literal["approved", "discarded", "superseded"]
 IMPORT_KINDS: Final[tuple[str, ...]] = get_args(ImportKind)
 IMPORT_STATUSES: Final[tuple[str, ...]] = get_args(ImportStatus)
 DECISIONS: Final[tuple[str, ...]] = get_args(Decision)
+ExportStatus = Literal["written", "refused", "failed"]
+EXPORT_STATUSES: Final[tuple[str, ...]] = get_args(ExportStatus)
 
 
 def _text(name: str, comment: str, *, nullable: bool = True, primary_key: bool = False) -> sa.Column[Any]:
@@ -159,4 +161,34 @@ CHECKS: Final = sa.Table(
     _text("severity", "error: a failure stops publishing; warn: it is shown", nullable=False),
     _json("details", "JSON object: expectations that failed, and by how much", nullable=False),
     comment="The verdicts of the quality gates of every import",
+)
+
+EXPORTS: Final = sa.Table(
+    "exports",
+    METADATA,
+    sa.Column("export_id", NUMBERED, sa.Identity(), primary_key=True, comment="One rising number for the whole warehouse"),
+    _text("district_id", "The district's partition key", nullable=False),
+    _text("source", "The format of the feed whose roster was exported", nullable=False),
+    _text("format", "The format that was written", nullable=False),
+    _json("options", "JSON object of the options in force, the scope and the handling of formulas", nullable=False),
+    _integer("as_of_import", "The newest import of the feed that the export contains"),
+    _integer("since_import", "The import after which changes were exported; NULL: everything"),
+    _text("destination", "Where it was written, without secrets", nullable=False),
+    _text("destination_name", "The outgoing feed in the district's settings; NULL: a single export"),
+    _text(
+        "status",
+        "written, refused (a gate; nothing was written) or failed; failed without an end: its process died",
+        nullable=False,
+    ),
+    _json("refused", "JSON object: which gate refused it, and a count; NULL: none did"),
+    _timestamp("started_at", "When the export began", nullable=False),
+    _timestamp("finished_at", "When it ended; NULL while it is being written, or if its process died"),
+    _json("files", "JSON list of the files: name, rows, bytes, sha256", nullable=False),
+    _json("losses", "JSON list of what the format could not say, as counts", nullable=False),
+    _text("requested_by", "Who asked for it", nullable=False),
+    sa.Index("ix_exports_district", "district_id", "export_id"),
+    sa.Index("ix_exports_destination", "district_id", "destination_name", "export_id"),
+    sa.Index("ix_exports_place", "district_id", "destination", "export_id"),
+    comment="The record of disclosures: what left, when, for whom and with which losses; no personal data",
+    sqlite_autoincrement=True,
 )

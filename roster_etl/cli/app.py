@@ -39,11 +39,12 @@ _COMMANDS = {
         "report": "reports:report",
         "data-docs": "reports:data_docs",
         "refused": "reports:list_refused",
-        "changes": "exports:changes",
+        "changes": "change_feed:changes",
         "audit": "audit:audit",
         "reconcile": "reconcile:reconcile",
     },
-    "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "exports:metrics"},
+    "Export": {"export": "exports:export", "exports": "exports:exports"},
+    "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "change_feed:metrics"},
     "Maintenance": {
         "rebuild": "maintenance:rebuild",
         "purge": "maintenance:purge",
@@ -56,6 +57,11 @@ _COMMANDS = {
 }
 # Groups of commands: panel, help, command -> function.
 _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "destinations": (
+        "Export",
+        "Outgoing feeds: where the roster of a district is sent.",
+        {name.rstrip("_"): f"destinations:{name}" for name in ("add", "list_", "remove", "check", "send")},
+    ),
     "holds": (
         "Approvals",
         "Review imports that a gate or a threshold stopped.",
@@ -97,6 +103,7 @@ READING_COMMANDS = frozenset(
         "changes",
         "demo",
         "doctor",
+        "exports",
         "generate",
         "imports",
         "list",

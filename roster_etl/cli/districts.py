@@ -124,7 +124,7 @@ def pause(
 
     window = Window(first=_parse_date(first, "--from"), last=_parse_date(last, "--to"), reason=reason.strip(), pause=True)
     days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
-    with audited_change(call, "district_pause", district, **days), _registry_errors_as_usage_errors():
+    with audited_change(call, "district_pause", district, **days), registry_errors_as_usage_errors():
         changed = call.registry.add_window(district, window)
     return _print_district(call, changed, f"paused from {window.first} to {window.last}")
 
@@ -202,7 +202,7 @@ def save_district(
     resolve_options(vendor(feed.format).format, feed.options)
     about = {word: text for word, text in (("name", name), ("time_zone", time_zone)) if text}
     new = replace(District(id=district_id, feeds=(feed,)), **about)  # type: ignore[arg-type]
-    with _registry_errors_as_usage_errors():
+    with registry_errors_as_usage_errors():
         check_district(new)
         check_replacements(vendor(feed.format).format, feed.replacements)
         try:
@@ -212,7 +212,7 @@ def save_district(
 
 
 @contextmanager
-def _registry_errors_as_usage_errors() -> Iterator[None]:
+def registry_errors_as_usage_errors() -> Iterator[None]:
     """Convert the registry's validation errors to usage errors."""
     try:
         yield
@@ -367,5 +367,5 @@ def print_late_feeds(call: Call, district_id: str | None) -> None:
 
 def _update_district(call: Call, district: District, changed_field: str) -> None:
     """Write the district's file. Raises UsageError: the registry rejects a value."""
-    with _registry_errors_as_usage_errors(), audited_change(call, "district_change", district.id, what=changed_field):
+    with registry_errors_as_usage_errors(), audited_change(call, "district_change", district.id, what=changed_field):
         call.registry.update(district)

@@ -1,88 +1,150 @@
-"""The commands `changes` and `metrics`: the change feed and the Prometheus exposition."""
+"""``export`` and ``exports``: write a roster in another format, and list what was written for whom."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.global_options import UsageError
-from roster_etl.cli.options import DistrictOption, FormatOption, check_import_id, resolve_format
-from roster_etl.pipeline.reporting.change_feed import changes_page
-from roster_etl.pipeline.reporting.prometheus import collect_metrics as measure
-from roster_etl.pipeline.reporting.prometheus import exposition
+from roster_etl.cli.districts import require_known_district
+from roster_etl.cli.exit_codes import FAILED, HELD, OK
+from roster_etl.cli.global_options import UsageError, parse_key_values
+from roster_etl.cli.options import DistrictFilter, DistrictOption, check_import_id
 
-_DEFAULT_LIMIT = 10_000
+_DEFAULT_LIMIT = 30
+EXIT_CODES = {"written": OK, "unchanged": OK, "refused": HELD, "failed": FAILED}
+FORMULAS = ("guard", "keep", "refuse")
 
 
-def changes(
+def export(  # noqa: PLR0917 - typer's arguments are positional
     ctx: typer.Context,
     district: DistrictOption,
+    to: Annotated[str, typer.Option("--to", metavar="PATH", help="A new or empty folder, a .zip, or an fsspec URL of one.")],
+    word: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="The format, such as oneroster or clever.")] = None,
+    format: Annotated[str | None, typer.Option("--format", metavar="F", help="The same.")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="S", help="The feed, where several were published.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format.")] = None,
+    as_of: Annotated[str, typer.Option("--as-of", metavar="T", help="A moment, or import:N; default: now.")] = "",
     since: Annotated[
-        int,
-        typer.Option(
-            "--since", metavar="IMPORT", min=0, callback=check_import_id, help="The last import that you have read; 0: none."
-        ),
-    ],
-    format: FormatOption = None,
-    after: Annotated[str | None, typer.Option("--after", metavar="WORD", help="The `after` of the previous page.")] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Maximum number of changes.")
-    ] = _DEFAULT_LIMIT,
+        int | None,
+        typer.Option("--since", metavar="IMPORT", min=0, callback=check_import_id, help="Only what changed after this import."),
+    ] = None,
+    school: Annotated[
+        list[str] | None, typer.Option("--school", metavar="ID", help="Only this organization; several times.")
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option("--leave-out", metavar="TABLE[.COLUMN]", help="What must not be disclosed; several times."),
+    ] = None,
+    enrolled_only: Annotated[bool, typer.Option("--enrolled-only", help="Only people with an enrollment.")] = False,
+    formulas: Annotated[
+        str, typer.Option("--formulas", metavar="guard|keep|refuse", help="Cells that a spreadsheet would run.")
+    ] = "guard",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to leave out rows, to change values or to make them up.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Exchange what a former export left there.")] = False,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks; default: the account of this process.")] = "",
 ) -> int:
-    """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
+    """Write the roster of a district in a format, as a whole or not at all, with the list of what the format cannot say."""
+    from roster_etl.pipeline.exports.export_roster import export_roster
+    from roster_etl.pipeline.exports.order import ExportOrder
+    from roster_etl.store.actor import os_user
+    from roster_etl.store.files.urls import has_password
+
     call: Call = ctx.obj
-    source = resolve_format(call.registry.get(district), format)
-    page = changes_page(call.workspace, district, source, since=since, after=after, limit=limit)
+    if word and format and word != format:
+        raise UsageError(problem="the format is named twice, and differently")
+    if not (word or format):
+        raise UsageError(problem="say which format: roster-etl export FORMAT …, or --format")
+    if formulas not in FORMULAS:
+        raise UsageError(problem=f"--formulas: one of {', '.join(FORMULAS)}", code="bad_option")
+    if has_password(to):
+        raise UsageError(problem="--to: a password does not belong into a URL; name it in the settings", code="password_in_path")
+    order = ExportOrder(
+        district_id=district,
+        format=word or format or "",
+        to=to,
+        requested_by=by.strip() or os_user(),
+        source=source,
+        options=parse_key_values(option or (), label="--option"),
+        as_of=as_of,
+        since=since,
+        schools=tuple(school or ()),
+        leave_out=split_words(leave_out),
+        enrolled_only=enrolled_only,
+        formulas=formulas,
+        strict=strict,
+        replace=replace,
+    )
+    document = export_roster(call.workspace, order)
+    return print_export(call, document)
+
+
+def split_words(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return words that were given one by one, or several in one with commas or blanks between them."""
+    return tuple(word for text in given or () for word in text.replace(",", " ").split())
+
+
+def print_export(call: Call, document: Mapping[str, Any]) -> int:
+    """Print what an export came to, and return its exit code."""
     if call.json:
-        call.print_json({"district_id": district, "source": source, **asdict(page)})
-        return 0
-    if page.changes:
-        rows = [(c["import_id"], c["table"], c["change"], c["reason"], _key_text(c["key"])) for c in page.changes]
-        call.print_table(("import", "table", "change", "why", "key"), rows)
+        call.print_json(document)
     else:
-        call.print(f"Nothing was published after import {since}." if since else "Nothing was published yet.")
-    if page.after:
-        call.log(f"there is more: --since {since} --after {page.after}")
-    elif page.changes:
-        call.log(f"that is all; the next time: --since {page.since}")
-    return 0
+        call.print(*_lines(document))
+    if "error" in document:
+        call.log(f"roster-etl: {document['error']['message']}")
+    return EXIT_CODES[document["status"]]
 
 
-def metrics(
+def _lines(document: Mapping[str, Any]) -> list[str]:
+    head = f"{document['status']}: {document['district_id']} ({document['source']}) as {document['format']} to {document['to']}"
+    lines = [f"{head}, roster of import {document['as_of_import']}"]
+    if document["since_import"] is not None:
+        lines.append(f"only what changed after import {document['since_import']}")
+    lines += [f"  {file['file']}: {file['rows']} rows, {file['bytes']} bytes" for file in document["files"]]
+    if document["losses"]:
+        lines.append("What the format cannot say as the roster has it:")
+        lines += [f"  {_loss_line(loss)}" for loss in document["losses"]]
+    return lines
+
+
+def _loss_line(loss: Mapping[str, Any]) -> str:
+    place = ".".join(filter(None, (loss["table"], loss["column"])))
+    where = f" in {loss['file']}" if loss["file"] else ""
+    return f"{loss['kind']}: {place}{where}: {loss['count']} ({loss['reason']})"
+
+
+def exports(
     ctx: typer.Context,
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write this file atomically instead.")] = None,
+    district: DistrictFilter = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, callback=check_import_id, help="Only the newest N (for people: 30)."),
+    ] = None,
 ) -> int:
-    """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
+    """List exports, newest first: when, what, to whom, how many rows, with which losses."""
     call: Call = ctx.obj
-    from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
-
-    found = measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
-    text = exposition(found)
-    if to is not None:
-        _replace_file(to, text)
-    if call.json:
-        samples = [{"name": m.name, "labels": dict(labels), "value": value} for m in found for labels, value in m.samples.items()]
-        call.print_json(samples)
-    elif to is None:
-        call.write(text)
-    return 0
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Write a file atomically, because another user's collector may be reading it. Raises UsageError."""
-    waiting = path.with_name(f".{path.name}.part")
-    try:
-        waiting.write_text(text, "utf-8")
-        waiting.chmod(0o644)  # names of districts and numbers only: anybody may read them
-        waiting.replace(path)
-    except OSError as error:
-        raise UsageError(problem=f"--to: {path} cannot be written ({error.strerror})") from None
-
-
-def _key_text(key: dict[str, object]) -> str:
-    return " ".join(f"{name}={value}" for name, value in key.items() if value is not None)
+    if district is not None:
+        require_known_district(call, district)
+    with call.warehouse.read() as session:
+        rows = session.ledger.exports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
+    header = ("export", "finished (UTC)", "district", "feed", "format", "status", "rows", "losses", "to", "by")
+    lines = [
+        (
+            row["export_id"],
+            f"{row['finished_at']:%Y-%m-%d %H:%M:%S}" if row["finished_at"] else "",
+            row["district_id"],
+            row["source"],
+            row["format"],
+            f"refused: {row['refused']['reason']}" if row["refused"] else row["status"],
+            sum(file["rows"] for file in row["files"]),
+            sum(loss["count"] for loss in row["losses"]),
+            row["destination_name"] or row["destination"],
+            row["requested_by"],
+        )
+        for row in rows
+    ]
+    return call.show_rows(rows, header, lines, none="Nothing was exported yet.")

@@ -15,7 +15,7 @@ from roster_etl.cli.global_options import UsageError
 from roster_etl.engine.reconcile.rosters import RULES
 from roster_etl.pipeline.lineage.trace import UnknownTable
 from roster_etl.pipeline.reconciliation.decide import Verb, decide
-from roster_etl.pipeline.reconciliation.reconcile import PairResult, published_pairs
+from roster_etl.pipeline.reconciliation.reconcile import PairResult, open_differences, published_pairs
 from roster_etl.pipeline.reconciliation.reconcile import reconcile as reconcile_pair
 from roster_etl.pipeline.review.approve import validate_decider
 
@@ -61,7 +61,7 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
         if name not in RULES:
             raise UnknownTable(table=name, known=", ".join(RULES))
     results = [reconcile_pair(call.workspace, pair) for pair in published_pairs(call.workspace, district, _feeds(between))]
-    document = _document(district, results, table, values=values)
+    document = _document(call, district, results, table, values=values)
     call.show_result(document, *_lines(document))
     return HELD if fail_over is not None and document["open"] > fail_over else 0
 
@@ -85,11 +85,11 @@ def _decide(call: Call, words: Sequence[str], by: str, reason: str | None) -> in
     return call.show_result({"decision": verb, "numbers": decided, "by": name}, f"{verb}: {', '.join(map(str, decided))}.")
 
 
-def _document(district: str, results: Sequence[PairResult], tables: Sequence[str] | None, *, values: bool) -> dict[str, Any]:
+def _document(
+    call: Call, district: str, results: Sequence[PairResult], tables: Sequence[str] | None, *, values: bool
+) -> dict[str, Any]:
     chosen = tables or list(RULES)
-    rows = sorted(
-        (row for result in results for row in result.rows if row["table_name"] in chosen), key=lambda row: row["difference_id"]
-    )
+    rows = [row for row in open_differences(call.workspace, results) if row["table_name"] in chosen]
     imports = {source: number for result in results for source, number in result.imports.items()}
     decisions = [row["decision"] for row in rows]
     return {

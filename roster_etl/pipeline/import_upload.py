@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
-from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting.announce import publish_report, try_publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.reporting.report_files import ImportReport
@@ -65,7 +65,7 @@ def count_steps(vendor: Vendor) -> int:
 
 def run_steps(
     workspace: Workspace, upload: Upload, on_progress: ProgressCallback = lambda _: None
-) -> tuple[Planned, ImportSummary]:
+) -> tuple[PlanDecision, ImportSummary]:
     """Run the steps after receiving: validate, map, gate, plan, publish. Returns the plan, and what the ledger says of the import now."""
     staging = staging_of(workspace, upload)
     validated: dict[str, pa.Table] = {}
@@ -78,7 +78,7 @@ def run_steps(
     if upload.vendor.change_plan is not None:
         apply_upload_changes(workspace, upload, validated, feed)
         validated.clear()
-        on_progress("folded")
+        on_progress("applied changes")
     for table in tables_of(upload.vendor):
         sources = {name: validated[name] for name in files_for(upload.vendor, table)}
         staging.write_table(table, build_table(workspace, upload, table, sources, feed))

@@ -16,7 +16,7 @@ from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import PROPOSALS
 from roster_etl.engine.validation.validate import QUARANTINE, VERDICTS
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict
@@ -286,13 +286,13 @@ class Staging:
 
     # ---- planning
 
-    def write_plan(self, planned: Planned) -> None:
+    def write_plan(self, planned: PlanDecision) -> None:
         """Write the decision on the import."""
         self._frames.write_json(*self._at, _PLANNED, "plan", asdict(planned))
 
-    def plan(self) -> Planned:
+    def plan(self) -> PlanDecision:
         """Return the decision on the import."""
-        return Planned.from_dict(self._frames.read_json(*self._at, _PLANNED, "plan"))
+        return PlanDecision.from_dict(self._frames.read_json(*self._at, _PLANNED, "plan"))
 
     def write_plan_findings(self, findings: pa.Table) -> None:
         """Write what planning found (FINDINGS)."""

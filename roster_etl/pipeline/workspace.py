@@ -16,6 +16,7 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
 from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.import_locks import ImportLocks
+from roster_etl.store.library_logs import quiet_library_logs
 from roster_etl.store.outbox.outbox import Outbox
 from roster_etl.store.registry.registry import Registry, open_registry
 from roster_etl.store.settings import Settings
@@ -50,6 +51,7 @@ class Workspace:
     def open(cls, home: Path) -> Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError, HalfRestored."""
         use_jemalloc()
+        quiet_library_logs()
         return cls(Settings.load(home))
 
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from roster_etl.canonical.roster import COMMON, FEED, TABLES
+from roster_etl.projections.export_docs import exports_page
 from roster_etl.spec import (
     AnyOf,
     CellFormat,
@@ -72,7 +73,13 @@ def generated_files() -> dict[str, str]:
     formats = {
         f"docs/formats/{name}.md": format_page(vendor.format, targets_of(vendor)) for name, vendor in discover_vendors().items()
     }
-    pages = {"columns": columns_page(), "findings": findings_page(), "options": options_page(), "tables": tables_page()}
+    pages = {
+        "exports": exports_page(),
+        "columns": columns_page(),
+        "findings": findings_page(),
+        "options": options_page(),
+        "tables": tables_page(),
+    }
     return {**formats, **{f"docs/{name}.md": page for name, page in pages.items()}}
 
 

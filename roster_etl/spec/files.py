@@ -24,14 +24,14 @@ from roster_etl.spec.field_rules import (
 class Reference:
     """The value must be found in ``column`` of ``file`` (of the same upload), or be one of ``also``.
 
-    ``told_by``: pairs of (own column, column of ``file``). Where several records of ``file`` claim one id, equal cells in these
+    ``disambiguated_by``: pairs of (own column, column of ``file``). Where several records of ``file`` claim one id, equal cells in these
     columns tell which of them is meant; without such a pair, or with other cells, the reference is ambiguous.
     """
 
     file: str = field(kw_only=False)
     column: str = field(kw_only=False)
     also: tuple[str, ...] = ()
-    told_by: tuple[tuple[str, str], ...] = ()
+    disambiguated_by: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +253,7 @@ class File:
         named |= {*self.repeats.columns, *self.repeats.first_counts} if self.repeats else set()
         named |= {*self.identity.columns, *self.identity.key} if self.identity else set()
         named |= {self.changes.status, self.changes.modified} if self.changes else set()
-        named |= {own for reference in self.references() for own, _ in reference.told_by}
+        named |= {own for reference in self.references() for own, _ in reference.disambiguated_by}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
             named |= _rule_columns(rule)

@@ -323,6 +323,11 @@ _UPLOAD = (
         "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
     ),
     (
+        "similar_id",
+        "New ids differ from other ids only by leading zeros or by case; they count as different records.",
+        "Check whether a spreadsheet, or another export, changed the ids; correct them before the upload is published.",
+    ),
+    (
         "possible_rename",
         "Somebody vanishes, and somebody else appears who seems to be the same person under another id, in the same school.",
         "If it is: approve the rename, and the person's history goes on in one line. If not, nothing needs to be done.",
@@ -332,6 +337,11 @@ _UPLOAD = (
         "undo",
         "Somebody asked for the state before an earlier import; nothing is undone before a person has seen the plan.",
         "Look at the plan; approve it to bring that state back, or discard it.",
+    ),
+    (
+        "empty_upload",
+        "The folder or zip has no file at all; nothing was changed.",
+        "Check the export, or the folder that it was written to.",
     ),
     (
         "wrong_format",
@@ -372,7 +382,11 @@ _UPLOAD = (
         "The upload made its import fail again and again, through no fault that could be told, and is not tried again by itself.",
         "Tell whoever runs roster_etl: the log of the last run says where it stopped. A new upload is tried again.",
     ),
-    ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
+    (
+        "stale_file",
+        "A file has not changed since the upload before, while others have; it was imported as it is.",
+        "Export all files together.",
+    ),
 )
 
 _CATALOGUE: tuple[tuple[FindingScope, tuple[tuple[str, str, str], ...]], ...] = (

@@ -211,8 +211,8 @@ class Format:
             for other, columns in file.lookups():
                 if other not in before:
                     raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
-                told = {there for r in file.references() if r.file == other for _, there in r.told_by}
-                if unknown := sorted({*columns, *told} - {c.name for c in by_name[other].columns}):
+                targets = {there for r in file.references() if r.file == other for _, there in r.disambiguated_by}
+                if unknown := sorted({*columns, *targets} - {c.name for c in by_name[other].columns}):
                     raise FormatError(f"{self.name}/{file.name}: {other} has no column {', '.join(unknown)}")
             self._check_matches(file)
 
@@ -289,13 +289,15 @@ class Format:
         by_headers = self.identify_by == "headers"
         for file in self.files:
             if (file.recognised_by is not None) != by_headers:
-                raise FormatError(f"{self.name}/{file.name}: recognised_by is for formats whose files are told by their headers")
+                raise FormatError(
+                    f"{self.name}/{file.name}: recognised_by is for formats whose files are recognized by their headers"
+                )
             if file.in_order != (self.mode == "changes"):
                 raise FormatError(f"{self.name}/{file.name}: rows apply in order in a format of changes, and there alone")
             if file.required and self.mode == "changes":
                 raise FormatError(f"{self.name}/{file.name}: no file is required in a format of changes")
         if self.unsupported and not by_headers:
-            raise FormatError(f"{self.name}: kinds that are not supported are told by their headers")
+            raise FormatError(f"{self.name}: kinds that are not supported are recognized by their headers")
 
     def file(self, name: str) -> File:
         """Return the file ``name``, of any set. Raises KeyError."""

@@ -65,7 +65,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "publish.staged": "rows are copied into the staging table",
         "publish.merged": "they are in the table's history",
         "publish.commit": "the ledger says published, and nothing is committed",
-        "publish.committed": "it is committed, and nobody was told",
+        "publish.committed": "it is committed, and not reported yet",
         # reports and notifications
         "report.write": "a report is about to be written",
         "report.written": "it is written",
@@ -82,6 +82,15 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "outbox.send": "a message is about to be sent",
         "outbox.sent": "the other side has it, and the outbox does not know",
         "cursor.asked": "a tick has decided what to import, and neither runs nor cursor are stored",
+        # exports
+        "export.open": "an export is entered in the ledger, and not committed",
+        "export.opened": "it is committed, and nothing is written yet",
+        "export.staged": "the files of an export are written beside their place, and not read back yet",
+        "export.move": "they are read back, and about to be moved into place",
+        "export.part": "a file of an export is about to go to its place",
+        "export.moved": "an export is in its place, and the ledger does not say so yet",
+        "export.close": "the end of an export is entered, and not committed",
+        "export.closed": "it is committed",
         # approvals and other decisions
         "approve.begin": "a decision to publish is about to be carried out",
         "decide.record": "what was decided about a hold is entered, and not committed",
@@ -125,7 +134,7 @@ class InjectedFault(RetryableError):
     """The error that the action ``raise`` raises."""
 
     code = "injected_fault"
-    template = f"fault point {{point}} was told to fail; unset {VARIABLE} and run it again"
+    template = f"fault point {{point}} is set to fail; unset {VARIABLE} and run it again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,14 +152,14 @@ _pass_counts: Counter[str] = Counter()
 
 def fault_point(point: str) -> None:
     """Carry out the fault that ``ROSTER_ETL_FAIL_AT`` sets for this `point`, if any. Raises InjectedFault, BadFault."""
-    if told := os.environ.get(VARIABLE):
-        _reach_point(point, parse_fault(told))
+    if setting := os.environ.get(VARIABLE):
+        _reach_point(point, parse_fault(setting))
 
 
 def configured_fault() -> Fault | None:
     """Return the fault that is set, None if none is. Raises BadFault; call it at start-up, so that a typing error is reported."""
-    told = os.environ.get(VARIABLE)
-    return parse_fault(told) if told else None
+    setting = os.environ.get(VARIABLE)
+    return parse_fault(setting) if setting else None
 
 
 def pass_counts() -> Mapping[str, int]:

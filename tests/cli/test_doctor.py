@@ -100,7 +100,7 @@ def test_every_command_says_whether_it_reads() -> None:
     names = {name for name, command in root_command().commands.items() if not hasattr(command, "commands")}
     inner = {name for command in root_command().commands.values() for name in getattr(command, "commands", ())}
     writing = (
-        "add approve backfill backup check clear contacts data-docs discard expect import init migrate pause purge rebuild reconcile remove report rerun "
+        "add approve backfill backup check clear contacts data-docs discard expect export import init migrate pause purge rebuild reconcile remove report rerun "
         "restore resume rotate send set sign sweep undo"
     )
 

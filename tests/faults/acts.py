@@ -34,6 +34,7 @@ def warm() -> None:
 
     from roster_etl.orchestration.sensors import import_requests  # noqa: F401
     from roster_etl.pipeline import import_upload as road
+    from roster_etl.pipeline.exports import export_roster
     from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
     from roster_etl.pipeline.maintenance import cleanup as sweep
     from roster_etl.pipeline.review import approve as decide
@@ -44,7 +45,7 @@ def warm() -> None:
     from roster_etl.store.outbox import smtp
     from roster_etl.vendors import discover_vendors, vendor
 
-    assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, smtp))
+    assert all((backup, decide, export_roster, override, purge, rebuild, receive, retention, road, sweep, undo, smtp))
     for known in discover_vendors().values():
         fingerprint._code_digest(known.package)
     with tempfile.TemporaryDirectory() as folder:
@@ -174,6 +175,16 @@ def rebuild(home: Path, url: str) -> None:
 
     with _open(home) as workspace:
         again.rebuild_district(workspace, FEED[0], url)
+
+
+def export(home: Path, to: str) -> None:
+    """Export the roster into a folder of the home, in place of what a former export left there."""
+    from roster_etl.pipeline.exports.export_roster import export_roster
+    from roster_etl.pipeline.exports.order import ExportOrder
+
+    with _open(home) as workspace:
+        order = ExportOrder(district_id=FEED[0], format="clever", to=str(home / to), requested_by="A. Steward", replace=True)
+        assert export_roster(workspace, order)["status"] == "written"
 
 
 def migrate(home: Path) -> None:
@@ -319,6 +330,6 @@ ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
         *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
-        *(house, forget, backup, restore, data_docs, twice, hurried, stay),
+        *(house, forget, backup, restore, data_docs, twice, hurried, stay, export),
     )
 }

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
 from roster_etl.store.archive import referenced_keys
 from roster_etl.store.warehouse import Warehouse
+from tests.faults.acts import FEED
 from tests.faults.forge import KILLED, Ended, Forge, Fresh
 
 OTHER = "oak"
@@ -110,6 +112,17 @@ def _difference(workspace: Workspace, home: Path) -> list[str]:
         return differences(canonical(again.warehouse), canonical(workspace.warehouse)) + leftovers(again)
     finally:
         again.close()
+
+
+def _the_export_is_whole(place: Place) -> list[str]:
+    """Compare the exported files with the ledger's newest line of them, and look for what a kill left beside."""
+    with place.opened() as workspace, workspace.warehouse.read() as session:
+        newest = session.ledger.exports(FEED[0])[0]
+    out = place.home / "out"
+    there = {path.name: sha256(path.read_bytes()).hexdigest() for path in out.iterdir()}
+    told = {file["file"]: file["sha256"] for file in newest["files"]}
+    problems = [] if (newest["status"], there) == ("written", told) else ["what lies there is not what the ledger says"]
+    return problems + [f"{path.name} is left" for path in place.home.glob(".out.*")]
 
 
 def _nothing_old_is_kept(place: Place) -> list[str]:
@@ -211,6 +224,17 @@ SCENARIOS = {
             after=("first", "keyed", "second"),
             own=("keys.next", "keys.public"),
             beside=_the_chain_is_whole,
+        ),
+        Scenario(
+            name="export",
+            act="export",
+            how={"to": "out"},
+            after=("first", "exported"),
+            own=(
+                *("export.open", "export.opened", "export.staged", "export.part", "export.move", "export.moved"),
+                *("export.close", "export.closed"),
+            ),
+            beside=_the_export_is_whole,
         ),
         Scenario(name="migrate", act="migrate", after=("empty",), own=("migrate.upgraded", "migrate.done")),
         Scenario(name="send", act="send", after=("first", "held"), own=("outbox.send", "outbox.sent")),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 
 def kill_gates(step: str) -> None:
     """Start the child and kill it after some of the steps: once early, and once right before it is asked."""
-    if step in ("judged schools", "mapped enrollments"):
+    if step in ("validated schools", "mapped enrollments"):
         GX_CLIENT.start()
         assert GX_CLIENT._process is not None
         os.kill(GX_CLIENT._process.pid, signal.SIGKILL)
@@ -42,6 +42,6 @@ def test_an_import_whose_gates_are_killed_twice_is_published_with_every_verdict(
     document = outcome(workspace, import_upload(workspace, order, tell))
     workspace.warehouse.close()
 
-    assert {"judged schools", "mapped enrollments"} <= set(steps)
+    assert {"validated schools", "mapped enrollments"} <= set(steps)
     assert document["status"] == "published"
     assert len(document["checks"]) >= 15

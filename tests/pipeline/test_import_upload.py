@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.planned import PlanMoved
+from roster_etl.pipeline.plan_decision import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.steps import hold_policy

@@ -370,13 +370,13 @@ class DemoRun:
         self, daemon: Popen[bytes], *, count: int, only: Sequence[tuple[DemoDistrict, str]] | None = None
     ) -> None:
         """Wait until each district (or those in `only`) has `count` ended imports, and print each as it ends."""
-        told: set[tuple[int, str]] = set()
+        reported: set[tuple[int, str]] = set()
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             known = {(guest.id, name): self._imports(guest, name) for guest, name in only or self._district_file_sets()}
             for row in (rows[count - 1] for rows in known.values() if len(rows) >= count):
-                if (row["import_id"], row["status"]) not in told:
-                    told.add((row["import_id"], row["status"]))
+                if (row["import_id"], row["status"]) not in reported:
+                    reported.add((row["import_id"], row["status"]))
                     self.log(f"{row['district_id']}: import {row['import_id']} is {row['status']}.")
             ended = all(len(rows) >= count and rows[count - 1]["status"] != "running" for rows in known.values())
             if ended and not self._has_unfinished_run():

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from roster_etl.engine.csv.other_formats import is_oneroster_header, oneroster_text, separator_text
 from roster_etl.engine.csv.redact_columns import is_secret_name
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.findings import Finding, strip_control_chars
@@ -55,7 +56,7 @@ def match_header(
     is_shown = _is_header(header, matched, extensions)
     findings = [
         *_duplicate_findings([name for name in twice if is_shown or name in matched]),
-        *_missing_findings(file, missing, unexpected if is_shown else ()),
+        *_missing_findings(file, missing, unexpected if is_shown else (), origin=_origin(header, file)),
         *_elsewhere_findings(elsewhere),
     ]
     findings += (
@@ -78,7 +79,7 @@ def match_header(
         refused = refused or (slips[0].code if slips else None)
     findings += slips
     if not matched:  # perhaps the first row of data: no finding may contain its cells
-        findings, refused = [_unrecognised_finding(file)], "unrecognised_headers"
+        findings, refused = [_unrecognised_finding(file, header)], "unrecognised_headers"
     return Header(
         positions={name: places[0] for name, places in _in_spec_order(file, matched).items()},
         columns=columns,
@@ -216,8 +217,17 @@ def _duplicate_findings(names: Sequence[str]) -> list[Finding]:
     ]
 
 
-def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str]) -> list[Finding]:
-    """Return a finding for each missing column; `unexpected`: names in the line that fit no column, one of which may be meant."""
+def _origin(header: Sequence[str], file: File) -> str:
+    """Return a sentence about where the file seems to come from, with a blank in front; empty if nothing indicates it."""
+    own = [column.name for column in file.columns]
+    return oneroster_text() if is_oneroster_header(header, own) else separator_text(",".join(header))
+
+
+def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str], *, origin: str) -> list[Finding]:
+    """Return a finding for each missing column.
+
+    Args: unexpected: names in the line that fit no column, one of which may be meant; origin: where the file seems to come from.
+    """
     spellings = {spelling.casefold(): spelling for spelling in unexpected if spelling}
     findings = []
     for name in names:
@@ -230,7 +240,7 @@ def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str
                 severity="file",
                 code="missing_column",
                 field=name,
-                message=f"The required column is missing{hint}. Export again with the column named as in the format.{otherwise}",
+                message=f"The required column is missing{hint}. Export again with the column named as in the format.{otherwise}{origin}",
             )
         )
     return findings
@@ -282,9 +292,9 @@ def _order_finding(file: File, matched: dict[str, list[int]]) -> Finding | None:
     return Finding(severity="file", code="column_order", message=f"The columns are in no published order; expected: {expected}.")
 
 
-def _unrecognised_finding(file: File) -> Finding:
-    return Finding(
-        severity="file",
-        code="unrecognised_headers",
-        message=f"The first line has none of the column names of {file.file_name}: is it a header row, separated by commas?",
+def _unrecognised_finding(file: File, header: Sequence[str]) -> Finding:
+    origin = _origin(header, file)
+    message = (
+        f"The first line has none of the column names of {file.file_name}{'.' if origin else ': is it a header row?'}{origin}"
     )
+    return Finding(severity="file", code="unrecognised_headers", message=message)

@@ -147,14 +147,14 @@ def make_plan(
         )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
-    told: dict[str, pa.Table] = {}  # records deleted by a row, or by cascade from one: their absence is no omission
+    stated: dict[str, pa.Table] = {}  # records deleted by a row, or by cascade from one: their absence is no omission
     for name in names:  # parents before the tables that refer to them
         draft = drafts[name]
-        follows = _refers_to_closed(name, draft.absent, told)
+        follows = _refers_to_closed(name, draft.absent, stated)
         draft, following = replace(draft, absent=draft.absent.filter(pc.invert(follows))), draft.absent.filter(follows)
         draft = _as_changed(draft) if name in evidence.stated else draft
         orphans = draft.remaining.filter(_refers_to_closed(name, draft.remaining, closed))
-        told[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refers_to_closed(name, orphans, told))])
+        stated[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refers_to_closed(name, orphans, stated))])
         cascade = pa.concat_tables([following, orphans])
         closed[name] = pa.concat_tables([draft.deleted, draft.absent, cascade])
         tables[name] = _make_table_plan(draft, cascade)

@@ -213,7 +213,12 @@ def _disagreeing(pair: _Pair, table: str, found: Matches, columns: Sequence[str]
 
 
 def _keys(rows: pa.Table, table: str) -> list[str]:
-    return [json.dumps(row, ensure_ascii=False) for row in rows.select(list(TABLES[table].key)).to_pylist()]
+    return [key_json(row) for row in rows.select(list(TABLES[table].key)).to_pylist()]
+
+
+def key_json(key: Mapping[str, Any]) -> str:
+    """Return the key of a record as compact JSON."""
+    return json.dumps(key, ensure_ascii=False, separators=(",", ":"))
 
 
 def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list[str | None]:
@@ -222,8 +227,7 @@ def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list
         return []
     if table == "users":
         roles = pd.Series(_text(side["user_roles"], "organization_id").to_numpy(), index=_ids(side["user_roles"], "users"))
-        first = roles.dropna().groupby(level=0).min()
-        found = _lookup(first, pd.Series(_ids(side["users"], "users")[positions]))
+        found = _lookup(roles.dropna().sort_values(), pd.Series(_ids(side["users"], "users")[positions]))
     elif TABLES[table].school_column:
         found = _text(side[table].take(pa.array(positions)), str(TABLES[table].school_column))
     else:

@@ -57,9 +57,9 @@ def _with_edits(
     keys, numbers = source_records(target, mapping, files, options)
     wanted = pa.table({n: pa.array([edit.key[n] for edit in mine], target.arrow_schema.field(n).type) for n in target.key})
     for edit, key in zip(mine, key_text(wanted, target.key).to_pylist(), strict=True):
-        told = numbers[pc.equal(keys, key).to_numpy(zero_copy_only=False)]
-        if len(told):
-            rows = _with_edit(target, rows, columns[edit.field], edit, told)
+        edited_rows = numbers[pc.equal(keys, key).to_numpy(zero_copy_only=False)]
+        if len(edited_rows):
+            rows = _with_edit(target, rows, columns[edit.field], edit, edited_rows)
     return rows
 
 

@@ -310,13 +310,21 @@ def _(step: AssignUnique, rows: pa.Table, files: Files, findings: FindingsBuilde
     usable = pc.and_not(pc.is_valid(values), _cells(rows, REFUSED)).to_numpy(zero_copy_only=False)
     claims = np.flatnonzero(usable)
     claims = claims[np.argsort(rank[claims], kind="stable")]
-    later = pd.Series(row_codes([values])[claims]).duplicated().to_numpy()
+    codes = row_codes([values])[claims]
+    later = pd.Series(codes).duplicated().to_numpy()
     taken = np.zeros(rows.num_rows, dtype=bool)
     taken[claims[later]] = True
     places = np.flatnonzero(taken)
     field = next(iter(step.take.values()))
     numbers = _cells(rows, ROW).to_numpy()[places]
-    findings.add_rows("warning", step.code, numbers, field=field, message=step.message, keys=values.take(pa.array(places)))
+    findings.add_rows(
+        "warning",
+        step.code,
+        numbers,
+        field=field,
+        message=_with_holders(step.message, rows, claims, codes, places),
+        keys=values.take(pa.array(places)),
+    )
     for place, (name, column) in enumerate(zip(step.take, given, strict=True)):
         chosen = pa.array((rank == place) & ~taken)
         rows = _set_column(rows, name, pc.if_else(chosen, column, pa.scalar(None, pa.string())))
@@ -324,6 +332,16 @@ def _(step: AssignUnique, rows: pa.Table, files: Files, findings: FindingsBuilde
         if edited in rows.column_names:
             rows = _set_column(rows, edited_name(name), pc.if_else(chosen, _cells(rows, edited), pa.scalar(None, pa.string())))
     return rows
+
+
+def _with_holders(message: str, rows: pa.Table, claims: np.ndarray, codes: np.ndarray, places: np.ndarray) -> pa.Array:
+    """Return `message` for each of `places`, with the number of the row that holds the value: the first of `claims` with its code."""
+    distinct, first = np.unique(codes, return_index=True)
+    by_place = dict(zip(claims.tolist(), codes.tolist(), strict=True))
+    own = np.array([by_place[place] for place in places.tolist()], dtype=codes.dtype)
+    holders = claims[first[np.searchsorted(distinct, own)]]
+    numbers = pa.array(_cells(rows, ROW).to_numpy()[holders]).cast(pa.string())
+    return pc.binary_join_element_wise(message, pc.binary_join_element_wise("Row ", numbers, " has it.", ""), " ")
 
 
 @run_step.register

@@ -18,6 +18,7 @@ from roster_etl.engine.validation.list_checks import check_list, drop_unknown_it
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Identifier, ListOf, Reference, SchoolYear, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
@@ -159,7 +160,8 @@ def check_match(state: FileState, column: Column, match: CrossFeedMatch, feed_va
     rows = ~state.refused & ~state.deleted_mask()
     strange = rows & to_mask(pc.invert(pc.is_in(state.columns[column.name], value_set=feed_values.values)))
     message = f"{column.name} should match {feed_values.source}, whose {match.table} do not have it."
-    state.warn(strange, "unknown_reference", column.name, message)
+    text = _with_likeness(message, state.columns[column.name], strange, feed_values.values)
+    state.warn(strange, "unknown_reference", column.name, text)
 
 
 def record_absent_columns(state: FileState) -> None:
@@ -257,63 +259,73 @@ def _check_reference(
         return
     if target.published:
         message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
-        state.reject_or_clear(column.name, wrong, "unknown_reference", message)
+        state.reject_or_clear(column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed))
         return
-    told = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
+    is_deleted = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
-    state.let_follow(told & ~state.own_mask() & state.required_mask(column))
-    state.reject_or_clear(column.name, told & ~state.follows, "deleted_reference", message)
-    wrong &= ~told & ~state.follows
+    state.let_follow(is_deleted & ~state.own_mask() & state.required_mask(column))
+    state.reject_or_clear(column.name, is_deleted & ~state.follows, "deleted_reference", message)
+    wrong &= ~is_deleted & ~state.follows
     causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
-    state.reject_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+    state.reject_or_clear(
+        column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed), (target.file_name, causes)
+    )
 
 
-def _ambiguous(sheet: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:
-    """Return the rows whose value names an id that different records claim, unless other cells tell the one that stands.
+def _with_likeness(message: str, values: pa.Array, wrong: Mask, known: pa.Array) -> str | pa.Array:
+    """Return the message for each of the `wrong` rows, which says so where its id differs from a known one only by zeros or case."""
+    alike = is_similar(values.take(pa.array(np.flatnonzero(wrong))), known)
+    if not pc.any(alike).as_py():
+        return message
+    return pc.if_else(alike, f"{message} {SIMILAR}", message)
 
-    The cells of ``Reference.told_by`` tell it where a row that stands has them, and no refused row of another record does.
+
+def _ambiguous(state: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:
+    """Return the rows whose value names an id that different records claim, unless other cells identify the accepted one.
+
+    The cells of ``Reference.disambiguated_by`` identify it if an accepted row has them, and no rejected row of another record does.
     """
-    values = sheet.columns[column.name]
+    values = state.columns[column.name]
     if STRANGER not in target.rows.column_names:
         return np.zeros(len(values), dtype=bool)
     others, refused = (to_mask(combine_chunks(target.rows.column(mark))) for mark in (STRANGER, REFUSED))
     claimed = (
         to_mask(pc.is_in(values, value_set=combine_chunks(target.rows.column(reference.column)).filter(pa.array(others))))
-        & ~sheet.deleted_mask()
+        & ~state.deleted_mask()
     )
     if claimed.any():
-        own, there = _told(sheet, column, reference, target)
+        own, there = _disambiguating_keys(state, column, reference, target)
         if own is not None and there is not None:
-            told = to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(~refused)))))
-            claimed &= ~told | to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(others)))))
+            accepted = to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(~refused)))))
+            claimed &= ~accepted | to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(others)))))
     return claimed
 
 
-def _strangers(sheet: FileState, column: Column, reference: Reference, target: ReferencedFile, rows: Mask) -> pa.Array:
-    """Return, for each of `rows`, the number of a refused row that claims its id: the one that the other cells tell, else the first."""
+def _strangers(state: FileState, column: Column, reference: Reference, target: ReferencedFile, rows: Mask) -> pa.Array:
+    """Return, for each of `rows`, the number of a refused row that claims its id: the one that the other cells identify, else the first."""
     others = pa.array(to_mask(combine_chunks(target.rows.column(STRANGER))))
     places, numbers = pa.array(np.flatnonzero(rows)), combine_chunks(target.rows.column(ROW)).filter(others)
     claims = combine_chunks(target.rows.column(reference.column)).filter(others)
-    first = numbers.take(pc.index_in(sheet.columns[column.name].take(places), value_set=claims))
-    own, there = _told(sheet, column, reference, target)
+    first = numbers.take(pc.index_in(state.columns[column.name].take(places), value_set=claims))
+    own, there = _disambiguating_keys(state, column, reference, target)
     if own is None or there is None:
         return first
-    named = there.filter(others)
-    told = pc.index_in(own.take(places), value_set=pc.drop_null(named))
-    return pc.coalesce(numbers.filter(pc.is_valid(named)).take(told), first)
+    claimants = there.filter(others)
+    match = pc.index_in(own.take(places), value_set=pc.drop_null(claimants))
+    return pc.coalesce(numbers.filter(pc.is_valid(claimants)).take(match), first)
 
 
-def _told(
-    sheet: FileState, column: Column, reference: Reference, target: ReferencedFile
+def _disambiguating_keys(
+    state: FileState, column: Column, reference: Reference, target: ReferencedFile
 ) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return id and telling cells as one text a row, here and in the file referred to; null where one is empty; None without such cells."""
-    pairs = [pair for pair in reference.told_by if pair[0] in sheet.columns and pair[1] in target.rows.column_names]
+    """Return ID and disambiguating cells as one text a row, here and in the file referred to; null where one is empty; None without such cells."""
+    pairs = [pair for pair in reference.disambiguated_by if pair[0] in state.columns and pair[1] in target.rows.column_names]
     if not pairs:
         return None, None
-    here = [sheet.columns[name] for name in (column.name, *(own for own, _ in pairs))]
+    here = [state.columns[name] for name in (column.name, *(own for own, _ in pairs))]
     there = [combine_chunks(target.rows.column(name)) for name in (reference.column, *(other for _, other in pairs))]
     joined = (pc.binary_join_element_wise(*cells, "\x1f", null_handling="emit_null") for cells in (here, there))
     return next(joined), next(joined)

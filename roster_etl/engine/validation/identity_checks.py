@@ -163,9 +163,9 @@ def _agreeing(sheet: FileState, claims: _Claims, published: PublishedRecords) ->
 
 def _merged(claims: _Claims, cells: npt.NDArray[np.int64], chosen: Mask) -> tuple[Mask, npt.NDArray[np.int64]]:
     """Return (ids whose `chosen` claims contradict each other, what these say in each identity column)."""
-    told = np.where(chosen, cells, -1)
-    split = _split(claims, list(told))
-    return split, np.maximum.reduceat(told, claims.starts, axis=1)
+    of_chosen = np.where(chosen, cells, -1)
+    split = _split(claims, list(of_chosen))
+    return split, np.maximum.reduceat(of_chosen, claims.starts, axis=1)
 
 
 # ---- claims

@@ -143,18 +143,22 @@ class FileState:
         mask[positions] = True
         return mask
 
-    def reject_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning."""
-        causes, wrong = _filter_causes(causes, wrong, wrong & ~self.exempt), wrong & ~self.exempt
+    def reject_or_clear(self, name: str, wrong: Mask, code: str, message: str | pa.Array, causes: Causes | None = None) -> None:
+        """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning.
+
+        Args: message, causes: one for all, or one for each of the `wrong` rows.
+        """
+        concerned = wrong & ~self.exempt
+        causes, message = _filter_causes(causes, wrong, concerned), _filter_messages(message, wrong, concerned)
+        wrong = concerned
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
-        refuses = column is not None and (column.strict or self.strict)
-        required = nowhere if column is None else wrong if refuses else wrong & self.required_mask(column)
-        self.reject(required, code, name, message, _filter_causes(causes, wrong, required))
+        rejects = column is not None and (column.strict or self.strict)
+        required = nowhere if column is None else wrong if rejects else wrong & self.required_mask(column)
+        self.reject(required, code, name, _filter_messages(message, wrong, required), _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
-        self.add_findings(
-            "warning", code, emptied, name, f"{message} The value was left empty.", _filter_causes(causes, wrong, emptied)
-        )
+        text = _filter_messages(message, wrong, emptied, " The value was left empty.")
+        self.add_findings("warning", code, emptied, name, text, _filter_causes(causes, wrong, emptied))
         self.set_cells(name, emptied, None)
         self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
@@ -168,8 +172,8 @@ class FileState:
         self.reasons.append((np.flatnonzero(wrong), code))
         self.refused = self.refused | wrong
 
-    def warn(self, wrong: Mask, code: str, field: str, message: str) -> None:
-        """Add a warning for each of the rows, which still apply."""
+    def warn(self, wrong: Mask, code: str, field: str, message: str | pa.Array) -> None:
+        """Add a warning for each of the rows, which still apply. `message`: one for all, or one each."""
         self.add_findings("warning", code, wrong, field, message)
 
     def drop_repeats(self, positions: RowPositions) -> None:
@@ -240,6 +244,14 @@ def rows_table(
     marks = {REFUSED: refused, DELETED: deleted, STRANGER: strangers}
     there = {name: pa.array(mark, pa.bool_()) for name, mark in marks.items() if mark is not None}
     return pa.table({**columns, ROW: rows, **there})
+
+
+def _filter_messages(message: str | pa.Array, rows: Mask, chosen: Mask, ending: str = "") -> str | pa.Array:
+    """Return the message, or those of the `chosen` rows if `message` has one for each of `rows`, each with `ending`."""
+    if isinstance(message, str):
+        return f"{message}{ending}"
+    chosen_ones = message.filter(pa.array(chosen[rows]))
+    return pc.binary_join_element_wise(chosen_ones, ending, "") if ending else chosen_ones
 
 
 def _filter_causes(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:

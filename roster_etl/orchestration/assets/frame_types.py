@@ -51,7 +51,7 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
     columns += [_column(ROW, "integer"), *(_column(mark, "boolean") for mark in marks)]
     columns += [_column(FILE, "text")] if file.in_order else []
     return _frame_type(
-        name=f"judged_{format_.name}_{file.name}",
+        name=f"validated_{format_.name}_{file.name}",
         description=f"{file.file_name} after validation: one row per readable record, in the vendor's spelling.",
         columns=columns,
     )

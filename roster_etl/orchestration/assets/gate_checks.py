@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import dagster as dg
 
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.quality import Verdict
 
 SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"
@@ -69,7 +69,7 @@ def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about, partitions_def=DISTRICTS)
 
 
-def publishable_result(asset: dg.AssetKey, planned: Planned, reason: str) -> dg.AssetCheckResult:
+def publishable_result(asset: dg.AssetKey, planned: PlanDecision, reason: str) -> dg.AssetCheckResult:
     """Return whether a plan may be published; `reason` is the text why not."""
     passed = planned.decision in ("publish", "unchanged")
     metadata = {"decision": planned.decision, **({} if passed else {"why": reason})}

@@ -30,7 +30,7 @@ from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tab
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import build_table
@@ -177,7 +177,7 @@ def suites_of(vendors: Sequence[Vendor]) -> dict[dg.AssetKey, str]:
     return suites | {roster_key(table): f"canonical/{table}" for table in filled_tables(vendors)}
 
 
-def _decision_reason(planned: Planned, import_id: int) -> str:
+def _decision_reason(planned: PlanDecision, import_id: int) -> str:
     if planned.decision == "rejected":
         return "a required file was refused; see the findings of the file assets."
     if planned.hold is None:

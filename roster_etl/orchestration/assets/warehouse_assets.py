@@ -26,7 +26,7 @@ from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, r
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
@@ -91,7 +91,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 
 
 def _materialize_tables(
-    context: dg.AssetExecutionContext, upload: Upload, planned: Planned, summary: ImportSummary
+    context: dg.AssetExecutionContext, upload: Upload, planned: PlanDecision, summary: ImportSummary
 ) -> Iterator[dg.MaterializeResult[None]]:
     run_context: RunContext = context.resources.run_context
     undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(run_context.workspace, summary)

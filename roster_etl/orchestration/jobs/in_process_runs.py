@@ -23,7 +23,7 @@ from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
 from roster_etl.orchestration.assets.vendor_assets import upload_config
 from roster_etl.orchestration.jobs.build import decision_definitions, definitions_for, job_name
 from roster_etl.orchestration.runtime.current_home import use_home
-from roster_etl.orchestration.runtime.dagster_storage import open_instance
+from roster_etl.orchestration.runtime.dagster_storage import open_instance, redacted_errors
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.review.approve import reject_person_ids
@@ -73,6 +73,7 @@ def run_import(
     if workspace.registry.exists(order.district_id):  # the run reports an unregistered one
         require_not_paused(workspace, order)
     with ExitStack() as stack:
+        stack.enter_context(redacted_errors())  # events that cannot be stored
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))
@@ -95,6 +96,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
     Raises: the job's error, as it was raised.
     """
     with ExitStack() as stack:
+        stack.enter_context(redacted_errors())  # events that cannot be stored
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))

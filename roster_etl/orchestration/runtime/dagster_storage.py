@@ -6,6 +6,7 @@ Belongs here: opening it, and checking it for ``doctor``. Its content is Dagster
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
 _CONFIG_FILE = "dagster.yaml"
 _DRIVER = "postgresql+psycopg2"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+_FULL = re.compile(r"database or disk is full|disk I/O error|No space left on device", re.IGNORECASE)
 _TLS_MODES = ("require", "verify-ca", "verify-full")
 
 
@@ -29,6 +31,12 @@ class StorageUnavailable(RetryableError):
 
     code = "dagster_storage_unavailable"
     template = "Dagster's storage: the database does not answer or refuses us (SQLSTATE {sqlstate})"
+
+
+class StorageFull(StorageUnavailable):
+    """The disk of Dagster's storage is full."""
+
+    template = "Dagster's storage: its disk is full, so free some space, and try again"
 
 
 class StorageBehind(PermanentError):
@@ -78,9 +86,9 @@ def redacted_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _root_package(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy"):
+        if _root_package(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy", "sqlite3"):
             raise
-        plain = StorageUnavailable(sqlstate=_sqlstate(error))
+        plain = StorageFull() if _FULL.search(str(error)) else StorageUnavailable(sqlstate=_sqlstate(error))
     else:
         return
     raise plain from None

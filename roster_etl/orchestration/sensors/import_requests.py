@@ -30,6 +30,7 @@ from roster_etl.orchestration.sensors.tick import (
     _busy_feeds,
     _newest_import,
     _SettledUpload,
+    _shorten_list,
     _TickState,
     settle_rules,
 )
@@ -285,7 +286,7 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
         _add_waiting(tick, "parked", key)
     elif not decision.import_now:
         if not (landed.optional and decision.reason == "empty"):
-            _add_waiting(tick, decision.reason, key)
+            _add_waiting(tick, decision.reason, f"{key}{_waiting_detail(decision)}")
     elif landed.feed_id in _busy_feeds(tick):
         _add_waiting(tick, "running", key)
     elif not _is_ready(tick, landed):
@@ -295,6 +296,13 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
         after = quiet_period.state_after_import(state, listing, tick.now, rules)
         request = _build_request(landed, name, state, decision)
         tick.settled.append(_SettledUpload(key=key, since=state.since, request=request, next_state=after))
+
+
+def _waiting_detail(decision: quiet_period.QuietPeriodDecision) -> str:
+    """Return which files a feed waits for, and until when it waits, in parentheses; empty for other reasons."""
+    files = {"stragglers": decision.stale, "missing_files": decision.missing}.get(decision.reason, ())
+    until = f", until {datetime.fromtimestamp(decision.until, UTC):%H:%M} UTC" if files and decision.until else ""
+    return f" ({_shorten_list(files)}{until})" if files else ""
 
 
 def _build_request(

@@ -63,7 +63,7 @@ WAIT_REASON_TEXTS = {
     "empty": "empty landing zone",
     "quiet": "has not stood still for the quiet period",
     "missing_files": "required files are not there yet",
-    "stragglers": "waits for files that are older than the rest",
+    "stragglers": "waits for files that have not changed since the upload before, while others have",
     "min_interval": "imported a short while ago",
     "unpublished": "refers to files of which nothing is published yet",
     "running": "an import is under way",

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 
 from roster_etl.canonical.reconciliation import CloseReason
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.rosters import HELPERS, RULES, Difference, Roster, columns_to_read, reconcile_rosters
+from roster_etl.engine.reconcile.rosters import (
+    HELPERS,
+    RULES,
+    Difference,
+    Roster,
+    columns_to_read,
+    key_json,
+    reconcile_rosters,
+)
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.registry.district import Reconcile
@@ -76,7 +85,6 @@ class PairResult:
     tables: Mapping[str, TableCounts]
     opened: int
     closed: int
-    rows: Sequence[Mapping[str, Any]] = field(repr=False)
 
 
 def published_pairs(workspace: Workspace, district_id: str, between: Sequence[str] | None = None) -> list[Pair]:
@@ -109,19 +117,25 @@ def reconcile(workspace: Workspace, pair: Pair) -> PairResult:
             tx.reconciliation.lock(f"reconcile {'/'.join(pair)}")
             if _imports(tx.reconciliation, pair) != imports:
                 continue
-            before = tx.reconciliation.open_differences(pair)
-            new, gone = _changes(before, found)
+            new, gone = _changes(tx.reconciliation.open_identities(pair), found)
             now = datetime.now(UTC)
             for reason, numbers in _close_reasons(gone, new, a, b).items():
                 tx.reconciliation.close_differences(numbers, reason, now)
             tx.reconciliation.add_differences(pair, [_row(difference) for difference in new], now)
-            rows = tx.reconciliation.open_differences(pair)
+        identities = [_identity(difference) for difference in found]
         tables = {
-            result.table: TableCounts(matched=result.matched, by_rule=result.by_rule, kinds=_kinds(rows, result.table))
+            result.table: TableCounts(matched=result.matched, by_rule=result.by_rule, kinds=_kinds(identities, result.table))
             for result in results
         }
-        return PairResult(pair=pair, imports=imports, tables=tables, opened=len(new), closed=len(gone), rows=rows)
+        return PairResult(pair=pair, imports=imports, tables=tables, opened=len(new), closed=len(gone))
     raise RosterChanging(district_id=pair[0])
+
+
+def open_differences(workspace: Workspace, results: Iterable[PairResult]) -> list[dict[str, Any]]:
+    """Return the open differences of reconciled feeds, in the order of their numbers."""
+    with workspace.warehouse.read_reconciliation() as session:
+        rows = [row for result in results for row in session.open_differences(result.pair)]
+    return sorted(rows, key=lambda row: row["difference_id"])
 
 
 def try_reconcile_published(workspace: Workspace, district_id: str, source: str) -> list[PairResult]:
@@ -173,17 +187,11 @@ def _read(session: SqlReconciliation, district_id: str, source: str) -> Roster:
 
 # ---- what opens and closes
 
-
-def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what makes a difference the same one as before: record, kind, column and the values of both sides."""
-    return (row["table_name"], _key(row["key_a"]), _key(row["key_b"]), row["kind"], row["field"], row["value_a"], row["value_b"])
+Identity = tuple[Any, ...]
+"""What makes a difference the same one as before: table, key_a, key_b, kind, field, value_a, value_b."""
 
 
-def _key(key: Mapping[str, Any] | None) -> str | None:
-    return None if key is None else json.dumps(key, ensure_ascii=False)
-
-
-def _identity_of(difference: Difference) -> tuple[Any, ...]:
+def _identity(difference: Difference) -> Identity:
     d = difference
     return (d.table, d.key_a, d.key_b, d.kind, d.field, d.value_a, d.value_b)
 
@@ -194,48 +202,41 @@ def _row(difference: Difference) -> dict[str, Any]:
     return {**{name: value for name, value in row.items() if name != "table"}, **keys, "table_name": difference.table}
 
 
-def _changes(
-    before: Sequence[Mapping[str, Any]], found: Iterable[Difference]
-) -> tuple[list[Difference], list[Mapping[str, Any]]]:
-    """Return the differences that are new, and the open ones that are found no more."""
-    open_ = {_identity(row): row for row in before}
-    new = [difference for difference in found if open_.pop(_identity_of(difference), None) is None]
-    return new, list(open_.values())
+def _changes(before: Sequence[Identity], found: Iterable[Difference]) -> tuple[list[Difference], dict[Identity, int]]:
+    """Return the differences that are new, and the numbers of open ones that are found no more."""
+    open_ = {row[1:]: int(row[0]) for row in before}
+    new = [difference for difference in found if open_.pop(_identity(difference), None) is None]
+    return new, open_
 
 
-def _close_reasons(
-    gone: Sequence[Mapping[str, Any]], new: Sequence[Difference], a: Roster, b: Roster
-) -> dict[CloseReason, list[int]]:
+def _close_reasons(gone: Mapping[Identity, int], new: Sequence[Difference], a: Roster, b: Roster) -> dict[CloseReason, list[int]]:
     """Return why each difference that is found no more is closed: reason → numbers."""
     replaced = {(d.table, d.key_a, d.key_b, d.field) for d in new}
     current = _current_keys(gone, a, b)
     found: dict[CloseReason, list[int]] = {"superseded": [], "agrees": [], "gone": []}
-    for row in gone:
-        keys = {"a": _key(row["key_a"]), "b": _key(row["key_b"])}
+    for (table, key_a, key_b, _, field_, *_), number in gone.items():
         reason: CloseReason = "gone"
-        if (row["table_name"], keys["a"], keys["b"], row["field"]) in replaced:
+        if (table, key_a, key_b, field_) in replaced:
             reason = "superseded"
-        elif all(key is None or (row["table_name"], side, key) in current for side, key in keys.items()):
+        elif all(key is None or (table, side, key) in current for side, key in (("a", key_a), ("b", key_b))):
             reason = "agrees"
-        found[reason].append(row["difference_id"])
+        found[reason].append(number)
     return found
 
 
-def _current_keys(gone: Sequence[Mapping[str, Any]], a: Roster, b: Roster) -> set[tuple[str, str, str]]:
+def _current_keys(gone: Iterable[Identity], a: Roster, b: Roster) -> set[tuple[str, str, str]]:
     """Return which of the records of `gone` are current: table, side (a or b) and key."""
+    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for table, key_a, key_b, *_ in gone:
+        for side, key in (("a", key_a), ("b", key_b)):
+            if key is not None:
+                wanted[table, side].add(key)
     found = set()
-    for table in {row["table_name"] for row in gone}:
-        for side, roster in (("a", a), ("b", b)):
-            wanted = {_key(row[f"key_{side}"]) for row in gone if row["table_name"] == table and row[f"key_{side}"]}
-            for key in roster[table].select(list(TABLES[table].key)).to_pylist() if wanted else ():
-                if (text := json.dumps(key, ensure_ascii=False)) in wanted:
-                    found.add((table, side, text))
+    for (table, side), keys in wanted.items():
+        rows = (a if side == "a" else b)[table].select(list(TABLES[table].key)).to_pylist()
+        found |= {(table, side, text) for text in map(key_json, rows) if text in keys}
     return found
 
 
-def _kinds(rows: Iterable[Mapping[str, Any]], table: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        if row["table_name"] == table:
-            counts[row["kind"]] = counts.get(row["kind"], 0) + 1
-    return counts
+def _kinds(identities: Iterable[Identity], table: str) -> dict[str, int]:
+    return dict(Counter(identity[3] for identity in identities if identity[0] == table))

@@ -31,7 +31,7 @@ class Page:
     """Some changes in the order of publishing, then of tables and keys.
 
     ``changes``: import_id, table, key (column → value), change (created, updated, deleted), reason (why a version was closed; null for a
-    created record). ``since``: the last import that has been told in full; ``after``: where the next page begins, None if this was the last.
+    created record). ``since``: the last import that was returned in full; ``after``: where the next page begins, None if this was the last.
     """
 
     changes: list[dict[str, Any]]
@@ -41,7 +41,7 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class _Cursor:
-    """The last change that a page has told of; ``key``: its JSON as the view has it."""
+    """The last change of a page; ``key``: its JSON as the view has it."""
 
     import_id: int
     table: str

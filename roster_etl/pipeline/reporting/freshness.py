@@ -1,6 +1,6 @@
 """Freshness: by when each feed's upload should be in the roster, and whether it is.
 
-Belongs here: the rule, in the district's own time, and what is told of a feed that is late. Who looks, and when, is ``orchestration``.
+Belongs here: the rule, in the district's own time, and the message about a late feed. When it is evaluated is decided in ``orchestration``.
 
 A feed expected by 02:30 is on time if an import of it ended published or unchanged at most ``expected_hours`` before 02:30, and fresh again
 as soon as one does after it. A feed of which nothing was ever imported is awaited, not late.
@@ -48,7 +48,7 @@ class Freshness:
 
     @property
     def text(self) -> str:
-        """What people are told of it, in a sentence or two."""
+        """The message about the feed, one or two sentences."""
         zone = ZoneInfo(self.time_zone)
         at = f"{self.deadline.astimezone(zone):%Y-%m-%d %H:%M} ({self.time_zone})"
         good = (

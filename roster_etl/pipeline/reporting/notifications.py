@@ -1,6 +1,6 @@
 """Notifications about an import: mail to the district's contacts, and alerts to the operator.
 
-Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
+Belongs here: who is notified when, and the texts; the messages go to the outbox. Counts and places only: no cell but ids of
 schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).
 """
 
@@ -63,8 +63,8 @@ def queue_mail(
     workspace: Workspace, to: Sequence[str], *, about: str, title: str, reason: str, steps: Sequence[NextStep]
 ) -> list[str]:
     """Queue one mail for each recipient, where mail is set up. Returns the ids of new messages."""
-    told = MailContent(title=title, why=reason, steps=steps)
-    return [mail.id for mail in _render_mails(workspace, to, about, told) if workspace.outbox.put(mail)]
+    content = MailContent(title=title, why=reason, steps=steps)
+    return [mail.id for mail in _render_mails(workspace, to, about, content) if workspace.outbox.put(mail)]
 
 
 def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> list[str]:
@@ -75,8 +75,8 @@ def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> li
 
 def summary_text(workspace: Workspace, document: Mapping[str, Any]) -> str:
     """Return the text of the mail about an import, as Markdown, whether anybody gets mail or not. Args: document: of its report."""
-    told = _mail_content(workspace, document)
-    return f"```\n{_template('mail.txt.j2').render(t=told, attached=False).replace('```', '')}```\n"
+    content = _mail_content(workspace, document)
+    return f"```\n{_template('mail.txt.j2').render(t=content, attached=False).replace('```', '')}```\n"
 
 
 def recipients(workspace: Workspace, district_id: str, source: str, *, problem: bool) -> list[str]:
@@ -94,7 +94,7 @@ def recipients(workspace: Workspace, district_id: str, source: str, *, problem: 
 def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
     """Return whether the district has to do something: nothing was published, or more was refused than the last time.
 
-    The same rows refused each night are told once, not each night; the report names them each time.
+    The same rows refused each night are reported once, not each night; the report names them each time.
     """
     if document["status"] in _PROBLEMS:
         return True
@@ -209,7 +209,7 @@ def _alert(workspace: Workspace, what: str, about: str, text: str) -> Message | 
 
 
 def _message_key(document: Mapping[str, Any]) -> str:
-    """An import is told once for each way that it ended: one that failed, and is published when it is resumed, is told twice."""
+    """Return the name of a notification: one per import and status."""
     return f"import-{document['import_id']}-{document['status']}"
 
 

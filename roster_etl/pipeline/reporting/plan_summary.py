@@ -1,6 +1,6 @@
 """A plan as people read it: by table and by school, what would be created, updated and removed, and why.
 
-Belongs here: lines made of the plan's numbers (``pipeline.steps.plan.Planned.tables``). Not here: what a plan is (``engine.planning.plan``).
+Belongs here: lines made of the plan's numbers (``pipeline.steps.plan.PlanDecision.tables``). Not here: what a plan is (``engine.planning.plan``).
 """
 
 from __future__ import annotations

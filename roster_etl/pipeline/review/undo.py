@@ -22,7 +22,7 @@ from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
 from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
-from roster_etl.pipeline.planned import PlanMoved, planned_from
+from roster_etl.pipeline.plan_decision import PlanMoved, decision_of_plan
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest
 from roster_etl.pipeline.workspace import Workspace
@@ -139,7 +139,7 @@ def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, A
     else:
         with workspace.warehouse.write() as tx:
             tx.conclude(ImportResult(import_id=number, status="unchanged", finished_at=now, findings=found))
-    return planned_from(undo.plan, "held").tables
+    return decision_of_plan(undo.plan, "held").tables
 
 
 def _request_entry(workspace: Workspace, import_id: int, by: str) -> AuditEntry:
@@ -234,7 +234,7 @@ def _is_empty(undo: _Undo) -> bool:
 def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
     now = datetime.now(UTC)
     held = not _is_empty(undo)
-    shown = planned_from(undo.plan, "held" if held else "unchanged")
+    shown = decision_of_plan(undo.plan, "held" if held else "unchanged")
     tables = {n: _share(t.deleted, t.current) for n, t in undo.plan.tables.items() if t.deleted}
     hold = Hold(reason=REASON, plan_sha256=undo.plan.sha256, created_at=now) if held else None
     conclusion = ImportResult(

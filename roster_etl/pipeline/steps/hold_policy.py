@@ -14,7 +14,7 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.thresholds import ExceededThreshold, Thresholds, exceeded_additions, exceeded_thresholds
 from roster_etl.engine.planning.wrong_district import ForeignUpload
 from roster_etl.mapping.column_plan import Unpivot
-from roster_etl.pipeline.planned import Decision, Planned, planned_from
+from roster_etl.pipeline.plan_decision import Decision, PlanDecision, decision_of_plan
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
@@ -29,7 +29,7 @@ from roster_etl.spec.findings import Finding
 
 def decide_import(
     workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None, renames: Renames
-) -> tuple[Planned, list[Finding]]:
+) -> tuple[PlanDecision, list[Finding]]:
     """Return the decision on `plan`, with the findings that give the reasons not to publish and the probable renames.
 
     Args: foreign_upload: why the upload does not look like the district's own; None: nothing indicates that.
@@ -38,27 +38,29 @@ def decide_import(
     asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan
     if planned.decision == "publish" and asks:
         hold = {"reason": RENAME, "tables": {}, "schools": [], "plan_sha256": plan.sha256}
-        planned = planned_from(plan, "held", hold)
+        planned = decision_of_plan(plan, "held", hold)
     return replace(planned, renames=renames.summary), [*findings, *renames.findings()]
 
 
 def _apply_hold_policy(
     workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None
-) -> tuple[Planned, list[Finding]]:
+) -> tuple[PlanDecision, list[Finding]]:
     staging = staging_of(workspace, upload)
     results = staging.file_results(upload)
     required = [file for file in upload.format.files if _is_needed(upload, file, results.get(file.name))]
     if required or (upload.format.mode == "changes" and _is_unusable(staging.changes(upload), results)):
-        return planned_from(plan, "rejected"), []
+        return decision_of_plan(plan, "rejected"), []
     if upload.approved_plan:
-        return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth_findings(plan, upload)
+        return decision_of_plan(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth_findings(
+            plan, upload
+        )
     over = exceeded_thresholds(plan, _thresholds(upload))
     failed = [line for verdict in staging.verdicts(complete=True) for line in verdict.failure_lines("critical")]
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
     is_state = not upload.has_changes  # delta uploads: the newest counts even if it changes nothing
     stopped = failed or over or rekeyed or foreign_upload  # cheap checks first: _is_unchanged may read archived files in full
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
-        return planned_from(plan, "unchanged"), []
+        return decision_of_plan(plan, "unchanged"), []
     older = _older_upload_findings(workspace, upload)
     if stopped or older:
         planned, findings = _held_result(plan, failed, over)
@@ -69,7 +71,7 @@ def _apply_hold_policy(
         if why and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
         return planned, [*rekeyed, *strange, *older, *findings]
-    return planned_from(plan, "publish"), _growth_findings(plan, upload)
+    return decision_of_plan(plan, "publish"), _growth_findings(plan, upload)
 
 
 def _is_needed(upload: Upload, file: File, result: FileResult | None) -> bool:
@@ -80,12 +82,14 @@ def _is_needed(upload: Upload, file: File, result: FileResult | None) -> bool:
     return file.required or stated
 
 
-def replayed_decision(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
+def replayed_decision(
+    upload: Upload, plan: Plan, planned: PlanDecision, findings: list[Finding]
+) -> tuple[PlanDecision, list[Finding]]:
     """Return the original decision if the import is a replay, because a person may have made it."""
     if upload.decided is None or planned.decision == upload.decided:
         return planned, findings
     if upload.decided == "publish":
-        return planned_from(plan, "publish"), _growth_findings(plan, upload)
+        return decision_of_plan(plan, "publish"), _growth_findings(plan, upload)
     hold = {"reason": "replayed", "tables": {}, "schools": []} if upload.decided == "held" else None
     return replace(planned, decision=cast("Decision", upload.decided), hold=hold), findings
 
@@ -114,7 +118,7 @@ def _growth_findings(plan: Plan, upload: Upload) -> list[Finding]:
     ]
 
 
-def _held_result(plan: Plan, failed: list[str], breaches: tuple[ExceededThreshold, ...]) -> tuple[Planned, list[Finding]]:
+def _held_result(plan: Plan, failed: list[str], breaches: tuple[ExceededThreshold, ...]) -> tuple[PlanDecision, list[Finding]]:
     findings = [Finding(severity="upload", code="quality_gate_failed", message=f"{line}.") for line in failed]
     findings += [
         Finding(severity="upload", code="change_threshold_exceeded", field=item.table, message=_exceeded_text(item))
@@ -130,7 +134,7 @@ def _held_result(plan: Plan, failed: list[str], breaches: tuple[ExceededThreshol
         ],
         "plan_sha256": plan.sha256,
     }
-    return planned_from(plan, "held", hold), findings
+    return decision_of_plan(plan, "held", hold), findings
 
 
 def _exceeded_tables(plan: Plan, breaches: tuple[ExceededThreshold, ...]) -> dict[str, dict[str, float]]:

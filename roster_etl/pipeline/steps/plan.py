@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.frames.arrow import findings_table, release_memory
-from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
+from roster_etl.pipeline.plan_decision import PLACE, PlanDecision, PlanMoved
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
@@ -21,6 +21,7 @@ from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
+from roster_etl.pipeline.steps.similar_ids import similar_id_findings
 from roster_etl.pipeline.steps.upload_identity import check_foreign_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -31,7 +32,7 @@ from roster_etl.vendors.lineage import tables_of
 
 def plan_import(
     workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
-) -> tuple[Planned, ImportSummary | None]:
+) -> tuple[PlanDecision, ImportSummary | None]:
     """Compare the mapped `tables` with the roster and decide. An import that does not publish is ended in the ledger here.
 
     Returns: the plan with its decision, and the summary of an import that ended here (None: it is to be published).
@@ -46,6 +47,7 @@ def plan_import(
         plan = apply_approved_renames(workspace, upload, plan, renames)
         looks = check_foreign_upload(workspace, upload, plan, tables)
         planned, findings = replayed_decision(upload, plan, *decide_import(workspace, upload, plan, looks, renames))
+        findings = [*findings, *similar_id_findings(session.roster, upload, plan, tables)]
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)
@@ -107,7 +109,7 @@ class _CurrentVersions:
         return self.roster.count_current(self.upload.district_id, self.upload.source, self.name)
 
 
-def _hold(planned: Planned) -> Hold | None:
+def _hold(planned: PlanDecision) -> Hold | None:
     if planned.hold is None:
         return None
     return Hold(reason=planned.hold["reason"], plan_sha256=planned.sha256, created_at=datetime.now(UTC))

@@ -16,7 +16,7 @@ from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.lifecycle.superseded import refresh_files
-from roster_etl.pipeline.planned import PLACE, Planned
+from roster_etl.pipeline.plan_decision import PLACE, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, held_earlier_runs, supersede_holds
@@ -26,7 +26,7 @@ from roster_etl.store.warehouse import TableChange
 from roster_etl.vendors.lineage import tables_of
 
 
-def publish_import(workspace: Workspace, upload: Upload, planned: Planned, tables: Mapping[str, pa.Table]) -> ImportSummary:
+def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, tables: Mapping[str, pa.Table]) -> ImportSummary:
     """Publish the staged plan of `upload`, and end its import as ``published``. Returns its summary from the ledger.
 
     Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or

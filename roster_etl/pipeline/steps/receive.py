@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from roster_etl.engine.csv.other_formats import is_oneroster_file
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
@@ -43,6 +44,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import remove_orphaned_folders, scratch_folder
+from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.landing.upload_source import FetchedUpload, Select, fetch_members, fetch_upload, unpack_single_zip
 from roster_etl.store.registry.district import Feed, Window
@@ -76,6 +78,7 @@ def receive_upload(workspace: Workspace, order: Order) -> Received:
 
 
 def _receive_order(workspace: Workspace, order: Order) -> Received:
+    require_safe_home(workspace.settings, order.district_id)
     require_not_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
@@ -258,9 +261,14 @@ def _selection(upload: Upload) -> Select:
 
 def _missing_file_findings(upload: Upload) -> list[Finding]:
     """Return findings about missing files: a missing or rejected required file rejects the upload, except in delta formats."""
+    if not upload.members:
+        message = f"The upload is empty: there is no file in it. {upload.format.title} has: {', '.join(f.file_name for f in upload.format.files)}."
+        return [Finding(severity="upload", code="empty_upload", message=message)]
     if not any(member.kind for member in upload.members):
         expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.in_turn)
-        message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
+        names, own = [member.name for member in upload.members], [file.file_name for file in upload.format.files]
+        origin = " Its files are named like those of OneRoster." if any(is_oneroster_file(n, names, own) for n in names) else ""
+        message = f"The upload has no file of the format {upload.format.title}; expected {expected}.{origin}"
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
         Finding(
@@ -285,7 +293,11 @@ def _unpublished_file_findings(workspace: Workspace, upload: Upload) -> list[Fin
 
 
 def _stale(order: Order) -> list[Finding]:
-    message = "The file is older than the rest of the upload, and was imported as it lies."
+    """Return a finding for each file that the sensor waited for in vain: it has not changed since the upload before."""
+    message = (
+        "The file has not changed since the upload before, while other files have. The sensor waited for it as long as the option "
+        "straggler_wait says, and then imported it as it is."
+    )
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 

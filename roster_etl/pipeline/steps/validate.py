@@ -23,6 +23,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
+from roster_etl.store.files.spool import spool
 
 
 def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
@@ -62,7 +63,10 @@ def _validate_file(
     values = upload.values
     if member.key is None:
         return _unarchived_result(workspace, upload, file, member)
-    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
+    content = spool(workspace.archive.get(member.key), workspace.settings.scratch)
+    raw = read_csv(content, encoding=str(values["encoding"]), limits=limits_of(upload.format))
+    del content
+    release_memory()
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {
         name: ReferencedFile(rows=rows, file_name=upload.file_name(upload.format.file(name))) for name, rows in referenced.items()

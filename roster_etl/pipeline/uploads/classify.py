@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from roster_etl.engine.csv.other_formats import is_oneroster_file, is_oneroster_header, oneroster_text, separator_text
 from roster_etl.engine.csv.reader import read_csv, read_header
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.spec import File, Format, UnreadFile, UnsupportedFile
@@ -41,7 +42,8 @@ def _foreign(format_: Format, entries: Sequence[Entry]) -> ClassifiedFiles:
     members = tuple(Member(name=entry.name, kind=None, sha256="", size=entry.size) for entry in entries[:NAMED])
     if format_.extra_files == "ignore":
         return members, []
-    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_)
+    names = [entry.name for entry in entries]
+    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_, names)
     return members, _capped([about(entry.name) for entry in entries])
 
 
@@ -68,7 +70,7 @@ def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
     for file in files:
         kind = by_name.get(_base_name(file.name).casefold())
         if kind and any(member.kind == kind for member in members):
-            message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
+            message = f"Another file of the upload is {kind} already; two files of a kind are ambiguous."
             findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
             kind = None
         elif _base_name(file.name).casefold() in unread:
@@ -105,10 +107,14 @@ def _name_findings(name: str, expected: str, misspelled: Sequence[str]) -> list[
     return [Finding(severity="warning", code="wrong_case", file=name, message=message)]
 
 
-def _unknown(name: str, format_: Format) -> Finding:
+def _unknown(name: str, format_: Format, names: Sequence[str]) -> Finding:
     code = "unexpected_file" if is_csv(name) else "unknown_file_type"
-    expected = ", ".join(file.file_name for file in format_.files)
-    return Finding(severity="warning", code=code, file=name, message=f"The file was not read. {format_.title} has: {expected}.")
+    own = [file.file_name for file in format_.files]
+    origin = (
+        " It is named like a file of OneRoster, which this feed does not read." if is_oneroster_file(name, names, own) else ""
+    )
+    message = f"The file was not read.{origin} {format_.title} has: {', '.join(own)}."
+    return Finding(severity="warning", code=code, file=name, message=message)
 
 
 def is_csv(name: str) -> bool:
@@ -146,7 +152,7 @@ def classify_by_header(format_: Format, file: FetchedFile, encoding: str) -> tup
     fitting = kinds_of(format_, header)
     if len(fitting) == 1 and isinstance(fitting[0], File):
         return fitting[0].name, None
-    return None, _no_kind(file.name, format_, fitting)
+    return None, _no_kind(file.name, format_, fitting, header)
 
 
 def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | UnsupportedFile, ...]:
@@ -156,9 +162,11 @@ def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | Unsupported
     return tuple(kind for kind in known if kind.recognised_by is not None and kind.recognised_by.fits(names))
 
 
-def _no_kind(name: str, format_: Format, matches: Sequence[File | UnsupportedFile]) -> Finding:
+def _no_kind(name: str, format_: Format, matches: Sequence[File | UnsupportedFile], header: Sequence[str]) -> Finding:
     if not matches:
-        message = f"The first line has the column names of no file of {format_.title}: is it a header row, separated by commas?"
+        own = [column.name for file in format_.files for column in file.columns]
+        origin = oneroster_text(format_.title) if is_oneroster_header(header, own) else separator_text(",".join(header))
+        message = f"The first line has the column names of no file of {format_.title}{'.' if origin else ': is it a header row?'}{origin}"
         return Finding(severity="file", code="unrecognised_headers", file=name, row=1, message=message)
     if len(matches) > 1:
         message = f"The headers are those of {' and of '.join(kind.name for kind in matches)}; nothing of the file was used."

@@ -14,7 +14,7 @@ from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved, UploadTooLarge
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import create_private_file
+from roster_etl.store.files.folder import LocalCopy
 from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
 from roster_etl.store.settings import Limits
 
@@ -69,7 +69,7 @@ class Landing(ABC):
             raise
 
     def _read_twice(self, entry: Entry, to: Path) -> FetchedFile:
-        with create_private_file(to) as out:
+        with LocalCopy(to) as out:
             first = self._digest(entry, out.write)
         if first != self._digest(entry, None) or first[1] != entry.size or not self._is_unchanged(entry):
             raise UploadMoved(where=self.where, name=entry.name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from roster_etl.spec.errors import BadDistrictId, UnknownFeed
+from roster_etl.spec.errors import BadDistrictId, RegistryError, UnknownFeed
 
 DISTRICT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 GateSeverity = Literal["error", "warning"]
@@ -60,6 +60,34 @@ class Feed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Destination:
+    """An outgoing feed: where the roster of a district is sent, in which format.
+
+    ``to``: a folder or a zip (path or fsspec URL); an earlier export there is replaced. ``source``: the feed whose roster it is; empty: the
+    only one. Secrets by reference only, as for a feed. ``when``: ``after_import``, or a cron line. A file with ``shrink_pct`` percent and
+    ``shrink_min`` rows fewer than in the last export that was sent stops the sending.
+    """
+
+    name: str
+    format: str
+    to: str
+    source: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    schools: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    enrolled_only: bool = False
+    formulas: str = "guard"
+    strict: bool = False
+    when: str = "after_import"
+    shrink_pct: int = 10
+    shrink_min: int = 5
+    known_hosts: str = ""
+    key_file: str = ""
+    password_file: str = ""
+    password_env: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Window:
     """A calendar period with different rules for a district, from ``first`` to ``last``, both days included.
 
@@ -102,6 +130,7 @@ class District:
     mail: MailWhen = "problems"
     feeds: tuple[Feed, ...] = ()
     calendar: tuple[Window, ...] = ()
+    destinations: tuple[Destination, ...] = ()
     reconcile: Reconcile = field(default_factory=Reconcile)
 
     def __post_init__(self) -> None:
@@ -126,6 +155,28 @@ class District:
                 return feed
         known = ", ".join(feed.format for feed in self.feeds) or "none"
         raise UnknownFeed(district_id=self.id, format=format_name, known=known)
+
+    def destination(self, name: str) -> Destination:
+        """Return the destination `name`. Raises UnknownDestination."""
+        for found in self.destinations:
+            if found.name == name:
+                return found
+        known = ", ".join(found.name for found in self.destinations) or "none"
+        raise UnknownDestination(district_id=self.id, name=name, known=known)
+
+
+class UnknownDestination(RegistryError):
+    """The district has no destination of this name."""
+
+    code = "unknown_destination"
+    template = "district {district_id} has no destination {name!r}; it has: {known}"
+
+
+class DestinationExists(RegistryError):
+    """The district has a destination of this name already."""
+
+    code = "destination_exists"
+    template = "district {district_id} has a destination {name} already; `--update` changes it"
 
 
 def check_id(district_id: str) -> str:

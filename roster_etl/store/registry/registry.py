@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, RegistryUnlocked, UnknownDistrict
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.urls import redact
-from roster_etl.store.registry.district import District, Feed, Gate, Window, check_id
+from roster_etl.store.registry.district import Destination, DestinationExists, District, Feed, Gate, Window, check_id
 from roster_etl.store.registry.toml_file import check_district, edit_district, parse_district
 from roster_etl.store.settings import Settings
 
@@ -100,6 +100,29 @@ class Registry:
             if not update:
                 raise DistrictExists(district_id=district_id, what=f"its feed in format {feed.format}")
             return replace(district, feeds=tuple(feed if known.format == feed.format else known for known in district.feeds))
+
+        return self._edit(district_id, change)
+
+    def add_destination(self, district_id: str, destination: Destination, *, update: bool = False) -> District:
+        """Add a destination, or replace the one of its name (`update`). Raises DestinationExists, UnknownDistrict, RegistryError."""
+
+        def change(known: District) -> District:
+            names = [one.name for one in known.destinations]
+            if destination.name not in names:
+                return replace(known, destinations=(*known.destinations, destination))
+            if not update:
+                raise DestinationExists(district_id=district_id, name=destination.name)
+            kept = (destination if one.name == destination.name else one for one in known.destinations)
+            return replace(known, destinations=tuple(kept))
+
+        return self._edit(district_id, change)
+
+    def remove_destination(self, district_id: str, name: str) -> District:
+        """Remove a destination; what was sent stays where it is. Raises UnknownDestination, UnknownDistrict."""
+
+        def change(known: District) -> District:
+            known.destination(name)
+            return replace(known, destinations=tuple(one for one in known.destinations if one.name != name))
 
         return self._edit(district_id, change)
 

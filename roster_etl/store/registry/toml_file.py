@@ -10,13 +10,25 @@ import datetime
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.files.urls import has_password
-from roster_etl.store.registry.district import DAYS, District, Feed, Gate, GateSeverity, MailWhen, Reconcile, Window, check_id
+from roster_etl.store.registry.district import (
+    DAYS,
+    DISTRICT_ID,
+    Destination,
+    District,
+    Feed,
+    Gate,
+    GateSeverity,
+    MailWhen,
+    Reconcile,
+    Window,
+    check_id,
+)
 from roster_etl.store.settings import is_email_address, is_single_line, spelling_hint
 
 
@@ -32,8 +44,10 @@ def parse_district(district_id: str, text: str) -> District:
     feeds = tuple(_feed(feed) for feed in values.pop("feed", ()))
     contacts = tuple(values.pop("contacts", ()))
     calendar = tuple(_window(window) for window in values.pop("calendar", ()))
-    reconcile = _reconcile(values.pop("reconcile", {}))
-    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, reconcile=reconcile, **values)
+    sent = tuple(_destination(destination) for destination in values.pop("destination", ()))
+    matched = _reconcile(values.pop("reconcile", {}))
+    known = District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, destinations=sent, **values)
+    return replace(known, reconcile=matched)
 
 
 def check_district(district: District) -> None:
@@ -63,6 +77,7 @@ CALENDAR_OPTIONS = frozenset(
 """The options that a calendar period may set: thresholds for the expected amount of change."""
 
 _MAX_LINE_LENGTH = 200
+_CRON_FIELDS = 5
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _Validator = Any  # a type, a nested table {key: check}, a list [check], or a function value → problem | None
 
@@ -94,6 +109,28 @@ def _check_contact(value: Any) -> str | None:
     return (
         None if isinstance(value, str) and is_email_address(value) else "must be a plain e-mail address such as data@example.org"
     )
+
+
+def _check_destination_name(value: Any) -> str | None:
+    fine = isinstance(value, str) and DISTRICT_ID.fullmatch(value)
+    return None if fine else "must be 1 to 64 of a-z, 0-9, - and _, beginning with a letter or a digit"
+
+
+def _check_place(value: Any) -> str | None:
+    return _check_text(value) or _check_path(value)
+
+
+def _check_when(value: Any) -> str | None:
+    fine = isinstance(value, str) and (value == "after_import" or len(value.split()) == _CRON_FIELDS)
+    return None if fine else 'must be "after_import" or a cron line of five fields, such as "30 2 * * 1-5"'
+
+
+def _check_percent(value: Any) -> str | None:
+    return None if type(value) is int and 0 <= value <= 100 else "must be a whole number from 0 to 100"
+
+
+def _check_count(value: Any) -> str | None:
+    return None if type(value) is int and value >= 0 else "must be a whole number, 0 or more"
 
 
 def _check_time_of_day(value: Any) -> str | None:
@@ -166,6 +203,25 @@ _FEED: dict[str, _Validator] = {
     "expected_days": [_one_of(DAYS)],
     "expected_hours": _check_hours,
 }
+_DESTINATION: dict[str, _Validator] = {
+    "name": _check_destination_name,
+    "format": _check_text,
+    "to": _check_place,
+    "source": str,
+    "options": _check_text_table,
+    "schools": [str],
+    "leave_out": [str],
+    "enrolled_only": bool,
+    "formulas": _one_of(("guard", "keep", "refuse")),
+    "strict": bool,
+    "when": _check_when,
+    "shrink_pct": _check_percent,
+    "shrink_min": _check_count,
+    "known_hosts": str,
+    "key_file": str,
+    "password_file": str,
+    "password_env": str,
+}
 _WINDOW: dict[str, _Validator] = {
     "from": datetime.date,
     "to": datetime.date,
@@ -182,10 +238,16 @@ _DISTRICT: dict[str, _Validator] = {
     "mail": _one_of(get_args(MailWhen)),
     "feed": [_FEED],
     "calendar": [_WINDOW],
+    "destination": [_DESTINATION],
     "reconcile": {"match": _check_text_lists, "ignore": _check_text_lists},
 }
 _DEFAULT_MAIL, _DEFAULT_HOURS = District.mail, Feed.expected_hours
-_REQUIRED_KEYS = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",), id(_WINDOW): ("from", "to", "reason")}
+_REQUIRED_KEYS = {
+    id(_GATE): ("expectation", "reason", "date"),
+    id(_FEED): ("format",),
+    id(_WINDOW): ("from", "to", "reason"),
+    id(_DESTINATION): ("name", "format", "to"),
+}
 _TYPES = {str: "text", bool: "true or false", datetime.date: "a date such as 2026-08-01"}
 
 
@@ -218,6 +280,8 @@ def _feed_problems(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield problems: two feeds of one format, and calendar periods for feeds that the district does not have."""
     feeds, calendar = ([item for item in _as_list(values.get(key)) if isinstance(item, dict)] for key in ("feed", "calendar"))
     known = [feed["format"] for feed in feeds if isinstance(feed.get("format"), str)]
+    names = [str(item.get("name")) for item in _as_list(values.get("destination")) if isinstance(item, dict)]
+    yield from (f"two destinations have the name {name}" for name in sorted({name for name in names if names.count(name) > 1}))
     yield from (f"two feeds have the format {name}" for name in sorted({name for name in known if known.count(name) > 1}))
     for number, window in enumerate(calendar, start=1):
         for name in _as_list(window.get("feeds")):
@@ -259,6 +323,19 @@ def _window(values: dict[str, Any]) -> Window:
     return Window(first=first, last=last, **{**values, "feeds": tuple(values.get("feeds", ()))})
 
 
+def _destination(values: dict[str, Any]) -> Destination:
+    lists = {name: tuple(values.get(name, ())) for name in ("schools", "leave_out")}
+    return Destination(**{**values, **lists})
+
+
+def _destination_values(destination: Destination) -> dict[str, Any]:
+    """Return what differs from the defaults, as plain values."""
+    values = {f.name: getattr(destination, f.name) for f in fields(Destination)}
+    usual = {f.name: f.default for f in fields(Destination)}
+    kept = {name: value for name, value in values.items() if name in ("name", "format", "to") or value != usual[name]}
+    return _without_empty(kept, empty=("", None, (), {}))
+
+
 def _reconcile(values: dict[str, Any]) -> Reconcile:
     return Reconcile(
         **{name: {table: tuple(columns) for table, columns in values.get(name, {}).items()} for name in ("match", "ignore")}
@@ -268,15 +345,19 @@ def _reconcile(values: dict[str, Any]) -> Reconcile:
 def _district_values(district: District) -> dict[str, Any]:
     """Return the file's content as plain values; unset fields are omitted."""
     plain = {
-        f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar", "reconcile")
+        f.name: getattr(district, f.name)
+        for f in fields(District)
+        if f.name not in ("id", "feeds", "calendar", "destinations", "reconcile")
     }
     plain |= {"mail": "" if district.mail == _DEFAULT_MAIL else district.mail}
     calendar = {"calendar": [_window_values(window) for window in district.calendar]} if district.calendar else {}
+    sent = {"destination": [_destination_values(one) for one in district.destinations]} if district.destinations else {}
     return {
         **_without_empty(plain),
         "time_zone": district.time_zone,
         "feed": [_feed_values(feed) for feed in district.feeds],
         **calendar,
+        **sent,
         **_reconcile_values(district.reconcile),
     }
 

@@ -26,6 +26,14 @@ def open_differences(connection: sa.Connection, pair: Pair, table: str | None = 
     return _dicts(connection, query if table is None else query.where(RECONCILIATION.c.table_name == table))
 
 
+def open_identities(connection: sa.Connection, pair: Pair) -> list[tuple[Any, ...]]:
+    """Return what identifies each open difference of two feeds: number, table, key_a and key_b (compact JSON), kind, field, both values."""
+    of = RECONCILIATION.c
+    keys = (_as_text(of.key_a), _as_text(of.key_b))
+    query = sa.select(of.difference_id, of.table_name, *keys, of.kind, of.field, of.value_a, of.value_b)
+    return [tuple(row) for row in connection.execute(query.where(*_pair(pair), of.closed_at.is_(None)))]
+
+
 def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
     """Return the number of open differences of a district by feeds, table, kind, field, school and decision (``differences``)."""
     of = RECONCILIATION.c

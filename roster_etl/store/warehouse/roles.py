@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.audit import AUDIT
 from roster_etl.canonical.history import HISTORIES
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS
+from roster_etl.canonical.ledger import CHECKS, EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS
 from roster_etl.canonical.receipts import RECEIPTS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA
@@ -24,6 +24,7 @@ _READABLE_LEDGER_TABLES = (
     FINDINGS,
     HOLDS,
     CHECKS,
+    EXPORTS,
     RECEIPTS,
 )  # not the quarantine, which holds rows as uploaded, nor the overrides
 

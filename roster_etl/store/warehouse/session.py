@@ -23,6 +23,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import (
     audit,
     change_feed,
+    export_ledger,
     ledger_read,
     ledger_write,
     publish,
@@ -131,6 +132,11 @@ class SqlLedger(_Queries):
     person_values = _query(purge.person_values)
     mentions_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
+    exports = _query(export_ledger.list_exports)
+    export_rows = _query(export_ledger.roster_rows)
+    newest_published = _query(export_ledger.newest_published)
+    published_sources = _query(export_ledger.published_sources)
+    change_moments = _query(export_ledger.change_moments)
 
 
 class SqlReconciliation(_Queries):
@@ -140,6 +146,7 @@ class SqlReconciliation(_Queries):
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
+    open_identities = _query(reconciliation.open_identities)
     open_counts = _query(reconciliation.open_counts)
     undecided_counts = _query(reconciliation.undecided_counts)
     differences = _query(reconciliation.differences)
@@ -349,6 +356,19 @@ class WriteSession:
     def append_audit(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         audit.write(self._connection, entries)
+
+    # Exports
+
+    def open_export(self, row: Mapping[str, Any]) -> int:
+        """Insert an export as failed, which it is until it has ended, and return its number."""
+        number = export_ledger.open_export(self._connection, row)
+        self._passed("export.open", "export.opened")
+        return number
+
+    def close_export(self, export_id: int, columns: Mapping[str, Any]) -> None:
+        """Write how an export ended."""
+        export_ledger.close_export(self._connection, export_id, columns)
+        self._passed("export.close", "export.closed")
 
     # Maintenance
 

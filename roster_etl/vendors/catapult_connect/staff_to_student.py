@@ -15,13 +15,13 @@ STAFF_TO_STUDENT = File(
         Column(
             "Teacher",
             required=True,
-            references=Reference("staff", "ID", told_by=_BY_SCHOOL),
+            references=Reference("staff", "ID", disambiguated_by=_BY_SCHOOL),
             note="The teacher's ID in StaffExport.csv.",
         ),
         Column(
             "Student",
             required=True,
-            references=Reference("students", "ID", told_by=_BY_SCHOOL),
+            references=Reference("students", "ID", disambiguated_by=_BY_SCHOOL),
             note="The student's ID in StudentExport.csv.",
         ),
         Column("Period", required=True, note='Class period, homeroom, or "0".'),

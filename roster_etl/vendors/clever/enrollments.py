@@ -18,10 +18,16 @@ ENROLLMENTS = File(
             note="A school of the upload; not necessarily the student's primary one.",
         ),
         Column(
-            "Section_id", required=True, references=Reference("sections", "Section_id", told_by=_BY_SCHOOL), note="The section."
+            "Section_id",
+            required=True,
+            references=Reference("sections", "Section_id", disambiguated_by=_BY_SCHOOL),
+            note="The section.",
         ),
         Column(
-            "Student_id", required=True, references=Reference("students", "Student_id", told_by=_BY_SCHOOL), note="The student."
+            "Student_id",
+            required=True,
+            references=Reference("students", "Student_id", disambiguated_by=_BY_SCHOOL),
+            note="The student.",
         ),
     ),
     extensions=("ext.",),

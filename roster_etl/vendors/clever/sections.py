@@ -21,7 +21,7 @@ SECTIONS = File(
         Column(
             "Teacher_id",
             required=True,
-            references=Reference("teachers", "Teacher_id", told_by=_BY_SCHOOL),
+            references=Reference("teachers", "Teacher_id", disambiguated_by=_BY_SCHOOL),
             note="The primary teacher.",
         ),
         Column(
@@ -58,7 +58,7 @@ SECTIONS = File(
             "Teacher_{n}_id",
             first=2,
             last=10,
-            references=Reference("teachers", "Teacher_id", told_by=_BY_SCHOOL),
+            references=Reference("teachers", "Teacher_id", disambiguated_by=_BY_SCHOOL),
             note="A co-teacher.",
         ),
     ),

@@ -13,10 +13,16 @@ ENROLLMENTS = File(
     columns=(
         Column("school_id", required=True, references=Reference("schools", "school_id"), note="A school of the upload."),
         Column(
-            "section_id", required=True, references=Reference("sections", "section_id", told_by=_BY_SCHOOL), note="The section."
+            "section_id",
+            required=True,
+            references=Reference("sections", "section_id", disambiguated_by=_BY_SCHOOL),
+            note="The section.",
         ),
         Column(
-            "student_id", required=True, references=Reference("students", "student_id", told_by=_BY_SCHOOL), note="The student."
+            "student_id",
+            required=True,
+            references=Reference("students", "student_id", disambiguated_by=_BY_SCHOOL),
+            note="The student.",
         ),
     ),
     note="Every enrollment of a student in a section.",

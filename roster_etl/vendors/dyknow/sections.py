@@ -16,7 +16,7 @@ SECTIONS = File(
         Column(
             "teacher_id",
             required=True,
-            references=Reference("teachers", "teacher_id", told_by=_BY_SCHOOL),
+            references=Reference("teachers", "teacher_id", disambiguated_by=_BY_SCHOOL),
             note="A teacher of the section.",
         ),
         Column("course_name", required=True, note="The course's name, and the only name that the section has."),
@@ -32,7 +32,7 @@ SECTIONS = File(
             "teacher_{n}_id",
             first=2,
             last=None,
-            references=Reference("teachers", "teacher_id", told_by=_BY_SCHOOL),
+            references=Reference("teachers", "teacher_id", disambiguated_by=_BY_SCHOOL),
             note="One more teacher of the section, as many as the file has columns for.",
         ),
     ),

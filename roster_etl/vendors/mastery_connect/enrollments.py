@@ -16,7 +16,7 @@ ENROLLMENTS = File(
         Column(
             "user_id",
             required=True,
-            references=Reference("users", "user_id", told_by=(("role", "user_role"),)),
+            references=Reference("users", "user_id", disambiguated_by=(("role", "user_role"),)),
             note="The student or teacher.",
         ),
         Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),

@@ -175,6 +175,28 @@ def test_each_published_order_is_kept_and_no_mixture_of_them() -> None:
     assert "expected: Id, Title, Phone, Room" in refused.findings[-1].message
 
 
+@pytest.mark.parametrize(("sign", "words"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_other_separators_are_recognized_by_name(sign: str, words: str) -> None:
+    (finding,) = match_header([sign.join(("Pet_id", "Tag", "Name"))], PETS).findings
+
+    assert finding.code == "unrecognised_headers"
+    assert f"separated by {words}, and the format separates them by commas" in finding.message
+
+
+@pytest.mark.parametrize("header", [["sourcedId", "status", "name"], ["sourcedId", "status", "Pet_id"]])
+def test_a_file_of_oneroster_is_recognized_by_name(header: list[str]) -> None:
+    finding = match_header(header, PETS).findings[0]
+
+    assert finding.severity == "file"
+    assert "a file of OneRoster" in finding.message
+
+
+def test_a_format_that_has_its_own_sourced_id_is_not_taken_for_another() -> None:
+    own = replace(PETS, key=("sourcedId",), columns=(Column(name="sourcedId", required=True), *PETS.columns[1:]))
+
+    assert "OneRoster" not in " ".join(finding.message for finding in match_header(["sourcedId", "Name"], own).findings)
+
+
 EXACT = File(
     name="f",
     file_name="f.csv",

@@ -53,7 +53,9 @@ CLASSES = File(
     columns=(
         Column(name="Class", required=True),
         Column(name="School"),
-        Column(name="Id", required=True, references=Reference(file="pupils", column="Id", told_by=(("School", "School"),))),
+        Column(
+            name="Id", required=True, references=Reference(file="pupils", column="Id", disambiguated_by=(("School", "School"),))
+        ),
         Column(name="Helper", references=Reference(file="pupils", column="Id")),
     ),
 )

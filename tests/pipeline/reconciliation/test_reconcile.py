@@ -18,6 +18,7 @@ from roster_etl.pipeline.reconciliation.reconcile import (
     OneFeed,
     PairResult,
     UnknownFeedName,
+    open_differences,
     published_pairs,
     reconcile,
 )
@@ -95,8 +96,8 @@ def lincoln(saved: SavedFolders, clever: Path, database: str, tmp_path: Path) ->
     saved.drop(url)
 
 
-def of(result: PairResult, **wanted: Any) -> list[dict[str, Any]]:
-    return [dict(row) for row in result.rows if all(row[name] == value for name, value in wanted.items())]
+def of(workspace: Workspace, result: PairResult, **wanted: Any) -> list[dict[str, Any]]:
+    return [row for row in open_differences(workspace, [result]) if all(row[name] == value for name, value in wanted.items())]
 
 
 def test_people_are_matched_by_a_rule_that_names_one_on_each_side(lincoln: Workspace, clever: Path) -> None:
@@ -106,9 +107,9 @@ def test_people_are_matched_by_a_rule_that_names_one_on_each_side(lincoln: Works
     users = result.tables["users"]
     assert users.by_rule == {"email": len(with_address)}
     assert users.matched == len(with_address) > 0
-    missing = of(result, table_name="users", kind="missing_in_a")
+    missing = of(lincoln, result, table_name="users", kind="missing_in_a")
     assert {row["key_b"]["user_kind"] for row in missing} >= {"teacher"}
-    assert (result.opened, len(result.rows) > 0) == (0, True)  # publishing the second feed has found them
+    assert (result.opened, len(of(lincoln, result)) > 0) == (0, True)  # publishing the second feed has found them
 
 
 def test_a_difference_stays_while_both_sides_stay_and_closes_with_a_reason(
@@ -119,21 +120,21 @@ def test_a_difference_stays_while_both_sides_stay_and_closes_with_a_reason(
 
     address = next(row["Student_email"] for row in students(clever) if row["Student_email"])
     run(lincoln, "canvas", canvas_users(clever, tmp_path / "one", renamed("Zoe")))
-    first = of(reconcile(lincoln, PAIR), field="first_name")
+    first = of(lincoln, reconcile(lincoln, PAIR), field="first_name")
     again = reconcile(lincoln, PAIR)
     assert len(first) == 1
     assert (first[0]["kind"], first[0]["value_a"], first[0]["decision"]) == ("differs", "Zoe", None)
-    assert (again.opened, again.closed, of(again, field="first_name")) == (0, 0, first)
+    assert (again.opened, again.closed, of(lincoln, again, field="first_name")) == (0, 0, first)
 
     decide(lincoln, "accept", [first[0]["difference_id"]], by="A. Steward", reason="a nickname")
-    assert of(reconcile(lincoln, PAIR), field="first_name")[0]["decision"] == "accepted"
+    assert of(lincoln, reconcile(lincoln, PAIR), field="first_name")[0]["decision"] == "accepted"
 
     run(lincoln, "canvas", canvas_users(clever, tmp_path / "two", renamed("Zoey")))
-    other = of(reconcile(lincoln, PAIR), field="first_name")
+    other = of(lincoln, reconcile(lincoln, PAIR), field="first_name")
     assert (other[0]["decision"], other[0]["difference_id"] > first[0]["difference_id"]) == (None, True)
 
     run(lincoln, "canvas", canvas_users(clever, tmp_path / "three"))
-    assert of(reconcile(lincoln, PAIR), field="first_name") == []
+    assert of(lincoln, reconcile(lincoln, PAIR), field="first_name") == []
     with lincoln.warehouse.read_reconciliation() as session:
         closed = session.differences([first[0]["difference_id"], other[0]["difference_id"]])
     assert [row["close_reason"] for row in sorted(closed, key=lambda row: row["difference_id"])] == ["superseded", "agrees"]
@@ -142,14 +143,14 @@ def test_a_difference_stays_while_both_sides_stay_and_closes_with_a_reason(
 
 
 def test_a_record_that_went_closes_its_differences_as_gone(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
-    before = of(reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")
+    before = of(lincoln, reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")
     address = next(row["Student_email"] for row in students(clever) if row["Student_email"])
     run(
         lincoln,
         "canvas",
         write(tmp_path / "more", [{"user_id": "C-new", "login_id": "new", "full_name": "Noah New", "status": "active"}]),
     )
-    new = of(reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")
+    new = of(lincoln, reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")
     assert [row["key_a"]["user_id"] for row in new if row not in before] == ["C-new"]
 
     run(
@@ -171,7 +172,7 @@ def test_two_who_share_an_address_are_ambiguous_and_never_matched(lincoln: Works
 
     result = reconcile(lincoln, PAIR)
 
-    ambiguous = of(result, table_name="users", kind="ambiguous")
+    ambiguous = of(lincoln, result, table_name="users", kind="ambiguous")
     assert len([row for row in ambiguous if row["key_a"]]) == 2
     assert len([row for row in ambiguous if row["key_b"]]) == 1
 
@@ -185,7 +186,7 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
     with_(match={"users": ("username",)}, ignore={"users": ("email",)})
     result = reconcile(lincoln, PAIR)
     assert set(result.tables["users"].by_rule) <= {"username"}
-    assert of(result, field="email") == []
+    assert of(lincoln, result, field="email") == []
     for wrong in ({"match": {"persons": ("email",)}}, {"ignore": {"users": ("address",)}}):
         with_(**wrong)
         with pytest.raises(BadReconcile):
@@ -194,7 +195,9 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
 
 def test_a_purge_takes_the_differences_of_the_person(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
     reconcile(lincoln, PAIR)
-    teacher = next(row for row in of(reconcile(lincoln, PAIR), kind="missing_in_a") if row["key_b"].get("user_kind") == "teacher")
+    teacher = next(
+        row for row in of(lincoln, reconcile(lincoln, PAIR), kind="missing_in_a") if row["key_b"].get("user_kind") == "teacher"
+    )
     key = teacher["key_b"]
 
     purge_person(lincoln, "lincoln", key["user_kind"], key["user_id"], by="A. Steward")

@@ -14,7 +14,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
-from roster_etl.pipeline.planned import PlanMoved
+from roster_etl.pipeline.plan_decision import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review import approve

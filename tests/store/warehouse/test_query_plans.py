@@ -257,6 +257,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "complete": lambda c: receipts.complete(c, receipts.last(c, *feed)),
         "current_records": lambda c: [roster_read.current_records(c, *feed, name, TABLES[name].key) for name in every],
         "open_differences": lambda c: (reconciliation.open_differences(c, pair), reconciliation.open_differences(c, pair, "users")),
+        "open_identities": lambda c: reconciliation.open_identities(c, pair),
         "open_counts": lambda c: reconciliation.open_counts(c, "lincoln"),
         "undecided_counts": reconciliation.undecided_counts,
         "add_differences": lambda c: reconciliation.add_differences(c, pair, [{"table_name": "users", "kind": "ambiguous"}], NOW),

@@ -13,7 +13,7 @@ Decision = Literal["publish", "unchanged", "held", "rejected"]
 
 
 PLACE = "_place"
-"""The column of places in the mapped table, where staging has those in place of the rows that open."""
+"""The column of row positions in the mapped table, which staging stores instead of the rows that open."""
 
 
 class PlanMoved(PermanentError):
@@ -21,17 +21,19 @@ class PlanMoved(PermanentError):
 
     code = "roster_moved"
     template = (
-        "import {import_id} of {district_id}: the roster has moved on since its plan was shown; look at it again, or import anew"
+        "import {import_id} of {district_id}: the roster has changed since its plan was shown; review it again, or import again"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
-    """The decision and what it rests on, without a cell.
+class PlanDecision:
+    """What becomes of a plan, and the numbers behind it. Holds no cell value.
 
-    ``tables``: table → the numbers of its ``TablePlan``; ``hold``: reason, tables
-    that exceed a threshold, plan hash; ``base``: the import that the plan was made against; ``renames``: how many people seem to have
-    got other ids, how many of that were approved, and some of the ids, masked.
+    Attributes:
+        base: the import that the plan was computed against.
+        tables: by table, the numbers of its ``TablePlan``.
+        hold: reason, tables over a threshold, plan hash.
+        renames: the numbers of proposed and approved ID changes, and some of the IDs, masked.
     """
 
     decision: Decision
@@ -47,12 +49,12 @@ class Planned:
         return {name: {what: table[what] for what in ("created", "updated", "deleted")} for name, table in self.tables.items()}
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Planned:
+    def from_dict(cls, document: Mapping[str, Any]) -> PlanDecision:
         """Return what ``asdict`` wrote."""
         return cls(**document)
 
 
-def planned_from(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+def decision_of_plan(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> PlanDecision:
     """Return the decision on a plan, with the plan's numbers and no cell."""
     tables = {
         name: {
@@ -68,4 +70,4 @@ def planned_from(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None 
         }
         for name, t in plan.tables.items()
     }
-    return Planned(decision=decision, sha256=plan.sha256, base=plan.base, tables=tables, hold=hold)
+    return PlanDecision(decision=decision, sha256=plan.sha256, base=plan.base, tables=tables, hold=hold)

@@ -1,0 +1,88 @@
+"""The commands `changes` and `metrics`: the change feed and the Prometheus exposition."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roster_etl.cli.context import Call
+from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.options import DistrictOption, FormatOption, check_import_id, resolve_format
+from roster_etl.pipeline.reporting.change_feed import changes_page
+from roster_etl.pipeline.reporting.prometheus import collect_metrics as measure
+from roster_etl.pipeline.reporting.prometheus import exposition
+
+_DEFAULT_LIMIT = 10_000
+
+
+def changes(
+    ctx: typer.Context,
+    district: DistrictOption,
+    since: Annotated[
+        int,
+        typer.Option(
+            "--since", metavar="IMPORT", min=0, callback=check_import_id, help="The last import that you have read; 0: none."
+        ),
+    ],
+    format: FormatOption = None,
+    after: Annotated[str | None, typer.Option("--after", metavar="WORD", help="The `after` of the previous page.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Maximum number of changes.")
+    ] = _DEFAULT_LIMIT,
+) -> int:
+    """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
+    call: Call = ctx.obj
+    source = resolve_format(call.registry.get(district), format)
+    page = changes_page(call.workspace, district, source, since=since, after=after, limit=limit)
+    if call.json:
+        call.print_json({"district_id": district, "source": source, **asdict(page)})
+        return 0
+    if page.changes:
+        rows = [(c["import_id"], c["table"], c["change"], c["reason"], _key_text(c["key"])) for c in page.changes]
+        call.print_table(("import", "table", "change", "why", "key"), rows)
+    else:
+        call.print(f"Nothing was published after import {since}." if since else "Nothing was published yet.")
+    if page.after:
+        call.log(f"there is more: --since {since} --after {page.after}")
+    elif page.changes:
+        call.log(f"that is all; the next time: --since {page.since}")
+    return 0
+
+
+def metrics(
+    ctx: typer.Context,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write this file atomically instead.")] = None,
+) -> int:
+    """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
+    call: Call = ctx.obj
+    from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
+
+    found = measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
+    text = exposition(found)
+    if to is not None:
+        _replace_file(to, text)
+    if call.json:
+        samples = [{"name": m.name, "labels": dict(labels), "value": value} for m in found for labels, value in m.samples.items()]
+        call.print_json(samples)
+    elif to is None:
+        call.write(text)
+    return 0
+
+
+def _replace_file(path: Path, text: str) -> None:
+    """Write a file atomically, because another user's collector may be reading it. Raises UsageError."""
+    waiting = path.with_name(f".{path.name}.part")
+    try:
+        waiting.write_text(text, "utf-8")
+        waiting.chmod(0o644)  # names of districts and numbers only: anybody may read them
+        waiting.replace(path)
+    except OSError as error:
+        raise UsageError(problem=f"--to: {path} cannot be written ({error.strerror})") from None
+
+
+def _key_text(key: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in key.items() if value is not None)

@@ -1,0 +1,164 @@
+"""Look-ups, filters and groups over Arrow arrays, by which records of several tables are put together.
+
+Belongs here: functions of arrays, of the same length in and out. No table names, no losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.frames.arrow import combine_chunks
+
+if TYPE_CHECKING:
+    Array: TypeAlias = "pa.Array[Any]"
+    Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
+
+UNIT = "\x1f"
+
+
+def column(table: pa.Table, name: str) -> Array:
+    """Return a column as one array."""
+    return combine_chunks(table.column(name))
+
+
+def texts(values: Iterable[str | None]) -> Array:
+    """Return `values` as an array of text."""
+    return pa.array(list(values), pa.string())
+
+
+def nulls(size: int, kind: pa.DataType | None = None) -> Array:
+    """Return `size` nulls, of text unless said otherwise."""
+    return pa.nulls(size, kind or pa.string())
+
+
+def constant(value: str | None, size: int) -> Array:
+    """Return `value` `size` times."""
+    return nulls(size) if value is None else pa.repeat(pa.scalar(value), size)
+
+
+def mask(values: Array) -> Mask:
+    """Return booleans as numpy, null as false."""
+    found: Mask = np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)
+    return found
+
+
+def present(values: Array) -> Mask:
+    """Return where `values` are not null."""
+    return mask(pc.is_valid(values))
+
+
+def equals(values: Array, *wanted: str) -> Mask:
+    """Return where `values` are one of `wanted`."""
+    return mask(pc.is_in(values, value_set=pa.array(list(wanted), values.type)))
+
+
+def is_in(values: Array, among: Array) -> Mask:
+    """Return where `values` occur in `among`; a null never does."""
+    return mask(pc.and_(pc.is_in(values, value_set=pc.drop_null(among)), pc.is_valid(values)))
+
+
+def same(one: Array, other: Array) -> Mask:
+    """Return where two arrays agree, null with null."""
+    both_null = ~present(one) & ~present(other)
+    equal: Mask = both_null | mask(pc.equal(one, other))
+    return equal
+
+
+def compound(*columns: Array) -> Array:
+    """Return one text a row for several columns, null as an empty cell; one column is returned as it is."""
+    if len(columns) == 1:
+        return columns[0]
+    return pc.binary_join_element_wise(*(pc.fill_null(c.cast(pa.string()), "") for c in columns), UNIT)
+
+
+def keys_of(table: pa.Table, names: Sequence[str]) -> Array:
+    """Return one text a row for the columns `names`."""
+    return compound(*(column(table, name) for name in names))
+
+
+def positions(values: Array, keys: Array) -> Array:
+    """Return for each value the position of the first equal key, null if there is none."""
+    found = pc.index_in(values, value_set=keys)
+    return pc.if_else(pc.is_valid(values), found, pa.scalar(None, found.type))
+
+
+def lookup(values: Array, keys: Array, results: Array) -> Array:
+    """Return for each value the result beside the first equal key, null if there is none."""
+    return results.take(positions(values, keys))
+
+
+def choose(where: Mask, then: Array, otherwise: Array) -> Array:
+    """Return `then` where the mask holds, else `otherwise`."""
+    return pc.if_else(pa.array(where), then, otherwise)
+
+
+def first_of(*arrays: Array) -> Array:
+    """Return, row by row, the first value that is not null."""
+    return pc.coalesce(*arrays)
+
+
+def each_distinct(values: Array, function: Callable[[Any], Any], kind: pa.DataType | None = None) -> Array:
+    """Apply `function` once to each distinct value; null stays null."""
+    encoded = values.dictionary_encode()
+    answers = [None if value is None else function(value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(answers, kind or pa.string()).take(encoded.indices)
+
+
+def recoded(values: Array, table: Mapping[str, Any]) -> Array:
+    """Return the code of each value; null where the table has none."""
+    return each_distinct(values, table.get)
+
+
+def order(table: pa.Table, *names: str) -> pa.Table:
+    """Return `table` in the order of `names`: text by its bytes, null last."""
+    if table.num_rows < 2 or not names:
+        return table
+    return table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in names]))
+
+
+def first_rows(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Return the first row of each key, in the order of the table."""
+    codes = keys_of(table, keys)
+    return table.filter(pa.array(first_marks(codes)))
+
+
+def first_marks(codes: Array) -> Mask:
+    """Return which rows are the first with their code."""
+    encoded = codes.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
+    marks: Mask = np.zeros(len(encoded), dtype=bool)
+    if len(encoded):
+        marks[np.unique(encoded, return_index=True)[1]] = True
+    return marks
+
+
+def rank_in_group(codes: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the place of each row among the rows with its code, from 1, in the order of the rows."""
+    if not len(codes):
+        return np.zeros(0, dtype=np.int64)
+    group = codes.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
+    by_group = np.argsort(group, kind="stable")
+    ordered = group[by_group]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sizes = np.diff(np.r_[starts, len(ordered)])
+    ranks = np.empty(len(group), dtype=np.int64)
+    ranks[by_group] = np.arange(len(group)) - np.repeat(starts, sizes) + 1
+    return ranks
+
+
+def counts_by(codes: Array) -> tuple[Array, Array]:
+    """Return the distinct codes, and how often each occurs."""
+    counted = pc.value_counts(pc.drop_null(codes))
+    return counted.field(0), counted.field(1)
+
+
+def with_columns(table: pa.Table, **columns: Array) -> pa.Table:
+    """Return `table` with columns added or replaced."""
+    for name, values in columns.items():
+        at = table.schema.get_field_index(name)
+        table = table.append_column(name, values) if at < 0 else table.set_column(at, name, values)
+    return table

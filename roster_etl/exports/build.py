@@ -1,0 +1,117 @@
+"""Build an export: scope, rules, rows, cells; every loss that the declaration shows is counted.
+
+Belongs here: the order of these steps. Does not belong here: reading the roster, writing files, reading them back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.arrays import each_distinct, order, present
+from roster_etl.exports.cells import Formulas, write_cells
+from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.work import Work
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array
+
+_UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or nothing has to
+
+
+@dataclass(frozen=True)
+class BuiltFile:
+    """One file: its name, its cells as text by column, and the columns that tell its records apart."""
+
+    name: str
+    cells: dict[str, Array]
+    identity: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.cells.values()))) if self.cells else 0
+
+
+def prepare(work: Work, format_: ExportFormat) -> None:
+    """Count what has no home, and apply the rules of the format."""
+    work.homes, work.held = format_.held_tables(), format_.held_columns()
+    count_homeless(work, format_)
+    for rule in format_.rules:
+        rule(work)
+    count_homeless_columns(work, format_)
+
+
+def build_files(work: Work, format_: ExportFormat, formulas: Formulas) -> Iterator[BuiltFile]:
+    """Yield the files in their order, once the rules have been applied. Raises FormulasFound."""
+    for file in format_.files:
+        if file.when.startswith("option:") and not work.options.get(file.when.removeprefix("option:")):
+            continue
+        built = build_file(work, file, formulas)
+        if built.rows or file.when != "rows":
+            yield built
+
+
+def build_file(work: Work, file: OutFile, formulas: Formulas) -> BuiltFile:
+    """Build one file: rows in the order of their keys, columns in the order of the document."""
+    rows = file.rows(work)
+    outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
+    outs = (*outs, *_extension_columns(work, file, rows))
+    rows = order(rows, *(name for name in file.key if name in rows.column_names))
+    cells = write_cells(work, file, rows, outs, formulas)
+    missing = np.zeros(rows.num_rows, dtype=bool)
+    for out in outs:
+        if out.required:
+            missing |= ~present(cells[out.name])
+    if missing.any():
+        work.losses.add("row_left_out", "missing_required", int(missing.sum()), table=file.table, file=file.name)
+        cells = {name: values.filter(pa.array(~missing)) for name, values in cells.items()}
+    kept = {out.name: cells[out.name] for out in outs if not out.optional or present(cells[out.name]).any()}
+    return BuiltFile(name=file.name, cells=kept, identity=file.identity)
+
+
+def _extension_columns(work: Work, file: OutFile, rows: pa.Table) -> tuple[Out, ...]:
+    """Return the extra columns (``ext.grade``) that the rows bring along, as columns of the file."""
+    if not file.extensions:
+        return ()
+    names = sorted(name for name in rows.column_names if name.casefold().startswith(file.extensions))
+    return tuple(Out(name, value=name, holds=(f"{file.table}.extensions",), optional=True) for name in names)
+
+
+def count_homeless(work: Work, format_: ExportFormat) -> None:
+    """Count the rows of tables that have no home in the format, and drop them."""
+    held = format_.held_tables()
+    for name in list(work.tables):
+        if name not in held:
+            work.losses.add("table_left_out", "no_home", work.tables[name].num_rows, table=name)
+            work.unheld[name] = work.tables.pop(name)  # a rule may still find something there
+
+
+def count_homeless_columns(work: Work, format_: ExportFormat) -> None:
+    """Count the cells of columns that have no home, in the rows that are exported."""
+    held = format_.held_columns()
+    for table, rows in work.tables.items():
+        spec = TABLES[table]
+        for name in (*spec.names, "extensions"):
+            if f"{table}.{name}" in held or name in _UNSAID or name not in rows.column_names:
+                continue
+            cells = len(rows) - rows.column(name).null_count
+            work.losses.add("column_left_out", "no_home", cells, table=table, column=name)
+    for table, prefix in {file.table: file.extensions for file in format_.files if file.extensions}.items():
+        work.losses.add("column_left_out", "no_home", _foreign_extensions(work, table, prefix), table=table, column="extensions")
+
+
+def _foreign_extensions(work: Work, table: str, prefix: str) -> int:
+    """Return how many records have extra columns that the format does not let through."""
+    cells = work.col(table, "extensions")
+    foreign = each_distinct(
+        cells, lambda cell: any(not name.casefold().startswith(prefix) for name in json.loads(cell)), pa.bool_()
+    )
+    return int(pc.sum(pc.fill_null(foreign, False)).as_py() or 0) if len(cells) else 0

@@ -1,0 +1,171 @@
+"""Cells: how values are written as text, and what a spreadsheet would run.
+
+Belongs here: forms of dates and flags, code lists, line breaks, lengths, formulas; each change is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same
+from roster_etl.exports.losses import Losses, LossKind, Reason
+from roster_etl.exports.plan import Out, OutFile
+from roster_etl.exports.work import Work
+from roster_etl.spec.errors import RosterError
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array, Mask
+
+Formulas = Literal["guard", "keep", "refuse"]
+FORMULA_MODES: Final[tuple[str, ...]] = ("guard", "keep", "refuse")
+
+_RUNS = r"^[=+\-@\t\r]"
+_NUMBER = r"^[+-]?[0-9][0-9 ().,x-]*$"
+_PLAIN = r"^[0-9A-Za-z._/@-]+$"
+_BREAKS = r"(\r\n|[\r\n\x0b\x0c\x1c-\x1e\x{85}\x{2028}\x{2029}])"
+_FLAGS: Mapping[str, tuple[str, str]] = {
+    "Y/N": ("Y", "N"),
+    "true/false": ("true", "false"),
+    "True/False": ("True", "False"),
+    "TRUE/FALSE": ("TRUE", "FALSE"),
+}
+_DAY_TEXT: Mapping[str, str] = {"us": "%m/%d/%Y", "iso": "%Y-%m-%d"}
+
+
+class FormulasFound(RosterError):
+    """A cell would run in a spreadsheet, and the call asked to refuse such an export."""
+
+    code = "formulas"
+    template = "{count} cells begin as formulas do; nothing was written. `--formulas guard` writes ' before each"
+
+
+def write_cells(work: Work, file: OutFile, rows: pa.Table, outs: tuple[Out, ...], formulas: Formulas) -> dict[str, Array]:
+    """Return the cells of a file as text, column by column; a null is an empty cell. Raises FormulasFound."""
+    return {out.name: _column(work, file, rows, out, formulas) for out in outs}
+
+
+def _column(work: Work, file: OutFile, rows: pa.Table, out: Out, formulas: Formulas) -> Array:
+    if out.const:
+        return constant(out.const, rows.num_rows)
+    if out.form == "empty" or not out.value or out.value not in rows.column_names:
+        return nulls(rows.num_rows)
+    values = column(rows, out.value)
+    note = _Noting(work.losses, file, out)
+    cells = note.codes(values, out.codes) if out.codes is not None else _formed(work, values, out.form, note)
+    cells = pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+    if out.form != "text" or out.codes is not None:
+        return cells
+    cells = note.changed(cells, pc.replace_substring_regex(cells, pattern=_BREAKS, replacement=" "), "line_break")
+    if out.max_length is not None:
+        cells = note.changed(cells, pc.utf8_slice_codeunits(cells, 0, out.max_length), "too_long")
+    return guarded(cells, formulas, note.losses, table=note.table, name=note.column, file=file.name)
+
+
+class _Noting:
+    """Counts changes of one column of a file, under the canonical column that it is from."""
+
+    def __init__(self, losses: Losses, file: OutFile, out: Out) -> None:
+        self.losses, self.file = losses, file.name
+        home = out.homes[0] if out.homes else f"{file.table}."
+        self.table, _, column_name = home.partition(".")
+        self.column: str | None = column_name or None
+
+    def add(self, kind: LossKind, reason: Reason, where: Mask) -> None:
+        self.losses.add(kind, reason, int(where.sum()), table=self.table, column=self.column, file=self.file)
+
+    def changed(self, before: Array, after: Array, reason: Reason) -> Array:
+        self.add("value_changed", reason, ~same(before, after))
+        return after
+
+    def codes(self, values: Array, table: Mapping[str, str]) -> Array:
+        cells = recoded(values, table)
+        self.add("value_changed", "not_in_code_list", present(values) & ~present(cells))
+        return cells
+
+
+def guarded(cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str) -> Array:
+    """Return `cells` with ``'`` before each that a spreadsheet would run. Raises FormulasFound."""
+    runs = pc.match_substring_regex(cells, pattern=_RUNS)
+    if formulas == "keep" or not pc.any(runs).as_py():
+        return cells
+    harmless = pc.or_(pc.match_substring_regex(cells, pattern=_NUMBER), pc.match_substring_regex(cells, pattern=_PLAIN))
+    risky = np.asarray(pc.fill_null(pc.and_not(runs, harmless), False).to_numpy(zero_copy_only=False), dtype=bool)
+    if formulas == "refuse" and risky.any():
+        raise FormulasFound(count=int(risky.sum()))
+    losses.add("value_changed", "formula", int(risky.sum()), table=table, column=name, file=file)
+    return choose(risky, pc.binary_join_element_wise("'", cells, ""), cells)
+
+
+def _formed(work: Work, values: Array, form: str, note: _Noting) -> Array:
+    if form in _FLAGS:
+        yes, no = _FLAGS[form]
+        return pc.if_else(values, yes, no) if pa.types.is_boolean(values.type) else nulls(len(values))
+    if form in ("us_date", "iso_date"):
+        return each_distinct(values, lambda day: _day(day, form[:2] if form == "us_date" else "iso"))
+    if form == "instant":
+        return each_distinct(values, instant_text)
+    if form.endswith(("_first_day", "_last_day", "_end_day")):
+        style, _, which = form.partition("_")
+        note.add("value_changed", "time_of_day", has_time_of_day(values, work.zone))
+        return each_distinct(values, _local_day(work.zone, which, style))
+    return number_text(values)
+
+
+def number_text(values: Array) -> Array:
+    """Return numbers and text as text: whole numbers without a point, others with the fewest digits that come back the same."""
+    if pa.types.is_floating(values.type):
+        return each_distinct(
+            values, lambda number: f"{number:.10f}".rstrip("0").rstrip(".") if abs(number) < 1e15 else repr(number)
+        )
+    return values.cast(pa.string())
+
+
+def _day(day: date, style: str) -> str:
+    return f"{day.month:02d}/{day.day:02d}/{day.year:04d}" if style == "us" else f"{day.year:04d}-{day.month:02d}-{day.day:02d}"
+
+
+def instant_text(moment: datetime) -> str:
+    """Return a moment in UTC as ISO 8601, with a fraction only where there is one."""
+    text = f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}"
+    return f"{text}.{moment.microsecond:06d}".rstrip("0") + "Z" if moment.microsecond else f"{text}Z"
+
+
+def local_midnight_of(moment: datetime, zone: str) -> tuple[date, bool]:
+    """Return the local day of a moment, and whether the day begins with it."""
+    tz = ZoneInfo(zone)
+    local = moment.astimezone(tz)
+    begins = datetime.combine(local.date(), time(), tz).astimezone(moment.tzinfo) == moment
+    return local.date(), begins
+
+
+def has_time_of_day(values: Array, zone: str) -> Mask:
+    """Return which moments are not the beginning of a local day."""
+    found = each_distinct(values, lambda moment: not local_midnight_of(moment, zone)[1], pa.bool_())
+    return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _local_day(zone: str, which: str, style: str) -> Callable[[Any], str]:
+    """Return how a moment becomes a day: a start rounds down; an exclusive end rounds up, and its last day is the one before."""
+
+    def text(moment: datetime) -> str:
+        day, begins = local_midnight_of(moment, zone)
+        if which == "end_day":
+            day = day if begins else day + timedelta(days=1)
+        elif which == "last_day":
+            day = day - timedelta(days=1) if begins else day
+        return _day(day, style)
+
+    return text
+
+
+def day_texts(values: Array, zone: str, form: str) -> Array:
+    """Return moments as local days, written as `form` says."""
+    style, _, which = form.partition("_")
+    return each_distinct(values, _local_day(zone, which, style))

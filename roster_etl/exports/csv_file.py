@@ -1,0 +1,58 @@
+"""CSV bytes: UTF-8 without BOM, quoted as RFC 4180 asks and only where it does, the same bytes for the same rows.
+
+Belongs here: text cells in, bytes out, in batches. No file system.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array
+
+BATCH = 65_536
+"""Rows that are in memory as lines at one time."""
+
+
+def csv_bytes(cells: Mapping[str, Array], newline: str) -> Iterator[bytes]:
+    """Yield the bytes of a file: the header, then its rows in batches."""
+    yield _header(list(cells), newline)
+    rows = len(next(iter(cells.values()))) if cells else 0
+    for start in range(0, rows, BATCH):
+        yield _lines([values.slice(start, BATCH) for values in cells.values()], newline)
+
+
+def _header(names: list[str], newline: str) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator=newline).writerow(names)
+    return out.getvalue().encode()
+
+
+def _lines(columns: list[Array], newline: str) -> bytes:
+    quoted = [_quoted(pc.fill_null(values, "")) for values in columns]
+    rows = pc.binary_join_element_wise(*quoted, ",") if len(quoted) > 1 else pc.if_else(pc.equal(quoted[0], ""), '""', quoted[0])
+    ended = pc.binary_join_element_wise(rows, newline, "").cast(pa.large_string())
+    return b"".join(_data(part) for part in (ended.chunks if isinstance(ended, pa.ChunkedArray) else [ended]))
+
+
+def _data(lines: Array) -> bytes:
+    """Return the bytes of all lines, which lie one after the other in memory."""
+    _, offsets, data = lines.buffers()
+    if data is None:
+        return b""
+    ends = memoryview(offsets).cast("q")
+    return bytes(memoryview(data)[ends[lines.offset] : ends[lines.offset + len(lines)]])
+
+
+def _quoted(values: Array) -> Array:
+    needs = pc.match_substring_regex(values, pattern='[",\r\n]')
+    if not pc.any(needs).as_py():
+        return values
+    doubled = pc.replace_substring(values, pattern='"', replacement='""')
+    return pc.if_else(needs, pc.binary_join_element_wise('"', doubled, '"', ""), values)

@@ -1,0 +1,176 @@
+"""How the roster is written as JSON Lines of Ed-Fi Data Standard 5 resources, one file a resource, as lightbeam sends them.
+
+Belongs here: the resources and the rules. The records are made in ``exports.rules.edfi``.
+"""
+
+from __future__ import annotations
+
+from roster_etl.exports.plan import ExportFormat, Resource
+from roster_etl.exports.rules import agents, class_lists, classes, edfi, people, schools, sessions
+from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
+from roster_etl.spec import Option
+
+_USER = (
+    "users.user_id",
+    "users.first_name",
+    "users.middle_name",
+    "users.last_name",
+    "users.state_id",
+    "users.full_name",
+    "users.status",
+)
+
+EXPORT = ExportFormat(
+    name="edfi",
+    title="Ed-Fi JSON Lines",
+    kind="jsonl",
+    resources=(
+        Resource(
+            "schools",
+            records=edfi.schools,
+            key=("schoolId",),
+            holds=(
+                "organizations.organization_id",
+                "organizations.name",
+                "organizations.type",
+                "organizations.state_id",
+                "organizations.number",
+            ),
+        ),
+        Resource(
+            "students",
+            records=edfi.students,
+            key=("studentUniqueId",),
+            holds=(*_USER, "student_profiles.birth_date", "student_profiles.user_id"),
+        ),
+        Resource(
+            "studentSchoolAssociations",
+            records=edfi.student_schools,
+            key=("schoolReference", "studentReference"),
+            holds=(
+                "user_roles.user_id",
+                "user_roles.organization_id",
+                "user_roles.role",
+                "user_roles.is_primary",
+                "student_profiles.grade",
+            ),
+        ),
+        Resource(
+            "studentEducationOrganizationAssociations",
+            records=edfi.student_organizations,
+            key=("educationOrganizationReference", "studentReference"),
+            holds=(
+                "student_profiles.sex",
+                "student_profiles.gender",
+                "student_profiles.race",
+                "student_profiles.races",
+                "student_profiles.hispanic",
+                "users.email",
+            ),
+        ),
+        Resource("staffs", records=edfi.staffs, key=("staffUniqueId",)),
+        Resource("staffSchoolAssociations", records=edfi.staff_schools, key=("schoolReference", "staffReference")),
+        Resource(
+            "sessions",
+            records=edfi.session_records,
+            key=("schoolReference", "schoolYearTypeReference", "sessionName"),
+            holds=("terms.term_id", "terms.name", "terms.start_at", "terms.end_at", "terms.school_year", "terms.type"),
+        ),
+        Resource(
+            "courses",
+            records=edfi.courses,
+            key=("courseCode", "educationOrganizationReference"),
+            holds=("courses.course_id", "courses.name", "courses.organization_id", "courses.number"),
+        ),
+        Resource("courseOfferings", records=edfi.offerings, key=("localCourseCode", "schoolReference", "sessionReference")),
+        Resource(
+            "sections",
+            records=edfi.sections,
+            key=("sectionIdentifier", "courseOfferingReference"),
+            holds=(
+                "sections.section_id",
+                "sections.course_id",
+                "sections.home_course_id",
+                "sections.organization_id",
+                "sections.term_id",
+                "sections.name",
+            ),
+        ),
+        Resource(
+            "studentSectionAssociations",
+            records=edfi.student_sections,
+            key=("sectionReference", "studentReference", "beginDate"),
+            holds=(
+                "enrollments.section_id",
+                "enrollments.course_id",
+                "enrollments.user_id",
+                "enrollments.role",
+                "enrollments.organization_id",
+                "enrollments.start_at",
+                "enrollments.end_at",
+                "enrollments.status",
+                "enrollments.is_primary",
+            ),
+        ),
+        Resource("staffSectionAssociations", records=edfi.staff_sections, key=("sectionReference", "staffReference")),
+        Resource(
+            "contacts",
+            records=edfi.contact_records,
+            key=("contactUniqueId",),
+            holds=(
+                "contacts.user_id",
+                "contacts.contact_id",
+                "contacts.name",
+                "contacts.email",
+                "contacts.phone",
+                "contacts.relationship",
+            ),
+        ),
+        Resource("studentContactAssociations", records=edfi.student_contacts, key=("contactReference", "studentReference")),
+    ),
+    options=(
+        USER_IDS,
+        SCHOOL_YEAR_BEGINS,
+        Option(
+            "school_id",
+            default="state_id",
+            kind="choice",
+            choices=("state_id", "number", "organization_id"),
+            meaning="Which column is the schoolId, a whole number.",
+        ),
+        Option(
+            "student_id",
+            default="state_id",
+            kind="choice",
+            choices=("state_id", "number", "user_id"),
+            meaning="Which column is the studentUniqueId.",
+        ),
+        Option(
+            "descriptors",
+            default="{}",
+            kind="table",
+            meaning='Descriptors in place of the defaults, as a JSON object: {"grade:09": "uri://ed-fi.org/GradeLevelDescriptor#Ninth grade"}.',
+        ),
+        Option("oneroster_version", default="1.2", kind="choice", choices=("1.2",), meaning="Which words of roles are used."),
+    ),
+    needs=("users", "organizations", "users.state_id"),
+    rules=(
+        people.active_enrollments("student", "teacher"),
+        schools.only_schools(),
+        edfi.numbered_schools,
+        people.require("users", "first_name", "last_name"),
+        people.only_users("students", "teachers", "others"),
+        edfi.identified_students,
+        people.one_id_space,
+        agents.roles_from_enrollments,
+        edfi.roles_at_schools,
+        sessions.session_years,
+        class_lists.course_titles,
+        classes.schools_of_classes,
+        classes.courses_have_schools,
+        sessions.sections_have_terms,
+        classes.home_is_course,
+        agents.demographics,
+        edfi.named_contacts,
+    ),
+)

@@ -1,0 +1,222 @@
+"""How the roster is written as Microsoft School Data Sync v2.1 CSV.
+
+Belongs here: which column holds what, and the rules of the format. Headers are case-sensitive; the same set of files is written each time.
+"""
+
+from __future__ import annotations
+
+from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.rows import enrollment_rows, table_rows
+from roster_etl.exports.rules import agents, class_lists, classes, people, sds, sessions
+from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
+from roster_etl.spec import Option
+
+ORGS = OutFile(
+    "orgs.csv",
+    table="organizations",
+    rows=table_rows("organizations"),
+    key=("organizations.organization_id",),
+    columns=(
+        Out("sourcedId", value="organizations.organization_id", required=True),
+        Out("name", value="organizations.name", required=True),
+        Out("type", value="organizations.type", required=True),
+        Out("parentSourcedId", value="organizations.parent_organization_id"),
+    ),
+)
+
+USERS = OutFile(
+    "users.csv",
+    table="users",
+    rows=table_rows("users"),
+    key=("users.user_id",),
+    columns=(
+        Out("sourcedId", value="users.user_id", required=True),
+        Out("username", value="users.username", required=True),
+        Out("givenName", value="users.first_name", required=True),
+        Out("familyName", value="users.last_name", required=True),
+        Out("password", form="empty"),
+        Out("activeDirectoryMatchId", form="empty"),
+        Out("email", value="users.email"),
+        Out("phone", value="users.phone"),
+        Out("sms", value="users.sms"),
+    ),
+)
+
+ROLES = OutFile(
+    "roles.csv",
+    table="user_roles",
+    rows=sds.role_rows,
+    key=("user_roles.user_id", "user_roles.organization_id", "user_roles.role"),
+    columns=(
+        Out("userSourcedId", value="user_roles.user_id", required=True),
+        Out("orgSourcedId", value="user_roles.organization_id", required=True),
+        Out("role", value="user_roles.role", required=True),
+        Out("sessionSourcedId", form="empty"),
+        Out("grade", value="student_profiles.grade", holds=("student_profiles.user_id", "student_profiles.grade")),
+        Out("isPrimary", value="user_roles.is_primary", form="TRUE/FALSE"),
+        Out("roleStartDate", value="user_roles.start_at", form="iso_first_day"),
+        Out("roleEndDate", value="user_roles.end_at", form="iso_end_day"),
+    ),
+)
+
+CLASSES = OutFile(
+    "classes.csv",
+    table="sections",
+    rows=class_lists.class_rows,
+    key=("sections.section_id",),
+    columns=(
+        Out("sourcedId", value="sections.section_id", required=True),
+        Out("orgSourcedId", value="sections.organization_id", required=True),
+        Out("title", value="sections.name", required=True),
+        Out(
+            "sessionSourcedIds",
+            value="term_list",
+            holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"),
+        ),
+        Out("courseSourcedId", value="sections.course_id"),
+    ),
+)
+
+ENROLLMENTS = OutFile(
+    "enrollments.csv",
+    table="enrollments",
+    rows=enrollment_rows(),
+    key=("enrollments.section_id", "enrollments.user_id", "enrollments.role"),
+    columns=(
+        Out(
+            "classSourcedId",
+            value="enrollments.section_id",
+            holds=("enrollments.section_id", "enrollments.course_id"),
+            required=True,
+        ),
+        Out("userSourcedId", value="enrollments.user_id", required=True),
+        Out("role", value="enrollments.role", required=True),
+    ),
+)
+
+SESSIONS = OutFile(
+    "academicSessions.csv",
+    table="terms",
+    rows=table_rows("terms"),
+    key=("terms.term_id",),
+    columns=(
+        Out("sourcedId", value="terms.term_id", required=True),
+        Out("title", value="terms.name", required=True),
+        Out("type", value="terms.type", required=True),
+        Out("schoolYear", value="terms.school_year", required=True),
+        Out("startDate", value="terms.start_at", form="iso_first_day", required=True),
+        Out("endDate", value="terms.end_at", form="iso_end_day", required=True),
+    ),
+)
+
+COURSES = OutFile(
+    "courses.csv",
+    table="courses",
+    rows=sds.course_rows,
+    key=("courses.course_id",),
+    columns=(
+        Out("sourcedId", value="courses.course_id", required=True),
+        Out("orgSourcedId", value="courses.organization_id", required=True),
+        Out("title", value="courses.name", required=True),
+        Out("code", value="courses.number"),
+        Out("schoolYearSourcedId", value="courses.term_id"),
+        Out("subject", value="first_subject", holds=("courses.subjects",)),
+        Out("grade", value="first_grade", holds=("courses.grades",)),
+    ),
+)
+
+DEMOGRAPHICS = OutFile(
+    "demographics.csv",
+    table="student_profiles",
+    rows=sds.demographic_rows,
+    key=("student_profiles.user_id",),
+    columns=(
+        Out("userSourcedId", value="student_profiles.user_id", required=True),
+        Out("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
+        Out("birthDate", value="student_profiles.birth_date", form="iso_date"),
+        Out("birthCity", value="student_profiles.birth_city"),
+        Out("birthState", value="student_profiles.birth_state"),
+        Out("birthCountry", value="student_profiles.birth_country"),
+        Out("ethnicityCodes", value="ethnicity", holds=("student_profiles.hispanic",)),
+        Out("raceCodes", value="race_list", holds=("student_profiles.race", "student_profiles.races")),
+    ),
+)
+
+USER_FLAGS = OutFile(
+    "userFlags.csv",
+    table="student_profiles",
+    rows=sds.flag_rows,
+    key=("userSourcedId", "flag"),
+    columns=(
+        Out("userSourcedId", value="userSourcedId", holds=("student_profiles.user_id",), required=True),
+        Out("flag", value="flag", holds=tuple(f"student_profiles.{name}" for name in sds.FLAG_COLUMNS), required=True),
+    ),
+)
+
+RELATIONSHIPS = OutFile(
+    "relationships.csv",
+    table="contacts",
+    rows=table_rows("contacts"),
+    key=("contacts.user_id", "contacts.contact_id"),
+    columns=(
+        Out("userSourcedId", value="contacts.user_id", required=True),
+        Out(
+            "relationshipUserSourcedId",
+            value="contacts.contact_id",
+            holds=("contacts.contact_id", "contacts.name", "contacts.email", "contacts.phone"),
+            required=True,
+        ),
+        Out("relationshipRole", value="contacts.relationship", required=True),
+    ),
+)
+
+EXPORT = ExportFormat(
+    name="sds",
+    title="Microsoft School Data Sync v2.1",
+    files=(ORGS, USERS, ROLES, CLASSES, ENROLLMENTS, SESSIONS, COURSES, DEMOGRAPHICS, USER_FLAGS, RELATIONSHIPS),
+    options=(
+        USER_IDS,
+        SCHOOL_YEAR_BEGINS,
+        Option("username_domain", default="", kind="text", optional=True, meaning="The domain that user names without one get."),
+        Option(
+            "flags",
+            default="{}",
+            kind="table",
+            meaning='The words of userFlags.csv by ours, as a JSON object: {"ell": "ell"}; ours not in it are written as documented.',
+        ),
+        Option(
+            "contacts",
+            default="users",
+            kind="choice",
+            choices=("users", "leave_out"),
+            meaning="Whether contacts become users with a relationship to their students.",
+        ),
+        Option("oneroster_version", default="1.2", kind="choice", choices=("1.2",), meaning="Which words of roles are used."),
+    ),
+    also_holds=(
+        "users.full_name",
+        "users.status",
+        "enrollments.status",
+        "sections.home_course_id",
+        "enrollments.organization_id",
+    ),
+    rules=(
+        people.active_enrollments("student", "teacher"),
+        people.one_id_space,
+        sessions.plain_ids,
+        sessions.organization_types,
+        sessions.district_organization,
+        sessions.session_years,
+        class_lists.course_titles,
+        class_lists.class_details,
+        sessions.sections_have_terms,
+        sessions.course_sessions,
+        classes.home_is_course,
+        agents.roles_from_enrollments,
+        agents.required_names,
+        sds.usernames_with_domain,
+        agents.contacts_as_users,
+        agents.say_roles,
+        agents.demographics,
+    ),
+)

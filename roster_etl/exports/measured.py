@@ -1,0 +1,85 @@
+"""Measure losses: compare what our reader makes of the files with the roster that was to be said.
+
+Belongs here: the comparison, table by table and cell by cell. Whatever differs and is not counted yet is counted here, so that the list of
+losses is complete by construction. Only formats that are imported can be measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.arrays import column, first_marks, is_in, keys_of, positions, present, same
+from roster_etl.exports.losses import Losses
+from roster_etl.exports.plan import ExportFormat
+from roster_etl.exports.work import ROW, Work
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array
+
+_VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
+
+
+def measure(work: Work, read: Mapping[str, pa.Table], format_: ExportFormat) -> None:
+    """Count what differs between the roster (`work.original`) and what was `read` back, beyond what the rules have counted.
+
+    Args: read: canonical tables as our reader maps them, without rejected rows.
+    """
+    for name, made in read.items():
+        if name in work.original or made.num_rows:
+            _measure_table(work, name, made, format_)
+
+
+def _measure_table(work: Work, name: str, made: pa.Table, format_: ExportFormat) -> None:
+    spec, said = TABLES[name], work.table(name)
+    ours, theirs = keys_of(said, spec.key), keys_of(made, spec.key)
+    unread = ~is_in(ours, theirs)
+    work.losses.add("row_left_out", "no_home", int(unread.sum()), table=name)
+    work.losses.add("rows_joined", "several_values", int((~first_marks(ours) & ~unread).sum()), table=name)
+    work.losses.add("value_made_up", "synthetic", int((~is_in(theirs, ours)).sum()), table=name)
+    original = work.original.get(name)
+    if original is None:
+        return
+    known = present(column(said, ROW))
+    kept = said.filter(pa.array(~unread & known))
+    before = original.take(column(kept, ROW))
+    after = made.take(positions(keys_of(kept, spec.key), theirs))
+    for column_name in (*spec.names, "extensions"):
+        if column_name in before.column_names and column_name in after.column_names:
+            _measure_column(work.losses, name, column_name, column(before, column_name), column(after, column_name), format_)
+
+
+def _measure_column(losses: Losses, table: str, name: str, before: Array, after: Array, format_: ExportFormat) -> None:
+    if before.type != after.type:
+        after = after.cast(before.type)
+    if name == "extensions":
+        after = pc.if_else(pc.equal(after, "{}"), pa.scalar(None, pa.string()), after)
+        differs = ~same(_by_meaning(before), _by_meaning(after))
+    else:
+        differs = ~same(before, after)
+    if not differs.any():
+        return
+    already = losses.count(table=table, column=name, kinds=_VALUES)
+    given, read = present(before), present(after)
+    lost, changed, made_up = (int((differs & which).sum()) for which in (given & ~read, given & read, ~given))
+    rest = max(0, lost + changed + made_up - already)
+    for count, kind, reason in (
+        (made_up, "value_made_up", "missing_required"),
+        (changed, "value_changed", "coarser_code"),
+        (lost, "column_left_out", "no_home"),
+    ):
+        losses.add(kind, reason, min(count, rest), table=table, column=name)  # type: ignore[arg-type]
+        rest -= min(count, rest)
+
+
+def _by_meaning(cells: Array) -> Array:
+    """Return JSON objects in one spelling, whatever the order of their keys."""
+    import json
+
+    from roster_etl.exports.arrays import each_distinct
+
+    return each_distinct(cells, lambda cell: json.dumps(json.loads(cell), sort_keys=True))

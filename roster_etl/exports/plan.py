@@ -1,0 +1,144 @@
+"""How an export is declared: files, their columns, and the rules before them.
+
+Belongs here: data classes. One object serves the writer, the lineage and the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.spec import File, Option
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from roster_etl.exports.arrays import Array
+    from roster_etl.exports.work import Work
+
+Rule = Callable[["Work"], None]
+Rows = Callable[["Work"], "pa.Table"]
+Form = Literal[
+    "text", "us_date", "iso_date", "us_first_day", "us_last_day", "iso_first_day", "iso_end_day", "iso_last_day", "instant",
+    "Y/N", "true/false", "True/False", "TRUE/FALSE", "empty",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Out:
+    """One column of a file.
+
+    - ``value``: the column of the rows that it writes; ``table.column`` names a canonical one
+    - ``const``: the same text in every row, in place of a value
+    - ``holds``: the canonical columns that come back from it; by default ``value``
+    - ``form``: how a value is written; ``codes``: canonical code → word of the format, others are left empty
+    - ``required``: a row without it is left out, and the canonical column cannot be left out by the caller
+    - ``optional``: the column is written only where some row has a value
+    """
+
+    name: str = field(kw_only=False)
+    value: str = field(kw_only=False, default="")
+    const: str = ""
+    holds: tuple[str, ...] = ()
+    form: Form = "text"
+    codes: Mapping[str, str] | None = None
+    required: bool = False
+    optional: bool = False
+    max_length: int | None = None
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """The canonical columns that come back from this one, as ``table.column``."""
+        if self.holds:
+            return self.holds
+        table, _, column = self.value.partition(".")
+        return (self.value,) if table in TABLES and column else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutFile:
+    """One file.
+
+    - ``rows``: makes its rows; ``key``: its columns by which rows are ordered; ``table``: whose records they are
+    - ``columns_of``: makes further columns from the data: families, extra columns
+    - ``identity``: the columns of the file that tell its records apart, for deltas; empty: the file is written whole in a delta, too
+    - ``when``: ``always``: a file without rows has its header; ``rows``: it is not written; ``option:NAME``: only with that option
+    """
+
+    name: str = field(kw_only=False)
+    rows: Rows
+    columns: tuple[Out, ...]
+    key: tuple[str, ...]
+    table: str
+    columns_of: Callable[[Work, pa.Table], tuple[Out, ...]] | None = None
+    when: str = "always"
+    extensions: str = ""
+    identity: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One file of JSON Lines: ``records`` makes its objects in the order of their keys; ``key``: what tells them apart."""
+
+    name: str = field(kw_only=False)
+    records: Callable[[Work], list[dict[str, Any]]]
+    key: tuple[str, ...]
+    holds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFormat:
+    """An export format.
+
+    - ``rules``: narrow and rewrite the canonical tables until they are what the files say
+    - ``also_holds``: canonical columns that come back without a column of their own, such as ids that are derived again
+    - ``needs``: tables and columns that cannot be left out, besides those of required columns
+    - ``delta``: how changes are said; None: the format knows none
+    - ``spec``: the rules of its files, for a format that is not imported; ``vendor``: the format whose reader reads it back
+    - ``kind``: ``csv``, ``jsonl`` or ``tables``
+    - ``by_option``: other files where an option has a value
+    - ``manifest``: makes a last file of what the others are: from their rows, and whether they are a delta, its name and cells
+    """
+
+    name: str
+    title: str
+    files: tuple[OutFile, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    options: tuple[Option, ...] = ()
+    also_holds: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    delta: Literal["oneroster", "canvas"] | None = None
+    vendor: str | None = None
+    spec: tuple[File, ...] = ()
+    kind: Literal["csv", "jsonl", "tables"] = "csv"
+    newline: str = "\r\n"
+    by_option: Mapping[tuple[str, str], tuple[OutFile, ...]] = field(default_factory=dict)
+    manifest: Callable[[Work, Mapping[str, int], bool], tuple[str, Mapping[str, Array]]] | None = None
+
+    def with_options(self, options: Mapping[str, Any]) -> ExportFormat:
+        """Return the format with the files that the values of its options choose."""
+        for (name, value), files in self.by_option.items():
+            if options.get(name) == value:
+                return replace(self, files=files, by_option={})
+        return self
+
+    def held_columns(self) -> frozenset[str]:
+        """Return the canonical columns that have a home, as ``table.column``."""
+        columns = (column for file in self.files for column in file.columns)
+        extra = {f"{file.table}.extensions" for file in self.files if file.extensions}
+        of_resources = (name for resource in self.resources for name in resource.holds)
+        return frozenset({*(home for out in columns for home in out.homes), *self.also_holds, *of_resources, *extra})
+
+    def held_tables(self) -> frozenset[str]:
+        """Return the canonical tables that have a home."""
+        return frozenset(name.partition(".")[0] for name in self.held_columns())
+
+    def needed_columns(self) -> frozenset[str]:
+        """Return the canonical columns and tables that cannot be left out."""
+        outs = [(file, out) for file in self.files for out in file.columns if out.required]
+        homes = {home for _, out in outs for home in out.homes}
+        keys = {f"{table}.{key}" for table in self.held_tables() for key in TABLES[table].key} if self.kind != "tables" else set()
+        return frozenset({*homes, *keys, *self.needs, *(name.partition(".")[0] for name in {*homes, *self.needs})})

@@ -1,0 +1,447 @@
+"""Rules of OneRoster about people: names, user names, roles, contacts as users, demographics.
+
+Belongs here: what users.csv, roles.csv and demographics.csv require. The words of roles are those of the two versions.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.exports.arrays import (
+    choose,
+    column,
+    compound,
+    constant,
+    each_distinct,
+    equals,
+    first_marks,
+    first_rows,
+    is_in,
+    keys_of,
+    lookup,
+    mask,
+    nulls,
+    present,
+    rank_in_group,
+    with_columns,
+)
+from roster_etl.exports.rows import qualified
+from roster_etl.exports.rules.class_lists import comma_list
+from roster_etl.exports.rules.people import IdClash, enrolled_as
+from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
+from roster_etl.exports.work import Work
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array, Mask
+
+ROLE_ORDER_11 = ("student", "teacher", "admin", "aide", "proctor", "guardian", "parent", "relative")
+_ADMINS = (
+    "admin",
+    "tech_lead",
+    "principal",
+    "siteAdministrator",
+    "districtAdministrator",
+    "systemAdministrator",
+    "administrator",
+)
+ROLES_12 = (
+    "aide", "counselor", "districtAdministrator", "guardian", "parent", "principal", "proctor", "relative", "siteAdministrator", "student",
+    "systemAdministrator", "teacher",
+)  # fmt: skip
+_PARENTS, _GUARDIANS = ("mother", "father", "parent", "stepparent", "stepmother", "stepfather"), ("guardian", "foster")
+_RELATIVES = ("grand", "aunt", "uncle", "sibling", "brother", "sister", "cousin", "relative")
+RACE_FLAGS = {"I": "american_indian", "A": "asian", "B": "black", "P": "pacific", "W": "white"}
+
+
+def roles_from_enrollments(work: Work) -> None:
+    """Give people without a role that of their enrollments, at their schools; leave out those who have neither."""
+    without = ~is_in(work.user_keys("users"), work.user_keys("user_roles"))
+    keys = work.user_keys("users").filter(pa.array(without))
+    enrolled = work.table("enrollments").filter(pa.array(is_in(work.user_keys("enrollments"), keys)))
+    found = first_rows(enrolled, ("user_kind", "user_id", "organization_id", "role"))
+    found = found.filter(pa.array(present(column(found, "organization_id"))))
+    word = {"administrator": "admin"}
+    made = {
+        "user_kind": column(found, "user_kind"),
+        "user_id": column(found, "user_id"),
+        "organization_id": column(found, "organization_id"),
+        "role": each_distinct(column(found, "role"), lambda role: word.get(role, role)),
+    }
+    _add_rows(work, "user_roles", made, found.num_rows, "missing_required")
+    work.keep("users", is_in(work.user_keys("users"), work.user_keys("user_roles")), "missing_required")
+    work.cascade()
+
+
+def _add_rows(work: Work, table: str, made: dict[str, Array], size: int, reason: str) -> None:
+    """Add records that the format requires, and count them as made up."""
+    if not size:
+        return
+    rows = work.table(table)
+    columns = [made.get(field.name, pa.nulls(size, field.type)) for field in rows.schema]
+    work.tables[table] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.losses.add("value_made_up", reason, size, table=table)  # type: ignore[arg-type]
+
+
+def say_roles(work: Work) -> None:
+    """Say the roles of people in the words of the version."""
+    roles = work.col("user_roles", "role")
+    teaching = work.user_keys("users").filter(pa.array(enrolled_as(work, "teacher")))
+    as_teacher = equals(roles, "staff") & is_in(work.user_keys("user_roles"), teaching)
+    roles = choose(as_teacher, constant("teacher", len(roles)), roles)
+    if is_version(work, "1.1"):
+        work.change("user_roles", "role", each_distinct(roles, _word_11), "coarser_code")
+        _one_role_each(work)
+        return
+    kinds = lookup(
+        work.col("user_roles", "organization_id"), work.col("organizations", "organization_id"), work.col("organizations", "type")
+    )
+    at_district = equals(kinds, "district", "department")
+    admin = choose(at_district, constant("districtAdministrator", len(roles)), constant("siteAdministrator", len(roles)))
+    said = choose(equals(roles, "admin"), admin, each_distinct(roles, _word_12))
+    work.change("user_roles", "role", said, "coarser_code")
+    _join_roles(work, ("user_kind", "user_id", "organization_id", "role"))
+    _primary_roles(work)
+
+
+def _word_11(role: str) -> str:
+    if role in _ADMINS:
+        return "admin"
+    return role if role in ROLE_ORDER_11 else "aide"
+
+
+def _word_12(role: str) -> str:
+    if role in ROLES_12 or role.startswith("ext:"):
+        return role
+    return {"staff": "aide", "tech_lead": "siteAdministrator", "administrator": "siteAdministrator"}.get(role, f"ext:{role}")
+
+
+def _join_roles(work: Work, key: tuple[str, ...]) -> None:
+    rows = work.table("user_roles")
+    kept = first_rows(rows, key)
+    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
+    work.tables["user_roles"] = kept
+
+
+def _rank(work: Work) -> np.ndarray:
+    order = {word: place for place, word in enumerate((*ROLE_ORDER_11, *ROLES_12))}
+    return np.asarray(each_distinct(work.col("user_roles", "role"), lambda word: order.get(word, 99), pa.int64()))
+
+
+def _one_role_each(work: Work) -> None:
+    """Say one role of each person, the highest, at every organization (1.1 has one column)."""
+    keys = work.user_keys("user_roles")
+    best = pa.table({"key": keys, "rank": pa.array(_rank(work)), "role": work.col("user_roles", "role")})
+    best = first_rows(best.take(pc.sort_indices(best, sort_keys=[("rank", "ascending")])), ("key",))
+    said = lookup(keys, column(best, "key"), column(best, "role"))
+    work.change("user_roles", "role", said, "coarser_code")
+    _join_roles(work, ("user_kind", "user_id", "organization_id"))
+
+
+def _primary_roles(work: Work) -> None:
+    """Say one role of each person at each organization as the primary one: the one that is, else the highest."""
+    rows = work.table("user_roles")
+    keys = keys_of(rows, ("user_kind", "user_id", "organization_id"))
+    primary = mask(pc.fill_null(work.col("user_roles", "is_primary"), False))
+    by = pa.table({"p": pa.array(~primary), "rank": pa.array(_rank(work)), "role": column(rows, "role")})
+    ordered = pc.sort_indices(by, sort_keys=[("p", "ascending"), ("rank", "ascending"), ("role", "ascending")])
+    first = np.zeros(rows.num_rows, dtype=bool)
+    at = ordered.to_numpy()
+    first[at] = first_marks(keys.take(ordered))
+    work.change("user_roles", "is_primary", pa.array(first), "coarser_code")
+    parts = [column(work.table("user_roles"), name) for name in ("user_id", "organization_id", "role")]
+    made = pc.replace_substring(pc.binary_join_element_wise(*parts, "."), pattern=":", replacement="-")
+    given = work.col("user_roles", "role_id")
+    allowed = mask(pc.match_substring_regex(given, pattern=ID_PATTERN))
+    work.change("user_roles", "role_id", pc.coalesce(choose(allowed, given, nulls(len(given))), made), "id_not_allowed")
+
+
+def required_names(work: Work) -> None:
+    """Give people a user name, a given and a family name, as the file requires them."""
+    ids = work.col("users", "user_id")
+    full = work.col("users", "full_name")
+    for name, pattern in (("first_name", r"^(.*\S)\s+\S+$"), ("last_name", r"^(?:.*\s)?(\S+)$")):
+        part = pc.replace_substring_regex(full, pattern=pattern, replacement=r"\1")
+        split = choose(mask(pc.match_substring_regex(full, pattern=pattern)), part, nulls(len(full)))
+        work.fill("users", name, split, reason="name_split")
+        work.fill("users", name, ids)
+    work.fill("users", "username", work.col("users", "email"), ids)
+    work.fill("users", "status", constant("active", len(ids)))
+    whole = pc.binary_join_element_wise(work.col("users", "first_name"), work.col("users", "last_name"), " ")
+    if work.col("users", "full_name").null_count < len(ids):
+        differs = present(full) & ~mask(pc.equal(full, whole))
+        work.losses.add("column_left_out", "no_home", int(differs.sum()), table="users", column="full_name")
+    work.losses.add("value_made_up", "missing_required", int((~present(full)).sum()), table="users", column="full_name")
+
+
+def primary_organizations(work: Work) -> None:
+    """Say the primary organization of people (1.2), where they have a role there."""
+    if is_version(work, "1.1"):
+        return
+    place = work.col("users", "primary_organization_id")
+    pairs = keys_of(work.table("user_roles"), ("user_id", "organization_id"))
+    known = is_in(compound(work.col("users", "user_id"), place), pairs)
+    drop_cells(work, "users", "primary_organization_id", present(place) & ~known)
+
+
+def contacts_as_users(work: Work) -> None:
+    """Make users of contacts: one for those with an id of the source's own, one a student for the others (option ``contacts``)."""
+    if work.options.get("contacts") == "leave_out":
+        work.losses.add("table_left_out", "left_out", work.table("contacts").num_rows, table="contacts")
+        work.tables["contacts"] = work.table("contacts").slice(0, 0)
+        return
+    contacts = _ordered(work)
+    size = contacts.num_rows
+    if not size:
+        return
+    linked = is_in(keys_of(contacts, ("user_kind", "contact_user_id")), work.user_keys("users"))
+    derived = mask(pc.match_substring(pc.fill_null(column(contacts, "derived"), ""), '"contact_id"'))
+    own = column(contacts, "contact_id")
+    rest = pc.replace_substring_regex(own, pattern="^[^:]*:", replacement="")
+    made = pc.binary_join_element_wise("contact", column(contacts, "user_id"), rest, "-")
+    said = choose(linked, column(contacts, "contact_user_id"), choose(derived, made, own))
+    work.tables["contacts"] = contacts
+    allowed = mask(pc.match_substring_regex(said, pattern=ID_PATTERN))
+    work.keep("contacts", allowed, "id_not_allowed")
+    kept = pa.array(allowed)
+    said, linked = said.filter(kept), linked[allowed]
+    work.change("contacts", "contact_id", said, "id_not_allowed")
+    _one_person_each(work, linked)
+    _add_people(work, linked)
+    _say_contacts(work, said)
+
+
+def _ordered(work: Work) -> pa.Table:
+    rows = work.table("contacts")
+    keys = [("user_id", "ascending"), ("position", "ascending"), ("contact_id", "ascending")]
+    found = rows.take(pc.sort_indices(rows, sort_keys=keys))
+    return found if "derived" in found.column_names else with_columns(found, derived=nulls(found.num_rows))
+
+
+def _one_person_each(work: Work, linked: Mask) -> None:
+    """Say one person's name, e-mail and phone the same wherever an id occurs: as for the first student."""
+    ids = work.col("contacts", "contact_id")
+    for name in ("name", "email", "phone", "relationship"):
+        values = work.col("contacts", name)
+        first = lookup(ids, ids, values)
+        work.change("contacts", name, choose(linked, values, first), "several_values")
+
+
+def _add_people(work: Work, linked: Mask) -> None:
+    """Add a user, with roles at the schools of the students, for each contact who is none."""
+    contacts = work.table("contacts")
+    fresh = contacts.filter(pa.array(~linked))
+    people = first_rows(fresh, ("contact_id",))
+    ids = column(people, "contact_id")
+    name = column(people, "name")
+    given, family = _split_name(name, ids)
+    made = {
+        "user_kind": constant("user", len(ids)),
+        "user_id": ids,
+        "first_name": given,
+        "last_name": family,
+        "full_name": pc.binary_join_element_wise(given, family, " "),
+        "email": column(people, "email"),
+        "phone": column(people, "phone"),
+        "username": pc.coalesce(column(people, "email"), ids),
+        "status": constant("active", len(ids)),
+    }
+    clashes = is_in(ids, work.col("users", "user_id"))
+    if clashes.any():
+        raise IdClash(count=int(clashes.sum()), format="OneRoster")
+    _add_rows(work, "users", made, len(ids), "synthetic")
+    owners = pa.table({"key": work.user_keys("user_roles"), "school": work.col("user_roles", "organization_id")})
+    pairs = pa.table(
+        {
+            "contact": column(fresh, "contact_id"),
+            "key": keys_of(fresh, ("user_kind", "user_id")),
+            "word": relationship_words(column(fresh, "relationship")),
+        }
+    )
+    joined = pairs.join(first_rows(owners, ("key", "school")), "key", join_type="inner", use_threads=False)
+    joined = joined.filter(pc.is_valid(joined.column("school"))).combine_chunks()
+    joined = joined.take(
+        pc.sort_indices(joined, sort_keys=[("contact", "ascending"), ("school", "ascending"), ("word", "ascending")])
+    )
+    joined = first_rows(joined, ("contact", "school"))
+    roles = {
+        "user_kind": constant("user", joined.num_rows),
+        "user_id": column(joined, "contact"),
+        "organization_id": column(joined, "school"),
+        "role": column(joined, "word"),
+    }
+    _add_rows(work, "user_roles", roles, joined.num_rows, "synthetic")
+
+
+def _split_name(name: Array, ids: Array) -> tuple[Array, Array]:
+    """Return given and family name: a whole name split at its last blank, the id where there is nothing to split."""
+    several = mask(pc.match_substring_regex(name, pattern=r"\S\s+\S"))
+    first = pc.replace_substring_regex(name, pattern=r"^(.*\S)\s+\S+\s*$", replacement=r"\1")
+    last = pc.replace_substring_regex(name, pattern=r"^.*\s(\S+)\s*$", replacement=r"\1")
+    return choose(several, first, ids), pc.coalesce(choose(several, last, name), ids)
+
+
+def relationship_words(values: Array) -> Array:
+    """Return the role of a contact by the relationship: parent, guardian or relative; others and none: guardian."""
+
+    def word(text: str) -> str:
+        found = text.casefold()
+        if any(part in found for part in _RELATIVES):
+            return "relative"
+        if any(part in found for part in _GUARDIANS):
+            return "guardian"
+        return "parent" if any(part in found for part in _PARENTS) else "guardian"
+
+    return pc.fill_null(each_distinct(values, word), "guardian")
+
+
+def _say_contacts(work: Work, ids: Array) -> None:
+    """Say of contacts what comes back: the name in two parts, the role as relationship, the place in the list."""
+    users = work.col("users", "user_id")
+    roles = work.table("user_roles")
+    word = lookup(ids, column(roles, "user_id"), column(roles, "role"))
+    work.change("contacts", "relationship", word, "coarser_code")
+    whole = pc.binary_join_element_wise(work.col("users", "first_name"), work.col("users", "last_name"), " ")
+    work.change("contacts", "name", lookup(ids, users, whole), "name_split")
+    for name in ("email", "phone"):
+        work.change("contacts", name, lookup(ids, users, work.col("users", name)), "several_values")
+    places = pa.array(rank_in_group(work.user_keys("contacts")), pa.int64())
+    work.change("contacts", "position", places, "coarser_code")
+    work.change("contacts", "contact_user_id", ids, "synthetic")
+
+
+def demographics(work: Work) -> None:
+    """Keep the profiles of students, and say sex and race in the words of the file."""
+    roles = work.table("user_roles")
+    owners = work.user_keys("user_roles").filter(pa.array(equals(column(roles, "role"), "student")))
+    work.keep("student_profiles", is_in(work.user_keys("student_profiles"), owners), "no_home")
+    gender = work.col("student_profiles", "gender")
+    words = {"M": "male", "F": "female", **({"X": "other"} if is_version(work, "1.2") else {})}
+    work.fill("student_profiles", "sex", each_distinct(gender, words.get))
+    unsaid = present(gender) & ~present(work.col("student_profiles", "sex"))
+    work.losses.add("value_changed", "not_in_code_list", int(unsaid.sum()), table="student_profiles", column="gender")
+    race = work.col("student_profiles", "race")
+    single = each_distinct(race, lambda code: json.dumps([code]) if code in RACE_FLAGS else None)
+    work.fill("student_profiles", "races", single)
+    listed = each_distinct(work.col("student_profiles", "grade"), lambda grade: json.dumps([grade]))
+    work.fill("student_profiles", "grades", listed)
+
+
+def _lists_race(code: str, cell: str) -> bool:
+    return code in json.loads(cell)
+
+
+def demographic_rows(work: Work) -> pa.Table:
+    """Return one row a student with anything to say, races as flags."""
+    rows = work.table("student_profiles")
+    names = ("user_id", "birth_date", "sex", "hispanic", "birth_country", "birth_state", "birth_city", "residence_status")
+    found = pa.table({f"student_profiles.{name}": work.col("student_profiles", name) for name in names})
+    races, race = work.col("student_profiles", "races"), work.col("student_profiles", "race")
+    for code, name in RACE_FLAGS.items():
+        found = with_columns(found, **{name: each_distinct(races, partial(_lists_race, code), pa.bool_())})
+    several = each_distinct(races, lambda _: False, pa.bool_())
+    multiple = equals(race, "M")
+    found = with_columns(found, two_or_more=choose(multiple, pa.repeat(pa.scalar(True), len(multiple)), several))
+    some = np.logical_or.reduce(
+        [present(column(found, name)) for name in found.column_names if name != "student_profiles.user_id"]
+    )
+    del rows
+    return found.filter(pa.array(some))
+
+
+def role_rows(work: Work) -> pa.Table:
+    """Return one row a role, primary or secondary."""
+    rows = qualified(work, "user_roles")
+    primary = mask(column(rows, "user_roles.is_primary"))
+    return with_columns(rows, role_type=choose(primary, constant("primary", len(primary)), constant("secondary", len(primary))))
+
+
+def user_rows(work: Work) -> pa.Table:
+    """Return one row a user: the one role and all organizations (1.1), identifiers, agents and grades as comma lists."""
+    rows = qualified(work, "users")
+    ids = column(rows, "users.user_id")
+    roles = work.table("user_roles")
+    by_org = roles.take(
+        pc.sort_indices(
+            with_columns(roles, _p=pa.array(~mask(pc.fill_null(work.col("user_roles", "is_primary"), False)))),
+            sort_keys=[("user_id", "ascending"), ("_p", "ascending"), ("organization_id", "ascending")],
+        )
+    )
+    rows = with_columns(
+        rows,
+        org_list=_lists(by_org, "organization_id", ids),
+        role=_word_of_file(lookup(ids, column(roles, "user_id"), column(roles, "role"))),
+    )
+    contacts = work.table("contacts").take(
+        pc.sort_indices(work.table("contacts"), sort_keys=[("user_id", "ascending"), ("position", "ascending")])
+    )
+    profiles = work.table("student_profiles")
+    grades = lookup(ids, column(profiles, "user_id"), work.col("student_profiles", "grades"))
+    rows = with_columns(rows, agent_list=_lists(contacts, "contact_id", ids), grade_list=comma_list(grades, grades=True))
+    return with_columns(rows, id_list=_identifier_lists(work, ids), enabled=equals_status(rows))
+
+
+def equals_status(rows: pa.Table) -> Array:
+    """Return whether users may log in."""
+    return pa.array(~equals(column(rows, "users.status"), "suspended"))
+
+
+def _word_of_file(roles: Array) -> Array:
+    return each_distinct(roles, lambda role: "administrator" if role == "admin" else role)
+
+
+def _lists(rows: pa.Table, name: str, owners: Array) -> Array:
+    """Return for each owner the values of a column, in the order of the rows, joined by commas."""
+    if not rows.num_rows:
+        return nulls(len(owners))
+    pairs = first_rows(rows.select(["user_id", name]), ("user_id", name))
+    grouped = pairs.group_by("user_id", use_threads=False).aggregate([(name, "list")])
+    cells = pc.binary_join(column(grouped, f"{name}_list"), ",")
+    return lookup(owners, column(grouped, "user_id"), cells)
+
+
+def _identifier_lists(work: Work, owners: Array) -> Array:
+    rows = work.table("user_identifiers")
+    if not rows.num_rows:
+        return nulls(len(owners))
+    text = pc.binary_join_element_wise("{", column(rows, "type"), ":", column(rows, "identifier"), "}", "")
+    found = pa.table({"user_id": column(rows, "user_id"), "text": text})
+    found = found.take(pc.sort_indices(found, sort_keys=[("user_id", "ascending"), ("text", "ascending")]))
+    return _lists(found, "text", owners)
+
+
+def identifiers(work: Work) -> None:
+    """Leave out identifiers that a comma list cannot hold."""
+    cells = pc.binary_join_element_wise(
+        pc.fill_null(work.col("user_identifiers", "type"), ""), pc.fill_null(work.col("user_identifiers", "identifier"), ""), ""
+    )
+    work.keep("user_identifiers", ~mask(pc.match_substring_regex(cells, pattern="[,{}]")), "comma_in_list")
+
+
+def profiles_of_logins(work: Work) -> None:
+    """Give the profiles of users a vendor, as the file requires one."""
+    rows = work.table("logins")
+    work.fill("logins", "authentication_provider_id", constant("unknown", rows.num_rows))
+    allowed = mask(pc.match_substring_regex(work.col("logins", "login_user_id"), pattern=ID_PATTERN)) & present(
+        work.col("logins", "username")
+    )
+    work.keep("logins", allowed, "id_not_allowed")
+
+
+def profile_rows(work: Work) -> pa.Table:
+    """Return one row a profile of a user, with what the extra columns say of it."""
+    rows = qualified(work, "logins")
+    for name, default in (
+        ("profileType", "unknown"),
+        ("credentialType", "unknown"),
+        ("description", None),
+        ("applicationId", None),
+    ):
+        values = work.extension("logins", name) if "extensions" in work.table("logins").column_names else nulls(rows.num_rows)
+        rows = with_columns(rows, **{f"x_{name}": pc.coalesce(values, constant(default, rows.num_rows)) if default else values})
+    return rows

@@ -1,0 +1,234 @@
+"""Rules and rows of files that know a class by who teaches whom: school, teacher, period, numbers and name.
+
+Belongs here: the classes of such a format, staff rows of schools, sites. Ids are derived by the value functions that the mapping uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.exports.arrays import (
+    choose,
+    column,
+    constant,
+    equals,
+    first_rows,
+    is_in,
+    keys_of,
+    lookup,
+    nulls,
+    present,
+    with_columns,
+)
+from roster_etl.exports.plan import Rows, Rule
+from roster_etl.exports.rows import beside, qualified
+from roster_etl.exports.rules.derived_ids import derive, replace_courses
+from roster_etl.exports.rules.people import school_of
+from roster_etl.exports.work import ROW, Work
+
+Derive = Callable[..., pd.Series]
+
+
+def titled_roles(work: Work) -> None:
+    """Give each role of staff a title: its own, else the person's, else the role itself."""
+    staff = equals(work.col("user_roles", "user_kind"), "staff")
+    of_person = lookup(work.user_keys("user_roles"), work.user_keys("users"), work.col("users", "title"))
+    filled = pc.coalesce(work.col("user_roles", "title"), of_person, work.col("user_roles", "role"))
+    work.change("user_roles", "title", choose(staff, filled, work.col("user_roles", "title")), "missing_required")
+
+
+def staff_alike(work: Work) -> None:
+    """Say every role of staff as `staff`, once for each school, and those of students once for each school, too."""
+    kinds = work.col("user_roles", "user_kind")
+    word = choose(equals(kinds, "staff"), constant("staff", len(kinds)), constant("student", len(kinds)))
+    work.change("user_roles", "role", word, "coarser_code")
+    rows = work.table("user_roles")
+    kept = first_rows(rows, ("user_kind", "user_id", "organization_id", "role"))
+    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
+    work.tables["user_roles"] = kept
+    work.keep("user_roles", present(work.col("user_roles", "organization_id")), "missing_required")
+
+
+def roles_from_enrollments(work: Work) -> None:
+    """Give people without a role one at the school of most of their enrollments."""
+    keys = work.user_keys("users")
+    without = ~is_in(keys, work.user_keys("user_roles"))
+    schools = school_of(work, without)
+    missing = without & present(schools)
+    users, rows = work.table("users").filter(pa.array(missing)), work.table("user_roles")
+    made = {
+        "user_kind": column(users, "user_kind"),
+        "user_id": column(users, "user_id"),
+        "role": column(users, "user_kind"),
+        "organization_id": schools.filter(pa.array(missing)),
+    }
+    columns = [made.get(field.name, pa.nulls(users.num_rows, field.type)) for field in rows.schema]
+    work.tables["user_roles"] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.losses.add("value_made_up", "missing_required", users.num_rows, table="user_roles")
+
+
+def name_sections(work: Work) -> None:
+    """Give sections the name and the number that their rows carry: the section's name, else the course's."""
+    course_name = lookup(work.col("sections", "course_id"), work.col("courses", "course_id"), work.col("courses", "name"))
+    work.fill("sections", "name", course_name)
+    period = work.options.get("period_if_missing")
+    if period:
+        work.fill("sections", "period", constant(str(period), work.table("sections").num_rows))
+    work.keep("sections", present(work.col("sections", "name")) & present(work.col("sections", "period")), "missing_required")
+    work.cascade()
+
+
+def one_teacher_a_class(section_id: Derive, course_id: Derive) -> Rule:
+    """Return the rule that makes of each section one class a teacher, with the ids that the reader derives."""
+
+    def rule(work: Work) -> None:
+        sections, enrollments = work.table("sections"), work.table("enrollments")
+        teaching = equals(column(enrollments, "role"), "teacher")
+        taught = enrollments.filter(pa.array(teaching))
+        at = pc.index_in(column(taught, "section_id"), value_set=column(sections, "section_id"))
+        wide = with_columns(sections.take(at), _teacher=column(taught, "user_id"))
+        number = lookup(column(wide, "course_id"), work.col("courses", "course_id"), work.col("courses", "number"))
+        school, name = column(wide, "organization_id"), column(wide, "name")
+        cells = (school, column(wide, "_teacher"), column(wide, "period"), number, column(wide, "number"), name)
+        wide = with_columns(
+            wide,
+            _section=derive(section_id, *cells),
+            _course=pc.coalesce(number, derive(course_id, school, name)),
+            _old=column(wide, "section_id"),
+        )
+        _count_new_ids(work, wide)
+        _replace(work, wide, taught, enrollments.filter(pa.array(~teaching)))
+
+    return rule
+
+
+def _count_new_ids(work: Work, wide: pa.Table) -> None:
+    old = column(wide, "_old")
+    work.losses.add("rows_split", "several_values", wide.num_rows - len(pc.unique(old)), table="sections")
+    for name, new in (("section_id", "_section"), ("course_id", "_course"), ("home_course_id", "_course")):
+        changed = pc.sum(pc.not_equal(column(wide, name), column(wide, new))).as_py() or 0
+        work.losses.add("value_changed", "id_not_allowed", changed, table="sections", column=name)
+
+
+def _replace(work: Work, wide: pa.Table, taught: pa.Table, learning: pa.Table) -> None:
+    _new_courses(work, wide)
+    named = with_columns(
+        wide, section_id=column(wide, "_section"), course_id=column(wide, "_course"), home_course_id=column(wide, "_course")
+    )
+    kept = first_rows(named, ("section_id",))
+    work.losses.add("rows_joined", "several_values", named.num_rows - kept.num_rows, table="sections")
+    teachers = with_columns(
+        taught,
+        section_id=column(wide, "_section"),
+        course_id=column(wide, "_course"),
+        is_primary=pa.repeat(pa.scalar(True), taught.num_rows),
+    )
+    students = _of_each_class(wide, learning)
+    work.losses.add("rows_split", "several_values", max(0, students.num_rows - learning.num_rows), table="enrollments")
+    both = pa.concat_tables([teachers, students]).combine_chunks()
+    unique = first_rows(both, ("section_id", "user_kind", "user_id", "role"))
+    work.losses.add("rows_joined", "several_values", both.num_rows - unique.num_rows, table="enrollments")
+    work.tables["sections"], work.tables["enrollments"] = kept, unique
+    _count_enrollments(work)
+
+
+def _of_each_class(wide: pa.Table, learning: pa.Table) -> pa.Table:
+    """Return the enrollments of students, once for each class that their section has become."""
+    section = column(learning, "section_id").to_pandas()
+    classes = pd.DataFrame({"old": column(wide, "_old").to_pandas(), "at": np.arange(wide.num_rows)})
+    pairs = pd.DataFrame({"old": section, "row": np.arange(len(section))}).merge(classes, on="old", sort=False)
+    found, at = learning.take(pa.array(pairs["row"])), pa.array(pairs["at"])
+    return with_columns(found, section_id=column(wide, "_section").take(at), course_id=column(wide, "_course").take(at))
+
+
+def _count_enrollments(work: Work) -> None:
+    rows = work.table("enrollments")
+    before = work.original["enrollments"].take(column(rows, ROW))
+    for name in ("section_id", "course_id"):
+        changed = pc.sum(pc.not_equal(column(before, name), column(rows, name))).as_py() or 0
+        work.losses.add("value_changed", "id_not_allowed", changed, table="enrollments", column=name)
+
+
+def _new_courses(work: Work, wide: pa.Table) -> None:
+    """Give courses the ids that their classes say: one course may become several, and several one."""
+    pairs = first_rows(pa.table({"old": column(wide, "course_id"), "new": column(wide, "_course")}), ("old", "new"))
+    replace_courses(work, pairs)
+
+
+def class_rows(work: Work) -> pa.Table:
+    """Return one row for each student of each class, with its teacher, numbers and name."""
+    rows = qualified(work, "enrollments")
+    rows = rows.filter(pa.array(equals(column(rows, "enrollments.role"), "student")))
+    rows = beside(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
+    rows = beside(work, rows, ("sections.course_id",), "courses", ("course_id",))
+    sections = work.table("sections")
+    teacher = lookup(column(rows, "enrollments.section_id"), column(sections, "section_id"), column(sections, "_teacher"))
+    return with_columns(rows, teacher=teacher)
+
+
+def role_rows(kind: str) -> Rows:
+    """Return one row for each school of each person of a kind, with profile and, as columns, two contacts."""
+
+    def rows(work: Work) -> pa.Table:
+        found = qualified(work, "user_roles")
+        found = found.filter(pa.array(equals(column(found, "user_roles.user_kind"), kind)))
+        key = ("user_roles.user_kind", "user_roles.user_id")
+        found = beside(work, found, key, "users", ("user_kind", "user_id"))
+        found = beside(work, found, key, "student_profiles", ("user_kind", "user_id"))
+        return _with_contacts(work, found) if kind == "student" else found
+
+    return rows
+
+
+def _with_contacts(work: Work, rows: pa.Table) -> pa.Table:
+    contacts = work.table("contacts")
+    places = work.col("contacts", "position").to_numpy(zero_copy_only=False)
+    owners = keys_of(rows, ("users.user_kind", "users.user_id"))
+    for place, word in ((1, "Primary"), (2, "Secondary")):
+        chosen = contacts.filter(pa.array(places == place))
+        keys = keys_of(chosen, ("user_kind", "user_id"))
+        for name in ("name", "phone", "email"):
+            rows = with_columns(rows, **{f"{name}{word}": lookup(owners, keys, column(chosen, name))})
+    return rows
+
+
+def site_rows(work: Work) -> pa.Table:
+    """Return one row a site, under the id by which its reader knows it."""
+    rows = qualified(work, "organizations")
+    merged = pc.coalesce(column(rows, "organizations.merge_with_id"), column(rows, "organizations.organization_id"))
+    return with_columns(rows, site=merged)
+
+
+def unnamed_sites(work: Work) -> None:
+    """Say sites by their code alone, where the file of sites is not written."""
+    if work.options.get("schools"):
+        return
+    size = work.table("organizations").num_rows
+    work.change("organizations", "name", work.col("organizations", "organization_id"), "coarser_code")
+    for name in ("street", "phone", "merge_with_id"):
+        lost = int(present(work.col("organizations", name)).sum())
+        work.losses.add("column_left_out", "no_home", lost, table="organizations", column=name)
+        work.change("organizations", name, nulls(size), "coarser_code", count=False)
+    mentioned = [work.col(table, "organization_id") for table in ("user_roles", "sections")]
+    work.keep("organizations", is_in(work.col("organizations", "organization_id"), pa.concat_arrays(mentioned)), "no_home")
+
+
+def absences(work: Work) -> None:
+    """Leave out absences unless the option asks for them, and those without a period."""
+    rows = work.table("attendance")
+    if not work.options.get("attendance"):
+        work.losses.add("table_left_out", "no_home", rows.num_rows, table="attendance")
+        work.tables["attendance"] = rows.slice(0, 0)
+    work.keep("attendance", present(work.col("attendance", "period")), "missing_required")
+
+
+def absences_of_students(work: Work) -> None:
+    """Leave out absences of students who are not written: an event outlives its student."""
+    users = work.table("users")
+    students = column(users, "user_id").filter(pa.array(equals(column(users, "user_kind"), "student")))
+    work.keep("attendance", is_in(work.col("attendance", "user_id"), students), "parent_left_out")

@@ -1,0 +1,59 @@
+"""Rules about organizations: which of them are schools, and which a format cannot say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.exports.arrays import choose, column, constant, equals, is_in, nulls, present
+from roster_etl.exports.plan import Rule
+from roster_etl.exports.work import Work
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Mask
+
+
+def school_like(work: Work) -> Mask:
+    """Return which accounts stand for schools: something is taught there, somebody is there, or no account is below."""
+    ids = work.col("organizations", "organization_id")
+    used = [work.col(name, "organization_id") for name in ("sections", "courses", "user_roles") if name in work.tables]
+    busy = is_in(ids, pa.concat_arrays(used))
+    accounts = work.table("organizations").filter(pa.array(equals(work.col("organizations", "type"), "account")))
+    above = is_in(ids, column(accounts, "parent_organization_id"))
+    return equals(work.col("organizations", "type"), "account") & (busy | ~above)
+
+
+def only_schools(*also: str) -> Rule:
+    """Return the rule that keeps schools, accounts that stand for one (said as schools), and organizations of the types `also`."""
+
+    def rule(work: Work) -> None:
+        kept = school_like(work) | equals(work.col("organizations", "type"), "school", *also)
+        work.keep("organizations", kept | ~present(work.col("organizations", "type")), "no_home")
+        say_type(work, "account", "school")
+        work.cascade()
+
+    return rule
+
+
+def say_type(work: Work, before: str, after: str) -> None:
+    """Say organizations of one type as another."""
+    types = work.col("organizations", "type")
+    work.change("organizations", "type", choose(equals(types, before), constant(after, len(types)), types), "coarser_code")
+
+
+def all_of_type(kind: str) -> Rule:
+    """Return the rule that says all organizations as one type, in a format that has no types."""
+
+    def rule(work: Work) -> None:
+        work.change("organizations", "type", constant(kind, work.table("organizations").num_rows), "coarser_code")
+
+    return rule
+
+
+def number_schools(work: Work) -> None:
+    """Give schools without a number their id with the state, else their own, as the format needs one."""
+    schools = equals(work.col("organizations", "type"), "school")
+    fallback = pc.coalesce(work.col("organizations", "state_id"), work.col("organizations", "organization_id"))
+    work.fill("organizations", "number", choose(schools, fallback, nulls(len(schools))))

@@ -1,0 +1,241 @@
+"""The roster while it is turned into an export: canonical tables that rules narrow and rewrite, with every loss counted.
+
+Belongs here: leaving out rows, changing cells, following references. Does not belong here: what a format leaves out or changes (its
+rules), or reading the roster (``pipeline.exports``). Every row keeps ``_n``, its place in the table as it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.references import ID_COLUMNS
+from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.arrays import (
+    choose,
+    column,
+    constant,
+    each_distinct,
+    equals,
+    is_in,
+    keys_of,
+    nulls,
+    positions,
+    present,
+    same,
+    with_columns,
+)
+from roster_etl.exports.losses import Losses, LossKind, Reason
+
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Array, Mask
+
+ROW = "_n"
+_MADE_UP: tuple[Reason, ...] = ("missing_required", "synthetic", "name_split")
+
+# Columns that must have a value for their record to be said: without the parent the record goes too. Others become empty.
+_PARENTS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
+    ("courses", ("organization_id",), "organizations", ("organization_id",)),
+    ("sections", ("course_id",), "courses", ("course_id",)),
+    ("sections", ("organization_id",), "organizations", ("organization_id",)),
+    ("enrollments", ("section_id",), "sections", ("section_id",)),
+    ("enrollments", ("course_id",), "courses", ("course_id",)),
+    ("enrollments", ("user_kind", "user_id"), "users", ("user_kind", "user_id")),
+    ("enrollments", ("user_kind", "associated_user_id"), "users", ("user_kind", "user_id")),
+    ("user_roles", ("user_kind", "user_id"), "users", ("user_kind", "user_id")),
+    ("user_roles", ("organization_id",), "organizations", ("organization_id",)),
+    ("student_profiles", ("user_kind", "user_id"), "users", ("user_kind", "user_id")),
+    ("contacts", ("user_kind", "user_id"), "users", ("user_kind", "user_id")),
+    ("user_identifiers", ("user_kind", "user_id"), "users", ("user_kind", "user_id")),
+    ("section_terms", ("section_id",), "sections", ("section_id",)),
+    ("section_terms", ("term_id",), "terms", ("term_id",)),
+    ("term_dates", ("term_id",), "terms", ("term_id",)),
+    ("logins", ("user_kind", "user_id"), "users", ("user_kind", "user_id")),
+    ("observers", ("observer_id",), "users", ("user_id",)),
+    ("observers", ("student_id",), "users", ("user_id",)),
+    ("group_memberships", ("user_id",), "users", ("user_id",)),
+    ("group_memberships", ("group_id",), "groups", ("group_id",)),
+    ("groups", ("group_category_id",), "group_categories", ("group_category_id",)),
+    ("attendance", ("user_id",), "users", ("user_id",)),
+)
+_LINKS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
+    ("organizations", ("parent_organization_id",), "organizations", ("organization_id",)),
+    ("terms", ("parent_term_id",), "terms", ("term_id",)),
+    ("courses", ("term_id",), "terms", ("term_id",)),
+    ("courses", ("blueprint_course_id",), "courses", ("course_id",)),
+    ("sections", ("term_id",), "terms", ("term_id",)),
+    ("sections", ("home_course_id",), "courses", ("course_id",)),
+    ("enrollments", ("organization_id",), "organizations", ("organization_id",)),
+    ("users", ("primary_organization_id",), "organizations", ("organization_id",)),
+    ("contacts", ("user_kind", "contact_user_id"), "users", ("user_kind", "user_id")),
+    ("user_roles", ("user_kind", "login_user_id"), "logins", ("user_kind", "login_user_id")),
+    ("groups", ("organization_id",), "organizations", ("organization_id",)),
+    ("groups", ("course_id",), "courses", ("course_id",)),
+    ("group_categories", ("organization_id",), "organizations", ("organization_id",)),
+    ("group_categories", ("course_id",), "courses", ("course_id",)),
+)
+
+
+@dataclass
+class Work:
+    """One export under way.
+
+    ``tables``: canonical tables by name, business columns, ``derived``, ``extensions`` and ROW. ``moment``: as of when.
+    ``options``: those of the format, parsed. ``homes``, ``held``: the tables, and the columns,
+    that the format has a place for; what changes in others is counted once, as left out.
+    """
+
+    tables: dict[str, pa.Table]
+    district_id: str
+    district_name: str
+    zone: str
+    moment: datetime
+    options: Mapping[str, Any]
+    losses: Losses = field(default_factory=Losses)
+    homes: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.unheld: dict[str, pa.Table] = {}
+        self.take_as_read()
+
+    def take_as_read(self) -> None:
+        """Take the tables as they are for the roster that is to be said: every row gets its place in them."""
+        for name, table in self.tables.items():
+            places = pa.array(np.arange(table.num_rows), pa.int64())
+            self.tables[name] = with_columns(table, **{ROW: places})
+        self.original = dict(self.tables)
+
+    # ---- reading
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table; without rows if the roster has none of that name."""
+        if name not in self.tables:
+            spec = TABLES.get(name)
+            schema = spec.arrow_schema if spec else pa.schema([])
+            self.tables[name] = schema.append(pa.field(ROW, pa.int64())).empty_table()
+        return self.tables[name]
+
+    def col(self, table: str, name: str) -> Array:
+        """Return a column of a table; nulls if the roster's version does not have it."""
+        found = self.table(table)
+        return column(found, name) if name in found.column_names else nulls(found.num_rows)
+
+    def user_keys(self, table: str, id_column: str = "user_id") -> Array:
+        """Return the identity of the user of each row: kind and id."""
+        found = self.table(table)
+        return keys_of(found, ("user_kind", id_column))
+
+    def is_derived(self, table: str, name: str) -> Mask:
+        """Return which cells of a column were derived, not given."""
+        if "derived" not in self.table(table).column_names:
+            return np.zeros(self.table(table).num_rows, dtype=bool)
+        found = pc.fill_null(pc.match_substring(self.col(table, "derived"), f'"{name}"'), False)
+        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+
+    # ---- rows
+
+    def keep(self, table: str, keep: Mask, reason: Reason, *, kind: LossKind = "row_left_out", file: str | None = None) -> None:
+        """Keep only some rows of a table, and count the others."""
+        gone = int((~keep).sum())
+        if gone:
+            self.losses.add(kind, reason, gone, table=table, file=file)
+            self.tables[table] = self.table(table).filter(pa.array(keep))
+
+    def cascade(self, reason: Reason = "parent_left_out") -> None:
+        """Leave out records whose parent was left out, and empty links to records that were."""
+        for table, columns, parent, parent_columns in _PARENTS:
+            if self._has(table, columns) and (dangling := self._dangling(table, columns, parent, parent_columns)).any():
+                self.keep(table, ~dangling, reason)
+        for table, columns, parent, parent_columns in _LINKS:
+            if self._has(table, columns) and (dangling := self._dangling(table, columns, parent, parent_columns)).any():
+                if self.held and f"{table}.{columns[-1]}" not in self.held:
+                    continue  # it has no home anyway, and is counted as such
+                emptied = choose(dangling, nulls(len(dangling)), self.col(table, columns[-1]))
+                self.change(table, columns[-1], emptied, reason)
+
+    def _has(self, table: str, columns: tuple[str, ...]) -> bool:
+        return table in self.tables and table in self.homes and set(columns) <= set(self.tables[table].column_names)
+
+    def _dangling(self, table: str, columns: tuple[str, ...], parent: str, parent_columns: tuple[str, ...]) -> Mask:
+        """Return which rows refer to a parent that was there, and is no more."""
+        if parent not in self.original:
+            return np.zeros(self.table(table).num_rows, dtype=bool)
+        given = present(self.col(table, columns[-1]))
+        keys = keys_of(self.table(table), columns)
+        return given & ~is_in(keys, keys_of(self.table(parent), parent_columns))
+
+    # ---- cells
+
+    def change(
+        self, table: str, name: str, values: Array, reason: Reason, *, file: str | None = None, count: bool = True
+    ) -> None:
+        """Replace a column, and count each cell that differs: made up where it was empty, changed elsewhere."""
+        before = self.col(table, name)
+        differs = ~same(before, values)
+        if differs.any():
+            given = present(before)
+            if count and (not self.held or name == "user_kind" or f"{table}.{name}" in self.held):
+                made = reason if reason in _MADE_UP else "missing_required"
+                self.losses.add("value_changed", reason, (differs & given).sum(), table=table, column=name, file=file)
+                self.losses.add("value_made_up", made, (differs & ~given).sum(), table=table, column=name, file=file)
+            self.tables[table] = with_columns(self.table(table), **{name: values})
+
+    def fill(self, table: str, name: str, *fallbacks: Array, reason: Reason = "missing_required") -> None:
+        """Fill empty cells of a column from `fallbacks`, the first that has a value counts; each is counted as made up."""
+        values = self.col(table, name)
+        for fallback in fallbacks:
+            values = pc.coalesce(values, fallback)
+        self.change(table, name, values, reason)
+
+    def rename_ids(self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None) -> None:
+        """Replace ids of records of `entity` in all columns that hold them; `kind`: only of users of this kind."""
+        differs = ~same(old, new)
+        if not differs.any():
+            return
+        keys, values = old.filter(pa.array(differs)), new.filter(pa.array(differs))
+        for table, name in ID_COLUMNS[entity]:
+            if table in self.tables and name in self.tables[table].column_names:
+                before = self.col(table, name)
+                found = positions(before, keys)
+                where = present(found)
+                if kind is not None and "user_kind" in self.tables[table].column_names:
+                    where &= equals(self.col(table, "user_kind"), kind)
+                self.change(table, name, choose(where, values.take(found), before), reason)
+
+    def move_kinds(self, kinds: Array) -> None:
+        """Set the kind of every user, here and in all tables that refer to it; each cell that changes is counted."""
+        keys = self.user_keys("users")
+        for table in [name for name in self.tables if name != "users" and "user_kind" in self.tables[name].column_names]:
+            id_column = "user_id"
+            found = positions(self.user_keys(table, id_column), keys)
+            before = self.col(table, "user_kind")
+            self.change(table, "user_kind", pc.coalesce(kinds.take(found), before), "coarser_code")
+        self.change("users", "user_kind", kinds, "coarser_code")
+
+    # ---- extensions
+
+    def extension_names(self, table: str, prefix: str) -> list[str]:
+        """Return the names of the extra columns that begin with `prefix`, in alphabetical order."""
+        import json
+
+        cells = pc.drop_null(self.col(table, "extensions")).unique().to_pylist()
+        found = {name for cell in cells for name in json.loads(cell)}
+        return sorted(name for name in found if name.casefold().startswith(prefix))
+
+    def extension(self, table: str, name: str) -> Array:
+        """Return the values of one extra column."""
+        import json
+
+        return each_distinct(self.col(table, "extensions"), lambda cell: json.loads(cell).get(name))
+
+
+def constant_column(work: Work, table: str, value: str) -> Array:
+    """Return `value` for each row of a table."""
+    return constant(value, work.table(table).num_rows)

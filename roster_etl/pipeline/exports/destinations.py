@@ -1,0 +1,132 @@
+"""Send a roster to a destination of a district: as an export, unless it is unchanged or much smaller than the last one.
+
+Belongs here: the gates before sending, and who is told of a refusal. Does not belong here: building and writing (``export_roster``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from roster_etl.pipeline.exports.export_roster import Shrunk, export_roster, open_target
+from roster_etl.pipeline.exports.order import ExportOrder, export_options, published_source
+from roster_etl.pipeline.reporting.next_steps import NextStep
+from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
+from roster_etl.store.registry.district import Destination, Feed
+from roster_etl.vendors.export_formats import export_format
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.workspace import Workspace
+
+
+def send(workspace: Workspace, district_id: str, name: str, *, requested_by: str, accept_shrink: bool = False) -> dict[str, Any]:
+    """Send the present roster to a destination, and return the document of the export; ``status`` ``unchanged``: nothing was sent.
+
+    Raises: UnknownDestination, and what `export_roster` raises for slips of the settings.
+    """
+    destination = workspace.registry.get(district_id).destination(name)
+    gate = _Gate(workspace, district_id, destination, accept_shrink=accept_shrink)
+    order = ExportOrder(
+        district_id=district_id,
+        format=destination.format,
+        to=destination.to,
+        requested_by=requested_by,
+        source=destination.source or None,
+        options=destination.options,
+        schools=destination.schools,
+        leave_out=destination.leave_out,
+        enrolled_only=destination.enrolled_only,
+        formulas=destination.formulas,
+        strict=destination.strict,
+        replace=True,
+        destination=destination.name,
+    )
+    document = export_roster(workspace, order, login=login_of(destination), gate=gate)
+    if document["status"] in ("refused", "failed"):
+        _tell(workspace, destination, document)
+    return document
+
+
+def check(workspace: Workspace, district_id: str, name: str) -> None:
+    """Check a destination without sending: its format, options and feed, log-in and host key, and that the place is free or ours.
+
+    Raises: RosterError: what is wrong.
+    """
+    destination = workspace.registry.get(district_id).destination(name)
+    export_options(export_format(destination.format), destination.options)
+    published_source(workspace, district_id, destination.source or None)
+    target = open_target(workspace, destination.to, login_of(destination))
+    target.check(replace=True, former=_sent_names(workspace, district_id, name))
+
+
+def login_of(destination: Destination) -> Feed:
+    """Return the log-in of a destination, in the shape of a feed's."""
+    names = ("known_hosts", "key_file", "password_file", "password_env")
+    return Feed(format=destination.format, **{name: getattr(destination, name) for name in names})
+
+
+def _last_sent(workspace: Workspace, district_id: str, name: str) -> Mapping[str, Any] | None:
+    """Return the ledger row of the last export that was sent to a destination."""
+    with workspace.warehouse.read() as session:
+        rows = session.ledger.exports(district_id, destination=name, status="written", limit=1)
+    return rows[0] if rows else None
+
+
+def _sent_names(workspace: Workspace, district_id: str, name: str) -> frozenset[str]:
+    last = _last_sent(workspace, district_id, name)
+    return frozenset(file["file"] for file in last["files"]) if last else frozenset()
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Asked once the files are built and read back: whether they need to be sent, and may be."""
+
+    workspace: Workspace
+    district_id: str
+    destination: Destination
+    accept_shrink: bool
+
+    def __call__(self, files: Sequence[Mapping[str, Any]]) -> bool:
+        last = _last_sent(self.workspace, self.district_id, self.destination.name)
+        if last is None:
+            return True
+        if last["destination"] == self._place() and _hashes(last["files"]) == _hashes(files):
+            return False
+        if not self.accept_shrink:
+            self._require_size(last["files"], files)
+        return True
+
+    def _place(self) -> str:
+        from roster_etl.store.files.urls import redact
+
+        return redact(self.destination.to)
+
+    def _require_size(self, before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> None:
+        """Require that no file has become much smaller; one that is gone has no rows. Raises Shrunk."""
+        rows = {file["file"]: file["rows"] for file in now}
+        for file in before:
+            left = rows.get(file["file"], 0)
+            fewer = file["rows"] - left
+            enough = fewer >= self.destination.shrink_min and fewer * 100 >= file["rows"] * self.destination.shrink_pct
+            if fewer > 0 and enough:
+                place = {"district_id": self.district_id, "name": self.destination.name}
+                raise Shrunk(file=file["file"], rows=left, before=file["rows"], count=fewer, **place)
+
+
+def _hashes(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {file["file"]: file["sha256"] for file in files}
+
+
+def _tell(workspace: Workspace, destination: Destination, document: Mapping[str, Any]) -> None:
+    """Queue an alert, and one mail to the contacts; the same refusal of the same roster is told once."""
+    district_id, reason = document["district_id"], document["error"]["message"]
+    about = f"export-{district_id}-{destination.name}-{document['as_of_import']}-{document['status']}"
+    title = f"{district_id}: the roster was not sent to {destination.name}"
+    queue_alert(workspace, "failed" if document["status"] == "failed" else "held", about=about, text=f"{title}. {reason}")
+    step = NextStep(
+        text="Look at the last exports; if the roster is right, send it.",
+        command=f"roster-etl destinations send {destination.name} --district {district_id} --accept-shrink --by NAME",
+    )
+    to = recipients(workspace, district_id, document["source"], problem=True)
+    queue_mail(workspace, to, about=about, title=title, reason=reason, steps=[step])

@@ -1,0 +1,142 @@
+"""Read an export back before it is moved into place: with the reader of its format, or else cell by cell.
+
+Belongs here: validating the written files as an import would, and the canonical tables that it would make of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
+from roster_etl.engine.csv.reader import STRICT_LIMITS, read_csv
+from roster_etl.engine.transform.mapper import SourceFile, map_table
+from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile, empty_result, validate_file
+from roster_etl.exports.arrays import column, same
+from roster_etl.exports.build import BuiltFile
+from roster_etl.frames.arrow import REFUSED
+from roster_etl.mapping.column_plan import RECEIVED_ON
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.options import resolve_options
+from roster_etl.vendors import Vendor, vendor
+from roster_etl.vendors.lineage import tables_of
+
+if TYPE_CHECKING:
+    from roster_etl.exports.plan import ExportFormat
+
+
+class ReadBackFailed(PermanentError):
+    """Our own reader refuses what was written."""
+
+    code = "read_back_failed"
+    template = "{file}: our own reader refuses what was written ({what}); nothing was moved into place. This is a fault of roster_etl: report it with this line"
+
+
+def read_back(format_: ExportFormat, folder: Path, names: list[str], zone: str) -> dict[str, pa.Table] | None:
+    """Validate the written files as an import of their format would, and return the canonical tables that it would make of them.
+
+    None: the format is not imported. Raises ReadBackFailed.
+    """
+    if format_.vendor is None:
+        return None
+    found = vendor(format_.vendor)
+    values = resolve_options(found.format, {"time_zone": zone})
+    judged = _validated(found, folder, names, values)
+    return _changed(found, judged, values) if found.change_plan is not None else _mapped(found, judged, values)
+
+
+def _validated(found: Vendor, folder: Path, names: list[str], values: Mapping[str, Any]) -> dict[str, ValidatedFile]:
+    written = set(names)
+    results: dict[str, ValidatedFile] = {}
+    for file in found.format.files:
+        if file.file_name not in written:
+            results[file.name] = empty_result(file)
+            continue
+        others = {
+            name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name)
+            for name, result in results.items()
+        }
+        raw = read_csv((folder / file.file_name).read_bytes())
+        listed: dict[str, Any] = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
+        result = validate_file(raw, file, referenced_files=others, fixed_order=found.format.fixed_column_order, listed=listed)
+        _require_accepted(file.file_name, result)
+        results[file.name] = result
+    return results
+
+
+def _require_accepted(name: str, result: ValidatedFile) -> None:
+    if result.refused not in (None, "empty_file"):
+        raise ReadBackFailed(file=name, what=str(result.refused))
+    if result.rows_rejected:
+        rejected = result.findings.filter(pc.equal(result.findings.column("severity"), "reject"))
+        reasons = {(f["code"], f["field"]) for f in rejected.to_pylist()}
+        texts = sorted(f"{code} in {field}" if field else str(code) for code, field in reasons)
+        raise ReadBackFailed(file=name, what=f"{result.rows_rejected} rows: {', '.join(texts)}")
+
+
+def _mapped(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any]) -> dict[str, pa.Table]:
+    files = {
+        name: SourceFile(rows=result.rows, file_name=found.format.file(name).file_name, extensions=result.extensions)
+        for name, result in judged.items()
+    }
+    settings = {**values, RECEIVED_ON: datetime(2000, 1, 1, tzinfo=UTC).date()}
+    tables = {}
+    for name in tables_of(found):
+        mappings = [mapping for mapping in found.mappings if mapping.to == name]
+        made = map_table(TABLES[name], mappings, files, settings).table
+        tables[name] = made.filter(pc.invert(made.column(REFUSED)))
+    return tables
+
+
+def _changed(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any]) -> dict[str, pa.Table]:
+    assert found.change_plan is not None
+    sources = [
+        ChangeFile(kind=name, file=found.format.file(name).file_name, rows=_present_columns(result))
+        for name, result in judged.items()
+        if result.rows.num_rows
+    ]
+    current = {name: TABLES[name].full_schema.empty_table() for name in tables_of(found)}
+    options = {**values, "custom_roles": _custom_roles(found, judged)}
+    made = apply_changes(found.change_plan, ChangeInput(sources=sources, current=current, past=current, options=options))
+    if made.quarantine.num_rows:
+        first = made.quarantine.slice(0, 1).to_pylist()[0]
+        raise ReadBackFailed(file=first["file"], what=f"{made.quarantine.num_rows} rows, first {first['code']}")
+    return {name: table.filter(pc.invert(table.column(REFUSED))) for name, table in made.tables.items()}
+
+
+def _custom_roles(found: Vendor, judged: Mapping[str, ValidatedFile]) -> dict[str, str]:
+    """Return the roles that the files name beyond the built-in ones, as the district that takes them has to declare them."""
+    assert found.change_plan is not None
+    roles = found.change_plan.roles
+    known = {*roles.built_in, *roles.by_name, *roles.account_roles}
+    declared = {}
+    for name, base in (("enrollments", "ta"), ("admins", "account")):
+        rows = judged[name].rows if name in judged else None
+        words = set(column(rows, "role").to_pylist()) if rows is not None and "role" in rows.column_names else set()
+        declared.update({word: base for word in words if word and word not in known})
+    return declared
+
+
+def _present_columns(result: ValidatedFile) -> pa.Table:
+    absent = {name for name in result.rows.column_names if not name.startswith("_")} - set(result.present)
+    return result.rows.drop_columns([*absent])
+
+
+def compare_cells(folder: Path, built: BuiltFile) -> None:
+    """Read a CSV file with our own reader, and require that each cell is what was to be written. Raises ReadBackFailed."""
+    raw = read_csv((folder / built.name).read_bytes(), limits=STRICT_LIMITS)
+    if raw.refused or raw.damaged:
+        raise ReadBackFailed(file=built.name, what=raw.refused or f"{len(raw.damaged)} damaged records")
+    if raw.header != tuple(built.cells):
+        raise ReadBackFailed(file=built.name, what="another header")
+    if raw.table.num_rows != built.rows:
+        raise ReadBackFailed(file=built.name, what=f"{raw.table.num_rows} of {built.rows} rows")
+    for place, (name, cells) in enumerate(built.cells.items()):
+        if built.rows and not same(column(raw.table, f"c{place}").cast(pa.string()), cells.cast(pa.string())).all():
+            raise ReadBackFailed(file=built.name, what=f"another value in {name}")

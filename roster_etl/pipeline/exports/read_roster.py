@@ -1,0 +1,49 @@
+"""Read a roster for an export: all tables of a feed as of a moment, each in the order of its keys.
+
+Belongs here: the query for each table, and the scope of the order. Rules and files are in ``exports``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.arrays import order as ordered
+from roster_etl.exports.scope import leave_out, narrow
+from roster_etl.exports.work import Work
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.exports.order import ResolvedExport
+    from roster_etl.pipeline.workspace import Workspace
+
+_LARGE = frozenset({"enrollments", "attendance"})
+"""Tables that no rule reads in the order of their keys: sorting them would cost more than reading."""
+
+
+def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None) -> Work:
+    """Return the roster as of `moment` (None: now), narrowed to what the order asks for. Raises UnknownSchool."""
+    order = resolved.order
+    with workspace.warehouse.read() as session:
+        tables = dict(_tables(session, order.district_id, resolved, moment))
+    work = Work(
+        tables=tables,
+        district_id=order.district_id,
+        district_name=resolved.district_name,
+        zone=resolved.zone,
+        moment=resolved.as_of,
+        options=resolved.options,
+    )
+    leave_out(work, order.leave_out)
+    narrow(work, order.schools, enrolled_only=order.enrolled_only)
+    work.take_as_read()
+    return work
+
+
+def _tables(session: Any, district_id: str, resolved: ResolvedExport, moment: datetime | None) -> Iterable[tuple[str, pa.Table]]:
+    for name, spec in TABLES.items():
+        rows = session.ledger.export_rows(district_id, resolved.source, name, moment)
+        yield name, rows if name in _LARGE else ordered(rows, *spec.key)

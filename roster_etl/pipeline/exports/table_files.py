@@ -1,0 +1,118 @@
+"""Write the canonical tables as they are: Parquet or CSV, and their description.
+
+Belongs here: reading them whole, writing, and reading back what was written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.exports.arrays import column, each_distinct, order
+from roster_etl.exports.build import BuiltFile
+from roster_etl.exports.cells import guarded, instant_text, number_text
+from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.scope import leave_out, narrow
+from roster_etl.exports.work import ROW, Work
+from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.exports.order import ResolvedExport
+    from roster_etl.pipeline.exports.written import Written
+    from roster_etl.pipeline.workspace import Workspace
+
+_CLOSING = ("valid_to_import", "valid_to", "close_reason")
+_BATCH = 65_536
+
+
+def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written) -> None:
+    """Write a file for each table, and the description of all. Raises ReadBackFailed, FormulasFound."""
+    tables = _scoped_tables(workspace, resolved, written)
+    for name, table in tables.items():
+        if resolved.options["file_type"] == "csv":
+            _write_csv(folder, TABLES[name], table, resolved, written)
+        else:
+            _write_parquet(folder, name, table, written)
+    description = json.dumps({"tables": {name: _described(name, table) for name, table in tables.items()}}, indent=1) + "\n"
+    written.write(folder, "tables.json", [description.encode()], len(tables))
+
+
+def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: Written) -> dict[str, pa.Table]:
+    """Return all tables with every column of their views, as of the moment, in the order of their keys."""
+    moment = resolved.moment or datetime.now(UTC)
+    place = (resolved.order.district_id, resolved.source)
+    with workspace.warehouse.read() as session:
+        tables = {name: _as_known(session.roster.as_of(moment, name, *place), spec) for name, spec in TABLES.items()}
+    work = Work(
+        tables=tables,
+        district_id=resolved.order.district_id,
+        district_name=resolved.district_name,
+        zone=resolved.zone,
+        moment=resolved.as_of,
+        options=resolved.options,
+    )
+    written.losses = work.losses
+    leave_out(work, resolved.order.leave_out)
+    narrow(work, resolved.order.schools, enrolled_only=resolved.order.enrolled_only)
+    whole = {name: table for name, table in work.tables.items() if name not in resolved.order.leave_out}
+    return {name: table.drop_columns([ROW]) for name, table in whole.items()}
+
+
+def _as_known(versions: pa.Table, spec: RosterTable) -> pa.Table:
+    """Return versions as they were at the moment: none of them was closed yet."""
+    rows = order(versions.drop_columns(["version_id"]), *spec.key)
+    for name in _CLOSING:
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, name, pa.nulls(rows.num_rows, rows.schema.field(name).type))
+    return rows
+
+
+def _write_parquet(folder: Path, name: str, table: pa.Table, written: Written) -> None:
+    import pyarrow.parquet as pq
+
+    file = f"{name}.parquet"
+    pq.write_table(table.combine_chunks(), folder / file, compression="zstd", version="2.6", row_group_size=_BATCH)
+    if not pq.read_table(folder / file).equals(table):
+        raise ReadBackFailed(file=file, what="other rows")
+    written.note(folder, file, table.num_rows)
+
+
+def _write_csv(folder: Path, spec: RosterTable, table: pa.Table, resolved: ResolvedExport, written: Written) -> None:
+    file = f"{spec.name}.csv"
+    formulas: Any = resolved.order.formulas
+    cells = {}
+    for name in table.column_names:
+        values = as_text(column(table, name))
+        text = pa.types.is_string(table.schema.field(name).type) and name in spec.names
+        cells[name] = guarded(values, formulas, written.losses, table=spec.name, name=name, file=file) if text else values
+    built = BuiltFile(name=file, cells=cells)
+    written.write(folder, file, csv_bytes(cells, "\r\n"), table.num_rows)
+    compare_cells(folder, built)
+
+
+def as_text(values: Any) -> Any:
+    """Return values of any canonical type as text: ISO dates and times, ``true`` and ``false``."""
+    if pa.types.is_timestamp(values.type):
+        return each_distinct(values, instant_text)
+    if pa.types.is_boolean(values.type):
+        return values.cast(pa.string())
+    return number_text(values)
+
+
+def _described(name: str, table: pa.Table) -> dict[str, Any]:
+    spec = TABLES[name]
+    comments = {field.name: field.comment for field in _all_columns(spec)}
+    columns = [{"name": f.name, "type": str(f.type), "comment": comments.get(f.name, "")} for f in table.schema]
+    return {"comment": spec.comment, "key": list(spec.key), "rows": table.num_rows, "columns": columns}
+
+
+def _all_columns(spec: RosterTable) -> Iterator[Any]:
+    from roster_etl.canonical.roster import COMMON, FEED
+
+    yield from (*FEED, *spec.columns, *COMMON)

@@ -1,0 +1,74 @@
+"""Write the CSV files of a vendor's format, as a whole or as a delta, and read them back.
+
+Belongs here: one or several moments of the roster in, files in a folder out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roster_etl.exports.build import BuiltFile, build_files, prepare
+from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.delta import Snapshot, delta_files
+from roster_etl.exports.measured import measure
+from roster_etl.frames.arrow import release_memory
+from roster_etl.pipeline.exports.read_back import compare_cells, read_back
+from roster_etl.pipeline.exports.read_roster import read_roster
+
+if TYPE_CHECKING:
+    from roster_etl.exports.work import Work
+    from roster_etl.pipeline.exports.order import ResolvedExport
+    from roster_etl.pipeline.exports.written import Written
+    from roster_etl.pipeline.workspace import Workspace
+
+
+def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written, work: Work | None) -> None:
+    """Write all files of the format into `folder`, and read them back. Raises ReadBackFailed, FormulasFound, IdClash."""
+    work = work or read_roster(workspace, resolved, resolved.moment)
+    written.losses = work.losses
+    prepare(work, resolved.format)
+    if resolved.since_at is not None:
+        _write_files(resolved, folder, written, work, _delta(workspace, resolved, work))
+        return
+    _write_files(resolved, folder, written, work, build_files(work, resolved.format, resolved.order.formulas))  # type: ignore[arg-type]
+    read = read_back(resolved.format, folder, [file["file"] for file in written.files], resolved.zone)
+    if read is not None:
+        measure(work, read, resolved.format)
+
+
+def _write_files(resolved: ResolvedExport, folder: Path, written: Written, work: Work, files: Iterable[BuiltFile]) -> None:
+    for built in files:
+        _write_file(resolved, folder, written, built)
+    if resolved.format.manifest is not None:
+        rows = {file["file"]: file["rows"] for file in written.files}
+        name, cells = resolved.format.manifest(work, rows, resolved.since_at is not None)
+        _write_file(resolved, folder, written, BuiltFile(name=name, cells=dict(cells)))
+
+
+def _write_file(resolved: ResolvedExport, folder: Path, written: Written, built: BuiltFile) -> None:
+    written.write(folder, built.name, csv_bytes(built.cells, resolved.format.newline), built.rows)
+    compare_cells(folder, built)
+    release_memory()
+
+
+def _delta(workspace: Workspace, resolved: ResolvedExport, now: Work) -> list[BuiltFile]:
+    """Return what changed since the import that the order names: the bulk exports after each import are compared."""
+    assert resolved.since_at is not None
+    assert resolved.format.delta is not None
+    with workspace.warehouse.read() as session:
+        place = (resolved.order.district_id, resolved.source, resolved.since_at, resolved.as_of)
+        between = session.ledger.change_moments(*place)
+    moments = [resolved.since_at, *between[:-1]]
+    snapshots = [(at, _snapshot(workspace, resolved, at)) for at in moments]
+    files = build_files(now, resolved.format, resolved.order.formulas)  # type: ignore[arg-type]
+    snapshots.append((between[-1] if between else resolved.since_at, {built.name: built for built in files}))
+    return delta_files(resolved.format.delta, snapshots)
+
+
+def _snapshot(workspace: Workspace, resolved: ResolvedExport, at: datetime) -> Snapshot:
+    work = read_roster(workspace, resolved, at)
+    prepare(work, resolved.format)
+    return {built.name: built for built in build_files(work, resolved.format, resolved.order.formulas)}  # type: ignore[arg-type]

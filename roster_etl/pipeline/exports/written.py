@@ -1,0 +1,38 @@
+"""What an export has come to so far: its files, its losses, its number in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from roster_etl.exports.losses import Losses
+from roster_etl.spec.errors import RosterError
+
+
+@dataclass
+class Written:
+    """The state of an export. ``files``: name, rows, bytes and sha256 of each; ``error``: what ended it."""
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
+    refused: dict[str, Any] | None = None
+    error: RosterError | None = None
+    export_id: int | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def write(self, folder: Path, name: str, content: Iterable[bytes], rows: int) -> None:
+        """Write a file of `rows` rows, and note its size and hash."""
+        with (folder / name).open("xb") as out:
+            for piece in content:
+                out.write(piece)
+        self.note(folder, name, rows)
+
+    def note(self, folder: Path, name: str, rows: int) -> None:
+        """Note a file that was written."""
+        with (folder / name).open("rb") as found:
+            digest = hashlib.file_digest(found, "sha256").hexdigest()
+        self.files.append({"file": name, "rows": rows, "bytes": (folder / name).stat().st_size, "sha256": digest})

@@ -1,0 +1,123 @@
+"""Read a roster for an export, and keep the ledger of exports.
+
+Belongs here: queries and statements of table ``exports``, and the roster as it was at a moment without columns that no export needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import history_table
+from roster_etl.canonical.ledger import EXPORTS, IMPORTS, ExportStatus
+from roster_etl.canonical.roster import TABLES
+from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
+from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse.roster_read import select_column
+
+_EXTRA = ("derived", "extensions")
+
+
+def roster_rows(
+    connection: sa.Connection, district_id: str, source: str, name: str, moment: datetime | None, *, lean: bool = False
+) -> pa.Table:
+    """Return the records of a table as they were known at `moment` (None: now), in the order of their versions.
+
+    Columns: the business columns, ``derived`` and ``extensions``, which are null where they are empty. ``lean``: without the two.
+    """
+    table, history = TABLES[name], history_table(name)
+    extra = () if lean else _EXTRA
+    schema = pa.schema([*table.arrow_schema, *((column, pa.string()) for column in extra)])
+    chosen = [_column(connection, history, field) for field in schema]
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    if moment is None:
+        query = sa.select(*chosen, history.c.version_id).where(*feed, history.c.valid_to_import.is_(None))
+    else:
+        # Both databases compare timestamps with ISO text, rendered here.
+        then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_TIMESTAMP_FORMAT)}'")
+        known = (*feed, history.c.valid_from <= then)
+        # Current and past versions have separate indexes, so they are queried separately.
+        arms = (
+            sa.select(*chosen, history.c.version_id).where(*known, history.c.valid_to_import.is_(None)),
+            sa.select(*chosen, history.c.version_id).where(
+                *known, history.c.valid_to_import.is_not(None), history.c.valid_to > then
+            ),
+        )
+        query = sa.union_all(*arms)  # type: ignore[assignment]
+    found = bulk_load.fetch(connection, query, schema.append(pa.field("version_id", pa.int64())))
+    return found.sort_by("version_id").drop_columns("version_id")
+
+
+def _column(connection: sa.Connection, history: sa.Table, field: pa.Field) -> sa.ColumnElement[Any]:
+    if field.name in _EXTRA:
+        empty = sa.literal_column("'{}'" if field.name == "extensions" else "'[]'", sa.Text())
+        return sa.func.nullif(history.c[field.name], empty).label(field.name)
+    return select_column(connection, history.c[field.name], field.type)
+
+
+def change_moments(connection: sa.Connection, district_id: str, source: str, after: datetime, until: datetime) -> list[datetime]:
+    """Return when imports of the feed were published after one moment and until another, in order."""
+    columns = IMPORTS.c
+    query = sa.select(columns.finished_at).where(
+        columns.district_id == district_id, columns.source == source, columns.status == "published"
+    )
+    return [at for (at,) in connection.execute(query.order_by(columns.finished_at)) if at is not None and after < at <= until]
+
+
+def newest_published(connection: sa.Connection, district_id: str, source: str, until: datetime) -> dict[str, Any] | None:
+    """Return the ledger row of the newest import of a feed that was published until a moment; None: there is none."""
+    columns = IMPORTS.c
+    query = (
+        sa.select(IMPORTS)
+        .where(
+            columns.district_id == district_id,
+            columns.source == source,
+            columns.status == "published",
+            columns.finished_at <= until,
+        )
+        .order_by(columns.finished_at.desc(), columns.import_id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else dict(row)
+
+
+def published_sources(connection: sa.Connection, district_id: str) -> list[str]:
+    """Return the feeds of which something was published for a district, by name."""
+    columns = IMPORTS.c
+    query = sa.select(columns.source).distinct().where(columns.district_id == district_id, columns.status == "published")
+    return sorted(str(source) for source in connection.execute(query).scalars())
+
+
+def open_export(connection: sa.Connection, row: Mapping[str, Any]) -> int:
+    """Insert an export as failed, which it is until it has ended, and return its number."""
+    inserted = connection.execute(sa.insert(EXPORTS).values(status="failed", **row))
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0])
+
+
+def close_export(connection: sa.Connection, export_id: int, columns: Mapping[str, Any]) -> None:
+    """Write how an export ended."""
+    connection.execute(sa.update(EXPORTS).where(EXPORTS.c.export_id == export_id).values(**columns))
+
+
+def list_exports(
+    connection: sa.Connection,
+    district_id: str | None = None,
+    *,
+    destination: str | None = None,
+    place: str | None = None,
+    status: ExportStatus | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return exports, newest first; of a district, to one of its outgoing feeds or to one place, and of a status, where given."""
+    query = sa.select(EXPORTS).order_by(EXPORTS.c.export_id.desc()).limit(limit)
+    wanted = {"district_id": district_id, "destination_name": destination, "destination": place, "status": status}
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(EXPORTS.c[name] == value)
+    return [dict(row) for row in connection.execute(query).mappings()]

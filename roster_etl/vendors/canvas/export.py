@@ -1,0 +1,292 @@
+"""How the roster is written as Canvas's files.
+
+Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
+"""
+
+from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.rows import table_rows
+from roster_etl.exports.rules import canvas, people, schools
+from roster_etl.exports.rules.words import USER_IDS
+from roster_etl.spec import Option
+
+_ACTIVE = Out("status", const="active")
+_FORMATS = {"online": "online", "on_campus": "on_campus", "blended": "blended"}
+_USER_TYPES = {word: word for word in ("administrative", "observer", "staff", "student", "student_other", "teacher")}
+
+ACCOUNTS = OutFile(
+    "accounts.csv",
+    table="organizations",
+    rows=canvas.account_rows,
+    key=("depth", "organizations.organization_id"),
+    identity=("account_id",),
+    when="rows",
+    columns=(
+        Out("account_id", value="organizations.organization_id", required=True),
+        Out("parent_account_id", value="organizations.parent_organization_id"),
+        Out("name", value="organizations.name", required=True),
+        _ACTIVE,
+        Out("integration_id", value="organizations.integration_id", optional=True),
+    ),
+)
+
+TERMS = OutFile(
+    "terms.csv",
+    table="terms",
+    rows=canvas.term_rows,
+    key=("terms.term_id", "override"),
+    identity=("term_id", "date_override_enrollment_type"),
+    when="rows",
+    columns=(
+        Out("term_id", value="terms.term_id", holds=("terms.term_id", "term_dates.term_id"), required=True),
+        Out("name", value="terms.name"),
+        _ACTIVE,
+        Out("start_date", value="terms.start_at", holds=("terms.start_at", "term_dates.start_at"), form="instant"),
+        Out("end_date", value="terms.end_at", holds=("terms.end_at", "term_dates.end_at"), form="instant"),
+        Out("integration_id", value="terms.integration_id", optional=True),
+        Out("date_override_enrollment_type", value="term_dates.enrollment_type", optional=True),
+    ),
+)
+
+USERS = OutFile(
+    "users.csv",
+    table="users",
+    rows=canvas.user_rows,
+    key=("users.user_id",),
+    identity=("user_id",),
+    when="rows",
+    columns=(
+        Out("user_id", value="users.user_id", required=True),
+        Out("integration_id", value="users.integration_id", optional=True),
+        Out("login_id", value="users.username", required=True),
+        Out("first_name", value="users.first_name"),
+        Out("last_name", value="users.last_name"),
+        Out("full_name", value="given_full_name", holds=("users.full_name",)),
+        Out("sortable_name", value="users.sortable_name", optional=True),
+        Out("short_name", value="users.short_name", optional=True),
+        Out("email", value="users.email"),
+        Out("pronouns", value="users.pronouns", optional=True),
+        Out("declared_user_type", value="users.declared_user_type", codes=_USER_TYPES, optional=True),
+        Out("status", value="users.status", required=True),
+    ),
+)
+
+LOGINS = OutFile(
+    "logins.csv",
+    table="logins",
+    rows=table_rows("logins"),
+    key=("logins.login_user_id",),
+    identity=("user_id",),
+    when="rows",
+    columns=(
+        Out("user_id", value="logins.login_user_id", required=True),
+        Out("integration_id", value="logins.integration_id", optional=True),
+        Out("login_id", value="logins.username", required=True),
+        Out("authentication_provider_id", value="logins.authentication_provider_id", optional=True),
+        Out("existing_user_id", value="logins.user_id", required=True),
+        Out("email", value="logins.email", optional=True),
+    ),
+)
+
+COURSES = OutFile(
+    "courses.csv",
+    table="courses",
+    rows=table_rows("courses"),
+    key=("courses.course_id",),
+    identity=("course_id",),
+    when="rows",
+    columns=(
+        Out("course_id", value="courses.course_id", required=True),
+        Out("short_name", value="courses.short_name", required=True),
+        Out("long_name", value="courses.name", required=True),
+        Out("account_id", value="courses.organization_id"),
+        Out("term_id", value="courses.term_id"),
+        Out("status", value="courses.status", required=True),
+        Out("integration_id", value="courses.integration_id", optional=True),
+        Out("start_date", value="courses.start_at", form="instant"),
+        Out("end_date", value="courses.end_at", form="instant"),
+        Out("course_format", value="courses.format", codes=_FORMATS, optional=True),
+        Out("blueprint_course_id", value="courses.blueprint_course_id", optional=True),
+        Out("homeroom_course", value="courses.is_homeroom", form="true/false", optional=True),
+    ),
+)
+
+SECTIONS = OutFile(
+    "sections.csv",
+    table="sections",
+    rows=table_rows("sections"),
+    key=("sections.section_id",),
+    identity=("section_id",),
+    when="rows",
+    columns=(
+        Out("section_id", value="sections.section_id", required=True),
+        Out("course_id", value="sections.home_course_id", required=True),
+        Out("name", value="sections.name", required=True),
+        _ACTIVE,
+        Out("integration_id", value="sections.integration_id", optional=True),
+        Out("start_date", value="sections.start_at", form="instant"),
+        Out("end_date", value="sections.end_at", form="instant"),
+    ),
+)
+
+XLISTS = OutFile(
+    "xlists.csv",
+    table="sections",
+    rows=canvas.cross_listed_rows,
+    key=("sections.course_id", "sections.section_id"),
+    identity=("xlist_course_id", "section_id"),
+    when="rows",
+    columns=(
+        Out("xlist_course_id", value="sections.course_id", required=True),
+        Out("section_id", value="sections.section_id", required=True),
+        _ACTIVE,
+    ),
+)
+
+ENROLLMENTS = OutFile(
+    "enrollments.csv",
+    table="enrollments",
+    rows=canvas.own_enrollment_rows,
+    key=(
+        "enrollments.course_id",
+        "enrollments.section_id",
+        "enrollments.user_id",
+        "enrollments.role",
+        "enrollments.associated_user_id",
+    ),
+    identity=("course_id", "section_id", "user_id", "role", "associated_user_id"),
+    when="rows",
+    columns=(
+        Out("course_id", value="course_if_default", holds=("enrollments.course_id",)),
+        Out("user_id", value="enrollments.user_id", required=True),
+        Out("role", value="enrollments.role", required=True),
+        Out("section_id", value="enrollments.section_id"),
+        Out("status", value="enrollments.status", required=True),
+        Out("associated_user_id", value="enrollments.associated_user_id"),
+        Out("limit_section_privileges", value="enrollments.limit_section_privileges", form="true/false", optional=True),
+        Out("start_date", value="enrollments.start_at", form="instant", optional=True),
+        Out("end_date", value="enrollments.end_at", form="instant", optional=True),
+    ),
+)
+
+ADMINS = OutFile(
+    "admins.csv",
+    table="user_roles",
+    rows=table_rows("user_roles"),
+    key=("user_roles.user_id", "user_roles.organization_id", "user_roles.role"),
+    identity=("user_id", "account_id", "role"),
+    when="rows",
+    columns=(
+        Out("user_id", value="user_roles.user_id", required=True),
+        Out("account_id", value="user_roles.organization_id"),
+        Out("role", value="user_roles.role", required=True),
+        _ACTIVE,
+    ),
+)
+
+USER_OBSERVERS = OutFile(
+    "user_observers.csv",
+    table="observers",
+    rows=table_rows("observers"),
+    key=("observers.observer_id", "observers.student_id"),
+    identity=("observer_id", "student_id"),
+    when="rows",
+    columns=(
+        Out("observer_id", value="observers.observer_id", required=True),
+        Out("student_id", value="observers.student_id", required=True),
+        _ACTIVE,
+    ),
+)
+
+GROUP_CATEGORIES = OutFile(
+    "group_categories.csv",
+    table="group_categories",
+    rows=table_rows("group_categories"),
+    key=("group_categories.group_category_id",),
+    identity=("group_category_id",),
+    when="rows",
+    columns=(
+        Out("group_category_id", value="group_categories.group_category_id", required=True),
+        Out("account_id", value="group_categories.organization_id"),
+        Out("course_id", value="group_categories.course_id"),
+        Out("category_name", value="group_categories.name", required=True),
+        _ACTIVE,
+    ),
+)
+
+GROUPS = OutFile(
+    "groups.csv",
+    table="groups",
+    rows=table_rows("groups"),
+    key=("groups.group_id",),
+    identity=("group_id",),
+    when="rows",
+    columns=(
+        Out("group_id", value="groups.group_id", required=True),
+        Out("group_category_id", value="groups.group_category_id"),
+        Out("account_id", value="groups.organization_id"),
+        Out("course_id", value="groups.course_id"),
+        Out("name", value="groups.name", required=True),
+        Out("status", const="available"),
+    ),
+)
+
+GROUPS_MEMBERSHIP = OutFile(
+    "groups_membership.csv",
+    table="group_memberships",
+    rows=table_rows("group_memberships"),
+    key=("group_memberships.group_id", "group_memberships.user_id"),
+    identity=("group_id", "user_id"),
+    when="rows",
+    columns=(
+        Out("group_id", value="group_memberships.group_id", required=True),
+        Out("user_id", value="group_memberships.user_id", required=True),
+        Out("status", const="accepted", holds=("group_memberships.status",)),
+    ),
+)
+
+EXPORT = ExportFormat(
+    name="canvas",
+    title="Canvas SIS import files",
+    vendor="canvas",
+    delta="canvas",
+    files=(
+        ACCOUNTS,
+        TERMS,
+        USERS,
+        LOGINS,
+        COURSES,
+        SECTIONS,
+        XLISTS,
+        ENROLLMENTS,
+        ADMINS,
+        USER_OBSERVERS,
+        GROUP_CATEGORIES,
+        GROUPS,
+        GROUPS_MEMBERSHIP,
+    ),
+    options=(
+        USER_IDS,
+        Option(
+            "staff_role",
+            default="",
+            kind="text",
+            optional=True,
+            meaning="The account role that staff of other formats get; empty: they are left out.",
+        ),
+    ),
+    also_holds=("organizations.type", "enrollments.cause"),
+    rules=(
+        canvas.root_account,
+        schools.all_of_type("account"),
+        canvas.admin_roles,
+        people.one_id_space,
+        canvas.observing_contacts,
+        canvas.name_terms,
+        canvas.name_courses,
+        canvas.name_sections,
+        canvas.unique_logins,
+        canvas.statuses,
+        canvas.courses_of_sections,
+        canvas.observer_links,
+    ),
+)

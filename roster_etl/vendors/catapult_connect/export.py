@@ -1,0 +1,180 @@
+"""How the roster is written as CatapultCONNECT's files.
+
+Belongs here: which column holds what, in the published order, and the rules of the format.
+"""
+
+from roster_etl.canonical.codes import GRADES
+from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.rows import table_rows
+from roster_etl.exports.rules import catapult, classes, contacts, people, schools
+from roster_etl.mapping.value_functions import derived_id
+from roster_etl.spec import Option
+
+_GRADES = {code: code.lstrip("0") or code for code in GRADES}
+
+STAFF = OutFile(
+    "StaffExport.csv",
+    table="users",
+    rows=catapult.role_rows("staff"),
+    key=("users.user_id", "user_roles.organization_id"),
+    columns=(
+        Out("ID", value="users.user_id", required=True),
+        Out("School", value="user_roles.organization_id", required=True),
+        Out("Name.First", value="users.first_name", required=True),
+        Out("Name.Last", value="users.last_name", required=True),
+        Out("Email", value="users.email", required=True),
+        Out("Title", value="user_roles.title", holds=("user_roles.title", "users.title"), required=True),
+        Out("Mobile_number", value="users.phone"),
+    ),
+)
+
+STUDENTS = OutFile(
+    "StudentExport.csv",
+    table="users",
+    rows=catapult.role_rows("student"),
+    key=("users.user_id", "user_roles.organization_id"),
+    columns=(
+        Out("ID", value="users.user_id", required=True),
+        Out("School", value="user_roles.organization_id", required=True),
+        Out("Name.First", value="users.first_name", required=True),
+        Out("Name.Last", value="users.last_name", required=True),
+        Out("MobileNumber", value="users.phone"),
+        Out("Email", value="users.email"),
+        Out("ContactNamePrimary", value="namePrimary", holds=("contacts.name",)),
+        Out("ContactPhonePrimary", value="phonePrimary", holds=("contacts.phone",)),
+        Out("ContactEmailPrimary", value="emailPrimary", holds=("contacts.email",)),
+        Out("ContactNameSecondary", value="nameSecondary", holds=("contacts.name",)),
+        Out("ContactPhoneSecondary", value="phoneSecondary", holds=("contacts.phone",)),
+        Out("ContactEmailSecondary", value="emailSecondary", holds=("contacts.email",)),
+        Out("ZipCode", value="student_profiles.zip"),
+        Out("Grade", value="student_profiles.grade", codes=_GRADES),
+        Out("BusRoute", value="student_profiles.bus_route"),
+        Out("LunchBalance", value="student_profiles.lunch_balance"),
+        Out("PrimaryLanguage", value="student_profiles.home_language"),
+        Out("PreferredContactMethod", value="student_profiles.preferred_contact_method"),
+    ),
+)
+
+STAFF_TO_STUDENT = OutFile(
+    "StaffToStudentExport.csv",
+    table="enrollments",
+    rows=catapult.class_rows,
+    key=(
+        "sections.organization_id",
+        "teacher",
+        "sections.period",
+        "sections.name",
+        "enrollments.section_id",
+        "enrollments.user_id",
+    ),
+    columns=(
+        Out(
+            "School",
+            value="sections.organization_id",
+            holds=("sections.organization_id", "enrollments.organization_id"),
+            required=True,
+        ),
+        Out("Teacher", value="teacher", holds=("enrollments.user_id",), required=True),
+        Out("Student", value="enrollments.user_id", required=True),
+        Out("Period", value="sections.period", required=True),
+        Out("Name", value="sections.name", holds=("sections.name", "courses.name"), required=True),
+        Out("Course_number", value="courses.number"),
+        Out("Section_number", value="sections.number"),
+    ),
+)
+
+SCHOOLS = OutFile(
+    "SchoolExport.csv",
+    table="organizations",
+    rows=catapult.site_rows,
+    key=("organizations.organization_id",),
+    when="option:schools",
+    columns=(
+        Out("School Site Name", value="organizations.name", required=True),
+        Out("Address", value="organizations.street"),
+        Out("Phone Number", value="organizations.phone"),
+        Out("Merge with Site ID", value="site", holds=("organizations.organization_id", "organizations.merge_with_id")),
+    ),
+)
+
+ATTENDANCE = OutFile(
+    "AttendanceExport.csv",
+    table="attendance",
+    rows=table_rows("attendance"),
+    key=("attendance.organization_id", "attendance.user_id", "attendance.date", "attendance.period", "attendance.absence_code"),
+    when="option:attendance",
+    columns=(
+        Out("School", value="attendance.organization_id", required=True),
+        Out("Student", value="attendance.user_id", required=True),
+        Out("Period", value="attendance.period", required=True),
+        Out("Absence.code", value="attendance.absence_code", required=True),
+        Out("Teacher.name", value="attendance.teacher_name"),
+        Out("Date", value="attendance.date", form="us_date"),
+    ),
+)
+
+EXPORT = ExportFormat(
+    name="catapult_connect",
+    title="CatapultCONNECT files",
+    vendor="catapult_connect",
+    files=(STAFF, STUDENTS, STAFF_TO_STUDENT, SCHOOLS, ATTENDANCE),
+    options=(
+        Option("schools", default="false", kind="switch", meaning="Also write SchoolExport.csv, which is uploaded once."),
+        Option("attendance", default="false", kind="switch", meaning="Also write AttendanceExport.csv."),
+        Option(
+            "period_if_missing",
+            default="",
+            kind="text",
+            optional=True,
+            meaning="The period of sections without one; empty: such sections are left out.",
+        ),
+    ),
+    also_holds=(
+        "organizations.type",
+        "courses.course_id",
+        "courses.organization_id",
+        "courses.status",
+        "courses.is_homeroom",
+        "sections.section_id",
+        "sections.course_id",
+        "sections.home_course_id",
+        "enrollments.section_id",
+        "enrollments.course_id",
+        "enrollments.role",
+        "enrollments.status",
+        "enrollments.is_primary",
+        "users.full_name",
+        "users.status",
+        "user_roles.user_id",
+        "user_roles.role",
+        "student_profiles.user_id",
+        "contacts.user_id",
+        "contacts.contact_id",
+        "contacts.position",
+        "contacts.type",
+    ),
+    rules=(
+        people.active_enrollments("student", "teacher"),
+        people.active_users,
+        catapult.absences,
+        schools.only_schools(),
+        people.require("users", "first_name", "last_name"),
+        people.only_users("students", "teachers", "others"),
+        classes.schools_of_classes,
+        people.kinds_by_file({"students": "student", "staff": "staff"}),
+        people.require_email_of("staff"),
+        catapult.roles_from_enrollments,
+        catapult.staff_alike,
+        people.require_role,
+        catapult.titled_roles,
+        people.no_primary_role,
+        catapult.name_sections,
+        classes.taught_sections,
+        catapult.one_teacher_a_class(derived_id("section"), derived_id("course")),
+        contacts.with_something,
+        contacts.by_position(2, ("Primary", "Secondary")),
+        contacts.rederive_by_type(derived_id("contact")),
+        catapult.unnamed_sites,
+        catapult.absences_of_students,
+    ),
+)

@@ -1,0 +1,127 @@
+"""How the roster is written as Dyknow's files.
+
+Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
+"""
+
+from roster_etl.canonical.codes import GRADES
+from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
+from roster_etl.exports.rules import classes, derived_ids, people, schools
+from roster_etl.mapping.combinators import of_dates
+from roster_etl.mapping.value_functions import derived_id
+
+_GRADES = {code: "Other" if code == "OT" else code for code in GRADES}
+
+SCHOOLS = OutFile(
+    "Schools.csv",
+    table="organizations",
+    rows=table_rows("organizations"),
+    key=("organizations.organization_id",),
+    columns=(
+        Out("school_id", value="organizations.organization_id", required=True),
+        Out("school_name", value="organizations.name", required=True),
+    ),
+)
+
+STUDENTS = OutFile(
+    "Students.csv",
+    table="users",
+    rows=person_rows("student"),
+    key=("users.user_id",),
+    columns=(
+        Out("school_id", value="user_roles.organization_id", required=True),
+        Out("student_id", value="users.user_id", required=True),
+        Out("first_name", value="users.first_name", required=True),
+        Out("last_name", value="users.last_name", required=True),
+        Out("student_email", value="users.email"),
+        Out("username", value="users.username"),
+        Out("grade", value="student_profiles.grade", codes=_GRADES),
+    ),
+)
+
+TEACHERS = OutFile(
+    "Teachers.csv",
+    table="users",
+    rows=person_rows("teacher"),
+    key=("users.user_id",),
+    columns=(
+        Out("school_id", value="user_roles.organization_id", required=True),
+        Out("teacher_id", value="users.user_id", required=True),
+        Out("first_name", value="users.first_name", required=True),
+        Out("last_name", value="users.last_name", required=True),
+        Out("teacher_email", value="users.email"),
+    ),
+)
+
+SECTIONS = OutFile(
+    "Sections.csv",
+    table="sections",
+    rows=section_rows("teacher_id"),
+    key=("sections.section_id",),
+    columns=(
+        Out("school_id", value="sections.organization_id", required=True),
+        Out("section_id", value="sections.section_id", required=True),
+        Out("teacher_id", value="teacher_id", holds=("enrollments.user_id",), required=True),
+        Out("course_name", value="courses.name", required=True),
+        Out("term_start", value="terms.start_at", form="us_first_day"),
+        Out("term_end", value="terms.end_at", form="us_last_day"),
+    ),
+    columns_of=teacher_columns("teacher_{n}_id", first=2),
+)
+
+ENROLLMENTS = OutFile(
+    "Enrollments.csv",
+    table="enrollments",
+    rows=enrollment_rows("student"),
+    key=("enrollments.section_id", "enrollments.user_id"),
+    columns=(
+        Out("school_id", value="sections.organization_id", holds=("enrollments.organization_id",), required=True),
+        Out("section_id", value="enrollments.section_id", required=True),
+        Out("student_id", value="enrollments.user_id", required=True),
+    ),
+)
+
+EXPORT = ExportFormat(
+    name="dyknow",
+    title="Dyknow files",
+    vendor="dyknow",
+    files=(SCHOOLS, STUDENTS, TEACHERS, SECTIONS, ENROLLMENTS),
+    also_holds=(
+        "organizations.type",
+        "terms.term_id",
+        "courses.course_id",
+        "courses.organization_id",
+        "courses.status",
+        "sections.course_id",
+        "sections.home_course_id",
+        "sections.term_id",
+        "sections.name",
+        "enrollments.course_id",
+        "enrollments.role",
+        "enrollments.status",
+        "users.full_name",
+        "users.status",
+        "user_roles.user_id",
+        "user_roles.role",
+        "student_profiles.user_id",
+    ),
+    rules=(
+        people.active_enrollments("student", "teacher"),
+        schools.only_schools(),
+        people.require("users", "first_name", "last_name"),
+        people.only_users("students", "teachers"),
+        classes.schools_of_classes,
+        people.kinds_by_file({"students": "student", "teachers": "teacher"}),
+        people.one_role("student", "students"),
+        people.one_role("teacher", "teachers"),
+        people.require_role,
+        classes.name_courses,
+        classes.sections_with("teacher"),
+        classes.teacher_places(None),
+        classes.home_is_course,
+        classes.local_days("end_at"),
+        derived_ids.rederive_terms(of_dates(derived_id("term")), named=False),
+        derived_ids.rederive_courses(derived_id("course"), by_number=False),
+        derived_ids.one_school_a_course,
+    ),
+)

@@ -1,0 +1,128 @@
+"""How the roster is written as Mastery Connect's files.
+
+Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
+"""
+
+from roster_etl.canonical.codes import RACES
+from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, table_rows
+from roster_etl.exports.rules import classes, people, schools
+from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
+
+_ACTIVE = Out("status", const="active", holds=("users.status", "courses.status", "enrollments.status"))
+_RACES = {code: code for code in RACES}
+
+ACCOUNTS = OutFile(
+    "accounts.csv",
+    table="organizations",
+    rows=table_rows("organizations"),
+    key=("organizations.organization_id",),
+    columns=(
+        Out("account_id", value="organizations.organization_id", required=True),
+        Out("name", value="organizations.name", required=True),
+        _ACTIVE,
+    ),
+)
+
+USERS = OutFile(
+    "users.csv",
+    table="users",
+    rows=person_rows("user"),
+    key=("users.user_id",),
+    columns=(
+        Out("email", value="users.email", required=True),
+        Out("first_name", value="users.first_name", required=True),
+        Out("last_name", value="users.last_name", required=True),
+        Out("login_id", value="users.username"),
+        Out("account_id", value="user_roles.organization_id", required=True),
+        _ACTIVE,
+        Out("student_ell_status", value="student_profiles.ell", form="True/False"),
+        Out("student_gender", value="student_profiles.gender", codes={"M": "M", "F": "F"}),
+        Out("student_grade", value="student_profiles.grade", codes=GRADE_WORDS),
+        Out("student_hispanic", value="student_profiles.hispanic", form="True/False"),
+        Out("student_number", value="users.number", required=True),
+        Out("student_race", value="student_profiles.race", codes=_RACES),
+        Out("student_state_number", value="users.state_id"),
+        Out("user_id", value="users.user_id", required=True),
+        Out("user_role", value="user_roles.role", required=True),
+    ),
+)
+
+COURSES = OutFile(
+    "courses.csv",
+    table="courses",
+    rows=table_rows("courses"),
+    key=("courses.course_id",),
+    columns=(
+        Out("account_id", value="courses.organization_id", required=True),
+        Out("course_id", value="courses.course_id", required=True),
+        Out("long_name", value="courses.name", required=True),
+        Out("short_name", value="courses.short_name", required=True),
+        _ACTIVE,
+    ),
+)
+
+SECTIONS = OutFile(
+    "sections.csv",
+    table="sections",
+    rows=section_rows(),
+    key=("sections.section_id",),
+    columns=(
+        Out("section_id", value="sections.section_id", required=True),
+        Out("name", value="sections.name"),
+        Out("course_id", value="sections.course_id", required=True),
+        Out("course_number", value="sections.number"),
+        _ACTIVE,
+    ),
+)
+
+ENROLLMENTS = OutFile(
+    "enrollments.csv",
+    table="enrollments",
+    rows=enrollment_rows(),
+    key=("enrollments.section_id", "enrollments.user_id", "enrollments.role"),
+    columns=(
+        Out("role", value="enrollments.role", required=True),
+        Out("user_id", value="enrollments.user_id", required=True),
+        Out("section_id", value="enrollments.section_id", required=True),
+        _ACTIVE,
+    ),
+)
+
+EXPORT = ExportFormat(
+    name="mastery_connect",
+    title="Mastery Connect files",
+    vendor="mastery_connect",
+    files=(ACCOUNTS, USERS, COURSES, SECTIONS, ENROLLMENTS),
+    options=(USER_IDS,),
+    also_holds=(
+        "organizations.type",
+        "sections.home_course_id",
+        "sections.organization_id",
+        "enrollments.course_id",
+        "enrollments.organization_id",
+        "users.full_name",
+        "user_roles.user_id",
+        "student_profiles.user_id",
+    ),
+    rules=(
+        people.active_enrollments("student", "teacher"),
+        people.active_users,
+        schools.only_schools(),
+        schools.all_of_type("account"),
+        people.require("users", "first_name", "last_name"),
+        people.email_or_username,
+        people.digits_number,
+        people.only_users("students", "teachers"),
+        people.one_role("teacher", "teachers"),
+        people.one_role("student", "students"),
+        people.one_id_space,
+        people.require_role,
+        people.profiles_of("student"),
+        classes.courses_have_names,
+        classes.courses_have_schools,
+        classes.home_is_course,
+        classes.places_of_course,
+        people.own_logins,
+    ),
+)

@@ -1,0 +1,132 @@
+"""``destinations``: outgoing feeds in the district's file, the gates before sending, and what is told of a refusal."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import call
+
+
+@pytest.fixture
+def home(saved, tmp_path, uploads) -> Path:
+    """A home where the first day of the district ``lincoln`` was imported."""
+
+    def make(folder: Path, url: str) -> None:
+        place = folder / "home"
+        place.mkdir()
+        (place / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
+        assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=place).code == 0
+
+    saved.copy("one-day", make, tmp_path)
+    return tmp_path / "home"
+
+
+def add(home: Path, to: Path, *more: object):
+    words = ("destinations", "add", "app", "--district", "lincoln", "--format", "dyknow", "--to", to, *more)
+    return call(*words, "--json", home=home)
+
+
+def send(home: Path, *more: object):
+    return call("destinations", "send", "app", "--district", "lincoln", "--json", *more, home=home)
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as text:
+        return list(csv.reader(text, strict=True))
+
+
+def half_of_the_students(uploads: Path, folder: Path) -> Path:
+    """Return an upload in which every second student is missing, with all enrollments."""
+    folder.mkdir()
+    header, *students = rows_of(uploads / "a" / "students.csv")
+    ids = sorted({row[header.index("Student_id")] for row in students})
+    for path in (uploads / "a").iterdir():
+        header, *rows = rows_of(path)
+        kept = [row for row in rows if "Student_id" not in header or row[header.index("Student_id")] not in ids[::2]]
+        with (folder / path.name).open("w", encoding="utf-8", newline="") as text:
+            csv.writer(text).writerows([header, *kept])
+    return folder
+
+
+def test_a_destination_stands_in_the_districts_file_until_it_is_removed(home, tmp_path):
+    assert add(home, tmp_path / "out", "--leave-out", "contacts").code == 0
+    assert "[[destination]]" in (home / "districts" / "lincoln.toml").read_text("utf-8")
+    listed = call("destinations", "list", "--json", home=home).document
+    assert [(one["district_id"], one["name"], one["leave_out"], one["last"]) for one in listed] == [
+        ("lincoln", "app", ["contacts"], None)
+    ]
+    assert call("destinations", "remove", "app", "--district", "lincoln", home=home).code == 0
+    assert call("destinations", "list", "--json", home=home).document == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--format", "nonsense"), "unknown_format"),
+        (("--option", "colour=blue"), "bad_option"),
+        (("--leave-out", "users.last_name"), "needed"),
+        (("--when", "at night"), "bad_words"),
+        (("--formulas", "maybe"), "bad_words"),
+        (("--to", "sftp://app:secret@sftp.example.org/in"), "password_in_path"),
+    ],
+)
+def test_a_wrong_destination_is_refused_at_once(home, tmp_path, words, code):
+    answer = add(home, tmp_path / "out", *words)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, code)
+    assert "secret" not in answer.out + answer.err
+
+
+def test_a_second_destination_of_one_name_needs_update(home, tmp_path):
+    assert add(home, tmp_path / "a").code == 0
+    again = add(home, tmp_path / "b")
+    assert (again.code, again.document["error"]["code"]) == (2, "destination_exists")
+    assert add(home, tmp_path / "b", "--update").code == 0
+    assert call("destinations", "list", "--json", home=home).document[0]["to"] == str(tmp_path / "b")
+
+
+def test_an_unchanged_roster_is_sent_once(home, tmp_path):
+    add(home, tmp_path / "out")
+    first, second = send(home), send(home)
+
+    assert (first.code, first.document["status"]) == (0, "written")
+    assert (second.code, second.document["status"]) == (0, "unchanged")
+    rows = call("exports", "--json", home=home).document
+    assert [(row["destination_name"], row["status"]) for row in rows] == [("app", "written")]
+    assert call("destinations", "check", "app", "--district", "lincoln", home=home).code == 0
+
+
+def test_a_file_that_shrinks_is_not_sent_until_a_person_accepts_it(home, uploads, tmp_path):
+    add(home, tmp_path / "out")
+    assert send(home).code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    words = ("--option", "delete_threshold_pct=100", "--option", "update_threshold_pct=100")
+    upload = half_of_the_students(uploads, tmp_path / "half")
+    assert call("import", upload, "--district", "lincoln", *words, home=home).code == 0
+
+    refused = send(home)
+    assert (refused.code, refused.document["refused"]["reason"]) == (4, "shrunk")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert send(home, "--accept-shrink").code == 2
+    accepted = send(home, "--accept-shrink", "--by", "A. Steward")
+    assert (accepted.code, accepted.document["status"]) == (0, "written")
+    assert (tmp_path / "out" / "Students.csv").read_bytes() != before["Students.csv"]
+    assert [row["status"] for row in call("exports", "--json", home=home).document] == ["written", "refused", "written"]
+
+
+def test_a_destination_that_is_not_there_is_a_slip(home):
+    answer = send(home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "unknown_destination")
+
+
+def test_check_says_what_is_wrong_with_the_place(home, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    add(home, tmp_path / "out")
+    answer = call("destinations", "check", "app", "--district", "lincoln", "--json", home=home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "not_empty")

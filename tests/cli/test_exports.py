@@ -1,0 +1,238 @@
+"""``export`` and ``exports``: words, documents, exit codes, places, and the ledger of what left."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.calling import call
+
+HEADER = ["sourcedId", "status", "dateLastModified"]
+
+
+@pytest.fixture
+def home(saved, tmp_path, uploads) -> Path:
+    """A home where two days of the district ``lincoln`` were imported."""
+
+    def make(folder: Path, url: str) -> None:
+        place = folder / "home"
+        place.mkdir()
+        (place / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
+        for day in ("a", "b"):
+            assert call("import", uploads / day, "--district", "lincoln", "--format", "clever", home=place).code == 0
+
+    saved.copy("two-days", make, tmp_path)
+    return tmp_path / "home"
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text, strict=True))
+
+
+def exported(home: Path, name: str, to: Path, *more: object):
+    return call("export", name, "--district", "lincoln", "--to", to, "--json", *more, home=home)
+
+
+def test_an_export_is_a_document_a_folder_and_a_line_in_the_ledger(home, tmp_path):
+    answer = exported(home, "clever", tmp_path / "out", "--by", "A. Steward")
+    document = answer.document
+
+    assert answer.code == 0
+    assert (document["export_id"], document["status"], document["mode"], document["as_of_import"]) == (1, "written", "bulk", 2)
+    assert {file["file"] for file in document["files"]} == {path.name for path in (tmp_path / "out").iterdir()}
+    listed = call("exports", "--district", "lincoln", "--json", home=home).document
+    assert [(row["export_id"], row["status"], row["requested_by"], row["files"]) for row in listed] == [
+        (1, "written", "A. Steward", document["files"])
+    ]
+
+
+def test_the_format_may_be_an_option(home, tmp_path):
+    assert call("export", "--format", "dyknow", "--district", "lincoln", "--to", tmp_path / "out", home=home).code == 0
+    assert (tmp_path / "out" / "Schools.csv").exists()
+
+
+def test_the_same_call_gives_the_same_bytes_as_folder_and_as_zip(home, tmp_path):
+    documents = [exported(home, "clever", tmp_path / name).document for name in ("a", "b", "a.zip", "b.zip")]
+
+    assert documents[0]["files"] == documents[1]["files"] == documents[2]["files"]
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as found:
+        assert sorted(found.namelist()) == sorted(path.name for path in (tmp_path / "a").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("nonsense",), "unknown_format"),
+        (("clever", "--source", "canvas"), "nothing_published"),
+        (("clever", "--as-of", "import:99"), "unknown_import"),
+        (("clever", "--as-of", "2001-01-01"), "nothing_published"),
+        (("clever", "--as-of", "yesterday"), "bad_option"),
+        (("clever", "--since", "1"), "no_delta"),
+        (("clever", "--option", "colour=blue"), "bad_option"),
+        (("oneroster", "--option", "oneroster_version=2"), "bad_option"),
+        (("clever", "--school", "nowhere"), "unknown_school"),
+        (("clever", "--leave-out", "pets"), "unknown_table"),
+        (("clever", "--leave-out", "users.shoe_size"), "unknown_table"),
+        (("clever", "--leave-out", "users.last_name"), "needed"),
+        (("clever", "--leave-out", "users"), "needed"),
+        (("clever", "--formulas", "maybe"), "bad_option"),
+    ],
+)
+def test_slips_of_the_call_are_told_and_leave_nothing(home, tmp_path, words, code):
+    answer = exported(home, words[0], tmp_path / "out", *words[1:])
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, code)
+    assert not (tmp_path / "out").exists()
+    assert call("exports", "--json", home=home).document == []
+
+
+def test_an_unknown_district_is_a_slip(home, tmp_path):
+    answer = call("export", "clever", "--district", "nobody", "--to", tmp_path / "out", "--json", home=home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "unknown_district")
+
+
+def test_a_folder_with_files_of_others_is_left_alone(home, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+
+    for more in ((), ("--replace",)):
+        answer = exported(home, "clever", tmp_path / "out", *more)
+        assert (answer.code, answer.document["error"]["code"]) == (2, "not_empty")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_replace_exchanges_what_a_former_export_left(home, tmp_path):
+    assert exported(home, "clever", tmp_path / "out").code == 0
+    assert exported(home, "clever", tmp_path / "out").code == 2
+    assert exported(home, "dyknow", tmp_path / "out", "--replace").code == 0
+    assert "Schools.csv" in {path.name for path in (tmp_path / "out").iterdir()}
+    assert "schools.csv" not in {path.name for path in (tmp_path / "out").iterdir()}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_people_of_two_kinds_who_share_an_id_refuse_an_export_with_one_space_of_ids(home, tmp_path):
+    answer = exported(home, "oneroster", tmp_path / "out")
+
+    assert (answer.code, answer.document["status"], answer.document["refused"]["reason"]) == (4, "refused", "id_clash")
+    assert not (tmp_path / "out").exists()
+    assert [row["status"] for row in call("exports", "--json", home=home).document] == ["refused"]
+
+
+def test_a_strict_export_refuses_losses(home, tmp_path):
+    answer = exported(home, "dyknow", tmp_path / "out", "--strict")
+
+    assert (answer.code, answer.document["refused"]["reason"]) == (4, "losses")
+    assert not (tmp_path / "out").exists()
+    assert exported(home, "clever", tmp_path / "out", "--strict").code == 0
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_oneroster_has_a_manifest_that_says_what_is_there(home, tmp_path, version):
+    more = ("--option", f"oneroster_version={version}", "--option", "user_ids=kinded")
+    document = exported(home, "oneroster", tmp_path / "out", *more).document
+    manifest = {row["propertyName"]: row["value"] for row in rows_of(tmp_path / "out" / "manifest.csv")}
+    names = {file["file"].removesuffix(".csv") for file in document["files"]} - {"manifest"}
+
+    assert document["files"][-1]["file"] == "manifest.csv"
+    assert (manifest["manifest.version"], manifest["oneroster.version"]) == ("1.0", version)
+    assert {name.removeprefix("file.") for name, mode in manifest.items() if mode == "bulk"} == names
+    assert ("roles" in names) == (version == "1.2")
+    for name in names:
+        assert list(rows_of(tmp_path / "out" / f"{name}.csv")[0])[:3] == HEADER
+
+
+def test_a_delta_and_the_bulk_before_it_make_the_bulk_of_now(home, tmp_path):
+    more = ("--option", "user_ids=kinded")
+    for folder, words in (("then", ("--as-of", "import:1")), ("delta", ("--since", "1")), ("now", ())):
+        assert exported(home, "oneroster", tmp_path / folder, *more, *words).code == 0
+    for path in (tmp_path / "now").iterdir():
+        if path.name == "manifest.csv":
+            continue
+        known = {row["sourcedId"]: row for row in rows_of(tmp_path / "then" / path.name)}
+        changes = rows_of(tmp_path / "delta" / path.name) if (tmp_path / "delta" / path.name).exists() else []
+        assert all(row["dateLastModified"].endswith("Z") for row in changes)
+        for row in changes:
+            del row["dateLastModified"]
+            if row.pop("status") == "active":
+                known[row["sourcedId"]] = row
+            else:
+                del known[row["sourcedId"]]
+        wanted = {row["sourcedId"]: row for row in rows_of(path)}
+        trimmed = {key: {k: v for k, v in row.items() if k not in HEADER[1:]} for key, row in known.items()}
+
+        assert trimmed == {key: {k: v for k, v in row.items() if k not in HEADER[1:]} for key, row in wanted.items()}, path.name
+
+
+def test_a_delta_without_a_difference_is_its_manifest(home, tmp_path):
+    document = exported(home, "oneroster", tmp_path / "out", "--since", "2", "--option", "user_ids=kinded").document
+
+    assert [file["file"] for file in document["files"]] == ["manifest.csv"]
+    assert {row["value"] for row in rows_of(tmp_path / "out" / "manifest.csv") if row["propertyName"].startswith("file.")} == {
+        "absent"
+    }
+
+
+def test_what_must_not_be_disclosed_is_not_there(home, tmp_path):
+    document = exported(
+        home, "clever", tmp_path / "out", "--leave-out", "contacts", "--leave-out", "student_profiles.race"
+    ).document
+    students = rows_of(tmp_path / "out" / "students.csv")
+    left_out = {(loss["kind"], loss["table"], loss["column"]) for loss in document["losses"] if loss["reason"] == "left_out"}
+
+    assert {"Race", "Contact_name"} & set(students[0]) == set()
+    assert left_out >= {("table_left_out", "contacts", None), ("column_left_out", "student_profiles", "race")}
+
+
+def test_one_school_brings_its_people_and_nothing_else(home, tmp_path):
+    everything = exported(home, "clever", tmp_path / "all").document
+    school = rows_of(tmp_path / "all" / "schools.csv")[0]["School_id"]
+    document = exported(home, "clever", tmp_path / "one", "--school", school).document
+
+    assert document["options"]["schools"] == [school]
+    assert {row["School_id"] for row in rows_of(tmp_path / "one" / "schools.csv")} == {school}
+    assert {row["School_id"] for row in rows_of(tmp_path / "one" / "sections.csv")} == {school}
+    counts = [{file["file"]: file["rows"] for file in found["files"]} for found in (everything, document)]
+    assert 0 < counts[1]["students.csv"] < counts[0]["students.csv"]
+    enrolled = {row["Student_id"] for row in rows_of(tmp_path / "one" / "enrollments.csv")}
+    assert enrolled <= {row["Student_id"] for row in rows_of(tmp_path / "one" / "students.csv")}
+
+
+@pytest.mark.parametrize("file_type", ["parquet", "csv"])
+def test_canonical_tables_come_with_their_description(home, tmp_path, file_type):
+    document = exported(home, "canonical", tmp_path / "out", "--option", f"file_type={file_type}").document
+    described = json.loads((tmp_path / "out" / "tables.json").read_text("utf-8"))["tables"]
+    counts = {file["file"]: file["rows"] for file in document["files"]}
+
+    assert document["losses"] == []
+    assert counts[f"users.{file_type}"] == described["users"]["rows"] > 0
+    if file_type == "parquet":
+        assert pq.read_table(tmp_path / "out" / "users.parquet").column_names == [
+            c["name"] for c in described["users"]["columns"]
+        ]
+
+
+@pytest.mark.parametrize("name", ["sds", "apple_school_manager", "edfi"])
+def test_formats_that_are_only_exported_are_written(home, tmp_path, name):
+    more = ("--option", "school_id=organization_id", "--option", "student_id=user_id") if name == "edfi" else ()
+    document = exported(home, name, tmp_path / "out", "--option", "user_ids=kinded", *more).document
+
+    assert document["status"] == "written"
+    assert all(file["bytes"] for file in document["files"])
+    ends = b"\n" if name != "sds" else b"\r\n"
+    assert all(path.read_bytes().endswith(ends) for path in (tmp_path / "out").iterdir())
+
+
+def test_an_export_to_a_url_is_written_there(home, tmp_path):
+    answer = call("export", "dyknow", "--district", "lincoln", "--to", "memory://exports/lincoln", "--json", home=home)
+
+    assert (answer.code, answer.document["status"]) == (0, "written")
+    again = call("export", "dyknow", "--district", "lincoln", "--to", "memory://exports/lincoln", "--json", home=home)
+    assert (again.code, again.document["error"]["code"]) == (2, "not_empty")
