@@ -27,6 +27,8 @@ from roster_etl.store.library_logs import OWN_LOGGER, quiet_library_logs
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
+_NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
+"""What typer says of a text that is no whole number."""
 _HELP_OPTIONS = {"--help", "-h"}
 
 
@@ -93,6 +95,7 @@ def _lossy_stdout() -> Iterator[None]:
 def _usage_message(error: TyperException) -> str:
     """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
+    text = text.replace(_NO_NUMBER, "expected a number, such as 12")
     return f"{text.strip() or 'Missing command.'}  Try --help."
 
 

@@ -10,6 +10,7 @@ from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import enable_forkserver
+from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
 from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, late_feeds
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone_sensor
 from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
@@ -28,6 +29,7 @@ defs = build_definitions(
     executor=executor(),
 )
 enable_forkserver()
+cache_migration_scripts()
 
 
 def asset_keys() -> str:

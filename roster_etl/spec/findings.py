@@ -238,6 +238,11 @@ _FILE = (
     ("missing_column", "A required column is missing.", "Export again with the column named as in the format."),
     ("duplicate_column", "A column stands twice in the header.", "Export each column once."),
     (
+        "unreadable_column",
+        "Too many cells of a column cannot be read. The column was set aside: known values stay, and new records have none.",
+        "Export the column in the form that the format names; the next upload then fills it again.",
+    ),
+    (
         "column_order",
         "The columns are not in the order that the format fixes.",
         "Restore the order of the document, or allow another one in the district's settings.",

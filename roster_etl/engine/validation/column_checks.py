@@ -84,6 +84,7 @@ def _check_length(state: FileState, name: str) -> None:
     if name in state.file.key:
         state.reject(wrong, "too_long", name, message)
     elif wrong.any():
+        state.note_malformed(name, wrong)
         state.reject_or_clear(name, wrong, "too_long", message)
 
 
@@ -117,6 +118,7 @@ def check_control_characters(state: FileState) -> None:
                 state.reject(nul, "control_character", name, message)
             else:
                 state.reject_or_clear(name, nul, "control_character", message)
+            state.note_malformed(name, nul)
             state.set_cells(name, nul, None)  # no database can store it, and the rest of a key with one is not a key
             state.unreadable[name] = nul
 
@@ -125,6 +127,7 @@ def _check_other_control_characters(state: FileState, name: str, found: Mask) ->
     column = state.header.columns.get(name)
     if column is not None and isinstance(column.cell_format, Text) and column.cell_format.printable:
         found = found | to_mask(pc.match_substring(state.columns[name], "\n"))  # elsewhere a line break is allowed
+        state.note_malformed(name, found)
         state.reject_or_clear(name, found, "control_character", "The cell holds a control character.")
     else:
         state.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
@@ -191,6 +194,7 @@ def _check_format(state: FileState, column: Column) -> None:
     _check_slips(state, column, wrong)
     if not wrong.any():
         return
+    state.note_malformed(column.name, wrong)
     message = f"Expected {cell_formats.describe_format(column.cell_format)}."
     if isinstance(column.cell_format, Choice) and column.cell_format.fallback is not None:
         state.warn(wrong, "bad_value", column.name, f"{message} It is read as {column.cell_format.fallback}.")

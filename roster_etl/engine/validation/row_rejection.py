@@ -41,6 +41,7 @@ class FileState:
         kept: rows that are not exact repeats.
         strangers: rejected rows that describe another record than the one with their id.
         unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
+        malformed: by column, cells whose text cannot be read, also where a default replaced it.
         strict: whether what practice gets wrong is rejected.
         changes: how many records at the start are changes; None: the file is whole.
         carried: whether all records go on from earlier uploads.
@@ -74,6 +75,7 @@ class FileState:
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
+        self.malformed: dict[str, Mask] = {}
         self.reasons: list[tuple[RowPositions, str]] = []
         self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
 
@@ -163,6 +165,18 @@ class FileState:
         self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
             self.doubted = self.doubted | emptied
+
+    def note_malformed(self, name: str, wrong: Mask) -> None:
+        """Note cells whose text cannot be read, whatever became of them."""
+        self.malformed[name] = wrong | self.malformed[name] if name in self.malformed else wrong
+
+    def malformed_cells(self) -> dict[str, tuple[int, int]]:
+        """Return, by column with such cells: (filled cells of the rows that apply, those of them that cannot be read)."""
+        counts = {}
+        for name, wrong in self.malformed.items():
+            filled = (to_mask(pc.is_valid(self.columns[name])) | wrong) & ~self.refused
+            counts[name] = (int(filled.sum()), int((wrong & ~self.refused).sum()))
+        return {name: (filled, wrong) for name, (filled, wrong) in counts.items() if wrong}
 
     def reject(self, wrong: Mask, code: str, field: str, message: str | pa.Array, causes: Causes | None = None) -> None:
         """Reject the rows. They stay in the table, so that their records are not missing. `message`: one for all, or one each."""

@@ -55,6 +55,8 @@ class ValidatedFile:
         present: the columns of the spec that the header has; a family by its pattern.
         has_redacted_key: the key of a damaged record had to be blanked.
         refused: the code for which the whole file was rejected, or None.
+        malformed: column → (filled cells of accepted rows, those whose text cannot be read).
+        set_aside: columns that are treated as absent because of that.
     """
 
     rows: pa.Table
@@ -70,6 +72,8 @@ class ValidatedFile:
     doubtful_keys: pa.Table = field(default_factory=lambda: pa.table({}))
     present: tuple[str, ...] = ()
     has_redacted_key: bool = False
+    malformed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    set_aside: tuple[str, ...] = ()
 
 
 def validate_file(  # noqa: PLR0913 - one argument for each thing that decides about a file
@@ -192,6 +196,7 @@ def _validated_file(state: FileState) -> ValidatedFile:
         doubtful_keys=doubtful_keys(state),
         present=_present_columns(state),
         has_redacted_key=_has_redacted_key(state),
+        malformed=state.malformed_cells(),
     )
 
 

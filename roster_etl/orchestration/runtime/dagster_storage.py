@@ -17,6 +17,7 @@ import dagster as dg
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.ref import InstanceRef
 
+from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
 from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
 
 _CONFIG_FILE = "dagster.yaml"
@@ -53,6 +54,7 @@ def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Ite
     Raises: SettingsError: Dagster rejects the file, or it names a driver with which Dagster cannot store events.
         StorageUnavailable.
     """
+    cache_migration_scripts()
     ref = _instance_ref(home, overrides)
     _postgres_url(ref)
     with redacted_errors():

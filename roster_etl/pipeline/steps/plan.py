@@ -62,6 +62,7 @@ def plan_import(
         "changes": {} if planned.decision == "rejected" else planned.changes,
         "plan": planned.tables,
         "sha256": planned.sha256,
+        "plan_base": planned.base,
         **({"renames": planned.renames} if planned.renames else {}),
     }
     if planned.decision == "unchanged":

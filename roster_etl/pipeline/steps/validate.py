@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, Limits, read_csv
+from roster_etl.engine.validation.unreadable_columns import UnreadableLimits, set_unreadable_columns_aside
 from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
@@ -90,6 +91,8 @@ def _validate_file(
         changes=member.changes,
         carried=member.changes is not None and member.lasts_from is not None,
     )
+    limits = UnreadableLimits(percent=float(str(values["unreadable_cells_pct"])), least=int(str(values["unreadable_cells_min"])))
+    result = set_unreadable_columns_aside(result, upload.headers.get(file.name, ()), limits, member.name)
     return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
 
 
@@ -146,7 +149,8 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
     refused = next((result.refused for result in results if result.refused), None)
     is_snapshot = not upload.format.file(name).in_order  # in delta formats any set of columns is valid
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
-    missing = findings_table(_missing_column_findings(upload, name, lost))
+    absent = tuple(column for column in lost if column not in results[0].set_aside)
+    missing = findings_table(_missing_column_findings(upload, name, absent))
     result = FileResult(
         refused=refused,
         rows_read=sum(r.rows_read for r in results),
