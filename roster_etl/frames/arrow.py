@@ -25,6 +25,7 @@ DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
 STRANGER = (
     "_stranger"  # the row was refused and describes another record than the one that its id stands for (bool); absent: none
 )
+FOLLOWS = "_follows"  # the row goes on from an earlier upload, and went with a record that it refers to
 CLOSE_REASON = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(

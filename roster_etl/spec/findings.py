@@ -174,6 +174,61 @@ _ROW = (
         "Nothing needs to be done; a district that exports the format's own codes needs no replacements.",
     ),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
+    (
+        "bad_id",
+        "An id has a character that the format does not allow, or is too long.",
+        "Use only the digits, letters and signs that the document names.",
+    ),
+    (
+        "list_mismatch",
+        "A list is not written as the format says, or two lists that belong together have different lengths.",
+        "Write lists as the document says: items separated by commas, in one quoted cell.",
+    ),
+    (
+        "type_mismatch",
+        "A reference names a record of another type than the document asks for; it was kept.",
+        "Correct the reference, or the type of the record that it names.",
+    ),
+    (
+        "not_a_student",
+        "Values that only students have are given for somebody who is no student; they were not kept.",
+        "Nothing needs to be done, unless the person should have the role of a student.",
+    ),
+    (
+        "stale_row",
+        "A row of changes is older than what is known of its record, and was not applied.",
+        "Nothing needs to be done; send the record again if it should be so.",
+    ),
+    (
+        "missing_role",
+        "A user has no role, or none at the organization that is named as the main one.",
+        "Add the role in the source system.",
+    ),
+    (
+        "several_primary",
+        "Several records at one time are marked as the main one; all were kept as given.",
+        "Mark one of them.",
+    ),
+    (
+        "unmapped_agent",
+        "Somebody is listed as the contact of a student whose role is not that of a parent, guardian or relative; no contact came of it.",
+        "Nothing needs to be done, unless the person's role is wrong.",
+    ),
+    (
+        "outside_term",
+        "The dates of a record lie outside the terms of its class; they were kept as given.",
+        "Correct the dates, or the terms of the class.",
+    ),
+    (
+        "wrong_case",
+        "A name or a code is written in another case than the format has; it was read all the same.",
+        "Write it exactly as the document does.",
+    ),
+    (
+        "ignored_value",
+        "Values stand where the format has none, and were ignored.",
+        "Leave the cells empty, or the columns out.",
+    ),
 )
 _FILE = (
     ("missing_file", "A file that the format requires is not in the upload.", "Upload all required files."),
@@ -218,6 +273,31 @@ _FILE = (
     ("not_a_regular_file", "An entry is a link, a device or a folder.", "Upload regular files only."),
     ("ragged_row", "A row has more or fewer cells than the header.", "Quote values that contain commas, and export again."),
     ("control_character", "A cell holds a control character.", "Remove it in the source system."),
+    (
+        "column_alias",
+        "A column or file has a name that is no name of the format, but is known to stand for one; it was read.",
+        "Export it under the name that the document has.",
+    ),
+    (
+        "missing_manifest",
+        "The upload has no manifest, which says what the other files are.",
+        "Upload the manifest with the files, or name the version in the district's settings.",
+    ),
+    (
+        "unknown_version",
+        "The version that the manifest names is not one that is read.",
+        "Export one of the versions that the message names.",
+    ),
+    (
+        "file_mode_mismatch",
+        "The files and the manifest, or the versions of two files, contradict each other.",
+        "Correct the export; the message says how the file was read.",
+    ),
+    (
+        "file_not_loaded",
+        "The file belongs to the format, and is not loaded.",
+        "Nothing needs to be done.",
+    ),
 )
 _UPLOAD = (
     (
@@ -283,7 +363,7 @@ _UPLOAD = (
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
     (
         "lasting_file",
-        "A file that is given once is not in the upload; the newest one that was published was read again.",
+        "A file that goes on without being sent again is not in the upload; the newest one was read again.",
         "Nothing needs to be done; upload the file again when it has changed.",
     ),
     (

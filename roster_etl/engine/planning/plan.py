@@ -156,12 +156,20 @@ def make_plan(
         draft = drafts[name]
         follows = _refers_to_closed(name, draft.absent, stated)
         draft, following = replace(draft, absent=draft.absent.filter(pc.invert(follows))), draft.absent.filter(follows)
+        draft = _as_changed(draft) if name in evidence.stated else draft
         orphans = draft.remaining.filter(_refers_to_closed(name, draft.remaining, closed))
         stated[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refers_to_closed(name, orphans, stated))])
         cascade = pa.concat_tables([following, orphans])
         closed[name] = pa.concat_tables([draft.deleted, draft.absent, cascade])
         tables[name] = _make_table_plan(draft, cascade, people, mapped)
     return Plan(base=base, tables=tables, sha256=plan_hash(base, tables))
+
+
+def _as_changed(draft: _Draft) -> _Draft:
+    """Return `draft` for a table of which the upload has changes only: a record that no row gives any more has become another one."""
+    reasons = pa.concat_arrays([draft.deleted_reasons, pa.repeat("changed", draft.absent.num_rows)])
+    deleted = pa.concat_tables([draft.deleted, draft.absent])
+    return replace(draft, deleted=deleted, deleted_reasons=reasons, absent=draft.absent.slice(0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)

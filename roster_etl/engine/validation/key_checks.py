@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.validation.change_checks import keep_newest
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identity
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import row_codes
@@ -26,6 +27,10 @@ def check_keys(state: FileState, published: PublishedRecords | None = None) -> N
     if state.file.in_order or len(state.key()) < len(state.file.key):
         return
     judged = int((~state.refused).sum())
+    if state.changes is not None:
+        keep_newest(state)
+        state.record_check(f"{state.label}: unique", "key", judged, 0)
+        return
     strangers = check_identity(state, published)
     good, gone = ~state.refused, state.deleted_mask()
     rows = np.concatenate(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -42,11 +42,30 @@ class FileState:
         strangers: rejected rows that describe another record than the one with their id.
         unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
         malformed: by column, cells whose text cannot be read, also where a default replaced it.
+        strict: whether what practice gets wrong is rejected.
+        changes: how many records at the start are changes; None: the file is whole.
+        carried: whether all records go on from earlier uploads.
+        exempt: rows that need their key only.
+        follows: rows that went with a record that they refer to.
         reasons: the codes for which rows were rejected.
     """
 
-    def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        raw: RawFile,
+        file: File,
+        header: Header,
+        file_name: str,
+        relaxed: frozenset[str],
+        *,
+        strict: bool = False,
+        changes: int | None = None,
+        carried: bool = False,
+    ) -> None:
         self.raw, self.file, self.header, self.file_name, self.relaxed = raw, file, header, file_name, relaxed
+        self.strict, self.changes, self.carried = strict, changes, carried
+        self.follows: Mask = np.zeros(len(raw.rows), dtype=bool)
+        self.exempt: Mask = np.zeros(len(raw.rows), dtype=bool)
         self.findings = FindingsBuilder(file_name)
         self.numbers: RowPositions = raw.rows.to_numpy()
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
@@ -83,12 +102,35 @@ class FileState:
         """Return the rows that an invalid cell of `column` rejects."""
         if column.required_where:
             return self.where_mask(column.required_where)
+        if self.file.changes and column.name in (self.file.changes.status, self.file.changes.modified):
+            return self.change_mask()
+        if self.file.changes and column.name not in self.file.key:
+            always = column.required and not column.has_default and column.name not in self.relaxed
+            return ~self.deleted_mask() if always else np.zeros(len(self.refused), dtype=bool)
         always = column.required and not column.has_default and column.name not in self.relaxed
         return np.full(len(self.refused), always, dtype=bool)
 
     def deleted_mask(self) -> Mask:
         """Return the rows that mark their record as deleted."""
         return self.where_mask(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
+
+    def change_mask(self) -> Mask:
+        """Return the rows of changes: the first ones of a file that goes on with them; none in a whole file."""
+        return self.numbers <= (self.changes or 0) + 1
+
+    def own_mask(self) -> Mask:
+        """Return the rows that came with the upload: all of a whole file, the changes of one that goes on."""
+        if self.carried:
+            return np.zeros(len(self.numbers), dtype=bool)
+        return np.ones(len(self.numbers), dtype=bool) if self.changes is None else self.change_mask()
+
+    def slip(self, rows: Mask, code: str, field: str, message: str) -> None:
+        """Warn of rows that the document does not allow and that are read all the same; refuse them in a strict upload."""
+        rows = rows & ~self.exempt
+        if self.strict:
+            self.reject(rows, code, field, message)
+        else:
+            self.warn(rows, code, field, message)
 
     def where_mask(self, rows: RowCondition) -> Mask:
         """Return the condition `rows` as a mask; no rows if the upload lacks the column."""
@@ -108,9 +150,13 @@ class FileState:
 
         Args: message, causes: one for all, or one for each of the `wrong` rows.
         """
+        concerned = wrong & ~self.exempt
+        causes, message = _filter_causes(causes, wrong, concerned), _filter_messages(message, wrong, concerned)
+        wrong = concerned
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
-        required = nowhere if column is None else wrong if column.strict else wrong & self.required_mask(column)
+        rejects = column is not None and (column.strict or self.strict)
+        required = nowhere if column is None else wrong if rejects else wrong & self.required_mask(column)
         self.reject(required, code, name, _filter_messages(message, wrong, required), _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
         text = _filter_messages(message, wrong, emptied, " The value was left empty.")
@@ -150,6 +196,10 @@ class FileState:
         self.add_findings("info", "duplicate_row", self.mask(positions), self.key_field, message)
         self.kept[positions] = False
 
+    def let_follow(self, rows: Mask) -> None:
+        """Mark rows that went with a record that they refer to: they neither apply nor show that their record is there."""
+        self.follows = self.follows | rows
+
     def set_cells(self, name: str, rows: Mask, value: str | None) -> None:
         """Write `value` into the cells of column `name`."""
         if rows.any():
@@ -165,7 +215,9 @@ class FileState:
     def add_findings(
         self, severity: Severity, code: str, rows: Mask, field: str, message: str | pa.Array, causes: Causes | None = None
     ) -> None:
-        """Add a finding for each of `rows`."""
+        """Add a finding for each of `rows`. Warnings about rows that go on were told when these came."""
+        if severity != "reject" and (self.carried or self.changes is not None):
+            causes, rows = _filter_causes(causes, rows, rows & self.own_mask()), rows & self.own_mask()
         places = np.flatnonzero(rows)
         if not len(places):
             return
@@ -195,6 +247,7 @@ class FileState:
         deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
         strangers = self.strangers if self.strangers.any() else None
         rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, strangers)
+        rows = rows.append_column(FOLLOWS, pa.array(self.follows)) if self.follows.any() else rows
         return rows if self.kept.all() else rows.filter(pa.array(self.kept))
 
 

@@ -181,7 +181,7 @@ def _has_delta_uploads(feed: Feed) -> bool:
 
     False for an unknown format, which the poll of the feed reports.
     """
-    return feed.format in discover_vendors() and vendor(feed.format).format.mode == "changes"
+    return feed.format in discover_vendors() and vendor(feed.format).format.in_turn
 
 
 def _feed_key(district: District, feed: Feed) -> str:

@@ -27,7 +27,7 @@ from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_im
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec import Column, Family, File
+from roster_etl.spec import Column, Family, File, ListOf
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
 from roster_etl.store.fault_injection import fault_point
@@ -439,7 +439,10 @@ def _erase_person(
     encoding = document["options"].get("encoding", "utf-8")
     raw = read_csv(content, encoding=encoding)
     own, mentions = _positions(facts, file, raw.header, kind)
-    scrubbed = erase_person(content, person, own_columns=own, mention_columns=mentions, encoding=encoding)
+    lists = _list_positions(file, raw.header)
+    scrubbed = erase_person(
+        content, person, own_columns=own, mention_columns=mentions, list_columns=mentions & lists, encoding=encoding
+    )
     cleaned = erase_person_lines(scrubbed.content, person) if raw.refused or raw.damaged else scrubbed.content
     return None if cleaned == content else (cleaned, scrubbed.rows)
 
@@ -450,8 +453,15 @@ def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) ->
     ids = id_columns(facts, kind).get(file.name, set())
     names = {name for name in matched.positions if name in ids}
     names |= {name for pattern, members in matched.families.items() if pattern in ids for name in members}
-    own = {matched.positions[name] for name in names if name in file.key}
+    about = {*file.key, *(column.name for column in file.columns if column.about)}
+    own = {matched.positions[name] for name in names & about}
     return own, {matched.positions[name] for name in names} - own
+
+
+def _list_positions(file: File, header: tuple[str, ...]) -> set[int]:
+    """Return the positions of columns whose cells are lists."""
+    lists = {column.name for column in file.columns if isinstance(column.cell_format, ListOf)}
+    return {place for name, place in match_header(header, file).positions.items() if name in lists}
 
 
 def id_columns(facts: Vendor, kind: str) -> dict[str, set[str]]:

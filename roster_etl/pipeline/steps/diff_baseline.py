@@ -6,14 +6,14 @@ decided in ``engine.changes.upload_diff``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from roster_etl.engine.changes import ChangeFile, EarlierImport, UploadedFile, choose_baseline, diff_upload
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.pipeline.steps.validate import limits_of
+from roster_etl.pipeline.uploads.undone_imports import undone_imports
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
@@ -90,14 +90,3 @@ def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iter
         absent = {column for column in rows.column_names if not column.startswith("_")} - set(result.present)
         source = ChangeFile(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
         yield UploadedFile(source=source, size=member.size)
-
-
-def undone_imports(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    """Return the imports in `rows` (published, oldest first) that an undo reverted and no undo of that undo restored."""
-    gone: set[int] = set()
-    for row in rows:
-        for undone in reversed((row["summary"] or {}).get("undoes", ())):
-            again = next((r for r in rows if r["import_id"] == undone and r["kind"] == "undo"), None)
-            gone.add(undone)
-            gone.difference_update(again["summary"]["undoes"] if again else ())
-    return gone

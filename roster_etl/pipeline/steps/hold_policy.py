@@ -24,6 +24,7 @@ from roster_etl.pipeline.steps.upload_identity import has_same_records_as_publis
 from roster_etl.pipeline.uploads.archived_uploads import newer_published_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
 
@@ -48,7 +49,7 @@ def _apply_hold_policy(
 ) -> tuple[PlanDecision, list[Finding]]:
     staging = staging_of(workspace, upload)
     results = staging.file_results(upload)
-    required = [file for file in upload.format.files if file.required and file.name in results and results[file.name].refused]
+    required = [file for file in upload.format.files if _is_needed(upload, file, results.get(file.name))]
     if required or (upload.format.mode == "changes" and _is_unusable(staging.changes(upload), results)):
         return decision_of_plan(plan, "rejected"), []
     if upload.approved_plan:
@@ -59,7 +60,7 @@ def _apply_hold_policy(
     failed = [line for verdict in staging.verdicts(complete=True) for line in verdict.failure_lines("critical")]
     failed += _refused_rises(workspace, upload, failed)
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
-    is_state = upload.format.mode != "changes"  # delta uploads: the newest counts even if it changes nothing
+    is_state = not upload.has_changes  # delta uploads: the newest counts even if it changes nothing
     stopped = failed or over or rekeyed or foreign_upload  # cheap checks first: _is_unchanged may read archived files in full
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
         return decision_of_plan(plan, "unchanged"), []
@@ -74,6 +75,14 @@ def _apply_hold_policy(
             planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
         return planned, [*rekeyed, *strange, *older, *findings]
     return decision_of_plan(plan, "publish"), _growth_findings(plan, upload)
+
+
+def _is_needed(upload: Upload, file: File, result: FileResult | None) -> bool:
+    """Return whether a file was refused without which nothing is processed."""
+    if result is None or not result.refused:
+        return False
+    stated = upload.format.manifest is not None and result.refused != "empty_file"
+    return file.required or stated
 
 
 def _refused_rises(workspace: Workspace, upload: Upload, failed: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from roster_etl.pipeline.uploads.archived_uploads import (
     origin_import,
     require_newest_upload,
 )
-from roster_etl.pipeline.uploads.carry_forward import carry_forward_files
+from roster_etl.pipeline.uploads.carry_forward import Contents
 from roster_etl.pipeline.uploads.classify import classify_files
 from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
@@ -34,6 +35,7 @@ from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, sett
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
 from roster_etl.pipeline.uploads.pending_uploads import archive_member, note_landed, package_of, read_pending, remove_pending
 from roster_etl.pipeline.uploads.published_values import unpublished_files
+from roster_etl.pipeline.uploads.stated_files import prepare_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process
@@ -214,15 +216,15 @@ def _receive_from_landing(
             arrival = unpack_single_zip(arrival, workspace.settings, scratch, _selection(upload))
         upload = replace(upload, package=package_of(arrival))
         members, findings = classify_files(upload.format, arrival, str(upload.values["encoding"]))
-        contents = {file.name: file.read for file in arrival.files}
+        contents: Contents = {file.name: file.read for file in arrival.files}
         with workspace.warehouse.read():  # both calls use this session
             upload, last = _with_headers(workspace, upload)
             held = open_holds(workspace, upload.district_id)
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
-        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents, last)
-        upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
+        stated = prepare_files(workspace, replace(upload, members=members), contents, findings, last)
+        upload, contents, findings = _identified(stated.upload), stated.contents, stated.findings
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
-            return _ended(workspace, upload, "unchanged", [*findings, *lasting], set_upload=True)
+            return _ended(workspace, upload, "unchanged", findings, set_upload=True)
         _set_upload(workspace, upload)
         start_gx_process()  # start early: its library loads while files are read
         findings += [
@@ -230,7 +232,6 @@ def _receive_from_landing(
             *_unpublished_file_findings(workspace, upload),
             *_stale(order),
             *calendar_findings,
-            *lasting,
         ]
         members = tuple(
             _archive_or_stage_findings(workspace, upload, member, contents[member.name])
@@ -266,7 +267,7 @@ def _missing_file_findings(upload: Upload) -> list[Finding]:
         message = f"The upload is empty: there is no file in it. {upload.format.title} has: {', '.join(f.file_name for f in upload.format.files)}."
         return [Finding(severity="upload", code="empty_upload", message=message)]
     if not any(member.kind for member in upload.members):
-        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
+        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.in_turn)
         names, own = [member.name for member in upload.members], [file.file_name for file in upload.format.files]
         origin = " Its files are named like those of OneRoster." if any(is_oneroster_file(n, names, own) for n in names) else ""
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}.{origin}"
@@ -330,15 +331,33 @@ def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar
     """Continue with a pending upload, whose bytes were archived once it had settled; from now on the import owns them."""
     members, findings, package = read_pending(workspace, upload.district_id, upload.source, number)
     upload, last = _with_headers(workspace, replace(upload, package=package))
-    upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
-    if is_unchanged(upload, last):
+    archived = {member.name: partial(workspace.archive.get, member.key) for member in members if member.key}
+    stated = prepare_files(workspace, replace(upload, members=members), archived, findings, last)
+    upload, findings = _identified(stated.upload), stated.findings
+    refused = [*_missing_file_findings(upload), *(f for f in findings if f.severity == "upload")]
+    if is_unchanged(upload, last) and not refused:
         return _ended(workspace, upload, "unchanged", findings, set_upload=True)
-    if missing := _missing_file_findings(upload):
-        return _ended(workspace, upload, "rejected", [*findings, *missing], set_upload=True)
+    if refused:
+        told = [*findings, *(finding for finding in refused if finding not in findings)]
+        return _ended(workspace, upload, "rejected", told, set_upload=True)
     _set_upload(workspace, upload)
     start_gx_process()
+    kept = (_keep_continued(workspace, upload, member, stated.contents) for member in upload.members)
+    upload = replace(upload, members=tuple(kept))
     staging_of(workspace, upload).write_upload_findings(findings_table([*findings, *calendar_findings]))
     return Received(upload=upload)
+
+
+def _keep_continued(workspace: Workspace, upload: Upload, member: Member, contents: Contents) -> Member:
+    """Archive the bytes of a file that continues an earlier one; others have been archived when they came in."""
+    if member.changes is None or member.lasts_from is not None or member.refused:
+        return member
+    return _archive_or_stage_findings(workspace, upload, member, contents[member.name])
+
+
+def _identified(upload: Upload) -> Upload:
+    content = _content(upload, upload.members)
+    return replace(upload, content=content, upload_id=content[:20])
 
 
 # ---- from the archive
@@ -353,7 +372,10 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     first = manifest.get("first_import") if order.approves else origin_import(manifest)
     upload, last = _with_headers(workspace, upload)
-    upload = replace(upload, received_at=manifest["received_at"])  # rows without a date get the day of the first arrival
+    version = manifest.get("format_version", "")
+    upload = replace(
+        upload, received_at=manifest["received_at"], format_version=version
+    )  # rows without a date get the day of the first arrival
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
     upload = replace(upload, package=manifest.get("package"))

@@ -87,6 +87,9 @@ def _validate_file(
         fixed_order=upload.fixed_column_order,
         feed_values=known,
         published=published_records(workspace, upload, file),
+        strict=upload.strict,
+        changes=member.changes,
+        carried=member.changes is not None and member.lasts_from is not None,
     )
     limits = UnreadableLimits(percent=float(str(values["unreadable_cells_pct"])), least=int(str(values["unreadable_cells_min"])))
     result = set_unreadable_columns_aside(result, upload.headers.get(file.name, ()), limits, member.name)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from roster_etl.engine.csv.other_formats import is_oneroster_file, is_oneroster_header, oneroster_text, separator_text
-from roster_etl.engine.csv.reader import read_header
+from roster_etl.engine.csv.reader import read_csv, read_header
 from roster_etl.pipeline.uploads.upload import Member
-from roster_etl.spec import File, Format, UnsupportedFile
+from roster_etl.spec import File, Format, UnreadFile, UnsupportedFile
 from roster_etl.spec.findings import Finding
 from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.upload_source import FetchedUpload
@@ -63,17 +63,48 @@ def _capped(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
-    by_name = {file.file_name.casefold(): file.name for file in format_.files}
+    by_name = {name.casefold(): file.name for file in format_.files for name in (file.file_name, *file.misspelled_names)}
+    unread = {name.casefold(): file for file in format_.unread for name in (file.file_name, *file.misspelled_names)}
     members: list[Member] = []
     findings: list[Finding] = []
     for file in files:
-        kind = by_name.get(file.name.rpartition("/")[2].casefold())
+        kind = by_name.get(_base_name(file.name).casefold())
         if kind and any(member.kind == kind for member in members):
             message = f"Another file of the upload is {kind} already; two files of a kind are ambiguous."
             findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
             kind = None
+        elif _base_name(file.name).casefold() in unread:
+            findings += _unread_findings(file, unread[_base_name(file.name).casefold()])
+        elif kind is not None:
+            findings += _spelling_findings(file.name, format_.file(kind))
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
     return tuple(members), findings
+
+
+def _base_name(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _unread_findings(file: FetchedFile, known: UnreadFile) -> list[Finding]:
+    """Return what is told of a file of the document that is not loaded."""
+    rows = read_csv(file.read()).rows_read
+    message = f"{known.title}: the file has {rows:,} rows, and is not loaded."
+    found = [Finding(severity="info", code="file_not_loaded", file=file.name, message=message)]
+    return [*found, *_name_findings(file.name, known.file_name, known.misspelled_names)]
+
+
+def _spelling_findings(name: str, file: File) -> list[Finding]:
+    return _name_findings(name, file.file_name, file.misspelled_names) if file.exact_case else []
+
+
+def _name_findings(name: str, expected: str, misspelled: Sequence[str]) -> list[Finding]:
+    if _base_name(name) == expected:
+        return []
+    if _base_name(name).casefold() in {other.casefold() for other in misspelled}:
+        message = f"The file was read as {expected}, whose name is misspelled."
+        return [Finding(severity="warning", code="column_alias", file=name, message=message)]
+    message = f"Expected the name {expected}, in this case; the file was read."
+    return [Finding(severity="warning", code="wrong_case", file=name, message=message)]
 
 
 def _unknown(name: str, format_: Format, names: Sequence[str]) -> Finding:

@@ -195,3 +195,44 @@ def test_a_format_that_has_its_own_sourced_id_is_not_taken_for_another() -> None
     own = replace(PETS, key=("sourcedId",), columns=(Column(name="sourcedId", required=True), *PETS.columns[1:]))
 
     assert "OneRoster" not in " ".join(finding.message for finding in match_header(["sourcedId", "Name"], own).findings)
+
+
+EXACT = File(
+    name="f",
+    file_name="f.csv",
+    title="F",
+    source="1",
+    key=("Id",),
+    columns=(Column("Id", required=True), Column("Name", misspellings=("FullName",)), Column("Old", header_optional=True)),
+    exact_case=True,
+    elsewhere=("Other",),
+    extensions=("metadata.",),
+)
+SLIPS = [
+    (("Id", "Name", "Old"), []),
+    (("Id", "Name"), []),
+    (("Id", "name"), [("wrong_case", "Name")]),
+    (("Id", "FullName"), [("column_alias", "Name")]),
+    (("Name", "Id"), [("column_order", None)]),
+    (("Id", "Name", "Other"), [("ignored_value", "Other")]),
+    (("Id", "Name", "Strange"), [("unexpected_column", "Strange")]),
+    (("Id", "Name", ""), []),
+]
+
+
+@pytest.mark.parametrize(("header", "told"), SLIPS)
+def test_where_spelling_counts_slips_are_told_and_refuse_a_strict_file(
+    header: tuple[str, ...], told: list[tuple[str, str | None]]
+) -> None:
+    lenient, strict = match_header(header, EXACT), match_header(header, EXACT, strict=True)
+
+    assert [(f.severity, f.code, f.field) for f in lenient.findings] == [("warning", *slip) for slip in told]
+    assert [(f.severity, f.code, f.field) for f in strict.findings] == [("file", *slip) for slip in told]
+    assert (lenient.refused, strict.refused) == (None, told[0][0] if told else None)
+
+
+def test_a_strict_file_has_every_column_and_extensions_at_its_end() -> None:
+    assert match_header(("Id",), EXACT).findings == ()
+    assert match_header(("Id",), EXACT, strict=True).refused == "missing_column"
+    assert match_header(("Id", "metadata.x", "Name"), EXACT).findings == ()
+    assert match_header(("Id", "metadata.x", "Name"), EXACT, strict=True).refused == "column_order"
