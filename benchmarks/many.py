@@ -25,6 +25,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,9 +37,10 @@ from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors import import_requests, landing_sensor
+from roster_etl.orchestration.sensors.steady_clock import SteadyClock
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.ledgers import in_transaction
@@ -83,6 +85,7 @@ class Night:
     def tick(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> Cost:
         """Evaluate the sensor once."""
         landing_sensor.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment,attr-defined]
+        landing_sensor.SteadyClock = partial(SteadyClock, boot="bench", monotonic=lambda: self.now, wall=lambda: self.now)  # type: ignore[assignment,attr-defined]
         looked_at: set[str] = set()
 
         def listed(district: District, *rest: Any) -> Any:
@@ -395,18 +398,28 @@ def _private(pid: int) -> int:
     return 0
 
 
-def bench_daemon(work: Path, samples: Sequence[Path], imports: int, at_once: int, *, warm: bool) -> dict[str, Any]:
-    """Import an upload of each of `imports` districts with a real daemon, and return the cost of each, by kind of process."""
+def bench_daemon(
+    work: Path, samples: Sequence[Path], imports: int, at_once: int, *, warm: bool, next_day: bool
+) -> dict[str, Any]:
+    """Import an upload of each of `imports` districts with a real daemon, and return the cost of each, by kind of process.
+
+    Args: next_day: the districts' first uploads are published before; the daemon imports those of the next day.
+    """
     night = begin(work, samples)
     workspace, ids = Workspace.open(night.home), names(imports)
     for number, district in enumerate(ids):
         feed = Feed(format="clever", options={"quiet_period": "0s", "min_interval": "0s"})
         workspace.registry.add(District(id=district, feeds=(feed,)))
         night.upload(district, number)
+        if next_day:
+            run_import(night.home, Order(district_id=district, source="clever", path=str(night.landing / district)))
+            write_next_day(vendor("clever"), samples[number % len(samples)], night.landing / district, seed=number)
+    before = len(workspace.warehouse.ledger.imports(limit=10 * imports))
     with home_instance(night.home) as instance:
         instance.get_runs_count()
     configuration = night.home / "dagster.yaml"
-    text = configuration.read_text().replace("max_concurrent_runs: 2", f"max_concurrent_runs: {at_once}")
+    text = configuration.read_text().replace("max_concurrent_runs: 6", f"max_concurrent_runs: {at_once}")
+    text = text.replace("limit: 2\n", f"limit: {at_once}\n")
     configuration.write_text(text)
     homes = {"DAGSTER_HOME": str(night.home), "ROSTER_ETL_HOME": str(night.home), "ROSTER_ETL_SENSOR_SECONDS": "5"}
     began = time.monotonic()
@@ -418,18 +431,22 @@ def bench_daemon(work: Path, samples: Sequence[Path], imports: int, at_once: int
             stderr=log,
         )
         try:
-            tree = _watched(daemon, workspace, imports)
+            tree = _watched(daemon, workspace, before + imports)
         finally:
             daemon.terminate()
             daemon.wait(60)
-    states = Counter(str(row["status"]) for row in workspace.warehouse.ledger.imports(limit=10 * imports))
+    found = sorted(workspace.warehouse.ledger.imports(limit=10 * imports), key=lambda row: int(row["import_id"]))
+    states = Counter(str(row["status"]) for row in found[before:])
     cpu = tree.by_kind()
+    own = sum(cpu.get(kind, 0.0) for kind in ("run", "gates")) / imports
     return {
         "imports": imports,
         "at once": at_once,
         "warm": warm,
+        "next day": next_day,
         "status": dict(states),
         "wall s": round(time.monotonic() - began, 1),
+        "CPU s of the run and its gates": round(own, 2),
         "CPU s an import": {kind: round(seconds / imports, 2) for kind, seconds in cpu.items()},
         "imports an hour and core": round(3600 * imports / sum(cpu.values())),
         "most MiB": dict(tree.most),
@@ -491,6 +508,7 @@ def arguments() -> argparse.Namespace:
         "--sftp", type=int, default=0, help="districts with an account of their own on an SFTP server (0: leave out)"
     )
     parser.add_argument("--imports", type=int, default=0, help="real imports by a daemon (0: leave out)")
+    parser.add_argument("--next-day", action="store_true", help="the daemon imports the day after the first uploads")
     parser.add_argument("--at-once", type=int, default=2, help="imports at one time")
     parser.add_argument("--students", type=int, default=200)
     parser.add_argument("--parts", nargs="+", default=["sensor", "sftp", "cold", "warm", "together"])
@@ -509,7 +527,10 @@ def measured(asked: argparse.Namespace, work: Path) -> Iterator[tuple[str, dict[
         yield "sensor, SFTP accounts", bench_sftp(work / "sftp", samples, asked.sftp, uploading, asked.bad)
     for part in ("cold", "warm"):
         if part in asked.parts and asked.imports:
-            yield f"imports, {part}", bench_daemon(work / part, samples, asked.imports, asked.at_once, warm=part == "warm")
+            yield (
+                f"imports, {part}",
+                bench_daemon(work / part, samples, asked.imports, asked.at_once, warm=part == "warm", next_day=asked.next_day),
+            )
     if "together" in asked.parts and asked.imports:
         yield "imports, one process", bench_together(work / "together", samples, asked.imports)
 

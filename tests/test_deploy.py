@@ -110,10 +110,13 @@ def test_the_queue_monitoring_and_retries_of_the_values_are_dagsters(values: dic
         chosen = next(renamed(value) for key, value in daemon.items() if snake(key) == part)
         accepted({part: schema[part]}, {part: chosen})
     ours = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
+    hosts_limits = ours["concurrency"]["runs"]["tag_concurrency_limits"]
 
     assert renamed(daemon["runRetries"]) == ours["run_retries"]
     assert renamed(daemon["runMonitoring"])["max_runtime_seconds"] == ours["run_monitoring"]["max_runtime_seconds"]
-    assert queue["tag_concurrency_limits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
+    per_district, imports, archiving = queue["tag_concurrency_limits"]
+    assert hosts_limits == [per_district, {**imports, "limit": 2}, archiving]  # there a pod each, here processes of one machine
+    assert queue["max_concurrent_runs"] == imports["limit"] + archiving["limit"]
 
 
 def test_dagster_can_store_events_where_the_values_say(values: dict[str, Any]) -> None:
@@ -138,7 +141,7 @@ def test_dagster_can_store_events_where_the_values_say(values: dict[str, Any]) -
 def test_no_secret_stands_in_the_values(values: dict[str, Any]) -> None:
     named = re.findall(r"(?i)[\w-]*(?:password|secret|token|key)[\w-]*: (.+)", yaml.safe_dump(values))
 
-    assert set(named) == {"false", "dagster-postgresql", "dagster/partition"}
+    assert set(named) == {"false", "dagster-postgresql", "dagster/partition", "archive_feed"}
 
 
 def test_one_pod_a_step_is_one_variable_away(monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> None:

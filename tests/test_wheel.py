@@ -152,6 +152,7 @@ def _sensors(port: int, deadline: float) -> list[str]:
 
 @pytest.mark.e2e
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_wheel_runs_the_demo(python: Path, tmp_path: Path):
     document = json.loads(run(python, tmp_path, "demo", "--students", "40", "--json", timeout=400))
 

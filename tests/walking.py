@@ -6,6 +6,7 @@ Belongs here: what tests of more than one room need to feed ``engine.validation.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -52,6 +53,8 @@ def judge_upload(
     Args: rules: replace rules of the feed; options: options of the feed.
     """
     values = resolve_options(vendor.format, options)
+    vendor = _in_version(vendor, values)
+    strict = vendor.format.strict_option is not None and values[vendor.format.strict_option] == "strict"
     results: dict[str, ValidatedFile] = {}
     for file in vendor.format.files:
         others = {
@@ -62,7 +65,7 @@ def judge_upload(
         text = upload.get(file.name)
         listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
         fixed = vendor.format.fixed_column_order
-        how = {"relaxed": relaxed, "replacements": rules, "fixed_order": fixed, "listed": listed}
+        how = {"relaxed": relaxed, "replacements": rules, "fixed_order": fixed, "listed": listed, "strict": strict}
         results[file.name] = empty_result(file) if text is None else judge(file, text, others, **how)
     return results
 
@@ -81,6 +84,13 @@ def map_upload(
         for name, table in TABLES.items()
         if (mappings := [mapping for mapping in vendor.mappings if mapping.to == name])
     }
+
+
+def _in_version(vendor: Vendor, values: Mapping[str, object]) -> Vendor:
+    """Return the vendor with the files of the version that an option names, in formats that have versions."""
+    if vendor.format.manifest is None:
+        return vendor
+    return replace(vendor, format=vendor.format.for_version(str(values[vendor.format.manifest.version_option])))
 
 
 def accepted(table: pa.Table) -> list[dict[str, object]]:

@@ -35,26 +35,34 @@ class OutputGone(PermanentError):
     template = "standard output cannot be written to ({problem})"
 
 
+class NotConfirmed(PermanentError):
+    """A person has not confirmed what cannot be undone."""
+
+    code = "not_confirmed"
+    template = "{problem}"
+
+
 @dataclass
 class Call:
     """The context of one call.
 
-    ``home_named``: the home was given in the call. ``json``: the result is one JSON document.
+    ``home_named``: the home was given in the call. ``creates_home``: the command creates a missing home; others refuse it. ``json``: the result is one JSON document.
     ``out``, ``err``: the process's streams when the call began, None if it had none.
     """
 
     home: Path
     home_named: bool = False
+    creates_home: bool = False
     json: bool = False
     out: TextIO | None = field(default_factory=lambda: sys.stdout)
     err: TextIO | None = field(default_factory=lambda: sys.stderr)
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings of the home, which is created if it is missing."""
+        """The settings of the home. Raises NoHome: it is missing, and the command does not create it."""
         from roster_etl.store.settings import Settings
 
-        return Settings.load(self.home)
+        return Settings.load(self.home, create=self.creates_home)
 
     @cached_property
     def registry(self) -> Registry:
@@ -132,6 +140,18 @@ class Call:
     def show_rows(self, documents: Sequence[Any], header: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> int:
         """Print a list, as JSON or as a table for people; return exit code 0. ``none``: the text for people if it is empty."""
         return self.show_result(documents, *(format_table(header, rows) if rows else [none]))
+
+    def confirm(self, word: str, question: str, *warnings: str, otherwise: PermanentError | None = None) -> None:
+        """Ask on a terminal for `word`, after `warnings`. Raises NotConfirmed; where nobody can be asked, `otherwise`."""
+        if self.json or self.err is None or not (self.err.isatty() and sys.stdin is not None and sys.stdin.isatty()):
+            hint = "it cannot be undone: look with --dry-run what it would do, and repeat it with --yes"
+            raise otherwise or NotConfirmed(problem=hint)
+        for line in warnings:
+            self.log(line)
+        self.err.write(f"{question}: ")
+        self.err.flush()
+        if sys.stdin.readline().strip() != word:
+            raise NotConfirmed(problem="what was typed is something else; nothing was changed")
 
     # ---- standard error: everything else
 

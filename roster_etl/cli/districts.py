@@ -69,6 +69,8 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     """Register a district, or one more feed of it."""
     call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
+    _require_format(format)
+    call.creates_home = True
     known = find_district(call, district)
     feed = _updated_feed(known, format, path, options)
     feed = _with_login(feed, password_env, password_file, key_file)
@@ -176,7 +178,7 @@ def find_district(call: Call, district_id: str) -> District | None:
 def require_known_district(call: Call, district_id: str) -> None:
     """Check that a district is registered or has a history: removed districts keep theirs. Raises UnknownDistrict."""
     if find_district(call, district_id) is None and not call.warehouse.ledger.imports(district_id, limit=1):
-        raise UnknownDistrict(district_id=district_id)
+        raise UnknownDistrict(district_id=district_id, known=call.registry.ids())
 
 
 def district_time_zone(district: District, format_: str | None) -> str:
@@ -220,6 +222,13 @@ def registry_errors_as_usage_errors() -> Iterator[None]:
         if error.code == RegistryError.code:
             raise UsageError(error.message) from None
         raise
+
+
+def _require_format(format_: str) -> None:
+    """Check that the format exists, before a home is created for it. Raises UnknownVendor."""
+    from roster_etl.vendors import vendor
+
+    vendor(format_)
 
 
 def _updated_feed(district: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:

@@ -31,7 +31,7 @@ from roster_etl.store.migrations import HEAD
 from roster_etl.store.outbox.smtp import Mailer
 from roster_etl.store.outbox.webhook import webhook_url
 from roster_etl.store.registry.registry import District, Feed
-from roster_etl.store.settings import landing_folder
+from roster_etl.store.settings import landing_folder, require_home
 from roster_etl.store.signing_keys import KeyFolder
 from roster_etl.vendors import vendor
 
@@ -54,6 +54,7 @@ class HealthCheck:
 def doctor(ctx: typer.Context, district: DistrictFilter = None) -> int:
     """Check settings, warehouse, archive, districts and landing zones; report what is wrong and what to do."""
     call: Call = ctx.obj
+    require_home(call.home)
     results: list[HealthCheck] = []
     for result in deduplicate(run_health_checks(call, district)):
         results.append(result)
@@ -71,6 +72,7 @@ def migrate(
 ) -> int:
     """Migrate the warehouse to this version's schema, as its owner; grant roles the right to read it, or to import."""
     call: Call = ctx.obj
+    call.creates_home = True
     if reader or loader:  # first: an invalid role name must not migrate anything
         call.warehouse.check_roles(reader=reader, loader=loader)
     before = migrate_warehouse(call.workspace)

@@ -23,9 +23,12 @@ from roster_etl.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
 from roster_etl.cli.global_options import GlobalOptions, UsageError, parse_global_options
 from roster_etl.store.actor import actor_channel
 from roster_etl.store.default_home import default_home
+from roster_etl.store.library_logs import OWN_LOGGER, quiet_library_logs
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
+_NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
+"""What typer says of a text that is no whole number."""
 _HELP_OPTIONS = {"--help", "-h"}
 
 
@@ -41,6 +44,9 @@ def run(argv: list[str]) -> int:
     # The output of libraries goes to standard error: standard output is reserved for the result.
     apart = _lossy_stdout() if _HELP_OPTIONS & set(words) else redirect_stdout(sys.stderr)
     with restored_process_state(), apart, actor_channel("command"):
+        quiet_library_logs()
+        if everywhere.debug:
+            logging.getLogger(OWN_LOGGER).setLevel(logging.DEBUG)
         try:
             return _run(call, everywhere, words)
         finally:
@@ -89,6 +95,7 @@ def _lossy_stdout() -> Iterator[None]:
 def _usage_message(error: TyperException) -> str:
     """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
+    text = text.replace(_NO_NUMBER, "expected a number, such as 12")
     return f"{text.strip() or 'Missing command.'}  Try --help."
 
 
@@ -98,7 +105,8 @@ def restored_process_state() -> Iterator[None]:
     environment, mask = dict(os.environ), os.umask(0o077)
     main_thread = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in _SIGNALS} if main_thread else {}
-    root = logging.getLogger()
+    root, own = logging.getLogger(), logging.getLogger(OWN_LOGGER)
+    own_level, factory = own.level, logging.getLogRecordFactory()
     log = (list(root.handlers), root.level, logging.root.manager.disable, list(root.filters))
     try:
         with warnings.catch_warnings():
@@ -113,4 +121,6 @@ def restored_process_state() -> Iterator[None]:
                 signal.signal(number, handler)
         root.handlers[:], root.filters[:] = log[0], log[3]
         root.setLevel(log[1])
+        own.setLevel(own_level)
+        logging.setLogRecordFactory(factory)
         logging.disable(log[2])

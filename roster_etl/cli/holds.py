@@ -11,7 +11,7 @@ from roster_etl.cli.history import feed_label
 from roster_etl.cli.imports import decide_and_print, import_and_print, report_stale_approval
 from roster_etl.cli.options import DecidedBy, DistrictFilter, ImportNumber
 from roster_etl.cli.render_import import print_hold
-from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.reporting.import_summary import import_published_since, outcome
 from roster_etl.pipeline.review import approve as decide
 from roster_etl.pipeline.review.approve import ApprovalRequest, Overtaken, require_open_hold, validate_approval, validate_decider
 from roster_etl.pipeline.review.preview import preview_approval
@@ -36,10 +36,10 @@ Rename = Annotated[
 def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
     """List the imports that wait for approval."""
     call: Call = ctx.obj
-    rows = call.warehouse.ledger.holds(district)
-    lines = [(r["import_id"], r["district_id"], feed_label(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows]
-    header = ("import", "district", "format", "held (UTC)", "reason")
-    return call.show_rows([_document(row) for row in rows], header, lines, none="Nothing is held.")
+    with call.warehouse.read() as session:
+        rows = [{**row, "overtaken_by": import_published_since(session.roster, row)} for row in session.ledger.holds(district)]
+    header = ("import", "district", "format", "held (UTC)", "reason", "")
+    return call.show_rows([_document(row) for row in rows], header, [_line(row) for row in rows], none="Nothing is held.")
 
 
 def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
@@ -119,7 +119,20 @@ def _preview_partial_approval(
     }
 
 
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    newer = row["overtaken_by"]
+    note = "" if newer is None else f"to be planned anew: import {newer} was published since"
+    return (
+        row["import_id"],
+        row["district_id"],
+        feed_label(row),
+        f"{row['created_at']:%Y-%m-%d %H:%M:%S}",
+        row["reason"],
+        note,
+    )
+
+
 def _document(row: dict[str, Any]) -> dict[str, Any]:
     summary = row["summary"] or {}
-    names = ("import_id", "district_id", "source", "file_set", "upload_id", "reason", "plan_sha256", "created_at")
+    names = ("import_id", "district_id", "source", "file_set", "upload_id", "reason", "plan_sha256", "created_at", "overtaken_by")
     return {**{name: row[name] for name in names}, "changes": summary.get("changes", {})}

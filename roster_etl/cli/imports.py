@@ -14,11 +14,11 @@ from roster_etl.cli.errors import failure_of
 from roster_etl.cli.exit_codes import HELD, USAGE_ERROR
 from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, resolve_format
-from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError
+from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError, UnknownFeed
 from roster_etl.spec.options import resolve_options
 from roster_etl.store.files.urls import local_path, printable_name, scheme
 from roster_etl.store.landing.upload_source import is_readable_scheme
-from roster_etl.store.registry.registry import Feed
+from roster_etl.store.registry.registry import District, Feed
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.uploads.order import Order
@@ -27,7 +27,14 @@ _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a C
 
 
 def import_(
-    ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: FormatOptions = None
+    ctx: typer.Context,
+    path: _Path,
+    district: DistrictOption,
+    format: FormatOption = None,
+    option: FormatOptions = None,
+    register: Annotated[
+        bool, typer.Option("--register", help="Add the format to a district that is registered without it.")
+    ] = False,
 ) -> int:
     """Import an upload now. A district that is not registered is registered with --format."""
     from roster_etl.pipeline.uploads.file_sets import detect_file_sets
@@ -37,7 +44,7 @@ def import_(
     call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
-    source = _resolve_or_register_format(call, district, format, options)
+    source = _resolve_or_register_format(call, district, format, options, register=register)
 
     order = Order(district_id=district, source=source, path=path, options=options)
     feed = call.registry.get(district).feed(source)
@@ -128,14 +135,12 @@ def import_and_print(call: Call, *orders: Order) -> int:
 def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Run an import, and return its document and exit code; None: a usage error, which has been reported."""
     from roster_etl.cli.run_import import run_order
-    from roster_etl.pipeline.reporting.import_summary import outcome
 
-    import_id, failure = run_order(call, order)
+    document, failure = run_order(call, order)
     if failure is not None and failure.exit_code == USAGE_ERROR:
         if call.json:
             call.print_json(failure.json_document())
         return None, USAGE_ERROR
-    document = outcome(call.workspace, import_id)
     if failure is None:
         return document, exit_codes.BY_STATUS[document["status"]]
     if document["error"] is None:  # an approved plan that is outdated: the import stays held, or another call ended it
@@ -191,23 +196,38 @@ def _require_upload_path(path: str) -> None:
         raise UsageError(problem=f"PATH: {printable_name(path)} is neither a folder, nor a .csv or .zip file")
 
 
-def _resolve_or_register_format(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
-    """Return the format of the import; a district or a feed that is not registered is registered."""
-    known = find_district(call, district_id)
+def _resolve_or_register_format(
+    call: Call, district_id: str, format_: str | None, options: dict[str, str], *, register: bool
+) -> str:
+    """Return the format of the import. A district that is not registered is registered; a feed is added only with `register`."""
+    if format_ is not None:
+        _check_options(format_, options)
+    known = find_district(call, district_id) if call.home.exists() else None
     if known is None and format_ is None:
         raise UsageError(problem=f"district {district_id} is not registered; --format registers it")
-    if known is None or (format_ and format_ not in {feed.format for feed in known.feeds}):
-        source = format_ or ""
+    is_new = known is None or (format_ is not None and format_ not in {feed.format for feed in known.feeds})
+    if format_ is None or not is_new:
+        source = resolve_format(known, format_) if known else ""
         _check_options(source, options)
-        try:
-            with audited_change(call, "district_change" if known else "district_add", district_id, format=source):
-                save_district(call, district_id, Feed(format=source))
-        except (DistrictExists, RegistryMoved):  # registered by another call at the same time
-            call.registry.get(district_id).feed(source)
         return source
-    source = resolve_format(known, format_)
-    _check_options(source, options)
-    return source
+    if known is not None and not register:
+        raise _no_such_feed(known, format_)
+    call.creates_home = True
+    try:
+        with audited_change(call, "district_change" if known else "district_add", district_id, format=format_):
+            save_district(call, district_id, Feed(format=format_))
+    except (DistrictExists, RegistryMoved):  # registered by another call at the same time
+        call.registry.get(district_id).feed(format_)
+    return format_
+
+
+def _no_such_feed(district: District, format_: str) -> UnknownFeed:
+    """Return the error of an import in a format that the district does not have: it may be a slip, so nothing is registered."""
+    known = ", ".join(feed.format for feed in district.feeds) or "none"
+    hint = (
+        f"{known}. To add it: `roster-etl districts add {district.id} --format {format_}`, or repeat the import with --register"
+    )
+    return UnknownFeed(district_id=district.id, format=format_, known=hint)
 
 
 def _check_options(source: str, options: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,17 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DecidedBy, DistrictOption
-from roster_etl.pipeline.maintenance.backup import back_up, verify_backup
+from roster_etl.pipeline.maintenance.backup import (
+    REPLACE_HINT,
+    HomeContents,
+    NotEmpty,
+    back_up,
+    home_contents,
+    verify_backup,
+)
 from roster_etl.pipeline.maintenance.backup import restore as bring_back
-from roster_etl.pipeline.maintenance.purge import PurgeResult, purge_district, purge_older, purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeResult, PurgeTarget, preview_purge
+from roster_etl.pipeline.maintenance.purge import purge as remove_for_good
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district as replay
 from roster_etl.pipeline.review.approve import validate_decider
 from roster_etl.spec.options import parse_duration
@@ -41,7 +50,11 @@ def rebuild(
     return 0
 
 
-def purge(
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what it would do; nothing is changed.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking; needed where no terminal can be asked.")]
+
+
+def purge(  # noqa: PLR0917 - typer's arguments are positional
     ctx: typer.Context,
     district: DistrictOption,
     by: DecidedBy,
@@ -49,29 +62,49 @@ def purge(
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="AGE", help="Only what ended longer ago, such as 730d.")
     ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> int:
-    """Remove personal data for good, from roster, history, quarantine, archive, staging and reports; this cannot be undone."""
+    """Remove personal data for good, from roster, history, quarantine, archive, staging and reports; this cannot be undone.
+
+    It asks for the district's id on a terminal, and needs --yes elsewhere. --dry-run counts what would be removed.
+    """
     call: Call = ctx.obj
-    if user is not None and older_than is not None:
-        raise UsageError(problem="pass --user or --older-than, not both")
-    purged = _purge(call, district, validate_decider(by), user, older_than)
+    target, decider = _purge_target(district, user, older_than), validate_decider(by)
+    if dry_run or not yes:
+        found = preview_purge(call.workspace, target, by=decider)
+        lines = _purge_lines(found, "would be ")
+        if dry_run:
+            return call.show_result({**asdict(found), "dry_run": True}, *lines, "Nothing was changed.")
+        call.confirm(district, f"This cannot be undone. Type the district's id, {district}, to remove it", *lines)
+    purged = remove_for_good(call.workspace, target, by=decider)
+    return call.show_result(asdict(purged), *_purge_lines(purged, ""))
+
+
+def _purge_lines(purged: PurgeResult, would: str) -> list[str]:
     rows = sum(purged.versions.values())
-    lines = [f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed."]
+    lines = [
+        f"{purged.district_id}: {rows:,} versions {would}removed, {purged.files:,} archived files {would}rewritten or removed."
+    ]
     if purged.holds:
         numbers = ", ".join(map(str, purged.holds))
-        lines.append(f"Waits for no decision any more, as its plan was made before: import {numbers}.")
-    return call.show_result(asdict(purged), *lines)
+        lines.append(
+            f"No decision would be possible any more, as the plan was made before: import {numbers}."
+            if would
+            else f"Waits for no decision any more, as its plan was made before: import {numbers}."
+        )
+    return lines
 
 
-def _purge(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> PurgeResult:
+def _purge_target(district: str, user: str | None, older_than: str | None) -> PurgeTarget:
+    if user is not None and older_than is not None:
+        raise UsageError(problem="pass --user or --older-than, not both")
     if user is not None:
         kind, colon, user_id = user.partition(":")
         if not (kind and colon and user_id):
             raise UsageError(problem="--user: expected KIND:ID, such as student:1001")
-        return purge_person(call.workspace, district, kind, user_id, by=by)
-    if older_than is not None:
-        return purge_older(call.workspace, district, _parse_age(older_than), by=by)
-    return purge_district(call.workspace, district, by=by)
+        return PurgeTarget(district_id=district, person=(kind, user_id))
+    return PurgeTarget(district_id=district, age=None if older_than is None else _parse_age(older_than))
 
 
 def _parse_age(text: str) -> timedelta:
@@ -98,21 +131,51 @@ def restore(
     ctx: typer.Context,
     source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
     check: Annotated[bool, typer.Option("--check", help="Only verify the backup: read all of it.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> int:
-    """Restore a backup into a new home (--home DIR). Imports that were running end as failed, and can be run again."""
+    """Restore a backup into a home (--home DIR). Imports that were running end as failed, and can be run again.
+
+    What the home holds already is set aside in a folder beside it: that asks for the home's name on a terminal, and needs --yes elsewhere.
+    """
     call: Call = ctx.obj
     if check:
         return _verify_backup(call, source)
     if not call.home_named:
         raise UsageError(problem="--home: name the new home that is to be made")
-    done = bring_back(source, call.home)
+    held = home_contents(call.home)
+    if dry_run:
+        return _preview_restore(call, source, held)
+    if held.files and not yes:
+        verify_backup(source)
+        name = call.home.absolute().name
+        refused = NotEmpty(where=str(call.home), problem=REPLACE_HINT)
+        call.confirm(
+            name, f"Type the name of the folder, {name}, to restore into it", _held_text(call.home, held), otherwise=refused
+        )
+    done = bring_back(source, call.home, replace_contents=bool(held.files))
     lines = [f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}."]
+    if done.set_aside:
+        lines.append(f"What the home held is in {done.set_aside}; remove it once it is not needed: it has personal data.")
     if done.ended:
-        numbers = ", ".join(map(str, done.ended))
+        numbers = ", ".join(str(number) for number in done.ended)
         again = "`roster-etl rerun --district ID --import N` runs one again"
         lines.append(f"Ended as failed, since they were under way: {numbers}; {again}.")
     lines.append("Put back what holds secrets (password and key files, known_hosts), then look with `roster-etl doctor`.")
     return call.show_result(asdict(done), *lines)
+
+
+def _preview_restore(call: Call, source: str, held: HomeContents) -> int:
+    whole = verify_backup(source)
+    lines = [f"{whole.listed:,} files, {whole.bytes:,} bytes, imports up to {whole.newest}, would be restored into {call.home}."]
+    if held.files:
+        lines.append(_held_text(call.home, held))
+    document = {**asdict(whole), "home": str(call.home), "holds": asdict(held), "dry_run": True}
+    return call.show_result(document, *lines, "Nothing was changed.")
+
+
+def _held_text(home: Path, held: HomeContents) -> str:
+    return f"{home} holds {held.files:,} files, {held.bytes:,} bytes, which would be set aside in a folder beside it."
 
 
 def _verify_backup(call: Call, source: str) -> int:

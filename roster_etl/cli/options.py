@@ -27,7 +27,12 @@ FormatOption = Annotated[
     typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several."),
 ]
 FormatOptions = Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; repeatable.")]
-DecidedBy = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
+DecidedBy = Annotated[
+    str,
+    typer.Option(
+        "--by", metavar="NAME", envvar="ROSTER_ETL_USER", show_envvar=False, help="Who decides; default: $ROSTER_ETL_USER."
+    ),
+]
 ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=check_import_id, help="The import's number.")]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from roster_etl.cli.context import Call
 from roster_etl.cli.text_tables import format_table
 from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
-from roster_etl.pipeline.reporting.next_steps import next_steps, replan_command, stale_plan_text
+from roster_etl.pipeline.reporting.next_steps import closed_holds_text, next_steps, replan_command, stale_plan_text
 from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
 
@@ -126,6 +126,8 @@ def _render_reason(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _render_manual_changes(document)
     if document["status"] == "unchanged":
         yield "the same upload under the same settings is published already"
+    if closed := closed_holds_text(document):
+        yield closed
     hold = document["hold"]
     if hold:
         decided = f" · {hold['decision']} by {hold['decided_by']}, {format_time(hold['decided_at'])}" if hold["decision"] else ""
@@ -138,7 +140,8 @@ def _render_reason(document: Mapping[str, Any]) -> Iterator[str]:
         for part in hold["schools"]:
             what = "removed" if "deleted" in part else "updated"
             of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"
-            yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
+            role = f" with role {part['role']}" if part.get("role") else ""
+            yield f"  {part['table']} of school {part['school']}{role}: {of} would be {what}"
 
 
 def _render_manual_changes(document: Mapping[str, Any]) -> Iterator[str]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.pipeline.import_upload import count_steps
 from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
-from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, outcome, read_import_summary
+from roster_etl.pipeline.uploads.expected_change import expects_change
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.files.urls import local_path
 from roster_etl.store.warehouse import ImportResult
 from roster_etl.vendors import vendor
 
@@ -34,24 +33,28 @@ class RunBroken(PermanentError):
     template = "the run of import {import_id} broke between its steps; its log in the Dagster UI says where"
 
 
-def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
+def run_order(call: Call, order: Order) -> tuple[dict[str, Any], Failure | None]:
     """Run the import of `order`, showing its progress.
 
-    Returns: its import number (the ledger has its result), and the failure after it was opened, if any.
+    Returns: the document of its import, and the failure after it was opened, if any.
     Raises: the error, if it occurred before an import was opened in the ledger.
     """
-    start_gates_early(call.workspace, order)
-    from roster_etl.orchestration.jobs.in_process_runs import run_import
+    order = resolve_file_set(call.workspace, order)
+    changes = expects_change(call.workspace, order)
+    if changes:  # before Dagster is loaded: both processes load in parallel
+        start_gx_process()
+    from roster_etl.orchestration.jobs.in_process_runs import execute_import
 
     begun: list[str] = []
     try:
-        order = resolve_file_set(call.workspace, order)
         steps = count_steps(vendor(order.source).for_file_set(order.file_set or "")) + 1
         what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
         with call.progress(steps, what) as progress:
-            import_id = run_import(call.settings.home, order, on_step=progress, on_start=begun.append)
-        failure = _failure_between_steps(call, import_id)
-        return import_id, failure
+            done = execute_import(
+                call.settings.home, order, receive_first=changes is False, on_step=progress, on_start=begun.append
+            )
+        failure, summary = _failure_between_steps(call, done.summary or read_import_summary(call.workspace, done.import_id))
+        return import_document(call.workspace, summary), failure
     except Exception as error:
         found = order.approves[0] if order.approves else _find_opened_import(call, order, begun)
         if found is None:
@@ -59,62 +62,35 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         publish_report(call.workspace, read_import_summary(call.workspace, found))
         failure = failure_of(as_lost_race(call.workspace, found, error) if order.approves else error)
         call.log(f"roster-etl: {failure.message}")
-        return found, failure
+        return outcome(call.workspace, found), failure
     finally:
         for problem in flush_outbox(call.workspace, seconds=_SEND_SECONDS).problems:
             call.log(f"roster-etl: not sent yet: {problem}; `roster-etl outbox list` shows undelivered messages")
 
 
-def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
-    """Return the failure between the steps of an import, which no step could raise; None: none.
+def _failure_between_steps(call: Call, summary: ImportSummary) -> tuple[Failure | None, ImportSummary]:
+    """Return the failure between the steps of an import, which no step could raise (None: none), and its summary.
 
     An import that its run left as running is ended, because the run could not write to the ledger.
     """
-    row = call.workspace.warehouse.ledger.import_(import_id)
-    if row["status"] not in ("running", "failed"):
-        return None
+    if summary.status not in ("running", "failed"):
+        return None, summary
+    import_id = summary.import_id
     failure = failure_of(RunBroken(import_id=import_id))
-    summary = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
-    if row["status"] == "running":
+    about = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
+    if summary.status == "running":
         with call.workspace.warehouse.write() as tx:
-            tx.conclude(ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary))
-        publish_report(call.workspace, read_import_summary(call.workspace, import_id))
+            tx.conclude(ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=about))
+        summary = read_import_summary(call.workspace, import_id)
+        publish_report(call.workspace, summary)
     else:
-        known = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
+        known = {**about["error"], **(summary.details.get("error") or {})}
         failure = replace(failure, code=known["code"], message=known["message"])
     call.log(f"roster-etl: {failure.message}")
-    return failure
+    return failure, summary
 
 
 def _find_opened_import(call: Call, order: Order, run_ids: Sequence[str]) -> int | None:
     """Return the import that the run opened; others may have been opened since."""
     found = call.workspace.warehouse.ledger.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
     return next((row["import_id"] for row in found if row["run_id"] in run_ids), None)
-
-
-def start_gates_early(workspace: Workspace, order: Order) -> None:
-    """Start the Great Expectations process if the upload must differ from the published one; both processes load in parallel."""
-    if _needs_validation(workspace, order):
-        start_gx_process()
-
-
-def _needs_validation(workspace: Workspace, order: Order) -> bool:
-    """Return whether a local upload is the feed's first, or has a file of another size than in the published upload."""
-    folder = local_path(order.path) if order.path else None
-    if folder is None or not folder.is_dir():
-        return False
-    found = _sizes(folder)
-    with workspace.warehouse.read() as session:
-        published = session.roster.last_published(order.district_id, order.source, file_set=order.file_set)
-        if published is None:
-            return bool(found)
-        sizes = {row["file"]: row["bytes"] for row in session.ledger.files(published["import_id"])}
-    return any(name in sizes and sizes[name] != size for name, size in found.items())
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """Return the sizes of a folder's files; empty if it cannot be read, which the import reports."""
-    try:
-        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    except OSError:
-        return {}

@@ -25,6 +25,7 @@ DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
 STRANGER = (
     "_stranger"  # the row was refused and describes another record than the one that its id stands for (bool); absent: none
 )
+FOLLOWS = "_follows"  # the row goes on from an earlier upload, and went with a record that it refers to
 CLOSE_REASON = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(
@@ -46,10 +47,11 @@ FINDINGS = pa.schema(
 def use_jemalloc() -> None:
     """Make Arrow allocate with jemalloc, which returns freed memory to the system soonest, if this build has it.
 
-    Measured on a district of 100,000 students: peak 850 MB with it, 930 MB with Arrow's default allocator.
+    At once, not after its usual second: reading a file of 54 MB then takes 1.7 times its size at most, else 3.5 times. CPU time is the same.
     """
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())
+        pa.jemalloc_set_decay_ms(0)
 
 
 def release_memory() -> None:

@@ -100,10 +100,16 @@ Expression = From | FromTargets | Const | OfUpload | FirstOf | IfOption
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyRows:
-    """Keep rows whose ``column`` has a value, or one of ``values`` (case is ignored)."""
+    """Keep rows whose ``column`` has a value, or one of ``values`` (case is ignored).
+
+    ``code``, ``message``: how accepted rows that are left out are reported (info), if they have a value in one of ``given``.
+    """
 
     column: str
     values: tuple[str, ...] = ()
+    code: str | None = None
+    message: str = ""
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +141,57 @@ class Unpivot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitList:
+    """Make one row for each item of the list in ``column``, with its place (1, 2, …, as text); a repeated item counts once."""
+
+    column: str
+    value: str
+    position: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnclosingItem:
+    """Add ``name``: the item of the list in ``column`` whose dates hold those of all others, else the first one.
+
+    The items name, by ``key``, rows of ``file``, whose dates are ``start`` and ``end``.
+    """
+
+    column: str
+    name: str
+    file: str
+    key: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentSpan:
+    """Of accepted rows with the same ``by``, keep the one whose dates hold on the day of arrival, else the one that begins last.
+
+    The others are reported (``duplicate_row``, info).
+    """
+
+    by: tuple[str, ...]
+    begin: str
+    end: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarnUnmatched:
+    """Report accepted rows (as ``code``, a warning) whose ``columns`` stand together in no accepted row of ``file``, in ``keys``.
+
+    Rows with an empty cell among ``columns``, or a value in ``unless``, are not checked.
+    """
+
+    columns: tuple[str, ...]
+    file: str
+    keys: tuple[str, ...]
+    code: str
+    message: str
+    unless: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForEvery:
     """Replace a row whose ``column`` is ``value`` by one row for each accepted ``take`` of ``file``.
 
@@ -153,6 +210,7 @@ class Lookup:
     """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``.
 
     ``where``: only rows that meet this condition count, and the first accepted one of them is used.
+    ``accepted``: only accepted rows count; otherwise a refused row counts where there is no other.
     """
 
     file: str
@@ -160,6 +218,7 @@ class Lookup:
     key: str
     take: MappingABC[str, str]
     where: RowCondition | None = None
+    accepted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +315,10 @@ Step = (
     | AnyGiven
     | OnlyMatched
     | Unpivot
+    | SplitList
+    | EnclosingItem
+    | CurrentSpan
+    | WarnUnmatched
     | ForEvery
     | Lookup
     | MostCommon
@@ -283,6 +346,7 @@ class Mapping:
     """How rows of one vendor file become rows of one canonical table.
 
     - ``extensions``: the row's extension columns are copied
+    - ``kept_as_extensions``: columns of the file that have no column in the table, and are kept as extensions
     - ``merges``: several rows with one key are expected (every section has the columns of its term); if they disagree, the first
       one counts and ``conflicting_rows`` warns
     - ``is_fallback``: if an earlier mapping to the same table produces the record too, that one counts, without a warning
@@ -296,6 +360,7 @@ class Mapping:
     columns: MappingABC[str, Expression]
     steps: tuple[Step, ...] = ()
     extensions: bool = False
+    kept_as_extensions: tuple[str, ...] = ()
     merges: bool = False
     is_fallback: bool = False
     family_values: MappingABC[str, str | bool] = field(default_factory=dict)
@@ -344,9 +409,17 @@ class Mapping:
         added = (found for step in self.steps if (found := self._added(step, column)) is not None)
         return next(added, [(self.source, column)])
 
+    def _added_by_list(self, step: Step, column: str) -> list[tuple[str, str]] | None:
+        """Return what `_added` does, for steps that read lists."""
+        if isinstance(step, SplitList) and column in (step.value, step.position):
+            return [(self.source, step.column)] if column == step.value else []
+        if isinstance(step, EnclosingItem) and column == step.name:
+            return [(self.source, step.column), (step.file, step.start), (step.file, step.end)]
+        return None
+
     def _added(self, step: Step, column: str) -> list[tuple[str, str]] | None:
         """Return the (file, column) pairs that `step` computes `column` from; None: the step does not add it."""
-        origins: list[tuple[str, str]] | None = None
+        origins = self._added_by_list(step, column)
         match step:
             case Lookup(take=take) if column in take:
                 origins = [(step.file, take[column])]

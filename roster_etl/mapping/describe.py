@@ -15,6 +15,7 @@ from roster_etl.mapping.column_plan import (
     AssignUnique,
     Computed,
     Const,
+    EnclosingItem,
     Expression,
     FirstOf,
     ForEvery,
@@ -29,6 +30,7 @@ from roster_etl.mapping.column_plan import (
     NullIfUniform,
     OfUpload,
     RowNumber,
+    SplitList,
     Step,
     Unpivot,
 )
@@ -107,6 +109,12 @@ def _describe_row_step(step: Step, column: str) -> str | None:
             words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
             words = f"each of {', '.join((*columns, *((family,) if family else ())))} in turn"
+        case SplitList(value=name, column=source) if column == name:
+            words = f"each item of {source} in turn"
+        case SplitList(position=name, column=source) if column == name:
+            words = f"its place in {source}"
+        case EnclosingItem(name=name, column=source) if column == name:
+            words = f"the item of {source} whose dates hold those of the others, else the first"
         case Unpivot(position=name) | RowNumber(name=name) if column == name:
             words = "its place among the rows of the record"
     return words

@@ -5,11 +5,14 @@ Belongs here: the list. Nothing is read, opened or connected when this is import
 
 from __future__ import annotations
 
+from roster_etl.orchestration.jobs.archive_upload import archive_upload
 from roster_etl.orchestration.jobs.build import build_definitions, check_keys, checks, import_jobs
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
+from roster_etl.orchestration.jobs.reread_landing import reread_landing
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import enable_forkserver
+from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
 from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, late_feeds
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone_sensor
 from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
@@ -22,12 +25,13 @@ JOBS = import_jobs(VENDORS, CHECKS)
 defs = build_definitions(
     VENDORS,
     CHECKS,
-    [*JOBS, *decision_jobs(), late_feeds, housekeeping],
+    [*JOBS, *decision_jobs(), archive_upload, reread_landing, late_feeds, housekeeping],
     [landing_zone_sensor(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
     [nightly],
     executor=executor(),
 )
 enable_forkserver()
+cache_migration_scripts()
 
 
 def asset_keys() -> str:

@@ -16,8 +16,10 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
 from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.import_locks import ImportLocks
+from roster_etl.store.library_logs import quiet_library_logs
 from roster_etl.store.outbox.outbox import Outbox
 from roster_etl.store.registry.registry import Registry, open_registry
+from roster_etl.store.run_locks import RunLocks
 from roster_etl.store.settings import Settings
 from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
@@ -50,6 +52,7 @@ class Workspace:
     def open(cls, home: Path) -> Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError, HalfRestored."""
         use_jemalloc()
+        quiet_library_logs()
         return cls(Settings.load(home))
 
     @classmethod
@@ -90,6 +93,11 @@ class Workspace:
     def import_locks(self) -> ImportLocks:
         """Which imports a process of this home works on."""
         return ImportLocks(self.settings.scratch, self.settings.warehouse)
+
+    @property
+    def run_locks(self) -> RunLocks:
+        """Which runs without an import a process of this machine works on."""
+        return RunLocks(self.settings.scratch)
 
     @property
     def outbox(self) -> Outbox:

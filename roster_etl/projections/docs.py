@@ -23,14 +23,24 @@ from roster_etl.spec import (
     Family,
     File,
     Format,
+    Identifier,
+    ListOf,
     NotBefore,
+    OnlyOne,
+    OnlyWhere,
     Option,
     Phone,
+    ReferenceType,
+    RequiredTogether,
     RowRule,
+    SameLength,
+    SchoolYear,
+    SelfReference,
     Signature,
     Status,
     Text,
     WholeNumber,
+    WithinPeriods,
 )
 from roster_etl.spec.findings import CODES
 from roster_etl.spec.formats import TIMING_OPTIONS
@@ -47,6 +57,10 @@ _MODES: dict[str, str] = {
     "changes": "An upload is a set of changes: a record that is left out stays.",
     "events": "An upload is a list of events: rows are added, none is taken away.",
 }
+_MANIFEST = (
+    "The manifest of an upload says of each file whether it is whole, so that a record that is left out is gone, whether it holds "
+    "changes, or whether it is absent, so that its records stay."
+)
 _ABOUT: tuple[tuple[Literal["row", "file", "upload"], str], ...] = (
     ("row", "About a row"),
     ("file", "About a file"),
@@ -103,7 +117,7 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
     head = [
         f"# {format_.title}",
         NOTICE,
-        f"{format_.document}, {format_.version}. {_MODES[format_.mode]}",
+        f"{format_.document}, {format_.version}. {_MANIFEST if format_.manifest else _MODES[format_.mode]}",
         *_set_parts(format_),
         f"Decisions where the document leaves room, and known quirks: `roster_etl/vendors/{format_.name}/README.md`.",
     ]
@@ -111,8 +125,36 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
         unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
         head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
+    files += _version_parts(format_, targets or {})
     options = ["## Options", _options_table(format_.options)] if format_.options else []
     return _page([*head, *files, *options])
+
+
+def _version_parts(format_: Format, targets: Targets) -> list[str]:
+    """Return what is different in other versions of the format, and the files that are not loaded."""
+    parts: list[str] = []
+    for version, files in format_.versions.items():
+        missing = [format_.file(name).file_name for name in format_.absent_in.get(version, ())]
+        head = (
+            f"Files that differ from those above. {_names(missing)} do not exist."
+            if missing
+            else "Files that differ from those above."
+        )
+        parts += [f"## Version {version}", head]
+        for file in files:
+            newest = {column.name: column for column in format_.file(file.name).columns}
+            columns = [column for column in file.columns if newest.get(column.name) != column]
+            gone = [name for name in newest if name not in {column.name for column in file.columns}]
+            parts += [f"### {file.file_name} of {version}", *([f"Without {_names(gone)}."] if gone else [])]
+            parts.append(_table(_column_heads(targets), (_column_row(file, column, targets) for column in columns)))
+    if format_.unread:
+        rows = [(f"`{file.file_name}`", file.title, ", ".join(file.versions)) for file in format_.unread]
+        parts += [
+            "## Files that are not loaded",
+            "They are told by name and counted.",
+            _table(("File", "Title", "Versions"), rows),
+        ]
+    return parts
 
 
 def columns_page() -> str:
@@ -166,6 +208,8 @@ def cell_format_text(form: CellFormat) -> str:
             text = "moment in ISO 8601" + "".join(f", or `{word}`" for word in words)
         case Decimal():
             text = "decimal number"
+        case ListOf() | Identifier() | SchoolYear():
+            text = _list_text(form)
         case Phone(lengths=lengths):
             text = f"phone number of {', '.join(map(str, lengths))} digits"
         case Text(max_length=limit, printable=printable):
@@ -176,10 +220,23 @@ def cell_format_text(form: CellFormat) -> str:
     return text
 
 
+def _list_text(form: ListOf | Identifier | SchoolYear) -> str:
+    if isinstance(form, Identifier):
+        return "id: digits, letters, `.` `-` `_` `/` `@`"
+    if isinstance(form, SchoolYear):
+        return "year of four digits"
+    items = "`{type:id}`" if form.pairs else cell_format_text(form.item)
+    return f"list, separated by commas: {items}"
+
+
 def _choice_text(form: Choice | Status) -> str:
     text = f"one of {_runs(form.options)}"
     if isinstance(form, Status):
         return text
+    if form.prefix:
+        text += f", or what begins with `{form.prefix}`"
+    if form.tolerated:
+        text += f"; {_names(form.tolerated)} with a warning"
     if form.ranges:
         text += ", or a range of two whole numbers"
     return f"{text}; anything else counts as `{form.fallback}`" if form.fallback else text
@@ -221,13 +278,17 @@ def _file_parts(file: File, targets: Targets) -> list[str]:
         state += " Deprecated."
     columns = (_column_row(file, column, targets) for column in file.columns)
     families = (_family_row(file, family, targets) for family in file.families)
-    header = ("Column", "Required", "Form", "Refers to", "Note", *(("Becomes",) if targets else ()))
+    header = _column_heads(targets)
     return [
         f"## {file.file_name}",
         f"{file.title}. Section {file.source} of the document. {state} {file.note}".strip(),
         "\n".join(f"- {line}" for line in _file_facts(file)),
         _table(header, [*columns, *families]),
     ]
+
+
+def _column_heads(targets: Targets) -> tuple[str, ...]:
+    return ("Column", "Required", "Form", "Refers to", "Note", *(("Becomes",) if targets else ()))
 
 
 def _file_facts(file: File) -> list[str]:
@@ -238,11 +299,14 @@ def _file_facts(file: File) -> list[str]:
         facts.append("Rows apply in their order; of several about one record, the last word counts.")
     facts += _identity_facts(file)
     facts += [f"Another published order of the columns: {_names(order)}." for order in file.other_column_orders]
+    if file.changes:
+        when = f"needs `{file.changes.status}` and `{file.changes.modified}`; of several rows of a record the newest counts."
+        facts.append(f"The file comes whole, or as changes of what came before. A row of changes {when}")
     if file.deleted:
         facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
     facts += [_rule_text(rule) for rule in file.rules]
     facts += [f"{_names(group)} make a record of their own; any of them is enough." for group in file.record_groups]
-    if file.carried_forward:
+    if file.carried_forward and not file.changes:
         facts.append("Given once: an upload without it goes on with the newest that was published.")
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
@@ -281,7 +345,26 @@ def _rule_text(rule: RowRule) -> str:
         return f"`{rule.column}` is not before `{rule.other}`."
     if isinstance(rule, CompositeReference):
         return f"{_names(rule.columns)} stand together in a row of {rule.file}; else the row is doubtful."
+    if not isinstance(rule, RequiredTogether):
+        return _agreement_text(rule)
     return f"{_names(rule.columns)} belong together: with any of them, {_names(rule.required)} must be given."
+
+
+def _agreement_text(rule: SameLength | SelfReference | ReferenceType | OnlyOne | OnlyWhere | WithinPeriods) -> str:
+    match rule:
+        case SameLength(columns=columns):
+            return f"{_names(columns)} are equally long lists."
+        case SelfReference(column=column, key=key, loops=loops):
+            return f"`{column}` names `{key}` of this file" + ("." if loops else ", and never leads back to the record itself.")
+        case ReferenceType(column=column, file=file, expected=expected):
+            return f"`{column}` names a record of {file} of the type {_names(expected)}; others are kept, with a warning."
+        case OnlyOne(by=by, where=where):
+            marks = " and ".join(f"`{column}` `{value}`" for column, value in where)
+            return f"Of the rows of one {_names(by)}, one at a time has {marks}; more are kept, with a warning."
+        case OnlyWhere(column=column, of=of, values=values):
+            return f"`{column}` is read only where `{of}` is {_names(values)}."
+        case WithinPeriods(begin=begin, end=end, file=file, periods=periods):
+            return f"`{begin}` and `{end}` lie within the `{periods}` of {file}; others are kept, with a warning."
 
 
 def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ FILE_TOLERANCES: Mapping[RuleCheck, Tolerance] = {
     "not_before": Tolerance(severity="warning", mostly=0.95, notes="The dates are in order: {columns}."),
     "found": Tolerance(severity="warning", mostly=0.9, notes="These cells name what the other file has together: {columns}."),
     "listed": Tolerance(severity="warning", mostly=0.9, notes="Filled cells of {columns} are listed in the district's table."),
+    "agree": Tolerance(severity="warning", mostly=0.9, notes="Most rows keep this rule of several cells: {columns}."),
     "repeats": Tolerance(
         severity="info", mostly=0.95, notes="Rows that repeat a record agree with its first row; that one counts."
     ),

@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 
 from roster_etl.projections.suite_format import (
     RULE_TYPE,
@@ -30,6 +30,7 @@ from roster_etl.quality.tolerance_overrides import ToleranceOverride, apply_over
 from roster_etl.quality.verdict import CheckResult, Verdict
 
 VERDICT_COLUMNS = ("rule", "column", "check", "judged", "failing")
+_COUNTS = ("rule", "judged", "failing")
 
 
 def load_suite(path: Path) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return {**suites, **own}
 
 
-def evaluate_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
+def evaluate_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
     Args:
@@ -86,27 +87,27 @@ def evaluate_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: S
     Raises: SuiteError: a suite or an override is invalid. SuiteBroken: an expectation could not be evaluated.
         GatesUnavailable: the process gave no answer. ValueError: a table is not a verdict table.
     """
-    requests = [_request(suite, frame, overrides) for suite, frame in gated]
+    requests = [_request(suite, table, overrides) for suite, table in gated]
     return [
         Verdict(name=request.name, results=tuple(map(_result, request.expectations, observed)))
         for request, observed in zip(requests, GX_CLIENT.run_expectations(requests), strict=True)
     ]
 
 
-def evaluate_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
+def evaluate_suite(suite: Suite, table: pa.Table, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
     """Evaluate one suite over its verdict table, as :func:`evaluate_suites` does."""
-    (verdict,) = evaluate_suites([(suite, frame)], overrides=overrides)
+    (verdict,) = evaluate_suites([(suite, table)], overrides=overrides)
     return verdict
 
 
-def _request(suite: Suite, frame: pd.DataFrame, overrides: Sequence[ToleranceOverride]) -> SuiteRequest:
+def _request(suite: Suite, table: pa.Table, overrides: Sequence[ToleranceOverride]) -> SuiteRequest:
     """Return the request for one suite to the Great Expectations process. Raises SuiteError, ValueError."""
     check_suite(suite, str(suite.get("name", "suite")))
-    _check_frame(frame)
+    _check_table(table)
     overridden = apply_overrides(suite, overrides)
     expectations = overridden["expectations"]
     _check_kinds(overridden["name"], expectations)
-    lines = {column: frame[column].tolist() for column in ("rule", "judged", "failing")}
+    lines = {column: table.column(column).to_pylist() for column in _COUNTS}
     return SuiteRequest(name=overridden["name"], expectations=expectations, lines=lines)
 
 
@@ -116,16 +117,20 @@ def _check_kinds(name: str, expectations: Sequence[Mapping[str, Any]]) -> None:
         raise SuiteError(name, tuple(f"{label(e)}: only rules are judged here, not rows; use {RULE_TYPE}" for e in of_rows))
 
 
-def _check_frame(frame: pd.DataFrame) -> None:
-    missing = [column for column in VERDICT_COLUMNS if column not in frame.columns]
+def _check_table(table: pa.Table) -> None:
+    missing = [column for column in VERDICT_COLUMNS if column not in table.column_names]
     if missing:
-        raise ValueError(f"verdict frame lacks {', '.join(missing)}")
-    if frame[["rule", "judged", "failing"]].isna().to_numpy().any():
-        raise ValueError("verdict frame: rule, judged and failing must be filled")
-    wrong = frame["rule"].duplicated() | (frame["failing"] > frame["judged"]) | (frame["failing"] < 0)
-    if wrong.any():
-        rules = ", ".join(frame.loc[wrong.to_numpy(), "rule"])
-        raise ValueError(f"verdict frame: a rule stands twice, or more rows fail than were judged: {rules}")
+        raise ValueError(f"verdict table lacks {', '.join(missing)}")
+    if any(table.column(column).null_count for column in _COUNTS):
+        raise ValueError("verdict table: rule, judged and failing must be filled")
+    seen: set[str] = set()
+    wrong = []
+    for rule, judged, failing in zip(*(table.column(column).to_pylist() for column in _COUNTS), strict=True):
+        if rule in seen or not 0 <= failing <= judged:
+            wrong.append(rule)
+        seen.add(rule)
+    if wrong:
+        raise ValueError(f"verdict table: a rule stands twice, or more rows fail than were judged: {', '.join(wrong)}")
 
 
 def _result(expectation: Mapping[str, Any], observed: ExpectationResult) -> CheckResult:

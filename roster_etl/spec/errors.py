@@ -7,6 +7,8 @@ Does not belong here: exit codes (``cli``), findings about an upload's rows (``s
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
@@ -50,6 +52,16 @@ class SettingsError(PermanentError):
     template = "{where}: {problem}"
 
 
+class NoHome(PermanentError):
+    """The home does not exist, and the command only reads."""
+
+    code = "no_home"
+    template = (
+        "there is no home {home}; name another with --home DIR or $ROSTER_ETL_HOME, or create this one with `roster-etl districts add` or "
+        "`roster-etl import`"
+    )
+
+
 class BadHome(SettingsError):
     """The folder given as home cannot be used as a home."""
 
@@ -75,7 +87,12 @@ class UnknownDistrict(RegistryError):
     """No district with this ID is registered."""
 
     code = "unknown_district"
-    template = "district {district_id} is not registered; `roster-etl districts list` shows those that are"
+    template = "district {district_id} is not registered{hint}; `roster-etl districts list` shows those that are"
+
+    def __init__(self, message: str | None = None, /, *, known: Iterable[str] = (), **data: Any) -> None:
+        """Name the district. Args: known: those that are registered; the most similar one is named."""
+        close = difflib.get_close_matches(str(data.get("district_id", "")), list(known), n=1)
+        super().__init__(message, hint=f" (did you mean {close[0]}?)" if close else "", **data)
 
 
 class UnknownFeed(RegistryError):

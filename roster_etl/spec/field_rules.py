@@ -31,11 +31,15 @@ class Choice:
 
     ``ranges``: a range ``low-high`` of two whole-number options is valid too (Clever grades: the lower bound counts).
     ``fallback``: the option used for an unknown value, with a warning; None: an unknown value is invalid.
+    ``prefix``: any value that begins with it is valid too (``ext:``).
+    ``tolerated``: values that the document does not list; they are kept, with a ``bad_value`` warning, unless the upload is strict.
     ``code``: the finding code of an unknown value.
     """
 
     options: tuple[str, ...] = field(kw_only=False)
     ranges: bool = False
+    prefix: str | None = None
+    tolerated: tuple[str, ...] = ()
     fallback: str | None = None
     code: Literal["bad_value", "unknown_role"] = "bad_value"
 
@@ -58,6 +62,28 @@ class Status:
     def __post_init__(self) -> None:
         if not self.options or any(option != option.strip().lower() for option in self.options):
             raise ValueError("Status: options must be given, in lower case")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identifier:
+    """An id of 1 to 255 of the characters ``0-9 A-Z a-z . - _ / @``; otherwise ``bad_id``. Case counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchoolYear:
+    """The year, of four digits, in which a school year ends. ``2025-2026`` is read as 2026, with a ``bad_value`` warning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOf:
+    """A list in one cell, separated by commas; white space around items and empty items do not count (``trimmed``).
+
+    ``item``: what each item must be; an item that is not is dropped, with a warning. ``pairs``: items are ``{type:id}``;
+    ``type:id`` without braces is accepted with a ``bad_value`` warning. JSON, or a pair without a type, is ``list_mismatch``.
+    """
+
+    item: Text | Choice | Identifier = field(default_factory=Text, kw_only=False)
+    pairs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +160,9 @@ class Phone:
             raise ValueError("Phone: name the allowed numbers of digits")
 
 
-CellFormat = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | DateTime | Email | Phone
+CellFormat = (
+    Text | Choice | Status | Identifier | SchoolYear | ListOf | Digits | WholeNumber | Decimal | Date | DateTime | Email | Phone
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,10 +179,14 @@ class RequiredTogether:
 
 @dataclass(frozen=True, kw_only=True)
 class NotBefore:
-    """The date in ``column`` is not before that in ``other``; otherwise ``column`` is left empty, with a ``bad_date`` warning."""
+    """The date in ``column`` is not before that in ``other``; otherwise ``column`` is left empty, with a ``bad_date`` warning.
+
+    ``both``: ``other`` is left empty, too.
+    """
 
     column: str
     other: str
+    both: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,4 +218,113 @@ class AnyOf:
             raise ValueError("AnyOf: a single column is required by itself")
 
 
-RowRule = RequiredTogether | NotBefore | AnyOf | CompositeReference
+@dataclass(frozen=True, kw_only=True)
+class SameLength:
+    """The lists in ``columns`` have equally many items where all of them are filled; otherwise ``list_mismatch`` warns."""
+
+    columns: tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfReference:
+    """The value of ``column`` (or each item of its list) is the ``key`` of another row of the same file.
+
+    A value that is not is left out (``unknown_reference``). ``loops``: whether a record may be its own ancestor; if not, the rows
+    of the loop are refused (``loop``).
+    """
+
+    column: str
+    key: str
+    loops: bool = False
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns that the rule reads."""
+        return (self.column, self.key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceType:
+    """The record of ``file`` that ``column`` names by ``key`` has one of ``expected`` in ``type_column``; otherwise ``type_mismatch`` warns."""
+
+    column: str
+    file: str
+    key: str
+    type_column: str
+    expected: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that the rule reads."""
+        return (self.column,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyOne:
+    """Of the rows with equal cells in ``by``, at most one at a time has all of ``where`` (column, value); otherwise ``several_primary`` warns.
+
+    ``begin``, ``end``: the dates between which a row holds, if both are given.
+    """
+
+    by: tuple[str, ...]
+    where: tuple[tuple[str, str], ...]
+    begin: str | None = None
+    end: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the rule reads."""
+        return (*self.by, *(column for column, _ in self.where))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyWhere:
+    """``column`` has a meaning only in rows whose ``of`` is one of ``values``; elsewhere its cells are ignored (``ignored_value``)."""
+
+    column: str
+    of: str
+    values: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns that the rule reads."""
+        return (self.column, self.of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithinPeriods:
+    """The dates ``begin`` and ``end`` lie within the periods of the record that the row names; otherwise ``outside_term`` warns.
+
+    ``column`` names, by ``key``, a record of ``file``, whose list ``periods`` names records of ``period_file`` by ``period_key``;
+    these have the dates ``start`` and ``finish``.
+    """
+
+    begin: str
+    end: str
+    column: str
+    file: str
+    key: str
+    periods: str
+    period_file: str
+    period_key: str
+    start: str
+    finish: str
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """The columns that the rule reads."""
+        return (self.begin, self.end, self.column)
+
+
+RowRule = (
+    RequiredTogether
+    | NotBefore
+    | AnyOf
+    | CompositeReference
+    | SameLength
+    | SelfReference
+    | ReferenceType
+    | OnlyOne
+    | OnlyWhere
+    | WithinPeriods
+)

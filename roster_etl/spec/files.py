@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from roster_etl.spec.field_rules import AnyOf, CellFormat, CompositeReference, NotBefore, RowRule, Text
+from roster_etl.spec.field_rules import (
+    AnyOf,
+    CellFormat,
+    CompositeReference,
+    NotBefore,
+    ReferenceType,
+    RowRule,
+    Text,
+    WithinPeriods,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +77,9 @@ class Column:
     - ``strict``: the column may be empty, but an invalid cell rejects its row
     - ``secret``: the column is blanked before anything is stored
     - ``sticky``: the document says that manual edits outlast uploads
+    - ``about``: the record is about the person whose id stands here, and goes when the person is purged
+    - ``header_optional``: even a strict upload may lack the column, because publications of the document differ
+    - ``misspellings``: spellings of the header that the document does not have; read, with a ``column_alias`` warning
     """
 
     name: str = field(kw_only=False)
@@ -82,6 +94,9 @@ class Column:
     secret: bool = False
     sticky: bool = False
     aliases: tuple[str, ...] = ()
+    misspellings: tuple[str, ...] = ()
+    header_optional: bool = False
+    about: bool = False
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
     listed_by: str | None = None  # a table option of the format that lists the known values; other values give a warning
     unmapped: str = ""  # why no mapping reads this column
@@ -157,6 +172,18 @@ class RepeatedRows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowChanges:
+    """An upload may hold changes of a file instead of the whole file: rows that replace, by the file's key, what was there.
+
+    Rows of changes need ``status`` and ``modified``, the time at which the row was changed: of several rows of a record the newest
+    counts. In a whole file both columns are ignored, except that ``File.deleted`` holds.
+    """
+
+    status: str
+    modified: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signature:
     """Headers that identify a kind of file: all of ``every``, one of each group of ``some``, none of ``none``."""
 
@@ -187,6 +214,8 @@ class File:
     that of ``columns`` is the first. ``carried_forward``: given once; an upload without the file goes on with the newest one that the
     feed has published. ``record_groups``: groups of optional columns that make a record of their own, such as a contact; one whose
     cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
+    ``exact_case``: spellings of headers and codes count; others are ``wrong_case``. ``changes``: see there. ``elsewhere``: columns of
+    other versions of the format, which are ignored. ``misspelled_names``: further names of the file, seen in practice.
     """
 
     name: str
@@ -208,10 +237,14 @@ class File:
     carried_forward: bool = False
     other_column_orders: tuple[tuple[str, ...], ...] = ()
     record_groups: tuple[tuple[str, ...], ...] = ()
+    exact_case: bool = False
+    changes: RowChanges | None = None
+    elsewhere: tuple[str, ...] = ()
+    misspelled_names: tuple[str, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
-        names = [spelling.casefold() for column in self.columns for spelling in (column.name, *column.aliases)]
+        names = [s.casefold() for c in self.columns for s in (c.name, *c.aliases, *c.misspellings)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
@@ -219,6 +252,7 @@ class File:
         named = {*self.key, *(name for group in self.record_groups for name in group)}
         named |= {*self.repeats.columns, *self.repeats.first_counts} if self.repeats else set()
         named |= {*self.identity.columns, *self.identity.key} if self.identity else set()
+        named |= {self.changes.status, self.changes.modified} if self.changes else set()
         named |= {own for reference in self.references() for own, _ in reference.disambiguated_by}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
@@ -243,7 +277,13 @@ class File:
         """Return the lookups into other files: (file, the columns whose values are looked up together)."""
         single = [(reference.file, (reference.column,)) for reference in self.references()]
         together = [(rule.file, rule.other_columns) for rule in self.rules if isinstance(rule, CompositeReference)]
-        return tuple(dict.fromkeys([*single, *together]))
+        types: list[tuple[str, tuple[str, ...]]] = [
+            (rule.file, (rule.key, rule.type_column)) for rule in self.rules if isinstance(rule, ReferenceType)
+        ]
+        periods = [rule for rule in self.rules if isinstance(rule, WithinPeriods)]
+        through: list[tuple[str, tuple[str, ...]]] = [(rule.file, (rule.key, rule.periods)) for rule in periods]
+        through += [(rule.period_file, (rule.period_key, rule.start, rule.finish)) for rule in periods]
+        return tuple(dict.fromkeys([*single, *together, *types, *through]))
 
     def references(self) -> tuple[Reference, ...]:
         """Return the references of the file's columns, including those of numbered columns."""

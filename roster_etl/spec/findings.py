@@ -174,6 +174,61 @@ _ROW = (
         "Nothing needs to be done; a district that exports the format's own codes needs no replacements.",
     ),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
+    (
+        "bad_id",
+        "An id has a character that the format does not allow, or is too long.",
+        "Use only the digits, letters and signs that the document names.",
+    ),
+    (
+        "list_mismatch",
+        "A list is not written as the format says, or two lists that belong together have different lengths.",
+        "Write lists as the document says: items separated by commas, in one quoted cell.",
+    ),
+    (
+        "type_mismatch",
+        "A reference names a record of another type than the document asks for; it was kept.",
+        "Correct the reference, or the type of the record that it names.",
+    ),
+    (
+        "not_a_student",
+        "Values that only students have are given for somebody who is no student; they were not kept.",
+        "Nothing needs to be done, unless the person should have the role of a student.",
+    ),
+    (
+        "stale_row",
+        "A row of changes is older than what is known of its record, and was not applied.",
+        "Nothing needs to be done; send the record again if it should be so.",
+    ),
+    (
+        "missing_role",
+        "A user has no role, or none at the organization that is named as the main one.",
+        "Add the role in the source system.",
+    ),
+    (
+        "several_primary",
+        "Several records at one time are marked as the main one; all were kept as given.",
+        "Mark one of them.",
+    ),
+    (
+        "unmapped_agent",
+        "Somebody is listed as the contact of a student whose role is not that of a parent, guardian or relative; no contact came of it.",
+        "Nothing needs to be done, unless the person's role is wrong.",
+    ),
+    (
+        "outside_term",
+        "The dates of a record lie outside the terms of its class; they were kept as given.",
+        "Correct the dates, or the terms of the class.",
+    ),
+    (
+        "wrong_case",
+        "A name or a code is written in another case than the format has; it was read all the same.",
+        "Write it exactly as the document does.",
+    ),
+    (
+        "ignored_value",
+        "Values stand where the format has none, and were ignored.",
+        "Leave the cells empty, or the columns out.",
+    ),
 )
 _FILE = (
     ("missing_file", "A file that the format requires is not in the upload.", "Upload all required files."),
@@ -182,6 +237,11 @@ _FILE = (
     ("ambiguous_headers", "The headers fit more than one kind of file.", "Check the header row."),
     ("missing_column", "A required column is missing.", "Export again with the column named as in the format."),
     ("duplicate_column", "A column stands twice in the header.", "Export each column once."),
+    (
+        "unreadable_column",
+        "Too many cells of a column cannot be read. The column was set aside: known values stay, and new records have none.",
+        "Export the column in the form that the format names; the next upload then fills it again.",
+    ),
     (
         "column_order",
         "The columns are not in the order that the format fixes.",
@@ -213,6 +273,31 @@ _FILE = (
     ("not_a_regular_file", "An entry is a link, a device or a folder.", "Upload regular files only."),
     ("ragged_row", "A row has more or fewer cells than the header.", "Quote values that contain commas, and export again."),
     ("control_character", "A cell holds a control character.", "Remove it in the source system."),
+    (
+        "column_alias",
+        "A column or file has a name that is no name of the format, but is known to stand for one; it was read.",
+        "Export it under the name that the document has.",
+    ),
+    (
+        "missing_manifest",
+        "The upload has no manifest, which says what the other files are.",
+        "Upload the manifest with the files, or name the version in the district's settings.",
+    ),
+    (
+        "unknown_version",
+        "The version that the manifest names is not one that is read.",
+        "Export one of the versions that the message names.",
+    ),
+    (
+        "file_mode_mismatch",
+        "The files and the manifest, or the versions of two files, contradict each other.",
+        "Correct the export; the message says how the file was read.",
+    ),
+    (
+        "file_not_loaded",
+        "The file belongs to the format, and is not loaded.",
+        "Nothing needs to be done.",
+    ),
 )
 _UPLOAD = (
     (
@@ -243,6 +328,11 @@ _UPLOAD = (
         "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
     ),
     (
+        "similar_id",
+        "New ids differ from other ids only by leading zeros or by case; they count as different records.",
+        "Check whether a spreadsheet, or another export, changed the ids; correct them before the upload is published.",
+    ),
+    (
         "possible_rename",
         "Somebody vanishes, and somebody else appears who seems to be the same person under another id, in the same school.",
         "If it is: approve the rename, and the person's history goes on in one line. If not, nothing needs to be done.",
@@ -252,6 +342,11 @@ _UPLOAD = (
         "undo",
         "Somebody asked for the state before an earlier import; nothing is undone before a person has seen the plan.",
         "Look at the plan; approve it to bring that state back, or discard it.",
+    ),
+    (
+        "empty_upload",
+        "The folder or zip has no file at all; nothing was changed.",
+        "Check the export, or the folder that it was written to.",
     ),
     (
         "wrong_format",
@@ -268,7 +363,7 @@ _UPLOAD = (
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
     (
         "lasting_file",
-        "A file that is given once is not in the upload; the newest one that was published was read again.",
+        "A file that goes on without being sent again is not in the upload; the newest one was read again.",
         "Nothing needs to be done; upload the file again when it has changed.",
     ),
     (
@@ -292,7 +387,11 @@ _UPLOAD = (
         "The upload made its import fail again and again, through no fault that could be told, and is not tried again by itself.",
         "Tell whoever runs roster_etl: the log of the last run says where it stopped. A new upload is tried again.",
     ),
-    ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
+    (
+        "stale_file",
+        "A file has not changed since the upload before, while others have; it was imported as it is.",
+        "Export all files together.",
+    ),
 )
 
 _CATALOGUE: tuple[tuple[FindingScope, tuple[tuple[str, str, str], ...]], ...] = (

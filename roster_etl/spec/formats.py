@@ -78,6 +78,58 @@ class UnsupportedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnreadFile:
+    """A file of the document that this format does not load: it is told by name, counted, and nothing else."""
+
+    name: str = field(kw_only=False)
+    file_name: str
+    title: str
+    versions: tuple[str, ...]
+    misspelled_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestProperty:
+    """A property of the manifest with the values that it may have; ``slips``: what stands in practice, and what it means."""
+
+    name: str
+    values: tuple[str, ...]
+    slips: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A file that says which version of the format an upload has, and of each other file whether it is whole, changes, or absent.
+
+    - ``file``: the format's name for the manifest file; ``name_column``, ``value_column``: its columns
+    - ``own_version``, ``version``: the properties with the manifest's version, and with the format's
+    - ``file_prefix``: the property of a file is this and the file's name
+    - ``whole``, ``changes``, ``absent``: the words for what a file is
+    - ``optional``: further properties
+    - ``version_option``: the option that names the version of an upload without a manifest; ``auto``: such an upload is refused
+    - ``too_old``: headers, by file, that only a version has that is not read
+    """
+
+    file: str
+    name_column: str
+    value_column: str
+    own_version: ManifestProperty
+    version: ManifestProperty
+    file_prefix: str
+    whole: str
+    changes: str
+    absent: str
+    optional: tuple[str, ...]
+    version_option: str
+    too_old: Mapping[str, tuple[str, ...]]
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """The words for what a file is."""
+        return (self.absent, self.whole, self.changes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileSet:
     """Files of a format that arrive together, separately from the others; an upload belongs to one set.
 
@@ -117,6 +169,11 @@ class Format:
     - ``column_order_option``: the switch option that accepts any order of columns although the format fixes it
     - ``sets``: the file sets, the one with the main roster first; empty: all files arrive together
     - ``other_files``: files of the format that are not part of these uploads, because they belong to another set
+    - ``manifest``: see there; the files of such a format are ``carried_forward``, and uploads are imported in the order of arrival
+    - ``versions``: version → the files that are different in it; ``files`` are those of the newest version. ``absent_in``: version → the
+      files that it does not have
+    - ``unread``: files of the document that are not loaded
+    - ``strict_option``: the option (choice) whose value ``strict`` refuses what practice gets wrong
     """
 
     name: str
@@ -136,6 +193,11 @@ class Format:
     lone_zip: bool = False
     broken_records: Literal["alone", "file"] = "alone"
     column_order_option: str | None = None
+    manifest: Manifest | None = None
+    versions: Mapping[str, tuple[File, ...]] = field(default_factory=dict)
+    absent_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: tuple[UnreadFile, ...] = ()
+    strict_option: str | None = None
 
     def __post_init__(self) -> None:
         by_name = {file.name: file for file in (*self.files, *self.other_files)}
@@ -163,6 +225,18 @@ class Format:
         names = [found.name for found in self.sets]
         if len(set(names)) != len(names) or not all(_SET_NAME.fullmatch(name) for name in names):
             raise FormatError(f"{self.name}: sets have names of their own, of a-z, 0-9 and _")
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether every upload counts, in the order of arrival: none may be skipped because a newer one has come."""
+        return self.mode == "changes" or self.manifest is not None
+
+    def for_version(self, version: str) -> Format:
+        """Return the format with the files of `version`; the newest one's if `version` has none of its own."""
+        others = {file.name: file for file in self.versions.get(version, ())}
+        if not others:
+            return self
+        return replace(self, files=tuple(others.get(file.name, file) for file in self.files))
 
     @property
     def file_sets(self) -> tuple[FileSet, ...]:

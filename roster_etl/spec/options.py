@@ -35,7 +35,8 @@ COMMON_OPTIONS = (
         "update_threshold_pct",
         default="75",
         kind="percent",
-        meaning="Hold when more than this share of a table's current records would change. 100 turns it off.",
+        meaning="Hold when more than this share of a table's current records, or of one school's part of it, would change. People, their "
+        "profiles and contacts count for each school of the person. 100 turns it off.",
     ),
     Option(
         "add_warning_pct",
@@ -56,6 +57,32 @@ COMMON_OPTIONS = (
         meaning="Hold when more than this share of a file's rows is refused, rows that follow from others included.",
     ),
     Option("refused_rows_min", default="10", kind="whole", meaning="Never hold for fewer refused rows than this."),
+    Option(
+        "refused_rise_pct",
+        default="10",
+        kind="percent",
+        meaning="Hold when the share of refused rows of a file is more than this many points above that of the feed's last published "
+        "upload. 100 turns it off.",
+    ),
+    Option(
+        "refused_rise_min",
+        default="8",
+        kind="whole",
+        meaning="Never hold for a rise of fewer refused rows than this; 5 are enough where the share rises by more than refused_rows_pct.",
+    ),
+    Option(
+        "unreadable_cells_pct",
+        default="10",
+        kind="percent",
+        meaning="Set a column aside, and keep its known values, when more than this share of its filled cells cannot be read. 100 turns "
+        "it off.",
+    ),
+    Option(
+        "unreadable_cells_min",
+        default="5",
+        kind="whole",
+        meaning="Never set a column aside for fewer unreadable cells than this.",
+    ),
     Option("min_interval", default="1h", kind="duration", meaning="Import no more often than this."),
     Option(
         "quiet_period",

@@ -10,7 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from roster_etl.spec.field_rules import AnyOf, CompositeReference, NotBefore, RowRule, Text
+from roster_etl.spec.field_rules import (
+    AnyOf,
+    CompositeReference,
+    NotBefore,
+    OnlyOne,
+    OnlyWhere,
+    ReferenceType,
+    RequiredTogether,
+    RowRule,
+    SameLength,
+    SelfReference,
+    Text,
+    WithinPeriods,
+)
 from roster_etl.spec.files import Column, File
 
 RuleCheck = Literal[
@@ -29,6 +42,7 @@ RuleCheck = Literal[
     "any_of",
     "repeats",
     "present",
+    "agree",
 ]
 
 HEADER = "file: header"
@@ -53,6 +67,7 @@ class Rule:
     - ``any_of``: rows, those where all of the columns are empty
     - ``not_before``: rows, those with the dates in the wrong order
     - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
+    - ``agree``: rows with the columns that the rule needs filled, those that do not keep it
     - ``repeats``: rows that got so far, those that repeat a key and disagree with the row that stands (refused or not)
     """
 
@@ -116,4 +131,23 @@ def _row_rule(rule: RowRule) -> Rule:
         return Rule(name=f"{', '.join(rule.columns)}: in {rule.file}", check="found", columns=rule.columns)
     if isinstance(rule, AnyOf):
         return Rule(name=f"{', '.join(rule.columns)}: any of", check="any_of", columns=(*rule.columns, *rule.unless))
-    return Rule(name=f"{', '.join(rule.required)}: together", check="together", columns=rule.columns)
+    if isinstance(rule, RequiredTogether):
+        return Rule(name=f"{', '.join(rule.required)}: together", check="together", columns=rule.columns)
+    return Rule(name=agreement_name(rule), check="agree", columns=rule.columns)
+
+
+def agreement_name(rule: SameLength | SelfReference | ReferenceType | OnlyOne | OnlyWhere | WithinPeriods) -> str:
+    """Return the name of a rule of the kind ``agree``."""
+    match rule:
+        case SameLength(columns=columns):
+            return f"{' and '.join(columns)}: equally long"
+        case SelfReference(column=column, key=key):
+            return f"{column}: a {key} of the file"
+        case ReferenceType(column=column, file=file, expected=expected):
+            return f"{column}: {file} of type {' or '.join(expected)}"
+        case OnlyOne(by=by, where=where):
+            return f"{', '.join(by)}: one {' '.join(column for column, _ in where)}"
+        case OnlyWhere(column=column, of=of):
+            return f"{column}: by {of}"
+        case WithinPeriods(begin=begin, end=end, periods=periods):
+            return f"{begin}, {end}: within {periods}"

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ COMPRESSED = ".zst"
 _LEVEL = 3  # 250 MB a second; level 12 is a tenth of that for an eighth less
 _PARTS = "parts"  # the folder of files that are being written
 _KEY = re.compile(r"[0-9a-f]{64}")
+_REQUESTS = 50  # of a feed that are remembered; a sensor asks for one at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,9 @@ class Archive:
     ``parts/``: files that are being written, under temporary names.
     ``removals/<district>.json``: the work list of a purge that is running or was interrupted.
     ``receipts/<district>/<format>/<number>.dsse.json``: signed receipts, and ``.outcomes.csv`` beside them.
-    ``arrivals/<district>/<format>/<number>.json``: pending uploads: archived, import not started.
+    ``arrivals/<district>/<format>/<number>.json``: pending uploads: archived, import not started. ``archived.json`` beside them:
+    the requests by which the last uploads were archived that wait no longer; ``landed.json`` (``landed-<set>.json``): what the
+    landing zone held when it was last read as a whole.
     """
 
     def __init__(self, url: str) -> None:
@@ -255,8 +259,12 @@ class Archive:
         return self._folder.exists(_manifest(district_id, import_id))
 
     def add_pending_upload(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
-        """Append an upload to the feed's queue of pending uploads. Returns its number, which is never used again."""
-        number = max((*self.pending_uploads(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
+        """Append an upload to the feed's queue of pending uploads. Returns its number, which is never used again.
+
+        The caller holds `pending_lock`. A ``request`` in `document` names what asked for it; see `is_archived`.
+        """
+        last = self._archived_requests(district_id, source)["last"]
+        number = max((*self.pending_uploads(district_id, source), last, int(at.timestamp() * 1000) - 1)) + 1
         fault_point("arrival.write")
         self._folder.write(
             _pending_upload_name(district_id, source, number), json.dumps(document, ensure_ascii=False).encode("utf-8")
@@ -281,9 +289,48 @@ class Archive:
         return document
 
     def remove_pending_upload(self, district_id: str, source: str, number: int) -> None:
-        """Remove an upload from the queue; its archived bytes stay."""
+        """Remove an upload from the queue; its archived bytes stay, and so does its request (see `is_archived`)."""
         fault_point("arrival.forget")
+        with suppress(ArchiveError):  # it is gone, or damaged
+            request = self.read_pending_upload(district_id, source, number).get("request")
+            before = self._archived_requests(district_id, source)
+            requests = [name for name in before["requests"] if name != request] + ([request] if request else [])
+            document = {"last": max(number, before["last"]), "requests": requests[-_REQUESTS:]}
+            self._folder.write(_archived_requests_name(district_id, source), json.dumps(document).encode("utf-8"))
         self._folder.remove(_pending_upload_name(district_id, source, number))
+
+    def is_archived(self, district_id: str, source: str, request: str) -> bool:
+        """Return whether an upload was archived for `request`, by which no upload is archived twice. The last ones are known."""
+        for number in self.pending_uploads(district_id, source):
+            with suppress(ArchiveError):  # an import has taken it over at this moment, and noted its request before
+                if self.read_pending_upload(district_id, source, number).get("request") == request:
+                    return True
+        return request in self._archived_requests(district_id, source)["requests"]
+
+    def write_landed(self, district_id: str, source: str, file_set: str, *, listing: str, content: str) -> None:
+        """Note what a landing zone held when it was read: the fingerprint of its listing, and the hash of its content."""
+        document = json.dumps({"listing": listing, "content": content})
+        self._folder.write(_landed_name(district_id, source, file_set), document.encode("utf-8"))
+
+    def read_landed(self, district_id: str, source: str, file_set: str) -> dict[str, str] | None:
+        """Return ``listing`` and ``content`` as `write_landed` noted them last, None if nothing is noted."""
+        try:
+            found: dict[str, str] = json.loads(self._folder.read(_landed_name(district_id, source, file_set)))
+        except (FileNotFoundError, ValueError):
+            return None
+        return found
+
+    def pending_lock(self, district_id: str, source: str) -> AbstractContextManager[None] | None:
+        """Return a lock on a feed's queue of pending uploads; None: the archive is no local folder, and cannot be locked."""
+        folder = self._folder.local_file(f"arrivals/{check_id(district_id)}/{source}")
+        return Folder(str(folder)).exclusive() if folder else None
+
+    def _archived_requests(self, district_id: str, source: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self._folder.read(_archived_requests_name(district_id, source)))
+        except (FileNotFoundError, ValueError):
+            return {"last": 0, "requests": []}
+        return found
 
 
 def _compress(content: bytes) -> bytes:
@@ -313,6 +360,14 @@ def referenced_keys(content: bytes) -> set[str]:
         return named | set(document.get("checkpoint", {}).values())
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"no manifest: {type(error).__name__}") from None
+
+
+def _landed_name(district_id: str, source: str, file_set: str) -> str:
+    return f"arrivals/{check_id(district_id)}/{source}/landed{f'-{file_set}' if file_set else ''}.json"
+
+
+def _archived_requests_name(district_id: str, source: str) -> str:
+    return f"arrivals/{check_id(district_id)}/{source}/archived.json"
 
 
 def _pending_upload_name(district_id: str, source: str, number: int) -> str:

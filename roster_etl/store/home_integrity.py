@@ -15,6 +15,7 @@ from pathlib import Path
 
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.urls import local_path, printable_name
+from roster_etl.store.registry.district import check_id
 from roster_etl.store.settings import FILE_NAME, Settings
 
 TRUST_VARIABLE = "ROSTER_ETL_TRUST_HOME"
@@ -29,18 +30,18 @@ class UnsafeHome(PermanentError):
     template = "home {home}: {problem}. Nothing was written; `roster-etl doctor` lists all such places"
 
 
-def require_safe_home(settings: Settings) -> None:
-    """Raise UnsafeHome with the first unsafe path, if there is any."""
-    for problem in find_unsafe_paths(settings):
+def require_safe_home(settings: Settings, district_id: str | None = None) -> None:
+    """Raise UnsafeHome with the first unsafe path, if there is any; of the registry's files only that of `district_id` is looked at."""
+    for problem in find_unsafe_paths(settings, districts=f"{check_id(district_id)}.toml" if district_id else ""):
         raise UnsafeHome(home=printable_name(str(settings.home)), problem=problem)
 
 
-def find_unsafe_paths(settings: Settings) -> Iterator[str]:
-    """Yield the problem of each unsafe path, with the command that fixes it."""
+def find_unsafe_paths(settings: Settings, *, districts: str = "*.toml") -> Iterator[str]:
+    """Yield the problem of each unsafe path, with the command that fixes it. ``districts``: the registry's files to look at; empty: none."""
     yield from _find_links(settings)
     if os.environ.get(TRUST_VARIABLE) == "1":
         return
-    for path in _trusted_paths(settings):
+    for path in _trusted_paths(settings, districts):
         try:
             found = path.stat()
         except FileNotFoundError:
@@ -51,7 +52,7 @@ def find_unsafe_paths(settings: Settings) -> Iterator[str]:
             yield f"other users may change {_shown(path)}; run `chmod go-w {_shown(path)}`"
 
 
-def _trusted_paths(settings: Settings) -> Iterator[Path]:
+def _trusted_paths(settings: Settings, districts: str) -> Iterator[Path]:
     """Yield what decides what is imported and how: home, settings files, suites, and the registry if it is local."""
     yield settings.home
     yield from (settings.home / name for name in _SETTINGS_FILES)
@@ -61,7 +62,7 @@ def _trusted_paths(settings: Settings) -> Iterator[Path]:
     registry = local_path(settings.districts)
     if registry is not None:
         yield registry
-        yield from sorted(registry.glob("*.toml"))
+        yield from sorted(registry.glob(districts)) if districts else ()
 
 
 def _find_links(settings: Settings) -> Iterator[str]:

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from roster_etl.spec.errors import BadHome, SettingsError
+from roster_etl.spec.errors import BadHome, NoHome, SettingsError
 from roster_etl.spec.options import parse_duration
 from roster_etl.store.fault_injection import configured_fault
 from roster_etl.store.files.folder import create_private_folder
@@ -59,7 +59,7 @@ class LandingSettings:
     ``stall_seconds``: a transfer without a new byte for this long is aborted; ``deadline_seconds``: limit for any single
     transfer.
     ``tick_seconds``: time limit for the polls of one sensor tick, with ``tick_looks`` landing zones at a time; feeds not reached
-    are polled by the next tick.
+    are polled by the next tick. ``reread_hours``: after so long without anything new, a landing zone is read once more.
     """
 
     base: str = ""
@@ -75,6 +75,7 @@ class LandingSettings:
     keepalive_count: int = 3
     tick_seconds: float = 5
     tick_looks: int = 16
+    reread_hours: float = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,16 +184,17 @@ class Settings:
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
 
     @classmethod
-    def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings of `home`, which is created (0700) if it is missing.
+    def load(cls, home: Path, environ: Mapping[str, str] | None = None, *, create: bool = True) -> Settings:
+        """Read the settings of `home`; a missing one is created (0700), or refused without `create`.
 
         An environment variable (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) overrides
         the file.
         Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once. BadHome: the folder
-        cannot be used, or its name would be parsed as part of a database URL. BadFault: an invalid fault is set.
+        cannot be used, or its name would be parsed as part of a database URL. NoHome: it is missing. BadFault: an invalid fault is
+        set.
         """
         configured_fault()  # report an invalid fault at once: else the test that sets it would pass
-        home = _prepare_home(home)
+        home = _prepare_home(home, create=create)
         values = _read(home / FILE_NAME)
         for table, key, variable in _ENV_VARIABLES:
             if given := (os.environ if environ is None else environ).get(variable):
@@ -272,13 +274,22 @@ def spelling_hint(name: str, known: list[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else f"; known are: {', '.join(sorted(known))}"
 
 
-def _prepare_home(home: Path) -> Path:
-    """Return `home` as an absolute, existing and writable folder. Raises BadHome."""
+def require_home(home: Path) -> None:
+    """Check that there is a home. Raises NoHome."""
+    home = Path(os.path.abspath(home.expanduser()))
+    if not home.exists():
+        raise NoHome(home=printable_name(str(home)))
+
+
+def _prepare_home(home: Path, *, create: bool) -> Path:
+    """Return `home` as an absolute, existing and writable folder. Raises BadHome, NoHome."""
     home = Path(os.path.abspath(home.expanduser()))
     if found := sorted(set(_URL_SYNTAX_CHARS) & set(str(home))):
         raise BadHome(
             home=printable_name(str(home)), problem=f"its path holds {' and '.join(found)}, which the URL of a database cannot"
         )
+    if not create:
+        require_home(home)
     try:
         create_private_folder(home)
     except OSError as error:

@@ -75,8 +75,13 @@ def test_a_purge_says_what_it_removed(home: Path) -> None:
         call("purge", "--district", "lincoln", "--by", "A. Steward", *words, home=home).code
         for words in (("--user", "1001"), ("--older-than", "long"), ("--user", "student:1", "--older-than", "1d"))
     ]
-    answer = call("purge", "--district", "lincoln", "--by", "A. Steward", "--json", home=home)
+    counted = call("purge", "--district", "lincoln", "--by", "A. Steward", "--dry-run", "--json", home=home)
+    unasked = call("purge", "--district", "lincoln", "--by", "A. Steward", "--json", home=home)
+    answer = call("purge", "--district", "lincoln", "--by", "A. Steward", "--yes", "--json", home=home)
 
+    assert (unasked.code, unasked.document["error"]["code"]) == (2, "not_confirmed")
+    assert (counted.code, counted.document["dry_run"], counted.document["imports"]) == (0, True, [])
+    assert all(counted.document[name] == answer.document[name] for name in ("versions", "files", "records", "holds"))
     assert wrong == [2, 2, 2]
     assert (answer.code, answer.document["what"], answer.document["imports"]) == (0, "district", [3])
     assert answer.document["versions"]["users"] > 0

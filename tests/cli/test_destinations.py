@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.demo_server.sftp_server import Account, SftpServer
 from tests.cli.calling import call
 
 
@@ -130,3 +131,21 @@ def test_check_says_what_is_wrong_with_the_place(home, tmp_path):
     answer = call("destinations", "check", "app", "--district", "lincoln", "--json", home=home)
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "not_empty")
+
+
+@pytest.mark.sftp
+@pytest.mark.parametrize("place", ["/in/roster", "/OneRoster.zip"])
+def test_a_roster_is_sent_over_sftp_to_a_server_with_a_pinned_key(home, tmp_path, monkeypatch, place):
+    monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
+    with SftpServer(tmp_path / "sftp", [Account(user="app", password="open-Sesame-4711")]) as server:
+        login = ("--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
+        add(home, server.url("app", place), *login)
+        first, second = send(home), send(home)
+        there = {path.name for path in server.home("app").rglob("*") if path.is_file()}
+
+        assert [(answer.code, answer.document["status"]) for answer in (first, second)] == [(0, "written"), (0, "unchanged")]
+        assert there == ({"OneRoster.zip"} if place.endswith(".zip") else {file["file"] for file in first.document["files"]})
+        monkeypatch.setenv("APP_PASSWORD", "another")
+        refused = call("destinations", "check", "app", "--district", "lincoln", "--json", home=home)
+        assert (refused.code, refused.document["error"]["code"]) == (1, "login_refused")
+        assert "open-Sesame" not in first.out + first.err + refused.out + refused.err

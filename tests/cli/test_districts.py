@@ -217,3 +217,47 @@ def test_a_planned_pause_needs_two_days_in_order_and_a_reason(home: Path, days: 
     call("districts", "add", "lincoln", "--format", "clever", home=home)
 
     assert call("districts", "pause", "lincoln", *days, "--json", home=home).document["error"]["code"] == "bad_words"
+
+
+def test_an_import_in_a_format_that_a_district_does_not_have_registers_nothing(uploads: Path, home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+
+    refused = call("import", uploads / "a", "--district", "lincoln", "--format", "canvas", "--json", home=home)
+
+    assert (refused.code, refused.document["error"]["code"]) == (2, "unknown_feed")
+    assert "districts add lincoln --format canvas" in refused.err
+    assert "--register" in refused.err
+    assert call("imports", "--json", home=home).document == []
+    (district,) = call("districts", "list", "--json", home=home).document
+    assert [feed["format"] for feed in district["feeds"]] == ["clever"]
+
+
+def test_an_import_with_register_adds_the_feed(uploads: Path, home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "canvas", home=home)
+
+    answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--register", "--json", home=home)
+
+    assert (answer.code, answer.document["status"]) == (0, "published")
+    (district,) = call("districts", "list", "--json", home=home).document
+    assert [feed["format"] for feed in district["feeds"]] == ["canvas", "clever"]
+
+
+def test_a_district_that_is_misspelt_is_answered_with_the_nearest_one(home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+
+    assert "did you mean lincoln?" in call("imports", "--district", "lincon", home=home).err
+    assert "did you mean" not in call("imports", "--district", "washington", home=home).err
+
+
+def test_a_text_in_place_of_a_number_is_said_in_plain_words(home: Path) -> None:
+    answer = call("show", "abc", home=home)
+
+    assert (answer.code, "expected a number, such as 12" in answer.err) == (2, True)
+
+
+def test_who_decides_may_be_named_in_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+    assert "--by" in call("holds", "approve", "1", home=home).err
+
+    monkeypatch.setenv("ROSTER_ETL_USER", "A. Steward")
+    assert call("holds", "approve", "1", "--json", home=home).document["error"]["code"] == "unknown_import"

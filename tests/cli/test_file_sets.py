@@ -51,7 +51,7 @@ def test_an_archived_upload_of_absences_is_run_again_as_one(home: Path, tmp_path
 def test_commands_ask_which_feed_is_meant_only_where_a_district_has_several(home: Path, tmp_path: Path) -> None:
     night = write_roster(tmp_path / "night")
     call("districts", "add", "lincoln", "--format", "clever", home=home)
-    assert call("import", night, "--district", "lincoln", "--format", FORMAT, home=home).code == 0
+    assert call("import", night, "--district", "lincoln", "--format", FORMAT, "--register", home=home).code == 0
 
     assert call("import", night, "--district", "lincoln", home=home).code == 2
     assert call("rerun", "--district", "lincoln", home=home).code == 2

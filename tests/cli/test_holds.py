@@ -167,7 +167,7 @@ def test_the_exit_code_of_an_approval_follows_what_failed(
             raise ImportNotRunning(import_id=3, status="published", expected="held")
         raise PermanentError(code, code=code)
 
-    monkeypatch.setattr("roster_etl.orchestration.jobs.in_process_runs.run_import", failing)
+    monkeypatch.setattr("roster_etl.orchestration.jobs.in_process_runs.execute_import", failing)
     answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
 
     assert (answer.code, answer.document.get("status")) == expected

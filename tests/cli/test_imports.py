@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.orchestration.jobs.in_process_runs import FinishedRun
 from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.steps import plan
 from roster_etl.pipeline.uploads.archived_uploads import newest_archived
@@ -238,13 +239,14 @@ def test_a_zip_is_an_upload_and_a_single_csv_is_not_enough(kind: str, uploads: P
 
 
 def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, monkeypatch) -> None:
-    def broken(home: Path, order, *, on_step, on_start) -> int:
+    def broken(home: Path, order, **_: object) -> FinishedRun:
         with Warehouse(f"sqlite:///{home / 'warehouse.sqlite'}") as warehouse:
-            return in_transaction(warehouse).open_import(
+            number = in_transaction(warehouse).open_import(
                 kind="upload", district_id=order.district_id, source=order.source, started_at=datetime.now(UTC)
             )
+        return FinishedRun(import_id=number, summary=None)
 
-    monkeypatch.setattr("roster_etl.orchestration.jobs.in_process_runs.run_import", broken)
+    monkeypatch.setattr("roster_etl.orchestration.jobs.in_process_runs.execute_import", broken)
     answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
 
     assert (answer.code, answer.document["status"], answer.document["error"]["code"]) == (1, "failed", "run_broken")

@@ -305,6 +305,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
     from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
     from roster_etl.pipeline.uploads.order import Order
+    from roster_etl.pipeline.uploads.pending_uploads import archive_settled_upload
 
     cursor = home / CURSOR
     with _open(home) as workspace:
@@ -321,6 +322,9 @@ def night(home: Path, hours: float | None = 0.0) -> None:
                 bounds=TickLimits(retry_seconds=0.001) if hours is None else None,
             )
             cursor.write_text(tick.cursor)
+            for wanted in tick.archive_requests:
+                feed = workspace.registry.get(wanted.district_id).feed(wanted.source)
+                archive_settled_upload(workspace, wanted.district_id, feed, request=wanted.request, listing=wanted.listing)
             for request in tick.requests:
                 known = {name: value for name, value in asdict(request).items() if name in Order.__dataclass_fields__}
                 import_upload(workspace, Order(**known))

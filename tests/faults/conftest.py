@@ -24,7 +24,6 @@ MADE = {
     "first": (("import", {"path": "a"}), ("import", {"path": "a", "feed": (OTHER, "clever")})),
     "second": (("import", {"path": "b"}),),
     "held": (("import", {"path": "half"}),),
-    "exported": (("export", {"to": "out"}),),
     "copied": (("backup", {"to": "HOME/copy"}),),
     "keyed": (("keys", {}),),
     "undone": (("undo", {"import_id": 3}),),

@@ -229,7 +229,6 @@ SCENARIOS = {
             name="export",
             act="export",
             how={"to": "out"},
-            after=("first", "exported"),
             own=(
                 *("export.open", "export.opened", "export.staged", "export.part", "export.move", "export.moved"),
                 *("export.close", "export.closed"),

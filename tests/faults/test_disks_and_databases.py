@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import resource
+import shutil
+import subprocess
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +18,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
@@ -25,6 +31,8 @@ from roster_etl.store.warehouse import RosterMoved, Warehouse, WarehouseUnavaila
 from roster_etl.store.warehouse import database as connection
 from roster_etl.store.warehouse.database import Database
 from roster_etl.vendors import vendor
+from tests.cli.calling import call
+from tests.dumps import dump
 
 pytestmark = pytest.mark.faults
 FEED = Feed(format="clever", options={"delete_threshold_pct": "100", "update_threshold_pct": "100"})
@@ -96,6 +104,70 @@ def test_a_full_database_of_sqlite_is_said_to_be_full_and_stays_as_it_was(
 
     with database.read() as after:
         assert after.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 12 MB, for those who may mount one."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", place], check=False).returncode:
+        pytest.skip("only root mounts a small disk")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def roster_of(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Return the published tables with their history, without the ledger."""
+    return {name: rows for name, rows in dump(warehouse).items() if name.startswith(tuple(TABLES))}
+
+
+def leave(disk: Path, left: int) -> None:
+    """Fill a disk up to `left` bytes."""
+    (disk / "filler").write_bytes(b"x" * max(0, shutil.disk_usage(disk).free - left))
+
+
+@pytest.mark.parametrize("left", [0, 60_000, 200_000, 400_000])
+@pytest.mark.parametrize("place", ["warehouse", "staging", "archive"])
+def test_a_full_disk_is_one_clear_error_and_the_next_import_works(
+    workspace: Workspace, tmp_path: Path, tiny: Path, place: str, left: int
+) -> None:
+    url = f"sqlite:///{tiny}/warehouse.sqlite" if place == "warehouse" else f"{tiny}/{place}"
+    (workspace.home / "roster_etl.toml").write_text(f'[{place}]\nurl = "{url}"\n')
+    import_words = ("--district", "lincoln", "--format", "clever")
+    first = call("import", tmp_path / "a", *import_words, "--json", home=workspace.home)
+    before = roster_of(Workspace.open(workspace.home).warehouse)
+    leave(tiny, left)
+    full = call("import", tmp_path / "b", *import_words, "--json", home=workspace.home)
+    (tiny / "filler").unlink()
+    opened = Workspace.open(workspace.home)
+    rows = [row["status"] for row in opened.warehouse.ledger.imports("lincoln")]
+    after = roster_of(opened.warehouse)
+    again = call("import", tmp_path / "b", *import_words, "--json", home=workspace.home)
+
+    assert first.code == again.code == 0
+    if full.code:
+        assert "Traceback" not in full.err
+        assert re.search("disk is full|No space left on device", full.document["error"]["message"])
+        if after != before:  # published as a whole; what is written about it afterwards had no room
+            assert (rows, again.document["status"]) == (["published", "published"], "unchanged")
+        else:
+            assert rows in (["published"], ["failed", "published"])  # none where the ledger itself has no room for it
+    else:
+        assert rows == ["published", "published"]
+
+
+def test_a_full_disk_under_the_private_copies_is_not_taken_for_a_damaged_upload(workspace: Workspace, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "up.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted((tmp_path / "a").glob("*.csv")):
+            archive.write(file, file.name)
+    for path in (tmp_path / "a", tmp_path / "up.zip"):
+        with no_room_for_files_beyond(300), pytest.raises(RosterError) as caught:
+            import_upload(workspace, order(path))
+
+        assert isinstance(caught.value, RetryableError), path
+        assert "try again" in caught.value.message
+    assert outcome(workspace, import_upload(workspace, order(tmp_path / "up.zip")))["status"] == "published"
 
 
 # ── PostgreSQL ──

@@ -1,4 +1,4 @@
-"""Suites over verdict frames."""
+"""Suites over verdict tables."""
 
 import datetime as dt
 import json
@@ -6,7 +6,6 @@ import pickle
 import re
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -34,9 +33,9 @@ def suite(*expectations):
 
 
 def verdicts(**lines):
-    """Return a verdict frame: rule = (judged, failing), Arrow-backed as the engine makes it."""
+    """Return a verdict table: rule = (judged, failing), as the engine makes it."""
     rules = [name.replace("_", ": ", 1) for name in lines]
-    table = pa.table(
+    return pa.table(
         {
             "rule": pa.array(rules, pa.string()),
             "column": pa.array([rule.split(":")[0] for rule in rules], pa.string()),
@@ -45,7 +44,6 @@ def verdicts(**lines):
             "failing": pa.array([failing for _, failing in lines.values()], pa.int64()),
         }
     )
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def judge(expectation, **lines):
@@ -187,13 +185,14 @@ def test_an_expectation_about_rows_is_refused_as_only_rules_are_judged():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda frame: frame.drop(columns="judged"), "verdict frame lacks judged"),
-        (lambda frame: frame.assign(failing=pd.array([None], pd.ArrowDtype(pa.int64()))), "must be filled"),
-        (lambda frame: frame.assign(failing=11), "more rows fail than were judged: A: form"),
-        (lambda frame: pd.concat([frame, frame]), "a rule stands twice"),
+        (lambda table: table.drop_columns("judged"), "verdict table lacks judged"),
+        (lambda table: table.set_column(4, "failing", pa.array([None], pa.int64())), "must be filled"),
+        (lambda table: table.set_column(4, "failing", pa.array([11])), "more rows fail than were judged: A: form"),
+        (lambda table: table.set_column(4, "failing", pa.array([-1])), "more rows fail than were judged: A: form"),
+        (lambda table: pa.concat_tables([table, table]), "a rule stands twice"),
     ],
 )
-def test_what_is_no_verdict_frame_is_refused(change, message):
+def test_what_is_no_verdict_table_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         evaluate_suite(suite(expect("A: form", mostly=0.5)), change(verdicts(A_form=(10, 1))))
 

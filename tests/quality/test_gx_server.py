@@ -91,7 +91,7 @@ import io, sys
 from roster_etl.quality import gx_server
 sys.stdin = io.TextIOWrapper(io.BytesIO())
 gx_server.main()
-sys.stderr.write(" ".join(name for name in gx_server.BLOCKED_MODULES if sys.modules[name] is not None) or "none")
+sys.stderr.write(" ".join(name for name in gx_server.BLOCKED_MODULES if name in sys.modules) or "none")
 """
     said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
 

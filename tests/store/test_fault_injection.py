@@ -78,4 +78,4 @@ def test_doctor_says_that_a_fault_is_put_in(home: Path, monkeypatch: pytest.Monk
     found = {thing["what"]: thing for thing in call("doctor", "--json", home=home).document}
 
     assert not found["faults"]["ok"]
-    assert "migrate.done is told to sleep; unset it" in found["faults"]["found"]
+    assert "migrate.done will sleep; unset it" in found["faults"]["found"]

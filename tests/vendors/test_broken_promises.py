@@ -18,8 +18,11 @@ from roster_etl.spec import (
     Digits,
     Email,
     File,
+    Identifier,
+    ListOf,
     Phone,
     RequiredTogether,
+    SchoolYear,
     Status,
     Text,
     WholeNumber,
@@ -39,6 +42,9 @@ BROKEN = {
     Email: "nobody",
     Phone: "123",
     Text: "x" * 10_000,
+    Identifier: "a b",
+    SchoolYear: "2027-2026",
+    ListOf: '["a"]',
 }
 CODES = {
     Status: "bad_status",
@@ -47,6 +53,8 @@ CODES = {
     Email: "invalid_email",
     Phone: "bad_phone",
     Text: "too_long",
+    Identifier: "bad_id",
+    ListOf: "list_mismatch",
 }
 
 

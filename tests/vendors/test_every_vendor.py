@@ -21,9 +21,12 @@ from roster_etl.spec import (
     Digits,
     Email,
     File,
+    Identifier,
+    ListOf,
     NotBefore,
     Phone,
     RequiredTogether,
+    SchoolYear,
     Status,
     Text,
     WholeNumber,
@@ -174,23 +177,34 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
     broken += [f"{file.name} lacks {c.name}" for c in file.columns if c.required and own and c.name not in own[0]]
     for column in columns:
         known = {row[column.references.column] for row in rows[column.references.file]} if column.references else set()
+        is_list = isinstance(column.cell_format, ListOf)
         for row in own:
             cell = row.get(column.name, "")
             if cell != cell.strip() or (not cell and is_required(column, row)):
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
-            elif cell and column.references and cell not in known | set(column.references.also):
+            elif column.references and not set(cell.split(",") if is_list else [cell]) - {""} <= known | set(
+                column.references.also
+            ):
                 broken.append(f"{file.name}.{column.name}: {cell!r} refers to nothing")
     return broken + _broken_keys(file, own) + _broken_rules(file, own)
 
 
-def _fits(column: Column, cell: str) -> bool:
+def _fits(column: Column, cell: str) -> bool:  # noqa: PLR0912 - one line for each form
     match column.cell_format:
         case Choice(options=options, ranges=ranges):
             return cell in options or (ranges and set(cell.split("-")) <= set(options))
         case Status(options=options):
             return cell in options
+        case Identifier():
+            return cell.isascii() and all(mark.isalnum() or mark in "._/@-" for mark in cell)
+        case SchoolYear():
+            return cell.isdigit() and len(cell) == 4
+        case ListOf(item=Choice(options=options)):
+            return set(cell.split(",")) <= set(options)
+        case ListOf(pairs=pairs):
+            return all(item.strip() == item and item and item.startswith("{") == pairs for item in cell.split(","))
         case DateTime():
             return parse_timestamps(pa.array([cell]))[0].is_valid
         case WholeNumber(minimum=minimum, maximum=maximum):

@@ -56,7 +56,7 @@ MODULE = "roster_etl.orchestration.definitions"
 UI_PORT = 3000  # port of the command that opens the UI later
 TIMEOUT_SECONDS = 240.0  # seconds for one round of imports on a slow machine; ten to thirty are usual
 _FEED_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
-_FAST_ENVIRONMENT = {"ROSTER_ETL_SENSOR_SECONDS": "2", "ROSTER_ETL_WARM_RUNS": "1"}
+_FAST_ENVIRONMENT = {"ROSTER_ETL_SENSOR_SECONDS": "2"}
 _POLL_SECONDS = 0.5
 
 
@@ -95,7 +95,7 @@ def demo(
 ) -> int:
     """Show the whole thing: a sample district per format uploads over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
-    call.home = _demo_home(call)
+    call.home, call.creates_home = _demo_home(call), True
     guests = _demo_districts(students)
     install_sigterm_handler()
     with ExitStack() as stack:

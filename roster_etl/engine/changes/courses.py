@@ -114,7 +114,7 @@ def _check_term(state: State, kind: RowKind, row: Row, record: Record | None, va
         del values["term_id"]
         is_unknown = state.table("terms").find(term) is None
         code = "unknown_reference" if is_unknown else "deleted_reference"
-        message = state.unknown_id_message("terms") if is_unknown else "The term with this id is deleted."
+        message = state.unknown_id_message("terms", term) if is_unknown else "The term with this id is deleted."
         message += " The course keeps the term that it has; a new one has the default term."
         state.log.warn_row(kind, row, code, message, "term_id")
     if "term_id" not in values and known is not None and state.table("terms").find_live(known) is None:

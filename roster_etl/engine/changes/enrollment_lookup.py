@@ -17,6 +17,7 @@ from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import ChangeFile, ReadRows
 from roster_etl.engine.changes.state import BUILT_IN_BASES, State
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.mapping.change_plan import RoleNames, RowKind
 
 COLUMNS: Mapping[str, pa.DataType] = {
@@ -149,7 +150,7 @@ def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
     has_second_id = by_second.to_numpy(zero_copy_only=False)
     message = state.unknown_id_message("users")
     candidates.reject(unknown & ~dead & has_second_id, "unknown_reference", "user_integration_id", message, "users")
-    candidates.reject(unknown & ~dead, "unknown_reference", "user_id", message, "users")
+    _reject_unknown(state, candidates, unknown & ~dead, "user_id", "users", ids)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
     candidates.idle |= dead & candidates.ends
     place = pc.index_in(ids, value_set=users.column("user_id"))
@@ -200,6 +201,16 @@ def person_by_integration_id(state: State, values: pa.Array) -> pa.Array:
     return found
 
 
+def _reject_unknown(state: State, candidates: _CandidateRows, rows: np.ndarray, about: str, table: str, ids: pa.Array) -> None:
+    """Reject `rows`, whose `ids` no record of `table` has; where an id differs only by zeros or case from a known one, say so."""
+    if not rows.any():
+        return
+    message = state.unknown_id_message(table)
+    alike = rows & to_mask(is_similar(ids, state.table(table).column(state.table(table).key[0])))
+    candidates.reject(alike, "unknown_reference", about, f"{message} {SIMILAR}", table)
+    candidates.reject(rows, "unknown_reference", about, message, table)
+
+
 def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Array, pa.Array]:
     """Return course and section of each row: a section's course is its current one."""
     section, course = candidates.columns["section_id"], candidates.columns["course_id"]
@@ -208,15 +219,13 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
     now, home = (sections.column(name).take(place) for name in ("course_id", "home_course_id"))
     named, missing = to_mask(pc.is_valid(section)), to_mask(pc.is_null(place))
     dead = named & missing & to_mask(pc.is_in(section, value_set=sections.deleted_ids()))
-    candidates.reject(
-        named & missing & ~dead, "unknown_reference", "section_id", state.unknown_id_message("sections"), "sections"
-    )
+    _reject_unknown(state, candidates, named & missing & ~dead, "section_id", "sections", section)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "section_id", "The section is deleted.")
     candidates.idle |= dead & candidates.ends
     live, gone = courses.column("course_id"), courses.deleted_ids()
     has_course = to_mask(pc.is_valid(course))
     known = to_mask(pc.or_(pc.is_in(course, value_set=live), pc.is_in(course, value_set=gone)))
-    candidates.reject(has_course & ~known, "unknown_reference", "course_id", state.unknown_id_message("courses"), "courses")
+    _reject_unknown(state, candidates, has_course & ~known, "course_id", "courses", course)
     related = to_mask(pc.or_(_is_equal(course, now), _is_equal(course, home)))
     candidates.reject(
         named & ~missing & has_course & ~related, "unrelated_section", "section_id", "The section is not in this course."
@@ -282,8 +291,7 @@ def _resolve_observed_users(state: State, candidates: _CandidateRows, observes: 
     person = live_person_ids(state, given)
     unknown = to_mask(pc.and_(pc.is_valid(given), pc.is_null(person)))
     dead = unknown & to_mask(pc.is_in(given, value_set=state.table("users").deleted_ids()))
-    message = state.unknown_id_message("users")
-    candidates.reject(unknown & ~dead, "unknown_reference", "associated_user_id", message, "users")
+    _reject_unknown(state, candidates, unknown & ~dead, "associated_user_id", "users", given)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     candidates.idle |= dead & candidates.ends
     return person

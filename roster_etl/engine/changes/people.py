@@ -23,6 +23,7 @@ from roster_etl.mapping.change_plan import RowKind
 
 OF_PERSON = ("first_name", "last_name", "full_name", "sortable_name", "short_name", "email")
 """What the rows of one person should agree about, whichever of the person's ids they name."""
+CLAIM_OPTION = "update_sis_id_if_login_claimed"
 PERSON_REFERENCES = (
     ("enrollments", ("user_id", "associated_user_id")),
     ("group_memberships", ("user_id",)),
@@ -85,8 +86,16 @@ class LoginIndex:
 
     def __init__(self, state: State) -> None:
         self.users, self.logins = state.table("users"), state.table("logins")
-        self.names = UniqueIndex("login_taken", "username", "Another user has this login.")
-        self.ids = UniqueIndex("integration_id_taken", "integration_id", "Another user has this integration id.")
+        self.names = UniqueIndex(
+            "login_taken",
+            "username",
+            "Another user has this login.",
+            find_origin=self._changed_by,
+            advice=state.id_change_advice(CLAIM_OPTION),
+        )
+        self.ids = UniqueIndex(
+            "integration_id_taken", "integration_id", "Another user has this integration id.", find_origin=self._changed_by
+        )
         self.more: Counter[str] = Counter()
         for key, name, second in self.users.live_values("username", "integration_id"):
             self._add(("users", key), name, second)
@@ -97,6 +106,11 @@ class LoginIndex:
     def _add(self, holder: tuple[str, str], name: str | None, second: str | None) -> None:
         self.names.add(name.lower() if name else None, holder)
         self.ids.add(second, holder)
+
+    def _changed_by(self, holder: tuple[str, str]) -> tuple[str | None, int | None] | None:
+        """Return the row of this upload that changed a holder last."""
+        table, key = holder
+        return (self.users if table == "users" else self.logins).changed_by(key)
 
     def find_person(self, key: str) -> str | None:
         """Return the person for an id, deleted or not: the id is the person's own, or that of a further login."""
@@ -126,7 +140,7 @@ class _PeopleChanges:
         self.renamed: dict[str, RenamedRecord] = {}
         self.last_rows: dict[str, Row] = {}  # person → the last row of the upload about her or him, where there may be several
         self.repeated = _repeated([read.columns["user_id"] for read in state.reads.get(kind.name, ())])
-        self.claims = bool(state.options.get("update_sis_id_if_login_claimed"))
+        self.claims = bool(state.options.get(CLAIM_OPTION))
 
     def apply(self, row: Row) -> None:
         key, status = row.get("user_id"), status_of(row)

@@ -17,9 +17,11 @@ from roster_etl.engine.changes.change_findings import ChangeLog, RowRejected
 from roster_etl.engine.changes.change_rows import ReadRows, Row
 from roster_etl.engine.changes.protected_edits import ProtectedEdits
 from roster_etl.engine.changes.working_table import Key, Record, WorkingTable
+from roster_etl.frames.similar_ids import SIMILAR
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
 ApplyRow = Callable[[Row], None]
+FindOrigin = Callable[[Any], tuple[str | None, int | None] | None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 
@@ -100,7 +102,7 @@ class State:
         if record is None:
             raise RowRejected(
                 "unknown_reference",
-                self.unknown_id_message(table),
+                self.unknown_id_message(table, key),
                 about=name,
                 cause=self.find_cause(table, key, row),
             )
@@ -111,9 +113,17 @@ class State:
         words = {name: word for word, name in self.plan.entities.items()}
         return words.get(table, "record").replace("_", " ")
 
-    def unknown_id_message(self, table: str) -> str:
-        """Return the message that no record of `table` has the id that a row names."""
-        return f"No {self.table_noun(table)} has this id, in this upload or in an earlier one."
+    def unknown_id_message(self, table: str, key: Key = None) -> str:
+        """Return the message that no record of `table` has the id `key` that a row names, or the one that it was compared with."""
+        alike = f" {SIMILAR}" if self.table(table).has_similar_key(key) else ""
+        return f"No {self.table_noun(table)} has this id, in this upload or in an earlier one.{alike}"
+
+    def id_change_advice(self, option: str) -> str:
+        """Return a sentence about a person who may have got a new id: the file that says so, and the `option` for uploads that do not."""
+        file = next((kind.name for kind in self.plan.kinds if kind.handler == "rename"), None)
+        if file is None:
+            return ""
+        return f" If it is the same person under a new id, say so in {file}.csv, or set the option {option}=true."
 
     def find_cause(self, table: str, key: Key, row: Row) -> tuple[str, int | None] | None:
         """Return the rejected row that would have created a record, unless it is `row` itself."""
@@ -184,8 +194,10 @@ def require_values(kind: RowKind, row: Row, record: Record | None) -> None:
 class UniqueIndex:
     """Values that no two live records may share: value → its record."""
 
-    def __init__(self, code: str, name: str, message: str) -> None:
+    def __init__(self, code: str, name: str, message: str, *, find_origin: FindOrigin | None = None, advice: str = "") -> None:
+        """Set what a refusal says. ``find_origin``: the row of this upload that a holder comes from; ``advice``: a last sentence."""
         self.code, self.name, self.message = code, name, message
+        self._find_origin, self._advice = find_origin, advice
         self.held: dict[str, Any] = {}
 
     def add(self, value: str | None, holder: Any) -> None:
@@ -196,7 +208,13 @@ class UniqueIndex:
     def check(self, value: str | None, holder: Any) -> None:
         """Require that no record other than `holder` has `value`. Raises RowRejected."""
         if value is not None and self.held.get(value, holder) != holder:
-            raise RowRejected(self.code, self.message, about=self.name)
+            raise RowRejected(self.code, self._text(self.held[value]), about=self.name)
+
+    def _text(self, holder: Any) -> str:
+        """Return the message, with the row that stands, if it is one of this upload."""
+        file, row = (self._find_origin(holder) if self._find_origin else None) or (None, None)
+        stands = f" That is row {row} of {file}, which stands." if file and row else ""
+        return f"{self.message}{stands}{self._advice}"
 
     def move(self, old: str | None, new: str | None, holder: Any) -> None:
         """Replace the value `old` of `holder` by `new`."""
@@ -213,7 +231,9 @@ def next_integration_id(values: Mapping[str, Any], record: Record | None) -> str
 
 def index_integration_ids(table: WorkingTable) -> UniqueIndex:
     """Return the integration ids of the live records of a table."""
-    unique = UniqueIndex("integration_id_taken", "integration_id", "Another record has this integration id.")
+    unique = UniqueIndex(
+        "integration_id_taken", "integration_id", "Another record has this integration id.", find_origin=table.changed_by
+    )
     for key, value in table.live_values("integration_id"):
         unique.add(value, key)
     return unique

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
+from roster_etl.frames.similar_ids import text_skeleton
 
 Key = Any  # the text of a single key column, or the tuple of several
 REASONS: Final = ("changed", "deleted", "cascade", "batch_mode", "diffed", "renamed")
@@ -58,6 +59,7 @@ class WorkingTable:
         self._index: dict[Key, int] | None = None
         self._lists: dict[str, dict[str, list[Any]]] = {}
         self._dead: dict[Key, int] | None = None
+        self._skeletons: set[str] | None = None
 
     def find(self, key: Key) -> Record | None:
         """Return the record, deleted or not; None: it never existed."""
@@ -72,6 +74,19 @@ class WorkingTable:
         """Return the record if it is live."""
         found = self.find(key)
         return found if found is not None and found.alive else None
+
+    def has_similar_key(self, key: Key) -> bool:
+        """Return whether a record has a key that differs from `key` only by leading zeros or by case; for a table with one key column."""
+        if not isinstance(key, str):
+            return False
+        if self._skeletons is None:
+            self._skeletons = {text_skeleton(known) for known in (*self.index, *self.records) if isinstance(known, str)}
+        return text_skeleton(key) in self._skeletons
+
+    def changed_by(self, key: Key) -> tuple[str | None, int | None] | None:
+        """Return the row (file, number) of this upload that changed a record last; None: no row of it did."""
+        found = self.records.get(key)
+        return found.origin if found is not None else None
 
     def upsert(self, key: Key, values: Mapping[str, Any], origin: tuple[str | None, int | None]) -> Record:
         """Write `values` to a record, creating or restoring it if needed."""
@@ -143,7 +158,7 @@ class WorkingTable:
         self.records = {key: record for key, record in self.records.items() if not record.alive}
         for record in self.records.values():
             record.at, record.origin = -1, None
-        self._index = None
+        self._index = self._skeletons = None
         self._lists = {}
 
     def flush(self) -> None:

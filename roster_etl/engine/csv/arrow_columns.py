@@ -16,11 +16,12 @@ import pyarrow.csv
 
 from roster_etl.engine.csv.record_offsets import cell_text, read_record
 from roster_etl.engine.csv.record_scan import SOUND, RecordScan
+from roster_etl.frames.mapped_bytes import Content, release_pages
 
 _BATCH_BYTES = 1 << 22  # bytes that pyarrow parses at a time
 
 
-def parse_columns(content: bytes, scan: RecordScan, width: int) -> list[pa.Array[Any]]:
+def parse_columns(content: Content, scan: RecordScan, width: int) -> list[pa.Array[Any]]:
     """Return the cells of the sound records, by column."""
     sound = np.flatnonzero(scan.codes == SOUND)
     if not len(sound):
@@ -34,6 +35,7 @@ def parse_columns(content: bytes, scan: RecordScan, width: int) -> list[pa.Array
         if table is None or table.num_rows != len(records):
             return parse_columns_exactly(content, scan.starts[sound], width)
         parts.append(table)
+        release_pages(content, int(scan.starts[records[0]]), int(scan.stops[records[-1]]))
     chunked = list(reversed(pa.concat_tables(parts).columns))
     parts.clear()
     return [chunked.pop().combine_chunks() for _ in range(width)]  # frees columns one by one: only one is in memory twice
@@ -49,7 +51,7 @@ def _parts(scan: RecordScan, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[n
     return np.split(sound, np.flatnonzero(np.diff(part)) + 1)
 
 
-def parse_columns_exactly(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
+def parse_columns_exactly(content: Content, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
     """Return the cells of the records at `starts`, by column, parsed one by one: slow, and independent of pyarrow.
 
     Used if pyarrow finds other records than the scan did.
@@ -85,7 +87,7 @@ def _parse_with_pyarrow(body: pa.Buffer, scan: RecordScan, width: int) -> pa.Tab
     )
 
 
-def _cut(content: bytes, scan: RecordScan, records: npt.NDArray[np.int64]) -> pa.Buffer:
+def _cut(content: Content, scan: RecordScan, records: npt.NDArray[np.int64]) -> pa.Buffer:
     """Return the bytes of `records`, without a copy if they are contiguous.
 
     The bytes start with the line end before the first record: pyarrow would remove a BOM at the very start of a cell.

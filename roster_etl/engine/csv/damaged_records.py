@@ -5,6 +5,7 @@ Belongs here: limits, messages for faults, findings of records, evidence. Not he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from roster_etl.engine.csv.record_scan import (
     RecordScan,
 )
 from roster_etl.frames.arrow import FINDINGS, findings_table
+from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 FIRST_ROW = 2  # the record number of the first record below the header
@@ -35,6 +37,15 @@ FAULTS: dict[Fault, str] = {
     "text_after_quote": "text follows a closing quote, so it is unsure where the cell ends",
     "open_quote": "a quote is opened and never closed",
 }
+_BLANK_BEFORE_QUOTE = re.compile(rb'(?:^|,)[ \t]++"')
+BLANK_BEFORE_QUOTE = (
+    "a blank stands before an opening quote, so the quote does not count as one; export without blanks after the commas"
+)
+
+
+def describe_fault(fault: Fault, record: bytes | memoryview) -> str:
+    """Return what is wrong with a record's quotes, in words: a blank before an opening quote is named, which many exports have."""
+    return BLANK_BEFORE_QUOTE if _BLANK_BEFORE_QUOTE.search(record) else FAULTS[fault]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +91,7 @@ class DamagedRecord:
 
 
 def record_findings(
-    file_findings: tuple[Finding, ...], scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
+    file_findings: tuple[Finding, ...], content: Content, scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
 ) -> pa.Table:
     """Return one finding a refused record, in file order, after those of the file."""
     places = np.flatnonzero(codes >= RAGGED)
@@ -88,11 +99,12 @@ def record_findings(
         REPEATED: "The record repeats the header.",
         NO_RECORD: "The line is a ruler, a total or a count, and no record.",
         LONG: f"A cell has more than {limits.cell_chars:,} characters.",
-        STRAY: f"{FAULTS['stray_quote'].capitalize()}.",
         UNDECODABLE: "The record has bytes that are not valid UTF-8.",
     }
     text = [
-        messages.get(code) or _ragged(cells, len(header)) for code, cells in zip(codes[places], scan.cells[places], strict=True)
+        messages.get(codes[place])
+        or (_stray(content, scan, int(place)) if codes[place] == STRAY else _ragged(scan.cells[place], len(header)))
+        for place in places
     ]
     count = len(places)
     known: dict[str, Any] = {
@@ -108,11 +120,16 @@ def record_findings(
     return pa.concat_tables([findings_table(file_findings), pa.table(arrays, schema=FINDINGS)])
 
 
+def _stray(content: Content, scan: RecordScan, place: int) -> str:
+    words = describe_fault("stray_quote", memoryview(content)[scan.starts[place] : scan.stops[place]])
+    return f"{words[0].upper()}{words[1:]}."
+
+
 def _ragged(cells: int, width: int) -> str:
     return f"The record has {cells} cells, the header {width}."
 
 
-def damaged_records(content: bytes, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
+def damaged_records(content: Content, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
     """Yield the rejected records with their cells, up to `Limits.evidence_bytes` in total."""
     room = limits.evidence_bytes
     for place in np.flatnonzero(codes >= RAGGED):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
+from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 BOM = codecs.BOM_UTF8
@@ -38,12 +39,12 @@ _BINARIES = (
 class DecodedText:
     """A file's bytes as UTF-8, the text starting after a BOM at ``start``, and the findings of decoding it."""
 
-    content: bytes
+    content: Content
     start: int
     findings: tuple[Finding, ...] = ()
 
 
-def to_utf8(content: bytes, encoding: str) -> DecodedText | Finding:
+def to_utf8(content: Content, encoding: str) -> DecodedText | Finding:
     """Return `content` as UTF-8, or the finding that rejects it. Valid UTF-8 is returned without a copy.
 
     If `encoding` is UTF-8, undecodable bytes are not an error here: the scan rejects their records.
@@ -53,6 +54,7 @@ def to_utf8(content: bytes, encoding: str) -> DecodedText | Finding:
     declared = codecs.lookup(encoding).name
     if declared in ("utf-8", "utf-8-sig"):
         return _detect_other_type(content) or _decoded_text(content)
+    content = bytes(content)
     if content.startswith(BOM) or _is_non_ascii_utf8(content):
         return _decoded_text(content, _info(f"The file is UTF-8, and was read so, although {declared} is declared."))
     try:
@@ -71,7 +73,7 @@ def refusal(code: str, message: str, *, row: int | None = None, count: int = 1) 
     return Finding(severity="file", code=code, message=message, row=row, count=count)
 
 
-def ends_inside_character(content: bytes) -> bool:
+def ends_inside_character(content: Content) -> bool:
     """Return whether the last UTF-8 character of `content` is cut off, as after a broken transfer."""
     for back in range(1, min(4, len(content) + 1)):
         lead = content[-back]
@@ -91,8 +93,8 @@ def is_ascii_compatible(encoding: str) -> bool:
         return False
 
 
-def _decoded_text(content: bytes, *findings: Finding) -> DecodedText:
-    return DecodedText(content=content, start=len(BOM) if content.startswith(BOM) else 0, findings=findings)
+def _decoded_text(content: Content, *findings: Finding) -> DecodedText:
+    return DecodedText(content=content, start=len(BOM) if content[: len(BOM)] == BOM else 0, findings=findings)
 
 
 def _info(message: str) -> Finding:
@@ -110,12 +112,13 @@ def _is_non_ascii_utf8(content: bytes) -> bool:
     return True
 
 
-def _detect_other_type(content: bytes) -> Finding | None:
+def _detect_other_type(content: Content) -> Finding | None:
     """Return the finding that rejects another encoding or a binary file; None if neither is detected."""
+    head = content[:_HEAD]
     for magic, name in _BINARIES:
-        if content.startswith(magic):
+        if head.startswith(magic):
             return refusal("unknown_file_type", f"The file is no CSV file; it looks like {name}.")
-    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _detect_nul_pattern(content[:_HEAD])
+    encoding = next((name for bom, name in _BOMS if head.startswith(bom)), None) or _detect_nul_pattern(head)
     if encoding == "binary":
         return refusal("unknown_file_type", "The file is no CSV file; it looks like binary data.")
     if encoding:

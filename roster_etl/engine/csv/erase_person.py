@@ -44,6 +44,7 @@ def erase_person(
     *,
     own_columns: Collection[int],
     mention_columns: Collection[int],
+    list_columns: Collection[int] = (),
     encoding: str = "utf-8",
 ) -> ErasedFile:
     """Empty the records about `person`, and the cells of other records that name the person.
@@ -51,7 +52,7 @@ def erase_person(
     An emptied record keeps its commas: it no longer counts as a record, and the records below keep their numbers.
 
     Args: own_columns: positions of ID columns that make a record the person's own; mention_columns: positions of ID columns that
-          only mention the person.
+          only mention the person; list_columns: those of them whose cells are lists, from which the person's items are taken.
     """
     wide = not codecs.lookup(encoding).name.startswith(("utf-8", "cp", "iso8859", "ascii", "latin", "mac"))
     text = content.decode(encoding) if wide else content.decode("latin-1")  # one character per byte keeps all other bytes
@@ -59,10 +60,14 @@ def erase_person(
     rows, done = [], 0
     for number, cells in enumerate(_records(text), start=1):
         emptied = [] if number == 1 else _cells_to_erase(cells, person, own_columns, mention_columns)
+        listed = [] if number == 1 or emptied else _lists_with(cells, person, list_columns)
+        for cell in listed:
+            parts += [text[done : cell.start], _without_items(text[cell.start : cell.end], person)]
+            done = cell.end
         for cell in emptied:
             parts += [text[done : cell.start], '""' if len(cells) == 1 else ""]
             done = cell.end
-        if emptied:
+        if emptied or listed:
             rows.append(number)
     result = "".join([*parts, text[done:]])
     return ErasedFile(content=result.encode(encoding if wide else "latin-1"), rows=tuple(rows))
@@ -90,6 +95,19 @@ def _cells_to_erase(
         for place, cell in enumerate(cells)
         if cell.text and ((place in mention_columns and cell.text in person.ids) or cell.text.casefold() in person.values)
     ]
+
+
+def _lists_with(cells: Sequence[_Cell], person: PersonIdentifiers, list_columns: Collection[int]) -> list[_Cell]:
+    """Return the lists that have an item of the person's among others."""
+    places = [place for place in sorted(list_columns) if place < len(cells)]
+    return [cells[place] for place in places if person.ids & {item.strip() for item in cells[place].text.split(",")}]
+
+
+def _without_items(raw: str, person: PersonIdentifiers) -> str:
+    """Return a cell as it stands in the file, without the items that are the person's."""
+    quote = '"' if raw.startswith('"') else ""
+    items = raw.strip().strip('"').split(",")
+    return quote + ",".join(item for item in items if _cell_text(item) not in person.ids) + quote
 
 
 def _records(text: str) -> Iterator[list[_Cell]]:

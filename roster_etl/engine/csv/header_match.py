@@ -6,10 +6,11 @@ Belongs here: names only. ``engine.csv.reader`` reads the file, ``engine.validat
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from roster_etl.engine.csv.other_formats import is_oneroster_header, oneroster_text, separator_text
 from roster_etl.engine.csv.redact_columns import is_secret_name
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.findings import Finding, strip_control_chars
@@ -34,21 +35,29 @@ class Header:
 
 
 def match_header(
-    header: Sequence[str], file: File, *, relaxed: frozenset[str] = frozenset(), fixed_order: bool = False
+    header: Sequence[str],
+    file: File,
+    *,
+    relaxed: frozenset[str] = frozenset(),
+    fixed_order: bool = False,
+    strict: bool = False,
 ) -> Header:
     """Match `header` (as uploaded) with `file`, ignoring case and order.
 
-    Args:    relaxed: required columns that a district option made optional; fixed_order: the format fixes the order.
+    Args:    relaxed: required columns that a district option made optional; fixed_order: the format fixes the order;
+             strict: whatever is not as the document says refuses the file.
     Returns: positions of the recognised columns, with findings; ``refused``: the code that rejects the file, or None.
     Source:  Clever section 3 ("headers must match exactly; order does not matter; case-sensitive matching is not required").
     """
     columns, matched, extensions, hidden, unexpected = _classify_columns(header, file)
+    elsewhere, unexpected = _split_elsewhere(file, unexpected)
     twice = [name for name, places in {**matched, **extensions}.items() if len(places) > 1]
     missing = [c.name for c in file.columns if c.required and c.name not in matched and c.name not in relaxed]
     is_shown = _is_header(header, matched, extensions)
     findings = [
         *_duplicate_findings([name for name in twice if is_shown or name in matched]),
-        *_missing_findings(file, missing, unexpected if is_shown else ()),
+        *_missing_findings(file, missing, unexpected if is_shown else (), origin=_origin(header, file)),
+        *_elsewhere_findings(elsewhere),
     ]
     findings += (
         [*_unexpected_findings(unexpected), *_secret_findings(hidden)]
@@ -58,8 +67,19 @@ def match_header(
     refused = "duplicate_column" if twice else "missing_column" if missing else None
     if not refused and fixed_order and (order := _order_finding(file, matched)):
         findings, refused = [*findings, order], "column_order"
+    slips = _slip_findings(header, file, matched, twice) if is_shown and file.exact_case else []
+    if strict:
+        slips += _extension_findings(matched, extensions)
+        slips += [finding for finding in findings if finding.severity == "warning"]
+        findings = [finding for finding in findings if finding.severity != "warning"]
+        slips += [
+            _absent_finding(c.name) for c in file.columns if not (c.name in matched or c.name in missing or c.header_optional)
+        ]
+        slips = [replace(finding, severity="file") for finding in slips]
+        refused = refused or (slips[0].code if slips else None)
+    findings += slips
     if not matched:  # perhaps the first row of data: no finding may contain its cells
-        findings, refused = [_unrecognised_finding(file)], "unrecognised_headers"
+        findings, refused = [_unrecognised_finding(file, header)], "unrecognised_headers"
     return Header(
         positions={name: places[0] for name, places in _in_spec_order(file, matched).items()},
         columns=columns,
@@ -68,6 +88,43 @@ def match_header(
         findings=tuple(findings),
         refused=refused,
     )
+
+
+def _slip_findings(header: Sequence[str], file: File, matched: dict[str, list[int]], twice: Sequence[str]) -> list[Finding]:
+    """Return what is read although the document writes it otherwise: names in another case, misspelled ones, another order."""
+    found: list[Finding] = []
+    for name, places in matched.items():
+        spelling = header[places[0]]
+        column = next((c for c in file.columns if c.name == name), None)
+        if column is None or spelling in (name, *column.aliases):
+            continue
+        if spelling.casefold() in {s.casefold() for s in column.misspellings}:
+            message = "The header is no name of the document; it was read as this column."
+            found.append(Finding(severity="warning", code="column_alias", field=name, message=message))
+        else:
+            message = "The header is written in another case than in the document."
+            found.append(Finding(severity="warning", code="wrong_case", field=name, message=message))
+    places = [matched[c.name][0] for c in file.columns if c.name in matched]
+    if places != sorted(places) and not twice:
+        message = "The columns are in another order than in the document; they were read by their names."
+        found.append(Finding(severity="warning", code="column_order", message=message))
+    return found
+
+
+def _extension_findings(matched: Mapping[str, Sequence[int]], extensions: Mapping[str, Sequence[int]]) -> list[Finding]:
+    """Return a finding if an extension column stands before a column of the format."""
+    last = max((places[0] for places in matched.values()), default=-1)
+    message = "The column stands before columns of the document; such columns come last."
+    return [
+        Finding(severity="warning", code="column_order", field=name[:80], message=message)
+        for name, places in extensions.items()
+        if places[0] < last
+    ]
+
+
+def _absent_finding(name: str) -> Finding:
+    message = "The document needs every column in the header, also those whose cells may be empty."
+    return Finding(severity="file", code="missing_column", field=name, message=message)
 
 
 def _is_header(header: Sequence[str], matched: Collection[str], extensions: Collection[str]) -> bool:
@@ -92,6 +149,8 @@ def _classify_columns(
     unexpected: list[str] = []
     for position, spelling in enumerate(header):
         column = known.get(spelling.casefold()) or _family_column(file.families, spelling)
+        if not spelling and file.exact_case:
+            continue  # a spreadsheet's trailing commas; cells under them make the row ragged, or are not read
         if column:
             columns[column.name] = column
             matched.setdefault(column.name, []).append(position)
@@ -113,7 +172,7 @@ def is_secret_column(spelling: str, file: File) -> bool:
 
 
 def _columns_by_spelling(file: File) -> dict[str, Column]:
-    return {spelling.casefold(): column for column in file.columns for spelling in (column.name, *column.aliases)}
+    return {s.casefold(): column for column in file.columns for s in (column.name, *column.aliases, *column.misspellings)}
 
 
 def _family_number(family: Family, name: str) -> int | None:
@@ -158,8 +217,17 @@ def _duplicate_findings(names: Sequence[str]) -> list[Finding]:
     ]
 
 
-def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str]) -> list[Finding]:
-    """Return a finding for each missing column; `unexpected`: names in the line that fit no column, one of which may be meant."""
+def _origin(header: Sequence[str], file: File) -> str:
+    """Return a sentence about where the file seems to come from, with a blank in front; empty if nothing indicates it."""
+    own = [column.name for column in file.columns]
+    return oneroster_text() if is_oneroster_header(header, own) else separator_text(",".join(header))
+
+
+def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str], *, origin: str) -> list[Finding]:
+    """Return a finding for each missing column.
+
+    Args: unexpected: names in the line that fit no column, one of which may be meant; origin: where the file seems to come from.
+    """
     spellings = {spelling.casefold(): spelling for spelling in unexpected if spelling}
     findings = []
     for name in names:
@@ -172,10 +240,21 @@ def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str
                 severity="file",
                 code="missing_column",
                 field=name,
-                message=f"The required column is missing{hint}. Export again with the column named as in the format.{otherwise}",
+                message=f"The required column is missing{hint}. Export again with the column named as in the format.{otherwise}{origin}",
             )
         )
     return findings
+
+
+def _split_elsewhere(file: File, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split `names` into columns of other versions of the format, and others."""
+    known = {name.casefold() for name in file.elsewhere}
+    return [name for name in names if name.casefold() in known], [name for name in names if name.casefold() not in known]
+
+
+def _elsewhere_findings(names: Sequence[str]) -> list[Finding]:
+    message = "The column belongs to another version of the format, and was not read."
+    return [Finding(severity="warning", code="ignored_value", field=name, message=message) for name in names]
 
 
 def _not_shown(names: Sequence[str]) -> list[Finding]:
@@ -213,9 +292,9 @@ def _order_finding(file: File, matched: dict[str, list[int]]) -> Finding | None:
     return Finding(severity="file", code="column_order", message=f"The columns are in no published order; expected: {expected}.")
 
 
-def _unrecognised_finding(file: File) -> Finding:
-    return Finding(
-        severity="file",
-        code="unrecognised_headers",
-        message=f"The first line has none of the column names of {file.file_name}: is it a header row, separated by commas?",
+def _unrecognised_finding(file: File, header: Sequence[str]) -> Finding:
+    origin = _origin(header, file)
+    message = (
+        f"The first line has none of the column names of {file.file_name}{'.' if origin else ': is it a header row?'}{origin}"
     )
+    return Finding(severity="file", code="unrecognised_headers", message=message)

@@ -18,19 +18,21 @@ import pyarrow as pa
 from roster_etl.engine.csv.arrow_columns import column_names, parse_columns
 from roster_etl.engine.csv.damaged_records import (
     DEFAULT_LIMITS,
-    FAULTS,
     FIRST_ROW,
     STRICT_LIMITS,
     DamagedRecord,
     Limits,
     damaged_records,
+    describe_fault,
     record_findings,
 )
 from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, refusal, to_utf8
 from roster_etl.engine.csv.not_records import WHITE, not_records
+from roster_etl.engine.csv.other_formats import first_line, separator_text
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
 from roster_etl.frames.arrow import findings_table
+from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "DamagedRecord", "Limits", "RawFile", "raw_file_of", "read_csv", "read_header"]
@@ -59,7 +61,7 @@ class RawFile:
     refused: str | None
 
 
-def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
+def read_csv(content: Content, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
     """Read a comma-separated text file, quoted as in RFC 4180; lines end in LF, CRLF or CR.
 
     No value is interpreted: ``NULL``, ``007`` and ``1E5`` stay as they are, and so does white space. An empty file has no header
@@ -85,7 +87,7 @@ def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAUL
     return _body(text, header, body, limits, window)
 
 
-def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
+def read_header(content: Content, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
     """Return only the column names, as `read_csv` does; empty for an empty file; or the finding that rejects the file.
 
     Raises: LookupError: `encoding` is no known text encoding.
@@ -121,11 +123,13 @@ def _too_large_finding(size: int, limits: Limits) -> Finding:
     return refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed.")
 
 
-def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
+def _header(content: Content, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
     """Return the column names and the end of the header record, or the finding that rejects the file."""
     record = read_record(content, start)
     if record.fault:
-        return refusal("malformed_csv", f"Record 1, the header: {FAULTS[record.fault]}.", row=1), record.stop
+        fault = describe_fault(record.fault, content[start : record.stop])
+        message = f"Record 1, the header: {fault}.{separator_text(first_line(content, start))}"
+        return refusal("malformed_csv", message, row=1), record.stop
     if len(record.cells) > limits.columns:
         message = f"The header has {len(record.cells):,} columns; {limits.columns:,} are allowed."
         return refusal("unrecognised_headers", message, row=1), record.stop
@@ -144,7 +148,11 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits
     """Read the records below the header. `start`: the offset of the header's line end."""
     content = text.content
     found = scan_records(content, start, width=len(header), max_cell_chars=limits.cell_chars, window=window)
-    finding = _structure_refusal(found) or _encoding_refusal(content, found, limits) or _quoting_refusal(found, limits)
+    finding = (
+        _structure_refusal(content, found)
+        or _encoding_refusal(content, found, limits)
+        or _quoting_refusal(content, found, limits)
+    )
     if finding:
         return _refused_file(finding, *text.findings, header=header, rows_read=len(found.codes))
     columns = parse_columns(content, found, len(header))
@@ -160,21 +168,26 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits
         table=pa.table(columns, names=column_names(len(header))),
         rows=rows,
         rows_read=len(codes),
-        findings=record_findings(text.findings, found, codes, header, limits),
+        findings=record_findings(text.findings, content, found, codes, header, limits),
         damaged=tuple(damaged_records(content, found, codes, limits)),
         refused=None,
     )
 
 
-def _structure_refusal(scan: RecordScan) -> Finding | None:
+def _structure_refusal(content: Content, scan: RecordScan) -> Finding | None:
     """Return the finding that rejects a file because its quoting is broken."""
     if scan.broken is None:
         return None
     row = len(scan.codes) + FIRST_ROW - 1
-    return refusal("malformed_csv", f"Record {row}: {FAULTS[scan.broken]}. Nothing of the file was used.", row=row)
+    fault = describe_fault(scan.broken, memoryview(content)[scan.starts[-1] : scan.stops[-1]])
+    strays = np.flatnonzero(scan.codes[:-1] == STRAY)
+    if len(strays):  # the quote that went wrong may have been opened there
+        before = int(strays[-1])
+        fault += f"; record {before + FIRST_ROW}: {describe_fault('stray_quote', memoryview(content)[scan.starts[before] : scan.stops[before]])}"
+    return refusal("malformed_csv", f"Record {row}: {fault}. Nothing of the file was used.", row=row)
 
 
-def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Finding | None:
+def _encoding_refusal(content: Content, scan: RecordScan, limits: Limits) -> Finding | None:
     """Return the finding that rejects a file with too many records that are not UTF-8, or a cut-off last character."""
     rows = np.flatnonzero(scan.codes == UNDECODABLE) + FIRST_ROW
     if not len(rows):
@@ -189,12 +202,14 @@ def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Findi
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
 
 
-def _quoting_refusal(scan: RecordScan, limits: Limits) -> Finding | None:
+def _quoting_refusal(content: Content, scan: RecordScan, limits: Limits) -> Finding | None:
     """Return the finding that rejects a file because of a misplaced quote, if the limits allow none."""
     rows = np.flatnonzero(scan.codes == STRAY) + FIRST_ROW
     if limits.stray_quotes or not len(rows):
         return None
-    message = f"Record {int(rows[0])}: a quote is misplaced, so that cells cannot be told apart. Nothing of the file was used."
+    place = int(rows[0]) - FIRST_ROW
+    fault = describe_fault("stray_quote", memoryview(content)[scan.starts[place] : scan.stops[place]])
+    message = f"Record {int(rows[0])}: {fault}. Cells cannot be told apart, and nothing of the file was used."
     return refusal("malformed_csv", message, row=int(rows[0]), count=len(rows))
 
 

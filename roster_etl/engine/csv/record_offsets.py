@@ -18,6 +18,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from roster_etl.frames.mapped_bytes import Content
+
 Offsets = npt.NDArray[np.int64]
 
 WINDOW = 1 << 19  # bytes per window: numpy's temporaries fit into the processor's cache
@@ -76,13 +78,13 @@ class Block:
     broken: Fault | None = None
 
 
-def skip_line_ends(content: bytes, start: int) -> int:
+def skip_line_ends(content: Content, start: int) -> int:
     """Return the offset of the first byte from `start` on that is not a line end."""
     found = _LINE_ENDS.match(content, start)
     return found.end() if found else start
 
 
-def read_record(content: bytes, start: int) -> Record:
+def read_record(content: Content, start: int) -> Record:
     """Read the record that begins at `start`, cell by cell."""
     size, position, strays, dangling = len(content), start, 0, False
     cells: list[tuple[int, int]] = []
@@ -94,7 +96,7 @@ def read_record(content: bytes, start: int) -> Record:
         end = found.end()
         if quoted and end < size and content[end] not in b",\r\n":
             return Record(start=start, stop=end, cells=tuple(cells), fault="text_after_quote")
-        if not quoted and (count := content.count(b'"', position, end)):
+        if not quoted and (count := content[position:end].count(b'"')):
             strays += count
             dangling = dangling or content[end - 1] == QUOTE
         cells.append((position, end))
@@ -121,7 +123,7 @@ def cell_text(raw: bytes, errors: str = "strict") -> str:
     return text[1:-1].replace('""', '"') if raw[:1] == b'"' else text
 
 
-def scan_blocks(content: bytes, start: int, *, window: int = WINDOW) -> Iterator[Block]:
+def scan_blocks(content: Content, start: int, *, window: int = WINDOW) -> Iterator[Block]:
     """Yield the records of `content` from the record or line end at `start` on, in file order."""
     data = np.frombuffer(content, dtype=np.uint8)
     position, reach, run = start, window, 1
@@ -140,7 +142,7 @@ def scan_blocks(content: bytes, start: int, *, window: int = WINDOW) -> Iterator
             position, reach = alone.end, min(RESTART if stuck else reach * 2, window)
 
 
-def _records(content: bytes, start: int, count: int) -> Iterator[Record]:
+def _records(content: Content, start: int, count: int) -> Iterator[Record]:
     """Yield up to `count` records, read one by one; stops after a fatal fault."""
     position = skip_line_ends(content, start)
     while position < len(content) and count:
@@ -208,7 +210,7 @@ def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, *, cross
     )
 
 
-def _block_of_records(content: bytes, records: list[Record]) -> Block:
+def _block_of_records(content: Content, records: list[Record]) -> Block:
     """Return `records`, at least one, which were read one by one, as a block."""
     cells = np.array([len(record.cells) for record in records])
     spans = [content[record.start : record.stop] for record in records]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roster_etl.engine.csv.record_offsets import WINDOW, Block, Fault, cell_text, read_record, scan_blocks
+from roster_etl.frames.mapped_bytes import Content, release_pages
 
 Codes = npt.NDArray[np.uint8]
 
@@ -45,7 +46,7 @@ class RecordScan:
     broken: Fault | None
 
 
-def scan_records(content: bytes, start: int, *, width: int, max_cell_chars: int, window: int = WINDOW) -> RecordScan:
+def scan_records(content: Content, start: int, *, width: int, max_cell_chars: int, window: int = WINDOW) -> RecordScan:
     """Classify all records of `content` from `start` on, for a header of `width` cells.
 
     Args: max_cell_chars: the largest allowed number of characters in a cell. `content` is smaller than 2 GiB.
@@ -62,6 +63,7 @@ def scan_records(content: bytes, start: int, *, width: int, max_cell_chars: int,
         quotes = quotes or bool(block.quotes.any())
         crossing = crossing or block.line_end_in_quotes
         broken = block.broken
+        release_pages(content, begin, block.end)
         begin = block.end
     return RecordScan(
         starts=np.concatenate(starts),
@@ -78,7 +80,7 @@ def _no_offsets() -> npt.NDArray[np.int32]:
     return np.zeros(0, np.int32)
 
 
-def _classify_records(content: bytes, begin: int, block: Block, width: int, max_cell_chars: int) -> Codes:
+def _classify_records(content: Content, begin: int, block: Block, width: int, max_cell_chars: int) -> Codes:
     """Return the code of each record of `block`, which begins at `begin`."""
     length = block.stops - block.starts
     codes = np.where(block.cells == width, SOUND, RAGGED).astype(np.uint8)
@@ -93,7 +95,7 @@ def _classify_records(content: bytes, begin: int, block: Block, width: int, max_
     return codes
 
 
-def _has_only_empty_cells(content: bytes, block: Block, candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _has_only_empty_cells(content: Content, block: Block, candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Return which of the `candidates` (nothing but commas and quotes) have only empty cells."""
     empty = np.zeros(len(candidates), dtype=bool)
     for i in np.flatnonzero(candidates):
@@ -102,13 +104,13 @@ def _has_only_empty_cells(content: bytes, block: Block, candidates: npt.NDArray[
     return empty
 
 
-def _longest_cell_chars(content: bytes, start: int) -> int:
+def _longest_cell_chars(content: Content, start: int) -> int:
     """Return the length in characters of the longest cell of the record at `start`."""
     cells = read_record(content, start).cells
     return max((len(cell_text(content[begin:end], "replace")) for begin, end in cells), default=0)
 
 
-def _find_undecodable(content: bytes, begin: int, block: Block) -> list[int]:
+def _find_undecodable(content: Content, begin: int, block: Block) -> list[int]:
     """Return the positions in `block` of the records with bytes that are not UTF-8."""
     found: list[int] = []
     view = memoryview(content)[begin : block.end]

@@ -86,10 +86,12 @@ def blank_columns(
     secret = [place for place, name in enumerate(names) if is_secret(name)]
     if not secret:
         return content
-    blanked = _redact_body(text.content, header.stop, names, secret)
+    blanked = _redact_body(bytes(text.content), header.stop, names, secret)
     if blanked is text.content:
         return content
-    return blanked if blanked is None or text.content is content else _encode_back(content, text.content, blanked, encoding)
+    return (
+        blanked if blanked is None or text.content is content else _encode_back(content, bytes(text.content), blanked, encoding)
+    )
 
 
 def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.planning.person_schools import PERSON_TABLES, PersonSchools, SchoolUpdates, current_people
 from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, _has_cells, _without_uncertain
 from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
@@ -80,6 +81,7 @@ class TablePlan:
     - ``reasons``: close reason → number of records to remove
     - ``columns``: column → number of updates that change it
     - ``schools``: the schools with changes, for tables with a school column
+    - ``person_updates``: the updates by school and role of the people, for tables of people without a school column
     """
 
     table: str
@@ -96,6 +98,7 @@ class TablePlan:
     reasons: Mapping[str, int]
     schools: Mapping[str, SchoolPlan]
     rows: pa.Table | None = None
+    person_updates: tuple[SchoolUpdates, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -145,6 +148,7 @@ def make_plan(
             if known is None
             else _draft_table(TABLES[name], rows, known, current[name], evidence, drafts)
         )
+    people = PersonSchools(mapped, drafts["user_roles"].differing_versions() if "user_roles" in drafts else None)
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
     stated: dict[str, pa.Table] = {}  # records deleted by a row, or by cascade from one: their absence is no omission
@@ -152,12 +156,20 @@ def make_plan(
         draft = drafts[name]
         follows = _refers_to_closed(name, draft.absent, stated)
         draft, following = replace(draft, absent=draft.absent.filter(pc.invert(follows))), draft.absent.filter(follows)
+        draft = _as_changed(draft) if name in evidence.stated else draft
         orphans = draft.remaining.filter(_refers_to_closed(name, draft.remaining, closed))
         stated[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refers_to_closed(name, orphans, stated))])
         cascade = pa.concat_tables([following, orphans])
         closed[name] = pa.concat_tables([draft.deleted, draft.absent, cascade])
-        tables[name] = _make_table_plan(draft, cascade)
+        tables[name] = _make_table_plan(draft, cascade, people, mapped)
     return Plan(base=base, tables=tables, sha256=plan_hash(base, tables))
+
+
+def _as_changed(draft: _Draft) -> _Draft:
+    """Return `draft` for a table of which the upload has changes only: a record that no row gives any more has become another one."""
+    reasons = pa.concat_arrays([draft.deleted_reasons, pa.repeat("changed", draft.absent.num_rows)])
+    deleted = pa.concat_tables([draft.deleted, draft.absent])
+    return replace(draft, deleted=deleted, deleted_reasons=reasons, absent=draft.absent.slice(0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +203,10 @@ class _Draft:
     remaining: pa.Table
     excluded: pa.Table
     rows: pa.Table | None = None
+
+    def differing_versions(self) -> pa.Table:
+        """Return the current versions that no accepted row equals."""
+        return pa.concat_tables([self.replaced, self.deleted, self.absent, self.remaining])
 
 
 def _children_first(names: Sequence[str]) -> list[str]:
@@ -326,7 +342,7 @@ def _draft_events(target: RosterTable, mapped: pa.Table, current: CurrentTable) 
     )
 
 
-def _make_table_plan(draft: _Draft, cascade: pa.Table) -> TablePlan:
+def _make_table_plan(draft: _Draft, cascade: pa.Table, people: PersonSchools, mapped: Mapping[str, pa.Table]) -> TablePlan:
     """Return the final plan of a table; `cascade`: versions that close with the record that they refer to."""
     columns, counted = changed_columns(draft.target, draft.updates, draft.replaced)
     unnamed = draft.deleted.filter(pc.is_in(draft.deleted_reasons, value_set=EXPLICIT_REMOVALS))
@@ -357,7 +373,19 @@ def _make_table_plan(draft: _Draft, cascade: pa.Table) -> TablePlan:
             pa.concat_tables([draft.deleted, draft.absent, cascade]),
             draft.updates.filter(pa.array(counted)),
         ),
+        person_updates=_person_updates(draft, counted, people, mapped),
     )
+
+
+def _person_updates(
+    draft: _Draft, counted: np.ndarray, people: PersonSchools, mapped: Mapping[str, pa.Table]
+) -> tuple[SchoolUpdates, ...]:
+    """Return the updates by school of the people; none for tables with a school column, and where nothing counts."""
+    name = draft.target.name
+    if name not in PERSON_TABLES or not counted.any():
+        return ()
+    current = current_people(mapped[name], draft.opens, draft.differing_versions())
+    return people.updates_by_school(draft.updates.filter(pa.array(counted)), current)
 
 
 def _refers_to_closed(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:

@@ -40,6 +40,7 @@ class RemovalEvidence:
     - ``doubtful_keys``: file → the key cells of rows that were rejected or partly emptied; the records that they name stay
     - ``unavailable_records``: (table, file) that the upload cannot report on, because a column of earlier uploads is missing, and
       the values of the records concerned (none: all)
+    - ``stated``: tables of which the upload has changes only: a record that no row gives any more has become another one
     - ``exclusions``: what a person chose to keep
     """
 
@@ -50,6 +51,7 @@ class RemovalEvidence:
     identity: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     doubtful_keys: Mapping[str, pa.Table] = field(default_factory=dict)
     unavailable_records: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    stated: frozenset[str] = frozenset()
     exclusions: Exclusions = field(default_factory=Exclusions)
 
 

@@ -1,6 +1,7 @@
 """Thresholds: which plans are held for approval, and which growth is reported.
 
-Belongs here: percentages and numbers of removals, updates and additions, by table and by school. Derived columns never count. A
+Belongs here: percentages and numbers of removals, updates and additions, by table and by school. Updates of people, profiles and contacts
+count for each school of the person, by role. Derived columns never count. A
 first load has nothing to compare with.
 Source: docs/operations/holds.md.
 """
@@ -29,13 +30,14 @@ class Thresholds:
 
 @dataclass(frozen=True, kw_only=True)
 class ExceededThreshold:
-    """A threshold that a plan exceeds; ``school`` None: the whole table."""
+    """A threshold that a plan exceeds; ``school`` None: the whole table; ``role``: only people with this role in the school."""
 
     table: str
     what: ChangeType
     school: str | None
     records: int
     current: int
+    role: str | None = None
 
     @property
     def pct(self) -> float:
@@ -83,6 +85,18 @@ def _table_excess(name: str, table: TablePlan, limits: Thresholds) -> Iterator[E
             yield ExceededThreshold(table=name, what="deleted", school=school, records=part.absent, current=part.current)
         if part.current and _too_many(part.counted, part.current, limits.update_pct, limits.delete_min):
             yield ExceededThreshold(table=name, what="updated", school=school, records=part.counted, current=part.current)
+    yield from _person_excess(name, table, limits)
+
+
+def _person_excess(name: str, table: TablePlan, limits: Thresholds) -> Iterator[ExceededThreshold]:
+    """Yield the exceeded thresholds for updates of people by school and role; of a school as a whole if none of its roles exceeds."""
+    over = [p for p in table.person_updates if _too_many(p.counted, p.current, limits.update_pct, limits.delete_min)]
+    by_role = {part.school for part in over if part.role is not None}
+    for part in sorted(over, key=lambda part: (part.school, part.role or "")):
+        if part.role is not None or part.school not in by_role:
+            yield ExceededThreshold(
+                table=name, what="updated", school=part.school, role=part.role, records=part.counted, current=part.current
+            )
 
 
 def _too_many(records: int, current: int, pct: float, minimum: int) -> bool:

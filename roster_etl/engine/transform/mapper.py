@@ -20,10 +20,21 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import edited_name, run_step
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
+from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_texts
-from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, FromTargets, IfOption, Mapping, OfUpload
+from roster_etl.mapping.column_plan import (
+    RECEIVED_ON,
+    Const,
+    CurrentSpan,
+    Expression,
+    FirstOf,
+    From,
+    FromTargets,
+    IfOption,
+    Mapping,
+    OfUpload,
+)
 
 ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
@@ -81,9 +92,7 @@ def map_table(
     parts: list[pa.Table] = []
     findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
     for mapping, noted in zip(mappings, findings, strict=True):
-        rows = rows_by_name[mapping.source]
-        for step in mapping.steps:
-            rows = run_step(step, rows, rows_by_name, noted)
+        rows = _run_steps(mapping, rows_by_name, options, noted)
         parts.append(_evaluate(target, mapping, rows, files[mapping.source], options, noted))
         del rows
     sizes = [part.num_rows for part in parts]
@@ -109,9 +118,7 @@ def source_records(
     Rows that give no record because they were refused are left out.
     """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
-    rows = rows_by_name[mapping.source]
-    for step in mapping.steps:
-        rows = run_step(step, rows, rows_by_name, FindingsBuilder(None))
+    rows = _run_steps(mapping, rows_by_name, options, FindingsBuilder(None))
     rows = rows.filter(pc.invert(rows.column(REFUSED)))
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name in target.key:
@@ -122,8 +129,22 @@ def source_records(
     return key_text(table, target.key), combine_chunks(rows.column(ROW)).to_numpy()
 
 
+def _run_steps(
+    mapping: Mapping, files: MappingABC[str, pa.Table], options: MappingABC[str, object], findings: FindingsBuilder
+) -> pa.Table:
+    """Return the rows of a mapping's file after its steps; those that compare dates find the day of arrival in RECEIVED_ON."""
+    rows = files[mapping.source]
+    if any(isinstance(step, CurrentSpan) for step in mapping.steps):
+        rows = rows.append_column(RECEIVED_ON, pa.repeat(pa.scalar(str(options[RECEIVED_ON]), pa.string()), rows.num_rows))
+    for step in mapping.steps:
+        rows = run_step(step, rows, files, findings)
+    return rows
+
+
 def _with_row_marks(rows: pa.Table) -> pa.Table:
     """Return validated `rows` with both marks; a deleted row is also marked as rejected, since neither kind supplies values."""
+    if FOLLOWS in rows.column_names:
+        rows = rows.filter(pc.invert(rows.column(FOLLOWS))).drop_columns([FOLLOWS])
     if DELETED not in rows.column_names:
         return rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, dtype=bool)))
     gives_nothing = pc.or_(combine_chunks(rows.column(REFUSED)), combine_chunks(rows.column(DELETED)))
@@ -271,10 +292,13 @@ def _evaluate(
     columns["source_row"] = combine_chunks(rows.column(ROW))
     columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
     columns["extensions"] = (
-        _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
+        _extensions(rows, _extension_columns(mapping, rows, source))
+        if mapping.extensions or mapping.kept_as_extensions
+        else pa.repeat(pa.scalar("{}"), rows.num_rows)
     )
     columns |= {mark: combine_chunks(rows.column(mark)) for mark in (REFUSED, DELETED)}
-    return _with_complete_keys(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)), findings)
+    table = _without_nameless_removals(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)))
+    return _with_complete_keys(target, mapping, table, findings)
 
 
 def _with_complete_keys(target: RosterTable, mapping: Mapping, table: pa.Table, findings: FindingsBuilder) -> pa.Table:
@@ -305,6 +329,22 @@ def _without_foreign_keys(target: RosterTable, mapping: Mapping, table: pa.Table
     return table
 
 
+def _without_nameless_removals(target: RosterTable, mapping: Mapping, table: pa.Table) -> pa.Table:
+    """Drop deleted rows that lack a key cell which their own file should give: they do not say which record is gone."""
+    deleted = combine_chunks(table.column(DELETED))
+    if not pc.any(deleted).as_py():
+        return table
+    reads = mapping.lineage()
+    own = [
+        n for n in target.key if n not in target.optional_key and reads.get(n) and {f for f, _ in reads[n]} == {mapping.source}
+    ]
+    lacking = np.zeros(table.num_rows, dtype=bool)
+    for name in own:
+        lacking |= pc.is_null(combine_chunks(table.column(name))).to_numpy(zero_copy_only=False)
+    lacking &= deleted.to_numpy(zero_copy_only=False)
+    return table.filter(pa.array(~lacking)) if lacking.any() else table
+
+
 def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
     """Return a JSON list per row, of the columns that are derived and have a value."""
     combination = np.zeros(rows, dtype=np.int64)
@@ -318,6 +358,11 @@ def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
     distinct, inverse = np.unique(combination, return_inverse=True)
     lists = [json.dumps(sorted(n for i, n in enumerate(names) if bits >> i & 1)) for bits in distinct.tolist()]
     return pa.array(lists, pa.string()).take(pa.array(inverse)) if rows else pa.array([], pa.string())
+
+
+def _extension_columns(mapping: Mapping, rows: pa.Table, source: SourceFile) -> tuple[str, ...]:
+    kept = [name for name in mapping.kept_as_extensions if name in rows.column_names]
+    return (*(source.extensions if mapping.extensions else ()), *kept)
 
 
 def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:

@@ -18,10 +18,13 @@ import pyarrow.compute as pc
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.mapping.column_plan import (
+    RECEIVED_ON,
     AnyGiven,
     AnyRow,
     AssignUnique,
     Computed,
+    CurrentSpan,
+    EnclosingItem,
     ForEvery,
     Lookup,
     MostCommon,
@@ -30,9 +33,11 @@ from roster_etl.mapping.column_plan import (
     OnlyMatched,
     OnlyRows,
     RowNumber,
+    SplitList,
     Step,
     Unpivot,
     WarnIfDifferent,
+    WarnUnmatched,
 )
 
 Files = Mapping[str, pa.Table]
@@ -55,7 +60,13 @@ def _(step: OnlyRows, rows: pa.Table, files: Files, findings: FindingsBuilder) -
         return rows.slice(0, 0)
     if not step.values:
         return rows.filter(pc.is_valid(_cells(rows, step.column)))
-    return rows.filter(_is_one_of(rows, step.column, pa.array([value.lower() for value in step.values])))
+    chosen = pc.fill_null(_is_one_of(rows, step.column, pa.array([value.lower() for value in step.values])), False)
+    given = [pc.is_valid(_cells(rows, name)) for name in step.given if name in rows.column_names]
+    if step.code is not None and given:
+        told = pc.and_(pc.and_not(reduce(pc.or_, given), chosen), pc.invert(_cells(rows, REFUSED)))
+        numbers = _cells(rows, ROW).filter(told).to_numpy()
+        findings.add_rows("info", step.code, numbers, field=", ".join(step.given), message=step.message)
+    return rows.filter(chosen)
 
 
 @run_step.register
@@ -105,6 +116,83 @@ def _(step: Unpivot, rows: pa.Table, files: Files, findings: FindingsBuilder) ->
 
 
 @run_step.register
+def _(step: SplitList, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
+    if step.column not in rows.column_names:
+        return _set_column(
+            _set_column(rows.slice(0, 0), step.value, pa.array([], pa.string())), step.position, pa.array([], pa.string())
+        )
+    lists = pc.split_pattern(_cells(rows, step.column), ",")
+    places = pc.list_parent_indices(lists)
+    parents = places.to_numpy()
+    starts = np.flatnonzero(np.r_[True, parents[1:] != parents[:-1]]) if len(parents) else np.zeros(0, dtype=np.int64)
+    counts = np.diff(np.r_[starts, len(parents)])
+    position = np.arange(len(parents)) - np.repeat(starts, counts) + 1
+    made = _set_column(rows.take(places), step.value, pc.list_flatten(lists))
+    made = _set_column(made, step.position, pa.array(position).cast(pa.string()))
+    return _drop_duplicates(made.combine_chunks(), (ROW, step.value))
+
+
+@run_step.register
+def _(step: EnclosingItem, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
+    other = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
+    columns = [_cells(other, name).to_pylist() for name in (step.key, step.start, step.end) if name in other.column_names]
+    spans = {key: (start or "", end or "") for key, start, end in zip(*columns, strict=True)} if len(columns) == 3 else {}
+    encoded = _cells(rows, step.column).dictionary_encode()
+    chosen = pa.array([_enclosing(cell.split(","), spans) for cell in encoded.dictionary.to_pylist()], pa.string())
+    return _set_column(rows, step.name, chosen.take(encoded.indices))
+
+
+def _enclosing(items: list[str], spans: Mapping[str, tuple[str, str]]) -> str:
+    """Return the item whose dates (ISO) hold those of all others, else the first one."""
+    known = [(item, *spans[item]) for item in items if item in spans]
+    for item, start, end in known:
+        if len(known) == len(items) and all(start <= other_start and other_end <= end for _, other_start, other_end in known):
+            return item
+    return items[0]
+
+
+@run_step.register
+def _(step: CurrentSpan, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
+    """The day of arrival is in the column ``RECEIVED_ON`` of the rows, which the mapper adds."""
+    live = np.flatnonzero(~_cells(rows, REFUSED).to_numpy(zero_copy_only=False))
+    codes = row_codes([_cells(rows, name) for name in step.by])[live]
+    if not pd.Series(codes).duplicated().any():
+        return rows
+    today = _cells(rows, RECEIVED_ON)
+    absent = pa.nulls(rows.num_rows, pa.string())
+    begin, end = (_cells(rows, name) if name in rows.column_names else absent for name in (step.begin, step.end))
+    holds = pc.and_(pc.fill_null(pc.less_equal(begin, today), True), pc.fill_null(pc.less(today, end), True))
+    first = pc.rank(pc.fill_null(begin, ""), sort_keys="ascending", tiebreaker="dense").to_numpy()
+    order = np.lexsort((-live, first[live], holds.to_numpy(zero_copy_only=False)[live], codes))
+    last = np.r_[codes[order][1:] != codes[order][:-1], True]
+    beaten = np.sort(live[order[~last]])
+    message = (
+        f"Another row has the same {', '.join(step.by)}; the one that holds on this day counts, else the one that begins last."
+    )
+    findings.add_rows("info", "duplicate_row", _cells(rows, ROW).to_numpy()[beaten], field=", ".join(step.by), message=message)
+    kept = np.ones(rows.num_rows, dtype=bool)
+    kept[beaten] = False
+    return rows.filter(pa.array(kept))
+
+
+@run_step.register
+def _(step: WarnUnmatched, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
+    other = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
+    if not set(step.columns) <= set(rows.column_names) or not set(step.keys) <= set(other.column_names):
+        return rows
+    own, known = (
+        pc.binary_join_element_wise(*(_cells(table, name) for name in names), "\x1f", null_handling="emit_null")
+        for table, names in ((rows, step.columns), (other, step.keys))
+    )
+    wrong = pc.and_(pc.is_valid(own), pc.invert(pc.or_(pc.is_in(own, value_set=pc.drop_null(known)), _cells(rows, REFUSED))))
+    if step.unless and step.unless in rows.column_names:
+        wrong = pc.and_not(wrong, pc.is_valid(_cells(rows, step.unless)))
+    numbers = _cells(rows, ROW).filter(wrong).to_numpy()
+    findings.add_rows("warning", step.code, numbers, field=", ".join(step.columns), message=step.message)
+    return rows
+
+
+@run_step.register
 def _(step: ForEvery, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """Mark new rows as rejected if only rejected rows of the file have their value: the records count as seen, not removed."""
     chosen = pc.fill_null(pc.equal(_cells(rows, step.column), step.value), False)
@@ -123,7 +211,11 @@ def _(step: ForEvery, rows: pa.Table, files: Files, findings: FindingsBuilder) -
 @run_step.register
 def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     other = files[step.file].sort_by([(REFUSED, "ascending"), (ROW, "ascending")])  # accepted rows first
-    if step.where:
+    if step.accepted:
+        other = other.filter(pc.invert(other.column(REFUSED)))
+    if step.where and step.where.column not in other.column_names:
+        other = other.slice(0, 0)
+    elif step.where:
         wanted = pa.array([value.lower() for value in step.where.values])
         other = other.filter(pc.and_(_is_one_of(other, step.where.column, wanted), pc.invert(_cells(other, REFUSED))))
     places = pc.index_in(_cells(rows, step.on), value_set=_cells(other, step.key))
@@ -218,13 +310,21 @@ def _(step: AssignUnique, rows: pa.Table, files: Files, findings: FindingsBuilde
     usable = pc.and_not(pc.is_valid(values), _cells(rows, REFUSED)).to_numpy(zero_copy_only=False)
     claims = np.flatnonzero(usable)
     claims = claims[np.argsort(rank[claims], kind="stable")]
-    later = pd.Series(row_codes([values])[claims]).duplicated().to_numpy()
+    codes = row_codes([values])[claims]
+    later = pd.Series(codes).duplicated().to_numpy()
     taken = np.zeros(rows.num_rows, dtype=bool)
     taken[claims[later]] = True
     places = np.flatnonzero(taken)
     field = next(iter(step.take.values()))
     numbers = _cells(rows, ROW).to_numpy()[places]
-    findings.add_rows("warning", step.code, numbers, field=field, message=step.message, keys=values.take(pa.array(places)))
+    findings.add_rows(
+        "warning",
+        step.code,
+        numbers,
+        field=field,
+        message=_with_holders(step.message, rows, claims, codes, places),
+        keys=values.take(pa.array(places)),
+    )
     for place, (name, column) in enumerate(zip(step.take, given, strict=True)):
         chosen = pa.array((rank == place) & ~taken)
         rows = _set_column(rows, name, pc.if_else(chosen, column, pa.scalar(None, pa.string())))
@@ -232,6 +332,16 @@ def _(step: AssignUnique, rows: pa.Table, files: Files, findings: FindingsBuilde
         if edited in rows.column_names:
             rows = _set_column(rows, edited_name(name), pc.if_else(chosen, _cells(rows, edited), pa.scalar(None, pa.string())))
     return rows
+
+
+def _with_holders(message: str, rows: pa.Table, claims: np.ndarray, codes: np.ndarray, places: np.ndarray) -> pa.Array:
+    """Return `message` for each of `places`, with the number of the row that holds the value: the first of `claims` with its code."""
+    distinct, first = np.unique(codes, return_index=True)
+    by_place = dict(zip(claims.tolist(), codes.tolist(), strict=True))
+    own = np.array([by_place[place] for place in places.tolist()], dtype=codes.dtype)
+    holders = claims[first[np.searchsorted(distinct, own)]]
+    numbers = pa.array(_cells(rows, ROW).to_numpy()[holders]).cast(pa.string())
+    return pc.binary_join_element_wise(message, pc.binary_join_element_wise("Row ", numbers, " has it.", ""), " ")
 
 
 @run_step.register

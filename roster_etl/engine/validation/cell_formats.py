@@ -13,17 +13,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.frames.timestamps import parse_timestamps
-from roster_etl.spec import Choice, Date, DateTime, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
+from roster_etl.spec import (
+    Choice,
+    Date,
+    DateTime,
+    Decimal,
+    Digits,
+    Email,
+    Identifier,
+    ListOf,
+    Phone,
+    SchoolYear,
+    Status,
+    Text,
+    WholeNumber,
+)
 from roster_etl.spec.field_rules import CellFormat
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
 PHONE_PUNCTUATION = r"[\s().+\-]"
+IDENTIFIER = r"^[0-9A-Za-z._/@\-]{1,255}$"
+SCHOOL_YEAR = r"^[0-9]{4}(-[0-9]{4})?$"
 DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
 FORMAT_CODES: dict[type, str] = {
     Text: "too_long",
     Status: "bad_status",
     Digits: "bad_value",
+    Identifier: "bad_id",
+    SchoolYear: "bad_value",
     WholeNumber: "bad_value",
     Decimal: "bad_value",
     Date: "bad_date",
@@ -52,27 +70,39 @@ def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
 def describe_format(form: CellFormat) -> str:
     """Return the requirement of `form` as text for a message."""
     match form:
+        case Choice() | Status():
+            words = _describe_options(form)
         case Text(max_length=length):
             words = f"at most {length} characters" if length else "any text"
-        case Choice(options=options) | Status(options=options):
-            listed = f"one of: {', '.join(options)}" if len(options) <= 25 else f"one of {len(options)} options"
-            words = listed + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
-        case Digits():
-            words = "digits only"
         case WholeNumber(minimum=low, maximum=high):
             words = f"a whole number from {low} to {high}"
-        case Decimal():
-            words = "a number such as 3 or 3.75"
         case Date(patterns=patterns):
             words = f"a date that exists, written {' or '.join(patterns)}"
         case DateTime(keywords=others):
             words = " or ".join(["a moment such as 2026-08-26T17:00:00Z", *others])
-        case Email():
-            words = "an address such as name@school.example.org"
-        case _:
-            lengths = form.lengths
+        case Phone(lengths=lengths):
             words = "a phone number of " + " or ".join(map(str, lengths)) + " digits"
+        case _:
+            words = _WORDS[type(form)]
     return words
+
+
+_WORDS: dict[type, str] = {
+    Digits: "digits only",
+    Decimal: "a number such as 3 or 3.75",
+    Email: "an address such as name@school.example.org",
+    Identifier: "an id of at most 255 digits, letters and the signs . - _ / @",
+    ListOf: "items separated by commas in one cell",
+    SchoolYear: "the year in which the school year ends, such as 2027",
+}
+
+
+def _describe_options(form: Choice | Status) -> str:
+    words = f"one of: {', '.join(form.options)}" if len(form.options) <= 25 else f"one of {len(form.options)} options"
+    if isinstance(form, Status):
+        return words
+    words += f", or a value that begins with {form.prefix}" if form.prefix else ""
+    return words + (", or a range such as 9-12" if form.ranges else "")
 
 
 @singledispatch
@@ -88,12 +118,27 @@ def _(form: Text, values: pa.Array) -> np.ndarray:
 @_matches_format.register
 def _(form: Choice, values: pa.Array) -> np.ndarray:
     folded = pc.utf8_lower(values)
-    fits = _to_mask(pc.is_in(folded, value_set=pa.array([option.lower() for option in form.options])))
+    known = [option.lower() for option in (*form.options, *form.tolerated)]
+    fits = _to_mask(pc.is_in(folded, value_set=pa.array(known)))
+    if form.prefix:
+        fits |= _to_mask(pc.and_(pc.starts_with(values, form.prefix), pc.greater(pc.utf8_length(values), len(form.prefix))))
     if form.ranges:
         numbers = {option for option in form.options if option.isdigit()}
         bounds = [value.partition("-")[::2] for value in values.to_pylist()]
         fits |= np.array([low in numbers and high in numbers and int(low) <= int(high) for low, high in bounds], dtype=bool)
     return fits
+
+
+@_matches_format.register
+def _(form: Identifier, values: pa.Array) -> np.ndarray:
+    return _to_mask(pc.match_substring_regex(values, IDENTIFIER))
+
+
+@_matches_format.register
+def _(form: SchoolYear, values: pa.Array) -> np.ndarray:
+    shaped = _to_mask(pc.match_substring_regex(values, SCHOOL_YEAR))
+    pairs = (text.partition("-") for text in values.to_pylist())
+    return shaped & np.array([not last or int(last) == int(first) + 1 for first, _, last in pairs], dtype=bool)
 
 
 @_matches_format.register

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_cleanup, cell_formats
+from roster_etl.engine.validation.list_checks import check_list, drop_unknown_items
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
-from roster_etl.spec import Choice, Column, CrossFeedMatch, Reference, Text
+from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.similar_ids import SIMILAR, is_similar
+from roster_etl.spec import Choice, Column, CrossFeedMatch, Identifier, ListOf, Reference, SchoolYear, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
 
@@ -63,8 +66,12 @@ def load_columns(state: FileState, replacements: Replacements) -> None:
 def _check_length(state: FileState, name: str) -> None:
     """Reject or clear cells too long for a database or an index; in a key column, reject the row but keep the key."""
     column = state.header.columns.get(name)
-    is_id = name in state.file.key or (column is not None and bool(column.references or column.unique or column.matches))
+    is_list = column is not None and isinstance(column.cell_format, ListOf)
+    refers = column is not None and bool(column.references or column.unique or column.matches)
+    is_id = not is_list and (name in state.file.key or refers)
     limit = ID_CHARS if is_id else CELL_CHARS
+    if column is not None and isinstance(column.cell_format, Identifier):
+        return
     if (
         column is not None
         and isinstance(column.cell_format, Text)
@@ -77,6 +84,7 @@ def _check_length(state: FileState, name: str) -> None:
     if name in state.file.key:
         state.reject(wrong, "too_long", name, message)
     elif wrong.any():
+        state.note_malformed(name, wrong)
         state.reject_or_clear(name, wrong, "too_long", message)
 
 
@@ -110,6 +118,7 @@ def check_control_characters(state: FileState) -> None:
                 state.reject(nul, "control_character", name, message)
             else:
                 state.reject_or_clear(name, nul, "control_character", message)
+            state.note_malformed(name, nul)
             state.set_cells(name, nul, None)  # no database can store it, and the rest of a key with one is not a key
             state.unreadable[name] = nul
 
@@ -118,6 +127,7 @@ def _check_other_control_characters(state: FileState, name: str, found: Mask) ->
     column = state.header.columns.get(name)
     if column is not None and isinstance(column.cell_format, Text) and column.cell_format.printable:
         found = found | to_mask(pc.match_substring(state.columns[name], "\n"))  # elsewhere a line break is allowed
+        state.note_malformed(name, found)
         state.reject_or_clear(name, found, "control_character", "The cell holds a control character.")
     else:
         state.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
@@ -126,9 +136,13 @@ def _check_other_control_characters(state: FileState, name: str, found: Mask) ->
 def check_column(state: FileState, column: Column, referenced_files: Mapping[str, ReferencedFile]) -> None:
     """Check presence, form and reference of a column of the upload."""
     _check_presence(state, column)
-    if column.cell_format != Text():
+    if isinstance(column.cell_format, ListOf):
+        check_list(state, column, column.cell_format)
+    elif column.cell_format != Text():
         _check_format(state, column)
-    if column.references:
+    if column.references and isinstance(column.cell_format, ListOf):
+        _check_list_reference(state, column, column.references, referenced_files)
+    elif column.references:
         _check_reference(state, column, column.references, referenced_files)
 
 
@@ -149,7 +163,8 @@ def check_match(state: FileState, column: Column, match: CrossFeedMatch, feed_va
     rows = ~state.refused & ~state.deleted_mask()
     strange = rows & to_mask(pc.invert(pc.is_in(state.columns[column.name], value_set=feed_values.values)))
     message = f"{column.name} should match {feed_values.source}, whose {match.table} do not have it."
-    state.warn(strange, "unknown_reference", column.name, message)
+    text = _with_likeness(message, state.columns[column.name], strange, feed_values.values)
+    state.warn(strange, "unknown_reference", column.name, text)
 
 
 def record_absent_columns(state: FileState) -> None:
@@ -176,14 +191,51 @@ def _check_format(state: FileState, column: Column) -> None:
     values = state.columns[column.name]
     wrong = cell_formats.find_invalid(column.cell_format, values)
     state.record_check(f"{column.name}: form", "form", len(values) - values.null_count, int(wrong.sum()))
+    _check_slips(state, column, wrong)
     if not wrong.any():
         return
+    state.note_malformed(column.name, wrong)
     message = f"Expected {cell_formats.describe_format(column.cell_format)}."
     if isinstance(column.cell_format, Choice) and column.cell_format.fallback is not None:
         state.warn(wrong, "bad_value", column.name, f"{message} It is read as {column.cell_format.fallback}.")
         state.set_cells(column.name, wrong, column.cell_format.fallback)
     else:
         state.reject_or_clear(column.name, wrong, cell_formats.finding_code(column.cell_format), message)
+
+
+def _check_slips(state: FileState, column: Column, wrong: Mask) -> None:
+    """Tell of cells that are read although the document writes them otherwise, and write them as it does."""
+    form, values = column.cell_format, state.columns[column.name]
+    if isinstance(form, SchoolYear):
+        spans = to_mask(pc.match_substring(values, "-")) & ~wrong
+        state.slip(spans, "bad_value", column.name, f"Expected {cell_formats.describe_format(form)}; the second year was read.")
+    if not isinstance(form, Choice):
+        return
+    if form.tolerated:
+        told = to_mask(pc.is_in(pc.utf8_lower(values), value_set=pa.array([value.lower() for value in form.tolerated])))
+        state.slip(told, "bad_value", column.name, f"Expected {cell_formats.describe_format(form)}; the value was kept as given.")
+    if state.file.exact_case:
+        options = {option.lower(): option for option in (*form.options, *form.tolerated)}
+        place = pc.index_in(pc.utf8_lower(values), value_set=pa.array([*options]))
+        spelled = pa.array([*options.values()]).take(place)
+        other = to_mask(pc.not_equal(values, spelled))
+        if other.any():
+            state.slip(other, "wrong_case", column.name, "The value is written in another case than in the document.")
+            state.columns[column.name] = pc.coalesce(spelled, values)
+
+
+def _check_list_reference(
+    state: FileState, column: Column, reference: Reference, referenced_files: Mapping[str, ReferencedFile]
+) -> None:
+    """Drop the items of a list that name no accepted row of the other file."""
+    target = referenced_files[reference.file]
+    known = combine_chunks(target.rows.column(reference.column))
+    refused, deleted = combine_chunks(target.rows.column(REFUSED)), _deleted_rows(target)
+    applied = frozenset(pc.unique(known.filter(pc.invert(pc.or_(refused, deleted)))).to_pylist())
+    where = f"{reference.column} of {target.file_name}"
+    rule = f"{column.name}: reference"
+    gone = pc.unique(known.filter(deleted)).to_pylist()
+    drop_unknown_items(state, column.name, applied, rule, where, gone=frozenset(gone) - applied)
 
 
 def _check_reference(
@@ -211,17 +263,28 @@ def _check_reference(
         return
     if target.published:
         message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
-        state.reject_or_clear(column.name, wrong, "unknown_reference", message)
+        state.reject_or_clear(column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed))
         return
     is_deleted = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
-    state.reject_or_clear(column.name, is_deleted, "deleted_reference", message)
-    wrong &= ~is_deleted
+    state.let_follow(is_deleted & ~state.own_mask() & state.required_mask(column))
+    state.reject_or_clear(column.name, is_deleted & ~state.follows, "deleted_reference", message)
+    wrong &= ~is_deleted & ~state.follows
     causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
-    state.reject_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+    state.reject_or_clear(
+        column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed), (target.file_name, causes)
+    )
+
+
+def _with_likeness(message: str, values: pa.Array, wrong: Mask, known: pa.Array) -> str | pa.Array:
+    """Return the message for each of the `wrong` rows, which says so where its id differs from a known one only by zeros or case."""
+    alike = is_similar(values.take(pa.array(np.flatnonzero(wrong))), known)
+    if not pc.any(alike).as_py():
+        return message
+    return pc.if_else(alike, f"{message} {SIMILAR}", message)
 
 
 def _ambiguous(state: FileState, column: Column, reference: Reference, target: ReferencedFile) -> Mask:
@@ -295,7 +358,8 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
 def _deleted_rows(target: ReferencedFile) -> pa.Array:
     """Return which rows of a file that others refer to say that their record is gone."""
     rows = target.rows
-    return combine_chunks(rows.column(DELETED)) if DELETED in rows.column_names else pa.array(np.zeros(rows.num_rows, dtype=bool))
+    marks = [combine_chunks(rows.column(name)) for name in (DELETED, FOLLOWS) if name in rows.column_names]
+    return reduce(pc.or_, marks) if marks else pa.array(np.zeros(rows.num_rows, dtype=bool))
 
 
 def _cause_rows(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:

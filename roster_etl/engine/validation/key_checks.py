@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.validation.change_checks import keep_newest
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identity
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import row_codes
@@ -26,6 +27,10 @@ def check_keys(state: FileState, published: PublishedRecords | None = None) -> N
     if state.file.in_order or len(state.key()) < len(state.file.key):
         return
     judged = int((~state.refused).sum())
+    if state.changes is not None:
+        keep_newest(state)
+        state.record_check(f"{state.label}: unique", "key", judged, 0)
+        return
     strangers = check_identity(state, published)
     good, gone = ~state.refused, state.deleted_mask()
     rows = np.concatenate(
@@ -50,9 +55,13 @@ def check_unique(state: FileState, name: str, unique: Unique) -> None:
     owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
     owners = row_codes(owner)[rows]
     first, repeated = _first_occurrences(row_codes([values])[rows])
-    foreign = rows[repeated][owners[repeated] != owners[first[repeated]]]
+    taken = repeated & (owners != owners[first])
+    foreign = rows[taken]  # in the order of the rows, as `rows` is
     state.record_check(f"{name}: unique", "unique", len(rows), len(foreign))
-    state.reject_or_clear(name, state.mask(foreign), "id_taken", f"{name} must be unique, and an earlier record has this one.")
+    if len(foreign):
+        holders = pa.array(state.numbers[rows[first[taken]]]).cast(pa.string())
+        message = pc.binary_join_element_wise(f"{name} must be unique, and row ", holders, " has this one, which keeps it.", "")
+        state.reject_or_clear(name, state.mask(foreign), "id_taken", message)
 
 
 def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions) -> int:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
+from roster_etl.engine.validation.agreement_checks import check_agreement
 from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import REFUSED, combine_chunks
@@ -29,6 +30,8 @@ def check_rule(state: FileState, rule: RowRule, referenced_files: Mapping[str, R
             _check_together(state, rule)
         case AnyOf():
             _check_any_of(state, rule)
+        case _:
+            check_agreement(state, rule, referenced_files)
 
 
 def _check_found_together(state: FileState, rule: CompositeReference, referenced_file: ReferencedFile) -> None:
@@ -71,6 +74,8 @@ def _check_not_before(state: FileState, rule: NotBefore) -> None:
     wrong = to_mask(pc.less(days, others))
     state.record_check(f"{rule.column}: not before {rule.other}", "not_before", len(wrong), int(wrong.sum()))
     state.reject_or_clear(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
+    if rule.both:
+        state.set_cells(rule.other, wrong, None)
 
 
 def _check_together(state: FileState, rule: RequiredTogether) -> None:

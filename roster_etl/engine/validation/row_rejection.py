@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -41,11 +41,31 @@ class FileState:
         kept: rows that are not exact repeats.
         strangers: rejected rows that describe another record than the one with their id.
         unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
+        malformed: by column, cells whose text cannot be read, also where a default replaced it.
+        strict: whether what practice gets wrong is rejected.
+        changes: how many records at the start are changes; None: the file is whole.
+        carried: whether all records go on from earlier uploads.
+        exempt: rows that need their key only.
+        follows: rows that went with a record that they refer to.
         reasons: the codes for which rows were rejected.
     """
 
-    def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        raw: RawFile,
+        file: File,
+        header: Header,
+        file_name: str,
+        relaxed: frozenset[str],
+        *,
+        strict: bool = False,
+        changes: int | None = None,
+        carried: bool = False,
+    ) -> None:
         self.raw, self.file, self.header, self.file_name, self.relaxed = raw, file, header, file_name, relaxed
+        self.strict, self.changes, self.carried = strict, changes, carried
+        self.follows: Mask = np.zeros(len(raw.rows), dtype=bool)
+        self.exempt: Mask = np.zeros(len(raw.rows), dtype=bool)
         self.findings = FindingsBuilder(file_name)
         self.numbers: RowPositions = raw.rows.to_numpy()
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
@@ -55,6 +75,7 @@ class FileState:
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
+        self.malformed: dict[str, Mask] = {}
         self.reasons: list[tuple[RowPositions, str]] = []
         self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
 
@@ -81,12 +102,35 @@ class FileState:
         """Return the rows that an invalid cell of `column` rejects."""
         if column.required_where:
             return self.where_mask(column.required_where)
+        if self.file.changes and column.name in (self.file.changes.status, self.file.changes.modified):
+            return self.change_mask()
+        if self.file.changes and column.name not in self.file.key:
+            always = column.required and not column.has_default and column.name not in self.relaxed
+            return ~self.deleted_mask() if always else np.zeros(len(self.refused), dtype=bool)
         always = column.required and not column.has_default and column.name not in self.relaxed
         return np.full(len(self.refused), always, dtype=bool)
 
     def deleted_mask(self) -> Mask:
         """Return the rows that mark their record as deleted."""
         return self.where_mask(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
+
+    def change_mask(self) -> Mask:
+        """Return the rows of changes: the first ones of a file that goes on with them; none in a whole file."""
+        return self.numbers <= (self.changes or 0) + 1
+
+    def own_mask(self) -> Mask:
+        """Return the rows that came with the upload: all of a whole file, the changes of one that goes on."""
+        if self.carried:
+            return np.zeros(len(self.numbers), dtype=bool)
+        return np.ones(len(self.numbers), dtype=bool) if self.changes is None else self.change_mask()
+
+    def slip(self, rows: Mask, code: str, field: str, message: str) -> None:
+        """Warn of rows that the document does not allow and that are read all the same; refuse them in a strict upload."""
+        rows = rows & ~self.exempt
+        if self.strict:
+            self.reject(rows, code, field, message)
+        else:
+            self.warn(rows, code, field, message)
 
     def where_mask(self, rows: RowCondition) -> Mask:
         """Return the condition `rows` as a mask; no rows if the upload lacks the column."""
@@ -101,20 +145,38 @@ class FileState:
         mask[positions] = True
         return mask
 
-    def reject_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning."""
+    def reject_or_clear(self, name: str, wrong: Mask, code: str, message: str | pa.Array, causes: Causes | None = None) -> None:
+        """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning.
+
+        Args: message, causes: one for all, or one for each of the `wrong` rows.
+        """
+        concerned = wrong & ~self.exempt
+        causes, message = _filter_causes(causes, wrong, concerned), _filter_messages(message, wrong, concerned)
+        wrong = concerned
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
-        required = nowhere if column is None else wrong if column.strict else wrong & self.required_mask(column)
-        self.reject(required, code, name, message, _filter_causes(causes, wrong, required))
+        rejects = column is not None and (column.strict or self.strict)
+        required = nowhere if column is None else wrong if rejects else wrong & self.required_mask(column)
+        self.reject(required, code, name, _filter_messages(message, wrong, required), _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
-        self.add_findings(
-            "warning", code, emptied, name, f"{message} The value was left empty.", _filter_causes(causes, wrong, emptied)
-        )
+        text = _filter_messages(message, wrong, emptied, " The value was left empty.")
+        self.add_findings("warning", code, emptied, name, text, _filter_causes(causes, wrong, emptied))
         self.set_cells(name, emptied, None)
         self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
             self.doubted = self.doubted | emptied
+
+    def note_malformed(self, name: str, wrong: Mask) -> None:
+        """Note cells whose text cannot be read, whatever became of them."""
+        self.malformed[name] = wrong | self.malformed[name] if name in self.malformed else wrong
+
+    def malformed_cells(self) -> dict[str, tuple[int, int]]:
+        """Return, by column with such cells: (filled cells of the rows that apply, those of them that cannot be read)."""
+        counts = {}
+        for name, wrong in self.malformed.items():
+            filled = (to_mask(pc.is_valid(self.columns[name])) | wrong) & ~self.refused
+            counts[name] = (int(filled.sum()), int((wrong & ~self.refused).sum()))
+        return {name: (filled, wrong) for name, (filled, wrong) in counts.items() if wrong}
 
     def reject(self, wrong: Mask, code: str, field: str, message: str | pa.Array, causes: Causes | None = None) -> None:
         """Reject the rows. They stay in the table, so that their records are not missing. `message`: one for all, or one each."""
@@ -124,8 +186,8 @@ class FileState:
         self.reasons.append((np.flatnonzero(wrong), code))
         self.refused = self.refused | wrong
 
-    def warn(self, wrong: Mask, code: str, field: str, message: str) -> None:
-        """Add a warning for each of the rows, which still apply."""
+    def warn(self, wrong: Mask, code: str, field: str, message: str | pa.Array) -> None:
+        """Add a warning for each of the rows, which still apply. `message`: one for all, or one each."""
         self.add_findings("warning", code, wrong, field, message)
 
     def drop_repeats(self, positions: RowPositions) -> None:
@@ -133,6 +195,10 @@ class FileState:
         message = "The row repeats an earlier one exactly and was dropped."
         self.add_findings("info", "duplicate_row", self.mask(positions), self.key_field, message)
         self.kept[positions] = False
+
+    def let_follow(self, rows: Mask) -> None:
+        """Mark rows that went with a record that they refer to: they neither apply nor show that their record is there."""
+        self.follows = self.follows | rows
 
     def set_cells(self, name: str, rows: Mask, value: str | None) -> None:
         """Write `value` into the cells of column `name`."""
@@ -149,7 +215,9 @@ class FileState:
     def add_findings(
         self, severity: Severity, code: str, rows: Mask, field: str, message: str | pa.Array, causes: Causes | None = None
     ) -> None:
-        """Add a finding for each of `rows`."""
+        """Add a finding for each of `rows`. Warnings about rows that go on were told when these came."""
+        if severity != "reject" and (self.carried or self.changes is not None):
+            causes, rows = _filter_causes(causes, rows, rows & self.own_mask()), rows & self.own_mask()
         places = np.flatnonzero(rows)
         if not len(places):
             return
@@ -179,6 +247,7 @@ class FileState:
         deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
         strangers = self.strangers if self.strangers.any() else None
         rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, strangers)
+        rows = rows.append_column(FOLLOWS, pa.array(self.follows)) if self.follows.any() else rows
         return rows if self.kept.all() else rows.filter(pa.array(self.kept))
 
 
@@ -189,6 +258,14 @@ def rows_table(
     marks = {REFUSED: refused, DELETED: deleted, STRANGER: strangers}
     there = {name: pa.array(mark, pa.bool_()) for name, mark in marks.items() if mark is not None}
     return pa.table({**columns, ROW: rows, **there})
+
+
+def _filter_messages(message: str | pa.Array, rows: Mask, chosen: Mask, ending: str = "") -> str | pa.Array:
+    """Return the message, or those of the `chosen` rows if `message` has one for each of `rows`, each with `ending`."""
+    if isinstance(message, str):
+        return f"{message}{ending}"
+    chosen_ones = message.filter(pa.array(chosen[rows]))
+    return pc.binary_join_element_wise(chosen_ones, ending, "") if ending else chosen_ones
 
 
 def _filter_causes(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:

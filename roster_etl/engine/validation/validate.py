@@ -17,6 +17,7 @@ import pyarrow as pa
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.csv.redact_columns import hides_key
+from roster_etl.engine.validation.change_checks import check_change_columns, exempt_removals
 from roster_etl.engine.validation.column_checks import (
     FeedValues,
     ReferencedFile,
@@ -34,7 +35,7 @@ from roster_etl.engine.validation.quarantine import QUARANTINE, doubtful_keys, q
 from roster_etl.engine.validation.row_checks import check_rule, mark_doubtful_records
 from roster_etl.engine.validation.row_rejection import VERDICTS, FileState, rows_table
 from roster_etl.frames.arrow import findings_table
-from roster_etl.spec import File
+from roster_etl.spec import File, OnlyOne
 from roster_etl.spec.replacements import Replacements
 from roster_etl.spec.rule_catalog import ANY_ROW, HEADER, REFUSED_ROWS
 
@@ -54,6 +55,8 @@ class ValidatedFile:
         present: the columns of the spec that the header has; a family by its pattern.
         has_redacted_key: the key of a damaged record had to be blanked.
         refused: the code for which the whole file was rejected, or None.
+        malformed: column → (filled cells of accepted rows, those whose text cannot be read).
+        set_aside: columns that are treated as absent because of that.
     """
 
     rows: pa.Table
@@ -69,6 +72,8 @@ class ValidatedFile:
     doubtful_keys: pa.Table = field(default_factory=lambda: pa.table({}))
     present: tuple[str, ...] = ()
     has_redacted_key: bool = False
+    malformed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    set_aside: tuple[str, ...] = ()
 
 
 def validate_file(  # noqa: PLR0913 - one argument for each thing that decides about a file
@@ -83,23 +88,30 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
     listed: Mapping[str, Collection[str]] | None = None,
     feed_values: Mapping[str, FeedValues] | None = None,
     published: PublishedRecords | None = None,
+    strict: bool = False,
+    changes: int | None = None,
+    carried: bool = False,
 ) -> ValidatedFile:
     """Validate the rows read from `file`.
 
     Args:    file_name: the member's path as uploaded; referenced_files: the files that this one refers to, by spec name;
              relaxed: required columns that a district option made optional; replacements: column → value as uploaded →
              value to read instead; listed: column → the values that the district lists for it, where it lists any;
-             feed_values: column → the values that another feed has of it; published: what the roster has of the file's records.
+             feed_values: column → the values that another feed has of it; published: what the roster has of the file's records;
+             strict: what practice gets wrong is refused; changes: how many records at the start are changes, before those that go
+             on from earlier uploads; None: the file is whole; carried: all records go on from earlier uploads.
     Raises:  nothing for bad data: it becomes findings.
     """
-    header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order)
-    sheet = FileState(raw, file, header, file_name or file.file_name, relaxed)
+    header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order, strict=strict)
+    sheet = FileState(raw, file, header, file_name or file.file_name, relaxed, strict=strict, changes=changes, carried=carried)
     sheet.findings.add_table(raw.findings)
     if raw.header:
         sheet.findings.add_table(findings_table(header.findings))
     refused = raw.refused or (header.refused if raw.header else "empty_file")
     if file.in_order and not refused and not raw.rows_read:
         return _header_only_result(sheet)
+    if changes is not None and not refused and not raw.rows_read:
+        return replace(empty_result(file, findings=sheet.findings.table()), present=_present_columns(sheet))
     if refused or not raw.rows_read:
         return _refused_result(sheet, refused or "empty_file")
     _run_checks(sheet, referenced_files or {}, replacements or {}, listed or {}, feed_values or {}, published)
@@ -133,23 +145,34 @@ def _run_checks(
     """Run the checks: cells first, then single rows, then rows against each other."""
     load_columns(state, replacements)
     check_control_characters(state)
+    exempt_removals(state)
     present = [column for column in state.header.columns.values() if column.name in state.columns]
     for column in present:
         check_column(state, column, referenced_files)
         if column.listed_by:
             check_listed(state, column.name, listed.get(column.name))
+    check_change_columns(state)
     record_absent_columns(state)
-    for rule in state.file.rules:
-        check_rule(state, rule, referenced_files)
-    for group in state.file.record_groups:
-        mark_doubtful_records(state, group)
-    check_keys(state, published)
+    _check_rules(state, referenced_files, published)
     for column in present:
         if column.unique:
             check_unique(state, column.name, column.unique)
     for column in present:
         if column.matches and column.name in feed_values:
             check_match(state, column, column.matches, feed_values[column.name])
+
+
+def _check_rules(state: FileState, referenced_files: Mapping[str, ReferencedFile], published: PublishedRecords | None) -> None:
+    """Check single rows, then keys, then what holds among the records that are left."""
+    among_records = [rule for rule in state.file.rules if isinstance(rule, OnlyOne)]
+    for rule in state.file.rules:
+        if rule not in among_records:
+            check_rule(state, rule, referenced_files)
+    for group in state.file.record_groups:
+        mark_doubtful_records(state, group)
+    check_keys(state, published)
+    for rule in among_records:
+        check_rule(state, rule, referenced_files)
 
 
 def _validated_file(state: FileState) -> ValidatedFile:
@@ -173,6 +196,7 @@ def _validated_file(state: FileState) -> ValidatedFile:
         doubtful_keys=doubtful_keys(state),
         present=_present_columns(state),
         has_redacted_key=_has_redacted_key(state),
+        malformed=state.malformed_cells(),
     )
 
 

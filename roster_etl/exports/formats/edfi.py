@@ -156,7 +156,7 @@ EXPORT = ExportFormat(
     needs=("users", "organizations", "users.state_id"),
     rules=(
         people.active_enrollments("student", "teacher"),
-        schools.only_schools(),
+        schools.only_schools(named=False),
         edfi.numbered_schools,
         people.require("users", "first_name", "last_name"),
         people.only_users("students", "teachers", "others"),

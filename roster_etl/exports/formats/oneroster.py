@@ -293,9 +293,9 @@ def _manifest(work: Work, rows: Mapping[str, int], delta: bool) -> tuple[str, Ma
 
 
 _RULES = (
-    class_lists.default_classes,
     people.one_id_space,
     sessions.plain_ids,
+    class_lists.default_classes,
     sessions.organization_types,
     sessions.district_organization,
     sessions.session_years,

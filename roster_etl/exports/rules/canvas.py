@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from roster_etl.exports.arrays import (
     choose,
     column,
+    compound,
     constant,
     equals,
     first_marks,
@@ -132,6 +133,14 @@ def observer_links(work: Work) -> None:
     """Leave out observers' enrollments without the student whom they watch."""
     watching = equals(work.col("enrollments", "role"), "observer") & present(work.col("enrollments", "cause"))
     work.keep("enrollments", ~watching | present(work.col("enrollments", "associated_user_id")), "no_home")
+
+
+def group_members(work: Work) -> None:
+    """Leave out members of a course's group who are not enrolled in the course: the reader refuses them."""
+    group, user = work.col("group_memberships", "group_id"), work.col("group_memberships", "user_id")
+    course = lookup(group, work.col("groups", "group_id"), work.col("groups", "course_id"))
+    enrolled = compound(work.col("enrollments", "course_id"), work.col("enrollments", "user_id"))
+    work.keep("group_memberships", ~present(course) | is_in(compound(course, user), enrolled), "parent_left_out")
 
 
 def account_rows(work: Work) -> pa.Table:

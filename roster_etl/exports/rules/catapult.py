@@ -34,6 +34,11 @@ from roster_etl.exports.work import ROW, Work
 Derive = Callable[..., pd.Series]
 
 
+def sites_have_names(work: Work) -> None:
+    """Give a site without a name its code, as its reader does."""
+    work.fill("organizations", "name", work.col("organizations", "organization_id"))
+
+
 def titled_roles(work: Work) -> None:
     """Give each role of staff a title: its own, else the person's, else the role itself."""
     staff = equals(work.col("user_roles", "user_kind"), "staff")

@@ -309,13 +309,19 @@ def one_id_space(work: Work) -> None:
     check_clashes(work, "a format with one space of ids")
 
 
+_EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"  # what our own readers take for an address
+
+
+def with_email(work: Work) -> Mask:
+    """Return which users have an e-mail address that is one."""
+    return mask(pc.match_substring_regex(work.col("users", "email"), pattern=_EMAIL))
+
+
 def require_email_of(kind: str) -> Rule:
     """Return the rule that leaves out people of a kind without an e-mail address, which the format needs of them alone."""
 
     def rule(work: Work) -> None:
-        work.keep(
-            "users", ~equals(work.col("users", "user_kind"), kind) | present(work.col("users", "email")), "missing_required"
-        )
+        work.keep("users", ~equals(work.col("users", "user_kind"), kind) | with_email(work), "missing_required")
         work.cascade()
 
     return rule
@@ -328,10 +334,11 @@ def no_primary_role(work: Work) -> None:
 
 def email_or_username(work: Work) -> None:
     """Give people without an e-mail address their user name, if it is one, and leave out the others: the format needs it."""
-    username = work.col("users", "username")
+    username, email = work.col("users", "username"), work.col("users", "email")
     address = pc.if_else(pc.match_substring(username, "@"), username, pa.scalar(None, pa.string()))
-    work.fill("users", "email", address)
-    require("users", "email")(work)
+    work.change("users", "email", choose(with_email(work), email, address), "coarser_code")
+    work.keep("users", with_email(work), "missing_required")
+    work.cascade()
 
 
 def digits_number(work: Work) -> None:

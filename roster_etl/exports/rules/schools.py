@@ -25,13 +25,20 @@ def school_like(work: Work) -> Mask:
     return equals(work.col("organizations", "type"), "account") & (busy | ~above)
 
 
-def only_schools(*also: str) -> Rule:
-    """Return the rule that keeps schools, accounts that stand for one (said as schools), and organizations of the types `also`."""
+def only_schools(*also: str, named: bool = True) -> Rule:
+    """Return the rule that keeps schools, accounts that stand for one (said as schools), and organizations of the types `also`.
+
+    ``named``: the format needs a name; a school without one is left out, and what belongs to it.
+    """
 
     def rule(work: Work) -> None:
-        kept = school_like(work) | equals(work.col("organizations", "type"), "school", *also)
-        work.keep("organizations", kept | ~present(work.col("organizations", "type")), "no_home")
+        types = work.col("organizations", "type")
+        kept = school_like(work) | equals(types, "school", *also) | ~present(types)
+        work.keep("organizations", kept, "no_home")
+        work.fill("organizations", "type", constant("school", work.table("organizations").num_rows))
         say_type(work, "account", "school")
+        if named:
+            work.keep("organizations", present(work.col("organizations", "name")), "missing_required")
         work.cascade()
 
     return rule

@@ -8,11 +8,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, constant, equals, first_rows, is_in, lookup, nulls, present, with_columns
+from roster_etl.exports.arrays import (
+    choose,
+    column,
+    constant,
+    equals,
+    first_marks,
+    first_rows,
+    is_in,
+    lookup,
+    nulls,
+    present,
+    with_columns,
+)
 from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import beside, qualified
 from roster_etl.exports.rules.classes import join_records
-from roster_etl.exports.rules.people import students, teachers
+from roster_etl.exports.rules.people import students, teachers, with_email
 from roster_etl.exports.work import ROW, Work
 
 if TYPE_CHECKING:
@@ -23,9 +35,14 @@ LEAD_WORD = "School Tech Lead"
 
 
 def require_email(work: Work) -> None:
-    """Leave out staff without an e-mail address, which the format needs of them alone, and empty one that another has."""
+    """Leave out staff without an e-mail address of their own, which the format needs of them alone."""
     staff = ~students(work) & ~teachers(work)
-    work.keep("users", ~staff | present(work.col("users", "email")), "missing_required")
+    work.keep("users", ~staff | with_email(work), "missing_required")
+    staff = ~students(work) & ~teachers(work)
+    folded = pc.utf8_lower(work.col("users", "email"))
+    own = np.ones(len(staff), dtype=bool)
+    own[staff] = first_marks(folded.filter(pa.array(staff)))
+    work.keep("users", own, "missing_required")
     work.cascade()
 
 

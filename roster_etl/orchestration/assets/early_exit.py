@@ -6,17 +6,19 @@ Belongs here: the run's log, tags and state in these cases, and the report, whic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import NoReturn
 
 import dagster as dg
 
-from roster_etl.orchestration.assets.freshness_checks import log_freshness
+from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness
 from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
-from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.announce import publish_described_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
 
 REPORT = dg.AssetKey("report")
 
@@ -48,15 +50,25 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
 
     A backfill counts only materialized assets, so the skipped ones have to be recorded.
     """
-    text = "Import %d: unchanged, the roster was published from this upload under these settings already."
-    context.log.info(text, summary.import_id)
     run_context: RunContext = context.resources.run_context
-    report = publish_report(run_context.workspace, summary)
-    log_materialization(context, REPORT, report_metadata(run_context.workspace, report))
-    log_freshness(context, run_context.workspace, summary.district_id, summary.source)
+    context.log.info(unchanged_text(summary))
+    run_context.summary = report_unchanged(context, run_context.workspace, summary)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
+
+
+def unchanged_text(summary: ImportSummary) -> str:
+    """Return the line for the log of a run whose upload is unchanged."""
+    return f"Import {summary.import_id}: unchanged, the roster was published from this upload under these settings already."
+
+
+def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) -> ImportSummary:
+    """Publish the report of an unchanged import, and log it and the feed's freshness. Returns the summary that the report has."""
+    report, about = publish_described_report(workspace, summary, partial(report_metadata, workspace))
+    log_materialization(log, REPORT, about)
+    log_freshness(log, workspace, summary.district_id, summary.source)
+    return report.summary
 
 
 def fail_run(
@@ -68,17 +80,17 @@ def fail_run(
     Raises: dg.Failure: always, without retries, because a retry changes nothing.
     """
     run_context: RunContext = context.resources.run_context
-    report = publish_report(run_context.workspace, summary)
-    about = report_metadata(run_context.workspace, report)
+    report, about = publish_described_report(run_context.workspace, summary, partial(report_metadata, run_context.workspace))
+    run_context.summary = report.summary
     log_materialization(context, REPORT, about)
     log_freshness(context, run_context.workspace, summary.district_id, summary.source)
     metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}
     raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 
 
-def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:
+def log_materialization(log: RunLog, key: dg.AssetKey, metadata: Metadata) -> None:
     """Record that `key` is up to date for the run's district although its own step did not run."""
-    context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
+    log.log_event(dg.AssetMaterialization(key, partition=log.partition_key, metadata=metadata))
 
 
 def _findings_text(summary: ImportSummary) -> str:

@@ -5,9 +5,11 @@ Belongs here: schemas only. The quality of the cells is evaluated by the suites.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import dagster as dg
+import pandas as pd
 import pyarrow as pa
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from dagster_pandas.constraints import ColumnDTypeInSetConstraint
@@ -18,13 +20,13 @@ from roster_etl.spec import File, Format
 
 NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset without a table
 
-_DTYPES: dict[ColumnType, str] = {
-    "text": "string[pyarrow]",
-    "boolean": "bool[pyarrow]",
-    "integer": "int64[pyarrow]",
-    "float": "double[pyarrow]",
-    "date": "date32[day][pyarrow]",
-    "timestamp": "timestamp[us, tz=UTC][pyarrow]",
+_TYPES: dict[ColumnType, pa.DataType] = {
+    "text": pa.string(),
+    "boolean": pa.bool_(),
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
 }
 _LINEAGE_TYPES: dict[str, ColumnType] = {
     "source_file": "text",
@@ -43,13 +45,13 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
     In delta formats ``_file`` is the name of the file from which a row is, because a kind may have several.
     """
     columns = [
-        _column(column.name, "text", required=column.required and not column.relaxed_by)
+        _Column(column.name, "text", required=column.required and not column.relaxed_by)
         for column in file.columns
         if not column.secret
     ]
     marks = (REFUSED, DELETED) if file.deleted else (REFUSED,)
-    columns += [_column(ROW, "integer"), *(_column(mark, "boolean") for mark in marks)]
-    columns += [_column(FILE, "text")] if file.in_order else []
+    columns += [_Column(ROW, "integer"), *(_Column(mark, "boolean") for mark in marks)]
+    columns += [_Column(FILE, "text")] if file.in_order else []
     return _frame_type(
         name=f"validated_{format_.name}_{file.name}",
         description=f"{file.file_name} after validation: one row per readable record, in the vendor's spelling.",
@@ -59,29 +61,49 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
 
 def table_type(table: RosterTable) -> dg.DagsterType:
     """Return the type of a mapped table: business columns, the origin of each row, its hash, ``_refused`` and ``_deleted``."""
-    columns = [_column(column.name, column.type) for column in table.columns]
-    columns += [_column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
+    columns = [_Column(column.name, column.type) for column in table.columns]
+    columns += [_Column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
     return _frame_type(
         name=f"mapped_{table.name}", description=f"{table.name} as mapped from the upload: one row per record.", columns=columns
     )
 
 
-def _frame_type(name: str, description: str, columns: list[PandasColumn]) -> dg.DagsterType:
-    """Return the type of an Arrow table, described and checked as dagster-pandas does for a DataFrame of the same columns.
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table. ``required``: the table must have it."""
 
-    Only the schema is checked, so that no row is converted (decision 0024).
+    name: str
+    kind: ColumnType
+    required: bool = True
+
+    def fits(self, schema: pa.Schema) -> bool:
+        """Return whether `schema`, whose names are unique, has the column with its type, or lacks it where it may."""
+        place = schema.get_field_index(self.name)
+        return schema.field(place).type.equals(_TYPES[self.kind]) if place >= 0 else not self.required
+
+    def described(self) -> PandasColumn:
+        """Return the column in the terms of dagster-pandas."""
+        dtype = ColumnDTypeInSetConstraint({str(pd.ArrowDtype(_TYPES[self.kind]))})  # type: ignore[no-untyped-call]
+        return PandasColumn(self.name, is_required=self.required, constraints=[dtype])  # type: ignore[no-untyped-call]
+
+
+def _frame_type(name: str, description: str, columns: list[_Column]) -> dg.DagsterType:
+    """Return the type of an Arrow table, described as dagster-pandas does for a DataFrame of the same columns.
+
+    Only the schema is checked, and no row is converted (decision 0024). dagster-pandas words what is wrong with a schema.
     """
-    made = create_dagster_pandas_dataframe_type(name=name, description=description, columns=columns)  # type: ignore[no-untyped-call]
+    made = create_dagster_pandas_dataframe_type(  # type: ignore[no-untyped-call]
+        name=name, description=description, columns=[column.described() for column in columns]
+    )
     frame_type = cast("dg.DagsterType", made)
 
     def checked(context: dg.TypeCheckContext, value: object) -> dg.TypeCheck:
         if not isinstance(value, pa.Table):
             return dg.TypeCheck(success=False, description=f"Must be a pyarrow.Table. Got value of type {type(value).__name__}")
+        if len(set(value.column_names)) < value.num_columns:
+            return dg.TypeCheck(success=False, description="Must have each column once.")
+        if all(column.fits(value.schema) for column in columns):
+            return dg.TypeCheck(success=True)
         return frame_type.type_check(context, to_frame(value.schema.empty_table()))
 
     return dg.DagsterType(name=name, type_check_fn=checked, description=frame_type.description, typing_type=pa.Table)
-
-
-def _column(name: str, kind: ColumnType, *, required: bool = True) -> PandasColumn:
-    dtype = ColumnDTypeInSetConstraint({_DTYPES[kind]})  # type: ignore[no-untyped-call]
-    return PandasColumn(name, is_required=required, constraints=[dtype])  # type: ignore[no-untyped-call]

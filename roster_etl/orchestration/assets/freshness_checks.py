@@ -9,6 +9,7 @@ run of `late_feeds`.
 """
 
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -23,7 +24,22 @@ from roster_etl.vendors import Vendor
 FRESH = "fresh"
 
 
-def log_freshness(context: dg.AssetExecutionContext, workspace: Workspace, district_id: str, source: str) -> None:
+class RunLog(Protocol):
+    """Where events of one partition are logged: a step's context, or a run that executes no step."""
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """Dagster's storage."""
+
+    @property
+    def partition_key(self) -> str:
+        """The district."""
+
+    def log_event(self, event: Any) -> None:
+        """Log a materialization, or the result of a check."""
+
+
+def log_freshness(log: RunLog, workspace: Workspace, district_id: str, source: str) -> None:
     """Log the freshness of the feed in the import's own run, if the feed has an expected time."""
     try:
         district = workspace.registry.get(district_id)
@@ -32,7 +48,7 @@ def log_freshness(context: dg.AssetExecutionContext, workspace: Workspace, distr
     if any(feed.expected_by for feed in district.feeds if feed.format == source):
         for found in freshness(workspace, datetime.now(UTC), [district]):
             if found.source == source:
-                context.log_event(_evaluation(context.instance, found))
+                log.log_event(_evaluation(log.instance, found))
 
 
 def freshness_check(vendor: Vendor) -> dg.AssetChecksDefinition:

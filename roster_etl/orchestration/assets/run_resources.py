@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
 
-from roster_etl.orchestration.runtime.current_home import current_home
+from roster_etl.orchestration.runtime.current_home import current_home, record_summary
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.executors import steps_run_separately
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
@@ -23,7 +25,9 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_imp
 from roster_etl.pipeline.staging import LazyMapping, Staging, staging_of
 from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.steps.feed_state import FeedState, read_feed_state
+from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.steps.validate import references_of
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
@@ -46,7 +50,7 @@ class RunContext:
 
     In the in-process executor all steps share it; with `separate_steps`, each step gets an empty one.
     ``write_error``: why a table could not be written; ``summary``: the summary of the run's import from the ledger, once a step
-    of this process has ended it.
+    of this process has ended it; ``receive_error``: why the upload could not be received before the run began.
     """
 
     def __init__(self, workspace: Workspace, *, separate_steps: bool = False) -> None:
@@ -62,6 +66,19 @@ class RunContext:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="frames")
         self._pending_write: Future[None] | None = None
         self.write_error: Exception | None = None
+        self.receive_error: Exception | None = None
+        self._is_closed = False
+
+    def receive(self, order: Order) -> Upload:
+        """Receive the upload of `order`, unless that was done before the run began. Returns it. Raises as ``receive_upload``."""
+        if self.receive_error is not None:
+            raise self.receive_error
+        if self.upload is not None:
+            return self.upload
+        received = receive_upload(self.workspace, order)
+        self.begin_upload(received.upload)
+        self.summary = received.summary
+        return received.upload
 
     def begin_upload(self, upload: Upload) -> Upload:
         """Set the run's upload, and return it."""
@@ -123,6 +140,11 @@ class RunContext:
 
     def close(self) -> None:
         """Drop the tables, release the import, and close all stores."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self.summary is not None:
+            record_summary(self.summary)
         self._frames.clear()
         self._writer.shutdown()
         if self.upload is not None:
@@ -170,10 +192,35 @@ def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
     return Counter({_frame_name((source, name)): count for name, count in Counter(reads).items()})
 
 
+_prepared: ContextVar[RunContext | None] = ContextVar("prepared", default=None)
+
+
+@contextmanager
+def prepared_context(home: Path, order: Order) -> Iterator[RunContext]:
+    """Receive the upload of `order` before its run, and hand it to the run that the block executes in this process.
+
+    What receiving raises is raised by the run's first step, so that the run shows it.
+    """
+    prepared = RunContext(Workspace.open_to_write(home))
+    try:
+        prepared.receive(order)
+    except Exception as error:  # noqa: BLE001 - the run's first step raises it
+        prepared.receive_error = error
+    except BaseException:
+        prepared.close()
+        raise
+    token = _prepared.set(prepared)
+    try:
+        yield prepared
+    finally:
+        _prepared.reset(token)
+        prepared.close()
+
+
 @dg.resource(description="State of one run: the home (settings, registry, archive, staging, warehouse) and the current upload.")
 def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
-    opened = RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())
+    opened = _prepared.get() or RunContext(Workspace.open_to_write(current_home()), separate_steps=steps_run_separately())
     with ExitStack() as stack:
         stack.callback(opened.close)
         stack.enter_context(actor_channel(_requester_channel(context)))

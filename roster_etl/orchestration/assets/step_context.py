@@ -102,15 +102,20 @@ def district_tags(district_id: str, source: str) -> dict[str, str]:
 
 def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -> None:
     """Tag the run with its import and its status."""
-    tag_run(
-        context,
-        district=upload.district_id,
-        format=upload.source,
-        file_set=upload.file_set or None,
-        upload_id=upload.upload_id or None,
-        import_id=upload.import_id,
-        import_status=status,
-    )
+    tag_run(context, **import_tags(upload, status))
+
+
+def import_tags(upload: Upload, status: str) -> dict[str, str]:
+    """Return the tags of the run of an import."""
+    about = {
+        DISTRICT: upload.district_id,
+        FORMAT: upload.source,
+        FILE_SET: upload.file_set,
+        UPLOAD: upload.upload_id,
+        IMPORT: str(upload.import_id),
+        STATUS: status,
+    }
+    return {name: text for name, text in about.items() if text}
 
 
 def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -> Upload:

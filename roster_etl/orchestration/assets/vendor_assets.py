@@ -26,7 +26,7 @@ from roster_etl.orchestration.assets.step_context import import_step, redacted_f
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.review.approve import reject_person_ids
-from roster_etl.pipeline.steps.receive import receive_upload, require_not_paused
+from roster_etl.pipeline.steps.receive import require_not_paused
 from roster_etl.pipeline.steps.validate import references_of, validate_member
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
@@ -102,7 +102,12 @@ def upload_config(order: Order) -> dict[str, Any]:
     config = {name: dict(value) if name == "options" else value for name, value in named.items() if value}
     if not config.keys() & {"path", "archived", "arrival", "approves"}:
         config["landing"] = True
-    return {"ops": {f"{order.source}__{UPLOAD_NAME}": {"config": config}}}
+    return {"ops": {upload_step(order.source): {"config": config}}}
+
+
+def upload_step(source: str) -> str:
+    """Return the key of the step that receives uploads in format `source`."""
+    return f"{source}__{UPLOAD_NAME}"
 
 
 def upload_key(vendor: Vendor) -> dg.AssetKey:
@@ -201,10 +206,7 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
             else default_order(run_context.workspace, district_id, source, file_set=file_set, run_id=run_id)
         )
         context.log.info("Taking %s.", choice)
-        received = receive_upload(run_context.workspace, order)
-        run_context.begin_upload(received.upload)
-        run_context.summary = received.summary
-        return received.upload, choice
+        return run_context.receive(order), choice
     except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
         _report_failed_import(run_context.workspace, district_id, source, context.run.run_id, error)

@@ -4,6 +4,7 @@ Belongs here: the only writer of the roster. It runs only after the check ``publ
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -28,7 +29,7 @@ from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
-from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.reporting.announce import publish_described_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
@@ -83,9 +84,12 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with import_step(context) as (run_context, upload):
-            written = publish_report(run_context.workspace, run_context.import_summary())
+            written, about = publish_described_report(
+                run_context.workspace, run_context.import_summary(), partial(report_metadata, run_context.workspace)
+            )
+            run_context.summary = written.summary
             log_freshness(context, run_context.workspace, upload.district_id, upload.source)
-            yield dg.MaterializeResult(metadata=report_metadata(run_context.workspace, written))
+            yield dg.MaterializeResult(metadata=about)
 
     return report
 

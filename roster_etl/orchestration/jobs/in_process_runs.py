@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
@@ -18,14 +20,19 @@ from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, 
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from roster_etl.orchestration import runtime
+from roster_etl.orchestration.assets.early_exit import report_unchanged, unchanged_text
 from roster_etl.orchestration.assets.launchpad_links import STEP_BY_JOB
-from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
-from roster_etl.orchestration.assets.vendor_assets import upload_config
+from roster_etl.orchestration.assets.run_resources import RunContext, prepared_context
+from roster_etl.orchestration.assets.step_context import IMPORT, district_tags, import_tags
+from roster_etl.orchestration.assets.vendor_assets import upload_config, upload_step
 from roster_etl.orchestration.jobs.build import decision_definitions, definitions_for, job_name
+from roster_etl.orchestration.jobs.recorded_run import RecordedRun
 from roster_etl.orchestration.runtime.current_home import use_home
-from roster_etl.orchestration.runtime.dagster_storage import open_instance
+from roster_etl.orchestration.runtime.dagster_storage import open_instance, redacted_errors
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.review.approve import reject_person_ids
 from roster_etl.pipeline.steps.receive import require_not_paused
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
@@ -51,17 +58,32 @@ class PasswordInPath(PermanentError):
     template = "the path holds a password, which a run would keep; put it into the feed's password_file or password_env"
 
 
-def run_import(
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A run that has ended, and its import. ``summary``: what the ledger said when a step ended the import; None: no step did."""
+
+    import_id: int
+    summary: ImportSummary | None
+
+
+def run_import(home: Path, order: Order, **watching: Any) -> int:
+    """Import one upload as `execute_import` does, and return its import id."""
+    return execute_import(home, order, **watching).import_id
+
+
+def execute_import(
     home: Path,
     order: Order,
     *,
     instance: dg.DagsterInstance | None = None,
+    receive_first: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
     on_start: Callable[[str], None] = lambda _: None,
-) -> int:
-    """Import one upload with the partitioned job, in this process, and return its import id; the ledger has the result.
+) -> FinishedRun:
+    """Import one upload with the partitioned job, in this process; the ledger has the result.
 
-    Args:   instance: where runs are stored; default: that of `home`. on_step: called with the name of each finished step.
+    Args:   instance: where runs are stored; default: that of `home`. receive_first: receive the upload before the run is created,
+        so that the run of an unchanged upload executes no step. on_step: called with the name of each finished step.
         on_start: called with the run's id, before its first step.
     Raises: the import's error, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
         held or rejected raises nothing. BadDecision: it names renames by person ids, which the run would store. PasswordInPath.
@@ -69,24 +91,28 @@ def run_import(
     if order.path and has_password(order.path):
         raise PasswordInPath
     reject_person_ids(order.renames)
-    workspace = Workspace.open_to_write(home)
-    if workspace.registry.exists(order.district_id):  # the run reports an unregistered one
-        require_not_paused(workspace, order)
+    with closing(Workspace.open_to_write(home)) as workspace:
+        if workspace.registry.exists(order.district_id):  # the run reports an unregistered one
+            require_not_paused(workspace, order)
+        order = replace(resolve_file_set(workspace, order), run_id=str(uuid4()))
     with ExitStack() as stack:
+        stack.enter_context(redacted_errors())  # events that cannot be stored
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))
         sync_partitions(here, [order.district_id])
-        with closing(Workspace.open(home)) as workspace:
-            order = resolve_file_set(workspace, order)
+        on_start(order.run_id or "")
+        if receive_first and is_tested_dagster("runs that execute no step"):
+            prepared = stack.enter_context(prepared_context(home, order))
+            if prepared.upload is not None and prepared.upload.ended == "unchanged":
+                return _record_unchanged_run(here, order, prepared)
         run = _create_run(here, order)
-        on_start(run.run_id)
         for event in execute_run_iterator(InMemoryJob(_job(order)), run, here):
             if event.is_step_success:
                 on_step(str(event.step_key).replace("__", "/"))
         if visit.error is not None:
             raise visit.error
-        return _import_id(here, run.run_id)
+        return FinishedRun(import_id=_import_id(here, run.run_id), summary=visit.summary)
 
 
 def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: dg.DagsterInstance | None = None) -> int:
@@ -95,6 +121,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
     Raises: the job's error, as it was raised.
     """
     with ExitStack() as stack:
+        stack.enter_context(redacted_errors())  # events that cannot be stored
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))
@@ -138,10 +165,32 @@ def _create_run(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
     job = _job(order)
     return instance.create_run_for_job(
         job_def=job,
+        run_id=order.run_id,
         run_config={**upload_config(order), **_SILENT_LOGGERS},
         tags={**job.run_tags, **district_tags(order.district_id, order.source)},
         remote_job_origin=_job_origin(job.name),
     )
+
+
+def _record_unchanged_run(instance: dg.DagsterInstance, order: Order, prepared: RunContext) -> FinishedRun:
+    """Record the run of an import that receiving has ended as unchanged, with its report."""
+    job, upload, summary = _job(order), prepared.upload, prepared.import_summary()
+    assert upload is not None
+    run = RecordedRun(
+        instance,
+        job,
+        upload_step(order.source),
+        run_id=upload.run_id or "",
+        partition=order.district_id,
+        run_config={**upload_config(order), **_SILENT_LOGGERS},
+        tags={**district_tags(order.district_id, order.source), **import_tags(upload, "unchanged")},
+        origin=_job_origin(job.name),
+    )
+    run.start()
+    run.log_text(unchanged_text(summary))
+    prepared.summary = report_unchanged(run, prepared.workspace, summary)
+    run.succeed()
+    return FinishedRun(import_id=upload.import_id, summary=prepared.summary)
 
 
 def _job_origin(name: str) -> RemoteJobOrigin:

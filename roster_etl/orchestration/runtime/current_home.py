@@ -11,15 +11,21 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.store.default_home import default_home
 
 
 @dataclass
 class HomeOverride:
-    """A block that works in one home. ``error``: the import's error, as it was before Dagster reported it."""
+    """A block that works in one home.
+
+    ``error``: the import's error, as it was before Dagster reported it. ``summary``: what the ledger said of the import when a step
+    ended it.
+    """
 
     home: Path
     error: Exception | None = None
+    summary: ImportSummary | None = None
 
 
 _override: ContextVar[HomeOverride | None] = ContextVar("visit", default=None)
@@ -54,3 +60,10 @@ def record_error(error: Exception) -> None:
     visit = _override.get()
     if visit is not None:
         visit.error = error
+
+
+def record_summary(summary: ImportSummary) -> None:
+    """Keep what the ledger says of the import that has ended, for the caller that runs the job in this process."""
+    visit = _override.get()
+    if visit is not None:
+        visit.summary = summary

@@ -6,6 +6,7 @@ Belongs here: opening it, and checking it for ``doctor``. Its content is Dagster
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,13 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 
 from roster_etl.orchestration.runtime.compact_event_log import CLASS
+from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
 from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
 
 _CONFIG_FILE = "dagster.yaml"
 _DRIVER = "postgresql+psycopg2"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+_FULL = re.compile(r"database or disk is full|disk I/O error|No space left on device", re.IGNORECASE)
 _TLS_MODES = ("require", "verify-ca", "verify-full")
 
 
@@ -31,6 +34,12 @@ class StorageUnavailable(RetryableError):
 
     code = "dagster_storage_unavailable"
     template = "Dagster's storage: the database does not answer or refuses us (SQLSTATE {sqlstate})"
+
+
+class StorageFull(StorageUnavailable):
+    """The disk of Dagster's storage is full."""
+
+    template = "Dagster's storage: its disk is full, so free some space, and try again"
 
 
 class StorageBehind(PermanentError):
@@ -47,6 +56,7 @@ def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Ite
     Raises: SettingsError: Dagster rejects the file, or it names a driver with which Dagster cannot store events.
         StorageUnavailable.
     """
+    cache_migration_scripts()
     ref = _instance_ref(home, overrides)
     _postgres_url(ref)
     with redacted_errors():
@@ -80,9 +90,9 @@ def redacted_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _root_package(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy"):
+        if _root_package(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy", "sqlite3"):
             raise
-        plain = StorageUnavailable(sqlstate=_sqlstate(error))
+        plain = StorageFull() if _FULL.search(str(error)) else StorageUnavailable(sqlstate=_sqlstate(error))
     else:
         return
     raise plain from None

@@ -7,7 +7,7 @@ Belongs here: this one measured optimization. Dagster builds an engine, opens a 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,24 +39,28 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
         return
     with ExitStack() as opened:
         storage._connect = _ConnectionPool(storage, opened).connect  # type: ignore[method-assign] # noqa: SLF001
-        storage.has_table = _TableCache(storage).has_table  # type: ignore[method-assign]
+        storage.has_table = _remembered(storage.has_table)  # type: ignore[method-assign]
+        storage.has_dynamic_partition = _remembered(storage.has_dynamic_partition)  # type: ignore[method-assign]
         try:
             yield
         finally:
-            del storage._connect, storage.has_table  # noqa: SLF001 - the class's own are visible again
+            del storage._connect, storage.has_table, storage.has_dynamic_partition  # noqa: SLF001 - the class's own are visible again
 
 
-class _TableCache:
-    """A cache of the index's tables: Dagster checks for them with every event, and they are never dropped."""
+def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:
+    """Return `exists`, which asks the storage until it says yes, and then no more.
 
-    def __init__(self, storage: SqliteEventLogStorage) -> None:
-        self._has_table, self._existing = storage.has_table, set[str]()
+    Dagster looks for a table of the index with every event, and for the run's partition with every asset and each of its inputs.
+    Tables are never dropped, and a district keeps its partition.
+    """
+    found: set[tuple[str, ...]] = set()
 
-    def has_table(self, table_name: str) -> bool:
-        """Return whether the table exists."""
-        if table_name not in self._existing and self._has_table(table_name):
-            self._existing.add(table_name)
-        return table_name in self._existing
+    def remembering(*names: str) -> bool:
+        if names not in found and exists(*names):
+            found.add(names)
+        return names in found
+
+    return remembering
 
 
 class _ConnectionPool:

@@ -1,7 +1,7 @@
 """Warm runs: the code server forks each run from an idle process that has loaded all modules.
 
-Belongs here: this one measured optimization, off unless ``ROSTER_ETL_WARM_RUNS=1``. By default, Dagster's code server starts each
-run as a new interpreter, which takes seconds of a core to load the same modules again. Every warm run still has its own process,
+Belongs here: this one measured optimization, which ``ROSTER_ETL_WARM_RUNS=0`` turns off. Then Dagster's code server starts each
+run as a new interpreter, which takes seconds of a core to load the same modules again. Every warm run has its own process too,
 with all that follows: its memory is freed, its death is noticed, terminating it from the UI works, and partitions have the status
 of their runs. The idle process starts with the first run, and again if it died; code and environment are those of its start,
 settings those of each run.
@@ -31,18 +31,19 @@ PRELOADED_MODULES = (
     "dagster._core.storage.schedules.sqlite",
     "dagster._core.execution.api",
     "jinja2",
+    "roster_etl.orchestration.forkserver_preload",
 )
 """The modules to preload. None may start a thread or open a connection: neither survives a fork."""
 
 
 def enable_forkserver() -> bool:
-    """Let the code server that loads this module start warm runs, if enabled, and return whether it does.
+    """Let the code server that loads this module start warm runs, unless disabled, and return whether it does.
 
     The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
     class comes before both. With any version of Dagster but the tested one, runs start as new interpreters.
     """
     server = sys.modules.get(_SERVER_MODULE)
-    if os.environ.get(VARIABLE) != "1" or server is None or not is_tested_dagster("warm runs"):
+    if os.environ.get(VARIABLE) == "0" or server is None or not is_tested_dagster("warm runs"):
         return False
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED_MODULES))

@@ -20,6 +20,9 @@ def fail_orphaned_runs(workspace: Workspace, instance: dg.DagsterInstance) -> li
     """Fail imports of this home whose process is dead, and their runs. Returns the imports."""
     gone = fail_orphaned_imports(workspace)
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ACTIVE_STATUSES)):
+        if workspace.run_locks.is_dead(run.run_id):
+            instance.report_run_failed(run, "Its process was killed.")
+            workspace.run_locks.discard(run.run_id)
         number = _orphaned_import_id(workspace, run, gone)
         if number is not None:
             instance.report_run_failed(run, f"The process of import {number} was killed; this run ends with it.")

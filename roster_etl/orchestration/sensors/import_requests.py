@@ -19,17 +19,21 @@ from typing import Any
 from roster_etl.orchestration.sensors.feed_state_store import FeedStateStore
 from roster_etl.orchestration.sensors.pending_changes import _decide_delta
 from roster_etl.orchestration.sensors.polling import Listing, PollQueue, PollResult, PollResults, build_queue, next_position, poll
+from roster_etl.orchestration.sensors.rereads import forget_if_rewritten, note_quiet_feed, request_rereads
 from roster_etl.orchestration.sensors.tick import (
     _MAX_PROBLEM_CHARS,
     DAY_SECONDS,
+    ArchiveRequest,
     ImportRequest,
     LandingTickResult,
     ReadBusyFeeds,
+    RunResults,
     TickLimits,
     _add_waiting,
     _busy_feeds,
     _newest_import,
     _SettledUpload,
+    _shorten_list,
     _TickState,
     settle_rules,
 )
@@ -56,45 +60,57 @@ def poll_landing_zones(
     state_store: FeedStateStore,
     clock: Callable[[], float],
     read_busy_feeds: ReadBusyFeeds,
+    results: RunResults | None = None,
+    wall_clock: Callable[[], float] | None = None,
     bounds: TickLimits | None = None,
 ) -> LandingTickResult:
     """Poll the landing zone of every feed in the queue, and return the imports to request.
 
-    Args: cursor: that of the last tick; none: all state is reset. state_store: each feed's state. clock: our own, in seconds;
-        read_busy_feeds: the (district, format, file set) of unfinished runs.
+    Args: cursor: that of the last tick; none: all state is reset. state_store: each feed's state. clock: seconds of a clock that
+        never leaps, for all waiting; wall_clock: seconds since 1970; none: `clock` is that, too. read_busy_feeds: the (district,
+        format, file set) of unfinished runs; results: what ended runs found out.
     """
     last = json.loads(cursor) if cursor else {}
-    tick = _begin_tick(workspace, clock(), bounds or TickLimits(), read_busy_feeds)
+    bounds, results = bounds or TickLimits(), results or RunResults()
+    decide_until = time.monotonic() + bounds.poll_budget.seconds + bounds.decide_seconds
+    tick = _begin_tick(workspace, clock(), (wall_clock or clock)(), bounds, read_busy_feeds, results)
     _restore_states(tick, last, state_store.load() if cursor else {})
     districts, unreadable = _scan_districts(tick)
     feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     _mark_paused(tick, feeds)
     healthy, failed = _due_feeds(tick, feeds)
     turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
-    polled = _poll_feeds(tick, turn, feeds, clock)
-    read = {key: result for key, result in polled.by_key.items() if key in feeds}
-    for key, result in read.items():
-        _process_result(tick, key, *feeds[key], result)
-    asked = _select_requests(tick)
+    polled = _process_results(tick, feeds, _poll_feeds(tick, turn, feeds, clock), decide_until)
+    asked, reread = _select_requests(tick), request_rereads(tick)
     unreadable |= _unknown_folders(tick, polled.by_key.get(_BASE_KEY), districts)
     _save_states(tick, feeds, problems := _failing_feeds(tick, feeds), state_store)
     fault_point("cursor.asked")
     return LandingTickResult(
-        requests=tuple(tick.requests),
+        requests=tuple(request for request in tick.requests if isinstance(request, ImportRequest)),
+        archive_requests=tuple(request for request in tick.requests if isinstance(request, ArchiveRequest)),
         cursor=json.dumps({**next_position(turn, polled, healthy), "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
         problems={**unreadable, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
-        polled=len(read),
-        remaining=len(healthy) + len(failed) - len(read),
+        polled=(looked_at := sum(key in feeds for key in polled.by_key)),
+        remaining=len(healthy) + len(failed) - looked_at,
+        reread_request=reread,
     )
 
 
-def _begin_tick(workspace: Workspace, now: float, bounds: TickLimits, read_busy_feeds: ReadBusyFeeds) -> _TickState:
-    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # polling takes at most half of it
+def _begin_tick(
+    workspace: Workspace, now: float, wall_now: float, bounds: TickLimits, read_busy_feeds: ReadBusyFeeds, results: RunResults
+) -> _TickState:
     return _TickState(
-        workspace=workspace, now=now, bounds=bounds, read_busy_feeds=read_busy_feeds, states={}, archive_deadline=until
+        workspace=workspace,
+        now=now,
+        wall_now=wall_now,
+        bounds=bounds,
+        read_busy_feeds=read_busy_feeds,
+        results=results,
+        rewritten=results.read_rewritten(),
+        states={},
     )
 
 
@@ -104,8 +120,9 @@ def _save_states(tick: _TickState, feeds: Collection[str], problems: Mapping[str
 
 
 def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
-    """Return the problem of each feed whose last poll failed."""
-    return {key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures}
+    """Return the problem of each feed whose last poll, or last attempt to archive its upload, failed."""
+    failing = {key for key, state in tick.states.items() if state.failures or state.archiving}
+    return {key: text for key, text in tick.problems.items() if key in feeds and key in failing}
 
 
 def _restore_states(tick: _TickState, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
@@ -122,7 +139,7 @@ def _dump_state(state: quiet_period.FeedState, problem: str | None) -> str:
 
 
 def _mark_paused(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> None:
-    moment = datetime.fromtimestamp(tick.now, UTC)
+    moment = datetime.fromtimestamp(tick.wall_now, UTC)
     tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_reason(feed.format, moment))
     for key in sorted(tick.paused):
         _add_waiting(tick, "paused", key)
@@ -135,7 +152,23 @@ def _select_requests(tick: _TickState) -> dict[str, Any]:
         _add_waiting(tick, "next_tick", found.key)
     chosen = ordered[: tick.bounds.requests]
     tick.requests.extend(found.request for found in chosen)
-    return {found.key: quiet_period.dump_state(found.next_state) for found in chosen if found.next_state is not None}
+    after = ((found.key, _with_newest_import(tick, found)) for found in chosen)
+    return {key: quiet_period.dump_state(state) for key, state in after if state is not None}
+
+
+def _with_newest_import(tick: _TickState, found: _SettledUpload) -> quiet_period.FeedState | None:
+    """Return the feed's state once the import is requested, with the newest import until then: the requested one is newer.
+
+    An import that began since the upload is there is not counted: a lost tick may have requested it.
+    """
+    if found.next_state is None or isinstance(found.request, ArchiveRequest):
+        return found.next_state
+    newest = _newest_import(tick, found.request.district_id, found.request.source, found.request.file_set)
+    if newest is None:
+        return replace(found.next_state, newest_before=0)
+    arrived = tick.wall_now - (tick.now - found.since)
+    is_of_lost_tick = arrived <= newest["started_at"].timestamp() <= tick.wall_now
+    return replace(found.next_state, newest_before=int(newest["import_id"]) - is_of_lost_tick)
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
@@ -148,7 +181,7 @@ def _has_delta_uploads(feed: Feed) -> bool:
 
     False for an unknown format, which the poll of the feed reports.
     """
-    return feed.format in discover_vendors() and vendor(feed.format).format.mode == "changes"
+    return feed.format in discover_vendors() and vendor(feed.format).format.in_turn
 
 
 def _feed_key(district: District, feed: Feed) -> str:
@@ -216,6 +249,21 @@ def _list_base(workspace: Workspace) -> Listing:
         return folder.listing()
 
 
+def _process_results(
+    tick: _TickState, feeds: Mapping[str, tuple[District, Feed]], looks: PollResults, until: float
+) -> PollResults:
+    """Process the results of polls until the time is over, and return them; those not reached count as not answered."""
+    reached: dict[str, PollResult] = {}
+    for key, look in looks.by_key.items():
+        if key in feeds:
+            if time.monotonic() >= until:
+                break
+            _process_result(tick, key, *feeds[key], look)
+        reached[key] = look
+    late = tuple(key for key in looks.by_key if key not in reached)
+    return replace(looks, by_key=reached, cut_off=(*late, *looks.cut_off))
+
+
 def _process_result(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
     """Process the poll result of one feed; any error is recorded for this feed only."""
     try:
@@ -271,9 +319,8 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
     if key != _strip_file_set(key):
         tick.states.pop(_strip_file_set(key), None)  # the poll of the feed succeeded: reset its failures
     rules = settle_rules(landed.feed, landed.file_set)
-    state, decision = quiet_period.evaluate_listing(
-        tick.states.get(key), listing, result.ended_at, rules, listing_started_at=result.started_at
-    )
+    known = forget_if_rewritten(tick, key, tick.states.get(key))
+    state, decision = quiet_period.evaluate_listing(known, listing, result.ended_at, rules, listing_started_at=result.started_at)
     parked = False
     if decision.reason == "nothing_new" and not state.answered:
         state, parked = _reconcile_with_ledger(tick, landed, state)
@@ -285,7 +332,9 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
         _add_waiting(tick, "parked", key)
     elif not decision.import_now:
         if not (landed.optional and decision.reason == "empty"):
-            _add_waiting(tick, decision.reason, key)
+            _add_waiting(tick, decision.reason, f"{key}{_waiting_detail(tick, decision)}")
+        if decision.reason == "nothing_new":
+            note_quiet_feed(tick, key, landed.feed_id)
     elif landed.feed_id in _busy_feeds(tick):
         _add_waiting(tick, "running", key)
     elif not _is_ready(tick, landed):
@@ -293,14 +342,30 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
         after = quiet_period.state_after_import(state, listing, tick.now, rules)
-        request = _build_request(landed, name, state, decision)
+        request = _build_request(tick, landed, name, state, decision)
         tick.settled.append(_SettledUpload(key=key, since=state.since, request=request, next_state=after))
 
 
+def _wall_time(tick: _TickState, seconds: float) -> datetime:
+    """Return the time of day of a time by the clock that never leaps, if the wall clock does not leap from now on."""
+    return datetime.fromtimestamp(tick.wall_now + seconds - tick.now, UTC)
+
+
+def _waiting_detail(tick: _TickState, decision: quiet_period.QuietPeriodDecision) -> str:
+    """Return which files a feed waits for, and until when it waits, in parentheses; empty for other reasons."""
+    files = {"stragglers": decision.stale, "missing_files": decision.missing}.get(decision.reason, ())
+    until = f", until {_wall_time(tick, decision.until):%H:%M} UTC" if files and decision.until else ""
+    return f" ({_shorten_list(files)}{until})" if files else ""
+
+
 def _build_request(
-    landed: _LandedFileSet, name: str, state: quiet_period.FeedState, decision: quiet_period.QuietPeriodDecision
+    tick: _TickState,
+    landed: _LandedFileSet,
+    name: str,
+    state: quiet_period.FeedState,
+    decision: quiet_period.QuietPeriodDecision,
 ) -> ImportRequest:
-    seen = datetime.fromtimestamp(state.since, UTC).isoformat() if landed.file_set.mode == "events" else None
+    seen = _wall_time(tick, state.since).isoformat() if landed.file_set.mode == "events" else None
     return ImportRequest(
         district_id=landed.district_id,
         source=landed.feed.format,
@@ -323,8 +388,8 @@ def _reconcile_with_ledger(
 ) -> tuple[quiet_period.FeedState, bool]:
     """Update the state with the ledger's result of the requested import; also return whether its upload is dead-lettered.
 
-    The import is requested again if it never began, or failed with a retryable error. It counts as begun if any import began
-    since the listing last changed: a repeated tick may have requested it earlier. Once there is a result, the ledger is not
+    The import is requested again if it never began, or failed with a retryable error. It began if the ledger has a newer import
+    than when it was requested: numbers tell, as times do not if the wall clock leapt. Once there is a result, the ledger is not
     queried again.
     """
     asked = state.imported_at
@@ -334,13 +399,20 @@ def _reconcile_with_ledger(
         return state, False
     tick.ledger_queries += 1
     newest = _newest_import(tick, *landed.feed_id)
-    if newest is None or newest["started_at"].timestamp() < state.since:
+    if newest is None or not _began_since(newest, state):
         return replace(state, imported="", files={}), False
     if newest["status"] == "running" or is_parked(newest):  # if its run is dead, `fail_orphaned_runs` ends it
         return state, is_parked(newest)
     if is_retryable(newest):
         return replace(state, imported="", files={}), False
     return replace(state, answered=True), False
+
+
+def _began_since(newest: Mapping[str, Any], state: quiet_period.FeedState) -> bool:
+    """Return whether the newest import is the requested one. States of an older version have no number, but a time."""
+    if state.newest_before is None:
+        return bool(newest["started_at"].timestamp() >= state.since)
+    return int(newest["import_id"]) > state.newest_before
 
 
 def _error_text(error: Exception) -> str:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -14,13 +15,31 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.assets.vendor_assets import upload_config
+from roster_etl.orchestration.jobs.archive_upload import (
+    ARCHIVE_FEED,
+    ARCHIVE_PROBLEM,
+    ARCHIVE_REQUEST,
+    archive_run_config,
+    archive_upload,
+)
+from roster_etl.orchestration.jobs.reread_landing import REREAD, reread_landing, reread_run_config
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.rewritten_zones import read_rewritten
 from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
 from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore
 from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
-from roster_etl.orchestration.sensors.tick import ImportRequest, TickLimits
+from roster_etl.orchestration.sensors.steady_clock import SteadyClock
+from roster_etl.orchestration.sensors.tick import (
+    ARCHIVING,
+    REREADING,
+    ArchiveRequest,
+    ImportRequest,
+    RereadRequest,
+    RunResults,
+    TickLimits,
+)
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 
@@ -33,7 +52,7 @@ def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="landing_zone",
-        jobs=jobs,
+        jobs=[*jobs, archive_upload, reread_landing],
         minimum_interval_seconds=int(os.environ.get(INTERVAL_VARIABLE, "30")),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Polls each district's landing zone, and imports uploads that are complete, new, and unchanged for the quiet period.",
@@ -53,15 +72,20 @@ def _evaluate_tick(
         context.log.info("new districts: %s", ", ".join(added))
     if gone := fail_orphaned_runs(workspace, context.instance):
         context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
-    memory = InstanceFeedStateStore(context.instance)
+    memory, clock = InstanceFeedStateStore(context.instance), SteadyClock(context.cursor)
     landing = workspace.settings.landing
     bounds = TickLimits(poll_budget=PollBudget.for_tick(landing.tick_seconds, landing.tick_looks))
     tick = poll_landing_zones(
         workspace,
         context.cursor,
         state_store=memory,
-        clock=time.time,
+        clock=clock,
+        wall_clock=time.time,
         read_busy_feeds=lambda: busy_feeds(context.instance),
+        results=RunResults(
+            read_archive_problem=lambda request: archive_problem(context.instance, request),
+            read_rewritten=lambda: read_rewritten(context.instance),
+        ),
         bounds=bounds,
     )
     for note in tick.notes:
@@ -69,7 +93,10 @@ def _evaluate_tick(
     context.log.info(tick.summary)
     context.log.info("polled %d of %d feeds; left for the next tick: %d", tick.polled, tick.watched, tick.remaining)
     requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
-    return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
+    requests += [archive_run_request(request) for request in tick.archive_requests]
+    requests += [reread_run_request(tick.reread_request)] if tick.reread_request else []
+    cursor = clock.add_to_cursor(tick.cursor)
+    return dg.SensorResult(run_requests=requests, cursor=cursor, skip_reason=None if requests else tick.summary)
 
 
 def run_request(request: ImportRequest, job_name: str) -> dg.RunRequest:
@@ -95,8 +122,37 @@ def run_request(request: ImportRequest, job_name: str) -> dg.RunRequest:
     )
 
 
+def archive_run_request(request: ArchiveRequest) -> dg.RunRequest:
+    """Return the run that archives a settled upload. It has no partition: an import of the district does not hold it up."""
+    return dg.RunRequest(
+        run_key=request.key,
+        job_name=archive_upload.name,
+        run_config=archive_run_config(request.district_id, request.source, request.request, request.listing),
+        tags={ARCHIVE_FEED: f"{request.district_id}/{request.source}", ARCHIVE_REQUEST: request.request},
+    )
+
+
+def reread_run_request(request: RereadRequest) -> dg.RunRequest:
+    """Return the run that reads quiet landing zones once more."""
+    return dg.RunRequest(
+        run_key=request.key, job_name=reread_landing.name, run_config=reread_run_config(map(asdict, request.feeds))
+    )
+
+
+def archive_problem(instance: dg.DagsterInstance, request: str) -> str | None:
+    """Return why the last run for a request to archive an upload failed, None if it does not say."""
+    newest = instance.get_runs(filters=dg.RunsFilter(tags={ARCHIVE_REQUEST: request}), limit=1)
+    return newest[0].tags.get(ARCHIVE_PROBLEM) if newest else None
+
+
 def busy_feeds(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
-    """Return the (district, format, file set) of all queued or running runs."""
+    """Return the (district, format, file set) of all queued or running runs; ``ARCHIVING`` for one that archives an upload."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    named = (run.tags for run in runs if DISTRICT in run.tags and FORMAT in run.tags)
-    return {(tags[DISTRICT], tags[FORMAT], tags.get(FILE_SET, "")) for tags in named}
+    imports = {(run.tags[DISTRICT], run.tags[FORMAT], run.tags.get(FILE_SET, "")) for run in runs if _is_import(run)}
+    feeds = (run.tags[ARCHIVE_FEED].partition("/") for run in runs if ARCHIVE_FEED in run.tags)
+    rereading = {("", "", REREADING) for run in runs if REREAD in run.tags}
+    return imports | {(district_id, source, ARCHIVING) for district_id, _, source in feeds} | rereading
+
+
+def _is_import(run: dg.DagsterRun) -> bool:
+    return {DISTRICT, FORMAT} <= set(run.tags)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPORT
+from roster_etl.orchestration.jobs.archive_upload import ARCHIVE_FEED, ARCHIVE_PROBLEM, ARCHIVE_REQUEST
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_import_of_run
 from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
@@ -78,6 +79,8 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
 
     Returns: what was done, as text.
     """
+    if ARCHIVE_REQUEST in run.tags:
+        return _notify_archive_failure(workspace, run)
     number, where = run.tags.get(IMPORT), f"{run.tags.get(DISTRICT, '?')}/{run.tags.get(FORMAT, '?')}"
     if number is not None:
         try:
@@ -97,6 +100,15 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
         text=f"{where}: run {run.run_id} failed before an import began; its log in the Dagster UI says why",
     )
     return f"{where}: run {run.run_id} was reported"
+
+
+def _notify_archive_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
+    """Report a run that could not archive an upload, once an upload: the sensor tries again."""
+    feed, request = run.tags.get(ARCHIVE_FEED, "?"), run.tags[ARCHIVE_REQUEST]
+    problem = run.tags.get(ARCHIVE_PROBLEM) or "the log of its run in the Dagster UI says why"
+    text = f"{feed}: an upload could not be archived, and is tried again: {problem}"
+    queue_alert(workspace, "failed", about=f"archive {request}", text=text)
+    return f"{feed}: run {run.run_id} is told of"
 
 
 def report_missed_since(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:

@@ -1,16 +1,21 @@
-"""Decide about uploads of delta formats, which are archived at once and applied in order.
+"""Decide about uploads of delta formats, which are archived first and applied in order.
 
-Belongs here: archiving settled uploads, and requesting the oldest pending one. Does not belong here: full snapshots
-(``import_requests``).
+Belongs here: requesting that a settled upload is archived, and the import of the oldest pending one. Does not belong here: full
+snapshots (``import_requests``), or archiving, which copies files and is a run of its own (``jobs.archive_upload``).
+One upload of a feed is archived at a time, in the order in which they settled; so they are numbered in that order.
 """
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from typing import Any
 
-from roster_etl.orchestration.sensors.polling import PollResult
+from roster_etl.orchestration.sensors.polling import Listing, PollResult
+from roster_etl.orchestration.sensors.rereads import forget_if_rewritten, note_quiet_feed
 from roster_etl.orchestration.sensors.tick import (
+    _MAX_PROBLEM_CHARS,
+    ARCHIVING,
+    ArchiveRequest,
     ImportRequest,
     _add_waiting,
     _busy_feeds,
@@ -22,40 +27,94 @@ from roster_etl.orchestration.sensors.tick import (
 )
 from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked
+from roster_etl.pipeline.reporting.notifications import queue_alert
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
 from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
-from roster_etl.pipeline.uploads.pending_uploads import archive_settled_upload, pending_numbers
-from roster_etl.spec.errors import ArchiveError, RosterError
+from roster_etl.pipeline.uploads.pending_uploads import pending_numbers
+from roster_etl.spec.errors import ArchiveError
 from roster_etl.store.landing import quiet_period
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 
 
 def _decide_delta(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
-    """Archive a settled delta upload, and request the import of the oldest pending one: every delta counts, in order.
+    """Request that a settled delta upload is archived, and the import of the oldest pending one: every delta counts, in order.
 
     Raises: the landing zone's error, after the pending uploads have been handled.
     """
     problem = result.outcome if isinstance(result.outcome, Exception) else None
     if not isinstance(result.outcome, Exception):
-        rules, listing = settle_rules(feed), awaited(file_selection(vendor(feed.format).format)("folder", result.outcome))
-        state, decision = quiet_period.evaluate_listing(
-            tick.states.get(key), listing, result.ended_at, rules, listing_started_at=result.started_at
-        )
-        tick.states[key] = state
-        if decision.import_now and time.monotonic() >= tick.archive_deadline:
-            _add_waiting(tick, "next_tick", key)
-        elif decision.import_now:
-            try:
-                archive_settled_upload(tick.workspace, district.id, feed)
-                tick.states[key] = quiet_period.state_after_import(state, listing, tick.now, rules)
-            except RosterError as error:
-                problem = error
-        elif key not in tick.paused:
-            _add_waiting(tick, decision.reason, key)
+        listing = awaited(file_selection(vendor(feed.format).format)("folder", result.outcome))
+        _decide_archiving(tick, key, district, feed, listing, result)
     _request_oldest_pending(tick, key, district, feed)
     if problem is not None:
         raise problem
+
+
+def _decide_archiving(tick: _TickState, key: str, district: District, feed: Feed, listing: Listing, result: PollResult) -> None:
+    rules, known = settle_rules(feed), forget_if_rewritten(tick, key, tick.states.get(key))
+    state, decision = quiet_period.evaluate_listing(known, listing, result.ended_at, rules, listing_started_at=result.started_at)
+    tick.states[key] = state = _reconcile_with_archive(tick, key, district, feed, state)
+    if state.archiving and not _is_attempt_due(tick, key, district, feed, state):
+        _add_waiting(tick, "archiving", key)
+    elif state.archiving:
+        _request_archiving(tick, key, district, feed, replace(state, imported_at=tick.now, attempts=state.attempts + 1))
+    elif decision.import_now:
+        after = quiet_period.state_after_import(state, listing, tick.now, rules)
+        request = f"{key}/{after.sequence}/{state.listing}/{state.since:.0f}"
+        _request_archiving(tick, key, district, feed, replace(after, archiving=request, attempts=1))
+    elif key not in tick.paused:
+        _add_waiting(tick, decision.reason, key)
+        if decision.reason == "nothing_new":
+            note_quiet_feed(tick, key, (district.id, feed.format, ""))
+
+
+def _request_archiving(tick: _TickState, key: str, district: District, feed: Feed, after: quiet_period.FeedState) -> None:
+    request = ArchiveRequest(
+        district_id=district.id,
+        source=feed.format,
+        key=f"{after.archiving}/{after.attempts}",
+        request=after.archiving,
+        listing=after.imported,
+    )
+    tick.settled.append(_SettledUpload(key=key, since=after.since, request=request, next_state=after))
+
+
+def _reconcile_with_archive(
+    tick: _TickState, key: str, district: District, feed: Feed, state: quiet_period.FeedState
+) -> quiet_period.FeedState:
+    """Return the state with the request to archive an upload closed if it is archived, or no longer in the landing zone."""
+    if not state.archiving:
+        return state
+    closed = replace(state, archiving="", attempts=0)
+    if tick.workspace.archive.is_archived(district.id, feed.format, state.archiving):
+        tick.problems.pop(key, None)
+        return closed
+    if _is_being_archived(tick, district, feed) or _seconds_since_request(tick, state) < tick.bounds.retry_seconds:
+        return state
+    if state.listing != state.imported:
+        text = f"{key}: an upload was replaced before it was archived, and is lost unless the district uploads it again"
+        tick.notes.append(text)
+        queue_alert(tick.workspace, "failed", about=f"lost {state.archiving}", text=text)
+        tick.problems.pop(key, None)
+        return replace(closed, imported="")
+    problem = tick.results.read_archive_problem(state.archiving) or "its run did not come to its end"
+    tick.problems[key] = f"its upload could not be archived: {problem}"[:_MAX_PROBLEM_CHARS]
+    return state
+
+
+def _is_attempt_due(tick: _TickState, key: str, district: District, feed: Feed, state: quiet_period.FeedState) -> bool:
+    """Return whether the last attempt to archive failed, and its delay is over: it doubles with each."""
+    delay = min(tick.bounds.retry_seconds * 2 ** min(state.attempts - 1, 16), quiet_period.BACKOFF_MAX)
+    return not _is_being_archived(tick, district, feed) and _seconds_since_request(tick, state) >= delay
+
+
+def _is_being_archived(tick: _TickState, district: District, feed: Feed) -> bool:
+    return (district.id, feed.format, ARCHIVING) in _busy_feeds(tick)
+
+
+def _seconds_since_request(tick: _TickState, state: quiet_period.FeedState) -> float:
+    return tick.now - (state.imported_at or 0.0)
 
 
 def _request_oldest_pending(tick: _TickState, key: str, district: District, feed: Feed) -> None:
@@ -88,7 +147,7 @@ def _import_to_retry(tick: _TickState, newest: dict[str, Any]) -> int | None:
     if not is_retryable(newest) or not _is_archived(tick, newest):
         return None
     ended = newest["finished_at"].timestamp()
-    return None if ended <= tick.now < ended + tick.bounds.retry_seconds else int(newest["import_id"])
+    return None if ended <= tick.wall_now < ended + tick.bounds.retry_seconds else int(newest["import_id"])
 
 
 def _is_archived(tick: _TickState, row: dict[str, Any]) -> bool:

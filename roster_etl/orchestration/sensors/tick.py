@@ -22,19 +22,38 @@ from roster_etl.vendors import vendor
 DAY_SECONDS = 86_400.0
 
 
+ARCHIVING, REREADING = (
+    "+archiving",
+    "+rereading",
+)  # in the place of a file set: a run archives an upload, or reads landing zones again
 ReadBusyFeeds = Callable[[], set[tuple[str, str, str]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResults:
+    """Reads what ended runs found out.
+
+    ``read_archive_problem``: why the last run for a request to archive an upload failed, None if no run says so.
+    ``read_rewritten``: landing zones whose files were rewritten since their import, by key: the number of imports requested until
+    then, and the listing.
+    """
+
+    read_archive_problem: Callable[[str], str | None] = lambda _: None
+    read_rewritten: Callable[[], Mapping[str, list[Any]]] = dict
 
 
 @dataclass(frozen=True, kw_only=True)
 class TickLimits:
     """The limits of one tick.
 
-    ``requests``: runs requested; ``poll_budget``: for polling; ``max_ledger_queries``: ledger queries; ``retry_seconds``: delay
-    before a run without a result is requested again.
+    ``requests``: runs requested; ``poll_budget``: for polling; ``decide_seconds``: for decisions after it; feeds that are not
+    reached begin the next tick; ``max_ledger_queries``: ledger queries; ``retry_seconds``: delay before a run without a result is
+    requested again.
     """
 
     requests: int = 25
     poll_budget: PollBudget = field(default_factory=PollBudget)
+    decide_seconds: float = 3.0
     max_ledger_queries: int = 200
     retry_seconds: float = 300.0
 
@@ -58,14 +77,50 @@ class ImportRequest:
     archived: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArchiveRequest:
+    """A settled delta upload to archive. ``request``: names the arrival; ``key``: unique per attempt.
+
+    ``listing``: fingerprint of what settled.
+    """
+
+    district_id: str
+    source: str
+    key: str
+    request: str
+    listing: str
+    file_set: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RereadFeed:
+    """A landing zone with nothing new. ``key``: of its state; ``listing``, ``sequence``: what was imported, by which request."""
+
+    key: str
+    district_id: str
+    source: str
+    file_set: str
+    listing: str
+    sequence: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RereadRequest:
+    """Landing zones to read once more. ``key``: unique."""
+
+    key: str
+    feeds: tuple[RereadFeed, ...]
+
+
 WAIT_REASON_TEXTS = {
     "nothing_new": "nothing new",
     "empty": "empty landing zone",
     "quiet": "has not stood still for the quiet period",
     "missing_files": "required files are not there yet",
-    "stragglers": "waits for files that are older than the rest",
+    "stragglers": "waits for files that have not changed since the upload before, while others have",
     "min_interval": "imported a short while ago",
     "unpublished": "refers to files of which nothing is published yet",
+    "archiving": "is being archived",
     "running": "an import is under way",
     "parked": "parked, as it failed again and again: until the upload changes, or `roster-etl rerun --district ID`",
     "paused": "paused",
@@ -78,7 +133,7 @@ _MAX_NAMES, _MAX_PROBLEM_CHARS = 5, 300  # feeds listed per kind in a summary; s
 
 @dataclass(frozen=True, kw_only=True)
 class LandingTickResult:
-    """The result of one tick.
+    """The result of one tick. ``requests``: imports to start; ``archive_requests``: settled delta uploads to archive.
 
     ``notes``: news for people; ``waiting``: waiting feeds, by reason; ``problems``: poll errors by feed (or registry file), also
     of feeds that back off and were not polled. ``polled``: number of feeds polled; ``remaining``: number left for the next ticks,
@@ -93,6 +148,8 @@ class LandingTickResult:
     watched: int
     polled: int
     remaining: int
+    archive_requests: tuple[ArchiveRequest, ...] = ()
+    reread_request: RereadRequest | None = None
 
     @property
     def waiting_counts(self) -> dict[str, int]:
@@ -109,8 +166,9 @@ class LandingTickResult:
         )
         if not self.watched and not self.problems:
             return "No feed has a landing folder to watch; uploads are imported by command."
-        asked = ["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in self.requests]
-        said.append(f"To import: {_shorten_list(asked)}." if asked else "Nothing to import.")
+        said.append(f"To import: {_named(self.requests)}." if self.requests else "Nothing to import.")
+        if self.archive_requests:
+            said.append(f"To archive, for their turn: {_named(self.archive_requests)}.")
         said += [
             f"{words.capitalize()}: {_shorten_list(self.waiting[reason])}."
             for reason, words in WAIT_REASON_TEXTS.items()
@@ -121,6 +179,10 @@ class LandingTickResult:
         return " ".join(said)
 
 
+def _named(requests: Sequence[ImportRequest | ArchiveRequest]) -> str:
+    return _shorten_list(["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in requests])
+
+
 def _shorten_list(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
     return ", ".join(names[:_MAX_NAMES]) + more
@@ -128,20 +190,23 @@ def _shorten_list(names: Sequence[str]) -> str:
 
 @dataclass(kw_only=True)
 class _TickState:
-    """The mutable state of a running tick."""
+    """The mutable state of a running tick. ``now``: by the clock that never leaps; ``wall_now``: seconds since 1970."""
 
     workspace: Workspace
     now: float
+    wall_now: float
     bounds: TickLimits
     read_busy_feeds: ReadBusyFeeds
+    results: RunResults
     states: dict[str, quiet_period.FeedState]
-    archive_deadline: float
-    requests: list[ImportRequest] = field(default_factory=list)
+    requests: list[ImportRequest | ArchiveRequest] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     settled: list[_SettledUpload] = field(default_factory=list)
+    rewritten: Mapping[str, list[Any]] = field(default_factory=dict)
+    to_reread: list[tuple[float, RereadFeed]] = field(default_factory=list)
     cached_busy_feeds: set[tuple[str, str, str]] | None = None
     ledger_queries: int = 0
 
@@ -152,7 +217,7 @@ class _SettledUpload:
 
     key: str
     since: float
-    request: ImportRequest
+    request: ImportRequest | ArchiveRequest
     next_state: quiet_period.FeedState | None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,8 @@ class BackupResult:
 class RestoreResult:
     """The result of a restore.
 
-    ``ended``: imports that were running; ``forgotten``: manifests of imports that are not in the warehouse.
+    ``ended``: imports that were running; ``forgotten``: manifests of imports that are not in the warehouse; ``set_aside``: where the
+    former contents of the home are.
     """
 
     home: str
@@ -98,6 +99,18 @@ class RestoreResult:
     files: int
     ended: tuple[int, ...]
     forgotten: int
+    set_aside: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeContents:
+    """What a home holds besides its settings: number of files, and their bytes."""
+
+    files: int
+    bytes: int
+
+
+REPLACE_HINT = "name a new folder as --home, or look with --dry-run what it holds, and repeat it with --yes to set that aside"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +170,18 @@ def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
     return note
 
 
-def restore(source: str, home: Path) -> RestoreResult:
-    """Restore the backup in `source` to the new folder `home`.
+def home_contents(home: Path) -> HomeContents:
+    """Return what `home` holds besides settings, which a restore keeps."""
+    files = [path for entry in _entries(home) for path in (entry.rglob("*") if entry.is_dir() else [entry]) if not path.is_dir()]
+    return HomeContents(files=len(files), bytes=sum(path.lstat().st_size for path in files))
+
+
+def _entries(home: Path) -> list[Path]:
+    return sorted(path for path in home.iterdir() if path.name not in {*SETTINGS, SUITES}) if home.is_dir() else []
+
+
+def restore(source: str, home: Path, *, replace_contents: bool = False) -> RestoreResult:
+    """Restore the backup in `source` to the folder `home`, which is new, or whose contents are set aside with `replace_contents`.
 
     A PostgreSQL warehouse must have been restored by PostgreSQL's own tools before.
     The whole backup is verified before anything is written. If the restore fails nevertheless, `home` is left as it was.
@@ -166,12 +189,36 @@ def restore(source: str, home: Path) -> RestoreResult:
     """
     sealed = read_verified_backup(source)
     wanted = _select_files(sealed)
-    if home.is_dir() and {path.name for path in home.iterdir()} - {*SETTINGS, SUITES}:
-        raise NotEmpty(where=str(home), problem="name a new folder as --home")
+    if _entries(home) and not replace_contents:
+        raise NotEmpty(where=str(home), problem=REPLACE_HINT)
     with ExitStack() as undo:
+        set_aside = _set_contents_aside(home, undo) if _entries(home) else None
         done = _restore_home(sealed, wanted, home, undo)
         undo.pop_all()
-    return done
+    return replace(done, set_aside=str(set_aside) if set_aside else None)
+
+
+def _set_contents_aside(home: Path, rollback: ExitStack) -> Path:
+    """Move what `home` holds, without settings, into a new folder beside it. Returns that folder.
+
+    Args: rollback: receives the callbacks that move it back.
+    """
+    aside = home.absolute().with_name(f"{home.absolute().name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    aside.mkdir(mode=0o700)
+    rollback.callback(_remove_empty, aside)
+    for entry in _entries(home):
+        target = aside / entry.name
+        entry.rename(target)
+        rollback.callback(_move_back, target, entry)
+    return aside
+
+
+def _move_back(source: Path, target: Path) -> None:
+    """Move what was set aside back to `target`, where a failed restore may have left empty folders."""
+    for folder in sorted((path for path in target.rglob("*") if path.is_dir()), reverse=True):
+        _remove_empty(folder)
+    _remove_empty(target)
+    source.rename(target)
 
 
 def verify_backup(source: str) -> BackupSummary:

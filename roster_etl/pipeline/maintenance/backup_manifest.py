@@ -25,7 +25,7 @@ SETTINGS = ("roster_etl.toml", "dagster.yaml")
 SUITES, SUITE_PATTERN = "expectations", r"[a-z0-9_]+/[a-z0-9_]+\.json"
 """The home's folder of suites that replace the package's, and the pattern of their file names."""
 ARCHIVE_PATTERNS: Mapping[str, str] = {
-    "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
+    "arrivals": r"[\w-]+/[\w-]+/(?:[0-9]+|archived|landed(?:-[a-z0-9_]+)?)\.json",
     "objects": r"[0-9a-f]{2}/[0-9a-f]{64}(?:\.zst)?",
     "manifests": r"[\w-]+/[0-9]+\.json",
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)(?:\.zst)?",

@@ -8,7 +8,7 @@ belong to the districts and are not changed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,12 +22,12 @@ from roster_etl.mapping.column_plan import Const
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
 from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
-from roster_etl.pipeline.lifecycle.superseded import close_holds
+from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec import Column, Family, File
+from roster_etl.spec import Column, Family, File, ListOf
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
 from roster_etl.store.fault_injection import fault_point
@@ -95,21 +95,26 @@ class _ArchiveChanges:
     locations: frozenset[tuple[int, str, int]] = frozenset()
 
 
+@dataclass(frozen=True, kw_only=True)
+class PurgeTarget:
+    """What to remove of a district: one ``person`` (kind and id), what ended longer than ``age`` ago, or, without both, everything."""
+
+    district_id: str
+    person: tuple[str, str] | None = None
+    age: timedelta | None = None
+
+    @property
+    def what(self) -> str:
+        """The kind of purge, as the ledger and the audit name it."""
+        return "user" if self.person else "district" if self.age is None else "older"
+
+
 def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> PurgeResult:
     """Remove one user: all versions about them, findings and quarantined rows of their records, and their records in the archive.
 
     Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
     """
-    person = (kind, user_id)
-    with _purge_imports(
-        workspace, district_id, "user", by, lambda: _require_known_person(workspace, district_id, kind, user_id)
-    ) as numbers:
-        values = workspace.warehouse.ledger.person_values(district_id, kind, user_id)
-        archived = _scrub_archive(workspace, district_id, kind, PersonIdentifiers(ids=frozenset({user_id}), values=values))
-        removal = PurgeScope(
-            district_id=district_id, person=person, values=values, locations=archived.locations, masked=mask(user_id)
-        )
-        return _execute_purge(workspace, numbers, "user", by, removal, archived)
+    return purge(workspace, PurgeTarget(district_id=district_id, person=(kind, user_id)), by=by)
 
 
 def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: str, now: datetime | None = None) -> PurgeResult:
@@ -117,41 +122,96 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
 
     The newest published upload of each feed is kept, however old it is.
     """
-    before = (now or datetime.now(UTC)) - age
-    with _purge_imports(workspace, district_id, "older", by) as numbers:
-        sets = [(source, one.name) for source in numbers for one in vendor(source).format.file_sets]
-        with workspace.warehouse.read() as session:
-            last = [session.roster.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
-            rows = session.ledger.imports(district_id)
-        ended = {row["import_id"] for row in rows if row["finished_at"] and row["finished_at"] < before}
-        old = frozenset(ended - {row["import_id"] for row in last if row})
-        removal = PurgeScope(district_id=district_id, before=before, imports=old)
-        return _execute_purge(
-            workspace, numbers, "older", by, removal, _without_uploads(workspace, district_id, old), age=str(age)
-        )
+    return purge(workspace, PurgeTarget(district_id=district_id, age=age), by=by, now=now)
 
 
 def purge_district(workspace: Workspace, district_id: str, *, by: str) -> PurgeResult:
     """Remove everything that was ever imported for a district; the ledger keeps the imports and their numbers."""
-    with _purge_imports(workspace, district_id, "district", by) as numbers:
-        rows = workspace.warehouse.ledger.imports(district_id)
-        everything = frozenset(row["import_id"] for row in rows) - set(numbers.values())
-        removal = PurgeScope(district_id=district_id, imports=everything)
-        archived = _without_uploads(workspace, district_id, everything)
-        return _execute_purge(workspace, numbers, "district", by, removal, archived)
+    return purge(workspace, PurgeTarget(district_id=district_id), by=by)
+
+
+def purge(workspace: Workspace, target: PurgeTarget, *, by: str, now: datetime | None = None) -> PurgeResult:
+    """Remove `target` for good. Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait."""
+    about = {} if target.age is None else {"age": str(target.age)}
+    with _purge_imports(workspace, target, by) as numbers:
+        removal, archived = _scope(workspace, target, tuple(numbers), frozenset(numbers.values()), now, store=True)
+        return _execute_purge(workspace, numbers, target.what, by, removal, archived, **about)
+
+
+def preview_purge(workspace: Workspace, target: PurgeTarget, *, by: str, now: datetime | None = None) -> PurgeResult:
+    """Return what `purge` would remove, with ``imports`` empty; nothing is changed. Raises NobodyToPurge, NothingToPurge."""
+    entry = AuditEntry(action="purge", who=by, district_id=target.district_id, about={"what": target.what})
+    with workspace.warehouse.attempt(entry):
+        sources = workspace.warehouse.ledger.sources(target.district_id)
+        if not sources:
+            raise NothingToPurge(district_id=target.district_id)
+        if target.person is not None:
+            _require_mentioned(workspace, target.district_id, *target.person)
+    removal, archived = _scope(workspace, target, tuple(sources), frozenset(), now, store=False)
+    return PurgeResult(
+        district_id=target.district_id,
+        what=target.what,
+        imports=(),
+        versions=workspace.warehouse.count_purge(removal),
+        records=len(archived.locations),
+        files=len(archived.dropped),
+        holds=tuple(
+            hold["import_id"]
+            for hold in reversed(workspace.warehouse.ledger.holds(target.district_id))
+            if _is_void(hold, removal)
+        ),
+    )
+
+
+def _is_void(hold: Mapping[str, Any], removal: PurgeScope) -> bool:
+    """Return whether a purge makes a hold invalid (`_close_void_holds`)."""
+    outlasts = vendor(hold["source"]).format.mode == "changes" and "undoes" not in (hold["summary"] or {})
+    return not outlasts or hold["import_id"] in removal.imports
+
+
+def _scope(
+    workspace: Workspace,
+    target: PurgeTarget,
+    sources: Collection[str],
+    own: frozenset[int],
+    now: datetime | None,
+    *,
+    store: bool,
+) -> tuple[PurgeScope, _ArchiveChanges]:
+    """Return what to remove from the warehouse and from the archive.
+
+    Args: own: the imports of the purge itself; store: put the archived files without the person into the archive.
+    """
+    district_id = target.district_id
+    if target.person is not None:
+        kind, user_id = target.person
+        values = workspace.warehouse.ledger.person_values(district_id, kind, user_id)
+        person = PersonIdentifiers(ids=frozenset({user_id}), values=values)
+        archived = _scrub_archive(workspace, district_id, kind, person, store=store)
+        removal = PurgeScope(
+            district_id=district_id, person=target.person, values=values, locations=archived.locations, masked=mask(user_id)
+        )
+        return removal, archived
+    rows = workspace.warehouse.ledger.imports(district_id)
+    if target.age is None:
+        everything = frozenset(row["import_id"] for row in rows) - own
+        return PurgeScope(district_id=district_id, imports=everything), _without_uploads(workspace, district_id, everything)
+    before = (now or datetime.now(UTC)) - target.age
+    sets = [(source, one.name) for source in sources for one in vendor(source).format.file_sets]
+    last = [workspace.warehouse.roster.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
+    ended = {row["import_id"] for row in rows if row["finished_at"] and row["finished_at"] < before}
+    old = frozenset(ended - {row["import_id"] for row in last if row})
+    return PurgeScope(district_id=district_id, before=before, imports=old), _without_uploads(workspace, district_id, old)
 
 
 @contextmanager
-def _purge_imports(
-    workspace: Workspace, district_id: str, what: str, by: str, precheck: Callable[[], None] = lambda: None
-) -> Iterator[dict[str, int]]:
-    """Open an import of kind ``purge`` for each feed, for the block. The feed's next import fails one that was interrupted.
-
-    Args: precheck: raises for an invalid request, before anything is opened.
-    """
-    with workspace.warehouse.attempt(AuditEntry(action="purge", who=by, district_id=district_id, about={"what": what})):
+def _purge_imports(workspace: Workspace, target: PurgeTarget, by: str) -> Iterator[dict[str, int]]:
+    """Open an import of kind ``purge`` for each feed, for the block. The feed's next import fails one that was interrupted."""
+    district_id = target.district_id
+    with workspace.warehouse.attempt(AuditEntry(action="purge", who=by, district_id=district_id, about={"what": target.what})):
         workspace.warehouse.ensure_purgeable()
-        precheck()
+        if target.person is not None:
+            _require_known_person(workspace, district_id, *target.person)
         numbers = _open_purge_imports(workspace, district_id)
         try:
             fault_point("purge.opened")
@@ -195,6 +255,11 @@ def _require_known_person(workspace: Workspace, district_id: str, kind: str, use
     """
     with workspace.import_locks.exclusive():
         _idle_feeds(workspace, district_id)
+    _require_mentioned(workspace, district_id, kind, user_id)
+
+
+def _require_mentioned(workspace: Workspace, district_id: str, kind: str, user_id: str) -> None:
+    """Check that a version, an edit or an archived file names the user. Raises NobodyToPurge."""
     if (
         workspace.warehouse.ledger.mentions_person(district_id, kind, user_id)
         or district_id in workspace.archive.pending_removals()
@@ -265,10 +330,12 @@ def _close_void_holds(
     """Close the holds that a purge makes invalid: plans of snapshots and undos, and uploads whose bytes are gone."""
     for source, number in numbers.items():
         close_holds(workspace, (district_id, source), number, at)
-    for hold in workspace.warehouse.ledger.holds(district_id):
-        if hold["import_id"] in emptied:
-            with workspace.warehouse.write() as tx:
-                tx.decide_hold(hold["import_id"], "superseded", f"import {numbers[hold['source']]}", at)
+    for source, number in numbers.items():
+        void = [
+            hold["import_id"] for hold in workspace.warehouse.ledger.holds(district_id, source) if hold["import_id"] in emptied
+        ]
+        with workspace.warehouse.write() as tx:
+            close_named_holds(tx, void, number, at)
 
 
 def _conclusion(
@@ -276,7 +343,7 @@ def _conclusion(
 ) -> ImportResult:
     """Build the result of a purge: the columns of past uploads stay known, the last content no longer counts as published."""
     last = workspace.warehouse.roster.last_published(district_id, source, file_set="") or {}
-    known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
+    known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings", "refused")}
     summary = {"changes": {}, "purge": purge_summary, **({} if purge_summary["what"] == "district" else known)}
     return ImportResult(import_id=number, status="published", finished_at=at, summary=summary)
 
@@ -332,16 +399,22 @@ def _without_uploads(workspace: Workspace, district_id: str, imports: Iterable[i
     return _ArchiveChanges(changed=changed, dropped=frozenset(dropped))
 
 
-def _scrub_archive(workspace: Workspace, district_id: str, kind: str, person: PersonIdentifiers) -> _ArchiveChanges:
-    """Rewrite every archived file of the district that has the person; the manifests follow after the warehouse."""
+def _scrub_archive(
+    workspace: Workspace, district_id: str, kind: str, person: PersonIdentifiers, *, store: bool
+) -> _ArchiveChanges:
+    """Rewrite every archived file of the district that has the person; the manifests follow after the warehouse.
+
+    Args: store: False: only find the files and records.
+    """
     changed, dropped, places = {}, set(), set()
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         members = []
         for member in _members(workspace, district_id, import_id):
-            found = _store_without_person(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
+            found = _erase_person(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
             if found is not None:
-                key, rows = found
+                cleaned, rows = found
+                key = workspace.archive.put(cleaned, original_sha256=member["sha256"]).key if store else None
                 dropped.add(member["key"])
                 places |= {(import_id, member["name"], row) for row in rows}
                 member = {**member, "key": key}  # noqa: PLW2901 - the member as it is from now on
@@ -356,17 +429,6 @@ def _members(workspace: Workspace, district_id: str, import_id: int) -> list[dic
     return rewritten or workspace.archive.read_manifest(district_id, import_id).get("members", [])
 
 
-def _store_without_person(
-    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: PersonIdentifiers
-) -> tuple[str, tuple[int, ...]] | None:
-    """Store a file without the person, and return its new key and the emptied records; None: the person is not in it."""
-    found = _erase_person(workspace, document, member, kind, person)
-    if found is None:
-        return None
-    cleaned, rows = found
-    return workspace.archive.put(cleaned, original_sha256=member["sha256"]).key, rows
-
-
 def _erase_person(
     workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: PersonIdentifiers
 ) -> tuple[bytes, tuple[int, ...]] | None:
@@ -377,7 +439,10 @@ def _erase_person(
     encoding = document["options"].get("encoding", "utf-8")
     raw = read_csv(content, encoding=encoding)
     own, mentions = _positions(facts, file, raw.header, kind)
-    scrubbed = erase_person(content, person, own_columns=own, mention_columns=mentions, encoding=encoding)
+    lists = _list_positions(file, raw.header)
+    scrubbed = erase_person(
+        content, person, own_columns=own, mention_columns=mentions, list_columns=mentions & lists, encoding=encoding
+    )
     cleaned = erase_person_lines(scrubbed.content, person) if raw.refused or raw.damaged else scrubbed.content
     return None if cleaned == content else (cleaned, scrubbed.rows)
 
@@ -388,8 +453,15 @@ def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) ->
     ids = id_columns(facts, kind).get(file.name, set())
     names = {name for name in matched.positions if name in ids}
     names |= {name for pattern, members in matched.families.items() if pattern in ids for name in members}
-    own = {matched.positions[name] for name in names if name in file.key}
+    about = {*file.key, *(column.name for column in file.columns if column.about)}
+    own = {matched.positions[name] for name in names & about}
     return own, {matched.positions[name] for name in names} - own
+
+
+def _list_positions(file: File, header: tuple[str, ...]) -> set[int]:
+    """Return the positions of columns whose cells are lists."""
+    lists = {column.name for column in file.columns if isinstance(column.cell_format, ListOf)}
+    return {place for name, place in match_header(header, file).positions.items() if name in lists}
 
 
 def id_columns(facts: Vendor, kind: str) -> dict[str, set[str]]:

@@ -6,9 +6,11 @@ Belongs here: doing so for every ending, also for imports whose process crashed.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
 from roster_etl.pipeline.reporting.data_docs import try_write_data_docs
@@ -25,8 +27,20 @@ from roster_etl.store.outbox.webhook import Webhook
 MAX_IMPORTS_PER_SCAN = 200  # imports that one sensor tick reads
 
 
+_T = TypeVar("_T")
+
+
 def publish_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
-    """Write the report of an import, and queue its mail and alert, each once. Returns the report that was written.
+    """Publish the report of an import as `publish_described_report` does, and return it."""
+    return publish_described_report(workspace, summary, lambda _: None)[0]
+
+
+def publish_described_report(
+    workspace: Workspace, summary: ImportSummary, describe: Callable[[ImportReport], _T]
+) -> tuple[ImportReport, _T]:
+    """Write the report of an import, and queue its mail and alert, each once.
+
+    Returns: the report that was written, and what `describe` makes of it in the same read session.
 
     A receipt, where there is a key, and Data Docs, where the settings ask for them, come first, so that the report can link to them; a failure stops neither.
     """
@@ -38,7 +52,7 @@ def publish_report(workspace: Workspace, summary: ImportSummary) -> ImportReport
     with workspace.warehouse.read():  # all queries below use this session
         report = write_report(workspace, _as_decided(workspace, summary))
         queue_notifications(workspace, report.document)
-    return report
+        return report, describe(report)
 
 
 def _as_decided(workspace: Workspace, summary: ImportSummary) -> ImportSummary:

@@ -123,6 +123,7 @@ def import_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
         "findings": _rows(summary.folded_findings),
         "checks": _rows(summary.checks),
         "hold": _hold(summary),
+        "closed_holds": details.get("closed_holds", []),
         "plan": details.get("plan", {}),
         "plan_sha256": details.get("sha256"),
         "left_out": details.get("left_out", []),
@@ -175,11 +176,15 @@ def _time(value: Any) -> str | None:
 
 
 def import_published_since(roster: RosterReader, row: Mapping[str, Any]) -> int | None:
-    """Return the import that was published after held import `row` was planned, so that its plan can be no more; None: none was."""
+    """Return the import that was published after held import `row` was planned, so that its plan is void; None: none was.
+
+    It may have a smaller number: an undo or an upload that was planned before this one and approved after it.
+    """
     newest = roster.base(row["district_id"], row["source"], row["file_set"])
-    if row["kind"] == "undo":  # another undo, planned before this one and approved after it, has a smaller number
-        return newest if newest != (row["summary"] or {}).get("plan_base", newest) else None
-    return newest if newest is not None and newest > row["import_id"] else None
+    summary = row["summary"] or {}
+    if "plan_base" in summary:
+        return newest if newest != summary["plan_base"] else None
+    return newest if newest is not None and newest > row["import_id"] else None  # held before plans noted their base
 
 
 def _hold(summary: ImportSummary) -> dict[str, Any] | None:

@@ -26,6 +26,24 @@ def next_steps(document: Mapping[str, Any]) -> list[NextStep]:
     return steps(document) if steps else []
 
 
+def closed_holds_text(document: Mapping[str, Any]) -> str:
+    """Return in a sentence or two which holds the import of `document` closed, and why; empty: none."""
+    closed = document.get("closed_holds")
+    if not closed:
+        return ""
+    names = [
+        f"the undo that waited as import {h['import_id']}" if h["kind"] == "undo" else f"import {h['import_id']}" for h in closed
+    ]
+    many = len(names) > 1
+    what = f"The hold{'s' if many else ''} of {', '.join(names)} {'are' if many else 'is'} closed"
+    whose = "their plans" if many else "its plan"
+    why = {
+        "unchanged": "the roster already has that state",
+        "held": "this import waits in its place",
+    }.get(document["status"], f"the roster changed with this import, so that {whose} can no longer be published")
+    return f"{what}: {why}."
+
+
 def _held(document: Mapping[str, Any]) -> list[NextStep]:
     number = document["import_id"]
     hold = document["hold"] or {}

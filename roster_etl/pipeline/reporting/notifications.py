@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from roster_etl.pipeline.reporting.findings_summary import Cause, group_by_cause
 from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
 from roster_etl.pipeline.reporting.import_summary import report_path
-from roster_etl.pipeline.reporting.next_steps import NextStep, next_steps
+from roster_etl.pipeline.reporting.next_steps import NextStep, closed_holds_text, next_steps
 from roster_etl.pipeline.reporting.plan_summary import TableLine, table_lines
 from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.workspace import Workspace
@@ -92,11 +92,12 @@ def recipients(workspace: Workspace, district_id: str, source: str, *, problem: 
 
 
 def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
-    """Return whether the district has to do something: nothing was published, or more was refused than the last time.
+    """Return whether the district has to know: nothing was published, more was refused than the last time, or a hold was closed.
 
-    The same rows refused each night are reported once, not each night; the report names them each time.
+    The same rows refused each night are reported once, not each night; the report names them each time. Whoever was asked to decide about
+    a hold learns that there is nothing to decide any more.
     """
-    if document["status"] in _PROBLEMS:
+    if document["status"] in _PROBLEMS or document.get("closed_holds"):
         return True
     if document["status"] != "published":
         return False
@@ -154,7 +155,7 @@ def _mail_content(workspace: Workspace, document: Mapping[str, Any]) -> MailCont
     district = document["district_name"] or document["district_id"]
     return MailContent(
         title=f"{district}: import {document['import_id']} ({document['source']}) {_status_text(document)}",
-        why=status_reason(document),
+        why=" ".join(filter(None, (status_reason(document), closed_holds_text(document)))),
         steps=next_steps(document),
         causes=found[:_MAX_CAUSES],
         more_causes=max(len(found) - _MAX_CAUSES, 0),
@@ -192,6 +193,7 @@ def _alerts(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Messa
     link = report_url(workspace, document["district_id"], document["import_id"])
     lines = [
         f"{where}: import {document['import_id']} is {_status_text(document)}. {status_reason(document)}".rstrip(),
+        closed_holds_text(document),
         command,
         link or "",
     ]

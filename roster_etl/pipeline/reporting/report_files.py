@@ -22,7 +22,7 @@ from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
 from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, report_path
 from roster_etl.pipeline.reporting.json_text import indented_json
-from roster_etl.pipeline.reporting.next_steps import next_steps
+from roster_etl.pipeline.reporting.next_steps import closed_holds_text, next_steps
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.reporting.receipts.issue import receipt_of
 from roster_etl.pipeline.workspace import Workspace
@@ -100,6 +100,7 @@ def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any
         d=document,
         reason=CODES[hold["reason"]].meaning if hold and hold["reason"] in CODES else hold and hold["reason"],
         steps=document["next_steps"] if "next_steps" in document else [asdict(step) for step in next_steps(document)],
+        closed_holds=closed_holds_text(document),
         tables=table_lines(document),
         schools=schools[:SCHOOLS],
         more_schools=max(len(schools) - SCHOOLS, 0),

@@ -22,7 +22,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
 from roster_etl.vendors import vendor
 
-CARRIED_OVER_KEYS = ("content", "settings", "headers", "compared")
+CARRIED_OVER_KEYS = ("content", "settings", "headers", "compared", "refused")
 """Keys of an import's summary with which later uploads are compared, and by which one is unchanged."""
 
 

@@ -21,7 +21,7 @@ from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
-from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
+from roster_etl.pipeline.lifecycle.superseded import close_named_holds, close_replaced_holds, refresh_files
 from roster_etl.pipeline.plan_decision import PlanMoved, decision_of_plan
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest
@@ -29,7 +29,16 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import AuditEntry, Edit, Hold, ImportResult, RosterReader, TableChange, UnknownImport
+from roster_etl.store.warehouse import (
+    AuditEntry,
+    Edit,
+    Hold,
+    ImportResult,
+    RosterReader,
+    TableChange,
+    UnknownImport,
+    WriteSession,
+)
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import tables_of
 
@@ -99,13 +108,14 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
         about={"undoes": row["summary"]["undoes"]},
     )
     with workspace.warehouse.attempt(entry), lost_race_as_no_hold(workspace, import_id):
-        undo = _published(workspace, row, sha256, by, entry)
+        undo, closed = _published(workspace, row, sha256, by, entry)
     summary = _write_undo_manifest(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
-    close_holds(workspace, (undo.district_id, undo.source), import_id, datetime.now(UTC))
+    refresh_files(workspace, closed)
     return summary
 
 
-def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: AuditEntry) -> _Undo:
+def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: AuditEntry) -> tuple[_Undo, list[int]]:
+    """Publish the undo of held import `row` and close what it makes void. Returns it, and the imports whose holds it closed."""
     import_id: int = row["import_id"]
     undo = _compute_undo(workspace, workspace.warehouse.ledger.import_(row["summary"]["undoes"][0]), until=import_id)
     if undo.plan.sha256 != sha256:
@@ -121,8 +131,22 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     with workspace.warehouse.write() as tx:
         tx.publish(conclusion, changes, undo.plan.base, approved_by=by)
+        closed = _close_void_holds(tx, row, conclusion.finished_at)
     fault_point("undo.published")
-    return undo
+    return undo, closed
+
+
+def _close_void_holds(tx: WriteSession, row: Mapping[str, Any], at: datetime) -> list[int]:
+    """Close the holds whose plans the published undo `row` makes void: older ones, and newer uploads of a full snapshot.
+
+    A newer undo stays, and so does a held upload of changes: both can be planned anew on the roster of now.
+    """
+    number, feed = int(row["import_id"]), (str(row["district_id"]), str(row["source"]))
+    closed = close_replaced_holds(tx, feed, number, at, before=number)
+    if vendor(feed[1]).format.mode == "changes":
+        return closed
+    newer = [h for h in tx.ledger.holds(*feed) if h["import_id"] > number and h["file_set"] == row["file_set"]]
+    return closed + close_named_holds(tx, [h["import_id"] for h in newer if h["reason"] != REASON], number, at)
 
 
 def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -261,12 +285,11 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
 
 def _supersede_same_undo(workspace: Workspace, number: int, undo: _Undo) -> None:
     """Close older holds of the same undo: if it is requested twice, only one is pending."""
-    now = datetime.now(UTC)
-    for hold in workspace.warehouse.ledger.holds(undo.district_id, undo.source):
-        if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:
-            with workspace.warehouse.write() as tx:
-                tx.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
-            refresh_files(workspace, [hold["import_id"]])
+    holds = workspace.warehouse.ledger.holds(undo.district_id, undo.source)
+    same = [h["import_id"] for h in holds if h["reason"] == REASON and h["plan_sha256"] == undo.plan.sha256]
+    with workspace.warehouse.write() as tx:
+        closed = close_named_holds(tx, [other for other in same if other < number], number, datetime.now(UTC))
+    refresh_files(workspace, closed)
 
 
 def _share(part: int, whole: int) -> dict[str, float]:

@@ -27,6 +27,7 @@ def collect_removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvi
         identity=_identity(upload),
         doubtful_keys={name: staging.doubtful_keys(name) for name in results},
         unavailable_records=_unstated_records(upload, results),
+        stated=_stated_tables(upload),
         exclusions=parse_exclusions(upload.leave_out),
     )
 
@@ -50,6 +51,13 @@ def _unstated_records(upload: Upload, results: Mapping[str, FileResult]) -> dict
         elif families & lost:
             found[mapping.to, mapping.source] = mapping.family_values
     return found
+
+
+def _stated_tables(upload: Upload) -> frozenset[str]:
+    """Return the tables of which the upload has no whole file; all others may lose what it leaves out."""
+    whole = {member.kind for member in upload.members if member.changes is None and member.lasts_from is None}
+    filled = {mapping.to for mapping in upload.vendor.mappings if mapping.source in whole}
+    return frozenset({mapping.to for mapping in upload.vendor.mappings} - filled) if upload.format.manifest else frozenset()
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:

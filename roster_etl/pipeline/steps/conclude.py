@@ -19,7 +19,7 @@ from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.lifecycle.manifest import reached_plan, write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
-from roster_etl.pipeline.lifecycle.superseded import close_older_holds, refresh_files
+from roster_etl.pipeline.lifecycle.superseded import close_named_holds, close_replaced_holds, fulfilled_holds, refresh_files
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.archived_uploads import is_upload, origin_import
@@ -58,13 +58,16 @@ def conclude_import(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
     conclusion = build_conclusion(workspace, upload, status, findings, summary=about, hold=hold)
     earlier_runs = held_earlier_runs(workspace, upload) if status == "held" else ()
+    fulfilled = _fulfilled_holds(workspace, upload) if status == "unchanged" else ()
     with workspace.warehouse.write() as tx:
         if set_upload:
             tx.set_upload(upload.import_id, upload.upload_id, received_at=datetime.fromisoformat(upload.received_at))
         tx.conclude(conclusion)
         closed: Sequence[int] = ()
-        if status in ("unchanged", "held", "rejected"):
+        if status == "held":
             closed = supersede_holds(tx, upload, conclusion.finished_at, earlier_runs=earlier_runs)
+        elif fulfilled:
+            closed = close_named_holds(tx, fulfilled, upload.import_id, conclusion.finished_at)
         ended = summarize_import(tx, upload.import_id)
         rejected = [] if reached_plan(ended) else tx.ledger.quarantined_rows(upload.import_id).to_pylist()
     write_manifest(workspace, upload, ended, rejected)
@@ -75,21 +78,29 @@ def conclude_import(
 def supersede_holds(
     tx: WriteSession, upload: Upload, at: datetime, *, published: bool = False, earlier_runs: Iterable[int] = ()
 ) -> list[int]:
-    """Close the holds of the feed that are older than `upload`, as `close_older_holds` does. Returns their imports.
+    """Close the holds of the feed that `upload` replaces, as `close_replaced_holds` does. Returns their imports.
 
-    A rerun of an older upload closes no newer upload's hold, unless it was published: no plan made before that can be approved
-    then.
+    An upload that is held replaces older ones: a rerun of an older upload closes no newer upload's hold. One that is published closes
+    every hold, because no plan made before can be approved then.
 
     Args: earlier_runs: held imports of the same upload (`held_earlier_runs`), whose plans are closed once this one is planned.
     """
     before = None if published else upload.origin_import + 1
-    closed = close_older_holds(tx, (upload.district_id, upload.source), upload.import_id, at, before=before)
-    for number in earlier_runs:
-        hold = tx.ledger.hold(number)
-        if hold is not None and hold["decision"] is None:  # a person may have decided since it was found
-            tx.decide_hold(number, "superseded", f"import {upload.import_id}", at)
-            closed.append(number)
-    return closed
+    closed = close_replaced_holds(tx, (upload.district_id, upload.source), upload.import_id, at, before=before)
+    return closed + close_named_holds(tx, earlier_runs, upload.import_id, at)
+
+
+def _fulfilled_holds(workspace: Workspace, upload: Upload) -> list[int]:
+    """Return the held uploads whose state is the one that `upload` found unchanged."""
+    with workspace.warehouse.read() as session:
+        holds = session.ledger.holds(upload.district_id, upload.source)
+        if not holds:
+            return []
+        last = session.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    summary = (last or {}).get("summary") or {}
+    equal = [(upload.content, upload.settings), (summary.get("content"), summary.get("settings"))]
+    before = upload.origin_import + 1
+    return fulfilled_holds(holds, equal, before=before, file_set=upload.file_set, source=upload.source)
 
 
 def held_earlier_runs(workspace: Workspace, upload: Upload) -> list[int]:

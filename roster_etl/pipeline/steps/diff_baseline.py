@@ -6,7 +6,7 @@ decided in ``engine.changes.upload_diff``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.pipeline.steps.validate import limits_of
 from roster_etl.pipeline.uploads.archived_uploads import newest_first
+from roster_etl.pipeline.uploads.undone_imports import without_undone
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
@@ -97,13 +98,3 @@ def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iter
         absent = {column for column in rows.column_names if not column.startswith("_")} - set(result.present)
         source = ChangeFile(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
         yield UploadedFile(source=source, size=member.size)
-
-
-def without_undone(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield the imports in `rows` (published, newest first) that no undo reverted; an undo that was itself undone reverts nothing."""
-    undone: set[int] = set()
-    for row in rows:
-        if row["import_id"] in undone:
-            continue
-        undone.update((row["summary"] or {}).get("undoes", ()))
-        yield row

@@ -6,9 +6,9 @@ rows (``pipeline.steps.validate``), what a failed suite blocks (``pipeline.steps
 
 from __future__ import annotations
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import to_frame
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -42,7 +42,7 @@ def gate_upload(workspace: Workspace, upload: Upload) -> tuple[Verdict, ...]:
     return verdicts
 
 
-def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pd.DataFrame]]:
+def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pa.Table]]:
     """Return the suite and the rule counts of each file that the upload has."""
     percent, least = float(str(upload.values["refused_rows_pct"])), int(str(upload.values["refused_rows_min"]))
     later = staging.changes(upload).refused
@@ -50,24 +50,25 @@ def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple
     for file in upload.format.files:
         if upload.member(file.name) is not None:
             suite = apply_refused_rows_limits(workspace.suites[f"{upload.source}/{file.name}"], percent=percent, min_rows=least)
-            lines = to_frame(staging.file_lines(file.name))
+            lines = staging.file_lines(file.name)
             gated.append((suite, _with_later(lines, sum(later.get(member.name, 0) for member in upload.members_of(file.name)))))
     return gated
 
 
-def _tables(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pd.DataFrame]]:
+def _tables(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pa.Table]]:
     """Return the suite and the rule counts of each canonical table that the upload fills."""
-    return [(workspace.suites[f"canonical/{table}"], to_frame(staging.table_lines(table))) for table in tables_of(upload.vendor)]
+    return [(workspace.suites[f"canonical/{table}"], staging.table_lines(table)) for table in tables_of(upload.vendor)]
 
 
-def _with_later(lines: pd.DataFrame, refused: int) -> pd.DataFrame:
+def _with_later(lines: pa.Table, refused: int) -> pa.Table:
     """Add `refused` rows to the refused rows of a file: those from which changes could not be applied.
 
     They count towards ``refused_rows_pct`` as well.
     """
     if not refused:
         return lines
-    return lines.assign(failing=lines["failing"] + refused * (lines["rule"] == REFUSED_ROWS).astype(lines["failing"].dtype))
+    more = pc.multiply(pc.equal(lines["rule"], REFUSED_ROWS).cast(pa.int64()), refused)
+    return lines.set_column(lines.column_names.index("failing"), "failing", pc.add(lines["failing"], more))
 
 
 def _tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:

@@ -17,13 +17,16 @@ from roster_etl.mapping.column_plan import Unpivot
 from roster_etl.pipeline.plan_decision import Decision, PlanDecision, decision_of_plan
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, refused_counts, rise_messages
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
 from roster_etl.pipeline.steps.upload_identity import has_same_records_as_published
 from roster_etl.pipeline.uploads.archived_uploads import newer_published_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File
 from roster_etl.spec.findings import Finding
+from roster_etl.spec.rule_catalog import REFUSED_ROWS
 
 
 def decide_import(
@@ -46,7 +49,7 @@ def _apply_hold_policy(
 ) -> tuple[PlanDecision, list[Finding]]:
     staging = staging_of(workspace, upload)
     results = staging.file_results(upload)
-    required = [file for file in upload.format.files if file.required and file.name in results and results[file.name].refused]
+    required = [file for file in upload.format.files if _is_needed(upload, file, results.get(file.name))]
     if required or (upload.format.mode == "changes" and _is_unusable(staging.changes(upload), results)):
         return decision_of_plan(plan, "rejected"), []
     if upload.approved_plan:
@@ -55,8 +58,9 @@ def _apply_hold_policy(
         )
     over = exceeded_thresholds(plan, _thresholds(upload))
     failed = [line for verdict in staging.verdicts(complete=True) for line in verdict.failure_lines("critical")]
+    failed += _refused_rises(workspace, upload, failed)
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
-    is_state = upload.format.mode != "changes"  # delta uploads: the newest counts even if it changes nothing
+    is_state = not upload.has_changes  # delta uploads: the newest counts even if it changes nothing
     stopped = failed or over or rekeyed or foreign_upload  # cheap checks first: _is_unchanged may read archived files in full
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
         return decision_of_plan(plan, "unchanged"), []
@@ -71,6 +75,26 @@ def _apply_hold_policy(
             planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
         return planned, [*rekeyed, *strange, *older, *findings]
     return decision_of_plan(plan, "publish"), _growth_findings(plan, upload)
+
+
+def _is_needed(upload: Upload, file: File, result: FileResult | None) -> bool:
+    """Return whether a file was refused without which nothing is processed."""
+    if result is None or not result.refused:
+        return False
+    stated = upload.format.manifest is not None and result.refused != "empty_file"
+    return file.required or stated
+
+
+def _refused_rises(workspace: Workspace, upload: Upload, failed: list[str]) -> list[str]:
+    """Return why the share of refused rows of a file is a sudden one, without files that exceed the gate's limit anyway."""
+    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    before = ((last or {}).get("summary") or {}).get(SUMMARY_KEY, {})
+    rises = rise_messages(refused_counts(staging_of(workspace, upload), upload), before, upload.values, upload.source)
+    return [
+        text
+        for name, text in rises.items()
+        if not any(line.startswith(f"{upload.source}/{name}: {REFUSED_ROWS}") for line in failed)
+    ]
 
 
 def replayed_decision(
@@ -119,7 +143,14 @@ def _held_result(plan: Plan, failed: list[str], breaches: tuple[ExceededThreshol
         "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
         "tables": _exceeded_tables(plan, breaches),
         "schools": [
-            {"table": item.table, "school": item.school, item.what: item.records, "current": item.current, "pct": item.pct}
+            {
+                "table": item.table,
+                "school": item.school,
+                **({"role": item.role} if item.role else {}),
+                item.what: item.records,
+                "current": item.current,
+                "pct": item.pct,
+            }
             for item in breaches
             if item.school is not None
         ],
@@ -143,6 +174,7 @@ def _exceeded_tables(plan: Plan, breaches: tuple[ExceededThreshold, ...]) -> dic
 def _exceeded_text(item: ExceededThreshold) -> str:
     """Return what exceeds a threshold, without the table's name: the finding's field shows it."""
     where = f" of school {item.school}" if item.school else ""
+    where += f" with role {item.role}" if item.role else ""
     if item.what == "created":
         return f"{item.records:,} records{where} are new, where there were {item.current:,} ({item.pct} %)."
     what = {"deleted": "removed"}.get(item.what, item.what)
@@ -192,7 +224,10 @@ def lost_id_columns(upload: Upload, results: Mapping[str, FileResult]) -> list[F
         for target, origins in mapping.lineage().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:
                 columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}
-    message = "Ids are made of this column. Earlier uploads had it, and this one does not: records would get other ids."
+    message = (
+        "Ids are made of this column. Earlier uploads had it, and this one does not, or most of it cannot be read: records would get "
+        "other ids."
+    )
     return [
         Finding(severity="upload", code="missing_column", file=upload.file_name(upload.format.file(f)), field=c, message=message)
         for f, c in columns

@@ -21,6 +21,7 @@ from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
+from roster_etl.pipeline.steps.similar_ids import similar_id_findings
 from roster_etl.pipeline.steps.upload_identity import check_foreign_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -46,6 +47,7 @@ def plan_import(
         plan = apply_approved_renames(workspace, upload, plan, renames)
         looks = check_foreign_upload(workspace, upload, plan, tables)
         planned, findings = replayed_decision(upload, plan, *decide_import(workspace, upload, plan, looks, renames))
+        findings = [*findings, *similar_id_findings(session.roster, upload, plan, tables)]
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)
@@ -60,6 +62,7 @@ def plan_import(
         "changes": {} if planned.decision == "rejected" else planned.changes,
         "plan": planned.tables,
         "sha256": planned.sha256,
+        "plan_base": planned.base,
         **({"renames": planned.renames} if planned.renames else {}),
     }
     if planned.decision == "unchanged":

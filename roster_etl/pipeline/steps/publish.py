@@ -20,6 +20,7 @@ from roster_etl.pipeline.plan_decision import PLACE, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, held_earlier_runs, supersede_holds
+from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, RefusedCounts, refused_counts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
@@ -47,10 +48,11 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
     summary |= {"released": applied.released} if applied.released else {}
     summary |= {"compared": applied.compared} if applied.compared else {}
     summary["headers"] = _headers(staging, upload)
-    if upload.approved_plan:  # the reasons of the hold stay on record
+    summary[SUMMARY_KEY] = {**_refused_before(workspace, upload), **refused_counts(staging, upload)}
+    if upload.approved_plan:  # the reasons of the hold stay on record, and what it closed
         with workspace.warehouse.read() as session:
             before = session.ledger.import_(upload.import_id)["summary"] or {}
-        summary |= {"hold": before["hold"]} if "hold" in before else {}
+        summary |= {name: before[name] for name in ("hold", "closed_holds") if name in before}
     conclusion = replace(
         build_conclusion(workspace, upload, "published", [], summary=summary),
         released_rows=applied.leaving_quarantine(),
@@ -66,6 +68,14 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
     refresh_files(workspace, closed)
     staging.drop_rows()
     return ended
+
+
+def _refused_before(workspace: Workspace, upload: Upload) -> RefusedCounts:
+    """Return the counts of refused rows of the feed's last published upload, for files that this one does not have."""
+    with workspace.warehouse.read() as session:
+        last = session.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    found: RefusedCounts = ((last or {}).get("summary") or {}).get(SUMMARY_KEY, {})
+    return found
 
 
 def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:

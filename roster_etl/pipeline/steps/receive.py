@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from roster_etl.engine.csv.other_formats import is_oneroster_file
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
@@ -25,14 +27,15 @@ from roster_etl.pipeline.uploads.archived_uploads import (
     origin_import,
     require_newest_upload,
 )
-from roster_etl.pipeline.uploads.carry_forward import carry_forward_files
+from roster_etl.pipeline.uploads.carry_forward import Contents
 from roster_etl.pipeline.uploads.classify import classify_files
 from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
-from roster_etl.pipeline.uploads.pending_uploads import archive_member, package_of, read_pending, remove_pending
+from roster_etl.pipeline.uploads.pending_uploads import archive_member, note_landed, package_of, read_pending, remove_pending
 from roster_etl.pipeline.uploads.published_values import unpublished_files
+from roster_etl.pipeline.uploads.stated_files import prepare_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process
@@ -41,6 +44,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import remove_orphaned_folders, scratch_folder
+from roster_etl.store.home_integrity import require_safe_home
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.landing.upload_source import FetchedUpload, Select, fetch_members, fetch_upload, unpack_single_zip
 from roster_etl.store.registry.district import Feed, Window
@@ -74,6 +78,7 @@ def receive_upload(workspace: Workspace, order: Order) -> Received:
 
 
 def _receive_order(workspace: Workspace, order: Order) -> Received:
+    require_safe_home(workspace.settings, order.district_id)
     require_not_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
@@ -211,15 +216,15 @@ def _receive_from_landing(
             arrival = unpack_single_zip(arrival, workspace.settings, scratch, _selection(upload))
         upload = replace(upload, package=package_of(arrival))
         members, findings = classify_files(upload.format, arrival, str(upload.values["encoding"]))
-        contents = {file.name: file.read for file in arrival.files}
+        contents: Contents = {file.name: file.read for file in arrival.files}
         with workspace.warehouse.read():  # both calls use this session
             upload, last = _with_headers(workspace, upload)
             held = open_holds(workspace, upload.district_id)
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
-        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents, last)
-        upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
+        stated = prepare_files(workspace, replace(upload, members=members), contents, findings, last)
+        upload, contents, findings = _identified(stated.upload), stated.contents, stated.findings
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
-            return _ended(workspace, upload, "unchanged", [*findings, *lasting], set_upload=True)
+            return _ended(workspace, upload, "unchanged", findings, set_upload=True)
         _set_upload(workspace, upload)
         start_gx_process()  # start early: its library loads while files are read
         findings += [
@@ -227,7 +232,6 @@ def _receive_from_landing(
             *_unpublished_file_findings(workspace, upload),
             *_stale(order),
             *calendar_findings,
-            *lasting,
         ]
         members = tuple(
             _archive_or_stage_findings(workspace, upload, member, contents[member.name])
@@ -248,7 +252,9 @@ def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Fee
     if order.path is not None:
         return fetch_upload(order.path, workspace.settings, scratch, feed=feed, select=select)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
-        return fetch_members(landing, scratch, workspace.settings.limits, where=landing.where, select=select)
+        arrival = fetch_members(landing, scratch, workspace.settings.limits, where=landing.where, select=select)
+    note_landed(workspace, upload.district_id, upload.source, upload.file_set, arrival)
+    return arrival
 
 
 def _selection(upload: Upload) -> Select:
@@ -257,9 +263,14 @@ def _selection(upload: Upload) -> Select:
 
 def _missing_file_findings(upload: Upload) -> list[Finding]:
     """Return findings about missing files: a missing or rejected required file rejects the upload, except in delta formats."""
+    if not upload.members:
+        message = f"The upload is empty: there is no file in it. {upload.format.title} has: {', '.join(f.file_name for f in upload.format.files)}."
+        return [Finding(severity="upload", code="empty_upload", message=message)]
     if not any(member.kind for member in upload.members):
-        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
-        message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
+        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.in_turn)
+        names, own = [member.name for member in upload.members], [file.file_name for file in upload.format.files]
+        origin = " Its files are named like those of OneRoster." if any(is_oneroster_file(n, names, own) for n in names) else ""
+        message = f"The upload has no file of the format {upload.format.title}; expected {expected}.{origin}"
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
         Finding(
@@ -284,7 +295,11 @@ def _unpublished_file_findings(workspace: Workspace, upload: Upload) -> list[Fin
 
 
 def _stale(order: Order) -> list[Finding]:
-    message = "The file is older than the rest of the upload, and was imported as it lies."
+    """Return a finding for each file that the sensor waited for in vain: it has not changed since the upload before."""
+    message = (
+        "The file has not changed since the upload before, while other files have. The sensor waited for it as long as the option "
+        "straggler_wait says, and then imported it as it is."
+    )
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 
@@ -316,15 +331,33 @@ def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar
     """Continue with a pending upload, whose bytes were archived once it had settled; from now on the import owns them."""
     members, findings, package = read_pending(workspace, upload.district_id, upload.source, number)
     upload, last = _with_headers(workspace, replace(upload, package=package))
-    upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
-    if is_unchanged(upload, last):
+    archived = {member.name: partial(workspace.archive.get, member.key) for member in members if member.key}
+    stated = prepare_files(workspace, replace(upload, members=members), archived, findings, last)
+    upload, findings = _identified(stated.upload), stated.findings
+    refused = [*_missing_file_findings(upload), *(f for f in findings if f.severity == "upload")]
+    if is_unchanged(upload, last) and not refused:
         return _ended(workspace, upload, "unchanged", findings, set_upload=True)
-    if missing := _missing_file_findings(upload):
-        return _ended(workspace, upload, "rejected", [*findings, *missing], set_upload=True)
+    if refused:
+        told = [*findings, *(finding for finding in refused if finding not in findings)]
+        return _ended(workspace, upload, "rejected", told, set_upload=True)
     _set_upload(workspace, upload)
     start_gx_process()
+    kept = (_keep_continued(workspace, upload, member, stated.contents) for member in upload.members)
+    upload = replace(upload, members=tuple(kept))
     staging_of(workspace, upload).write_upload_findings(findings_table([*findings, *calendar_findings]))
     return Received(upload=upload)
+
+
+def _keep_continued(workspace: Workspace, upload: Upload, member: Member, contents: Contents) -> Member:
+    """Archive the bytes of a file that continues an earlier one; others have been archived when they came in."""
+    if member.changes is None or member.lasts_from is not None or member.refused:
+        return member
+    return _archive_or_stage_findings(workspace, upload, member, contents[member.name])
+
+
+def _identified(upload: Upload) -> Upload:
+    content = _content(upload, upload.members)
+    return replace(upload, content=content, upload_id=content[:20])
 
 
 # ---- from the archive
@@ -339,7 +372,10 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     first = manifest.get("first_import") if order.approves else origin_import(manifest)
     upload, last = _with_headers(workspace, upload)
-    upload = replace(upload, received_at=manifest["received_at"])  # rows without a date get the day of the first arrival
+    version = manifest.get("format_version", "")
+    upload = replace(
+        upload, received_at=manifest["received_at"], format_version=version
+    )  # rows without a date get the day of the first arrival
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
     upload = replace(upload, package=manifest.get("package"))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, Limits, read_csv
+from roster_etl.engine.validation.unreadable_columns import UnreadableLimits, set_unreadable_columns_aside
 from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
@@ -23,6 +24,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
+from roster_etl.store.files.spool import spool
 
 
 def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
@@ -62,7 +64,10 @@ def _validate_file(
     values = upload.values
     if member.key is None:
         return _unarchived_result(workspace, upload, file, member)
-    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
+    content = spool(workspace.archive.get(member.key), workspace.settings.scratch)
+    raw = read_csv(content, encoding=str(values["encoding"]), limits=limits_of(upload.format))
+    del content
+    release_memory()
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {
         name: ReferencedFile(rows=rows, file_name=upload.file_name(upload.format.file(name))) for name, rows in referenced.items()
@@ -82,7 +87,12 @@ def _validate_file(
         fixed_order=upload.fixed_column_order,
         feed_values=known,
         published=published_records(workspace, upload, file),
+        strict=upload.strict,
+        changes=member.changes,
+        carried=member.changes is not None and member.lasts_from is not None,
     )
+    limits = UnreadableLimits(percent=float(str(values["unreadable_cells_pct"])), least=int(str(values["unreadable_cells_min"])))
+    result = set_unreadable_columns_aside(result, upload.headers.get(file.name, ()), limits, member.name)
     return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
 
 
@@ -139,7 +149,8 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
     refused = next((result.refused for result in results if result.refused), None)
     is_snapshot = not upload.format.file(name).in_order  # in delta formats any set of columns is valid
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
-    missing = findings_table(_missing_column_findings(upload, name, lost))
+    absent = tuple(column for column in lost if column not in results[0].set_aside)
+    missing = findings_table(_missing_column_findings(upload, name, absent))
     result = FileResult(
         refused=refused,
         rows_read=sum(r.rows_read for r in results),

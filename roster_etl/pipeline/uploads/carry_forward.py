@@ -15,6 +15,7 @@ from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.pipeline.uploads.archived_uploads import newest_first
 from roster_etl.pipeline.uploads.upload import Member, Upload
+from roster_etl.pipeline.uploads.uploads_that_count import uploads_that_count
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
 from roster_etl.spec.findings import Finding
@@ -36,7 +37,9 @@ def carry_forward_files(
         if not file.carried_forward or file.name not in upload.headers:
             continue
         own = upload.member(file.name)
-        broken = _unusable_file_findings(upload, file, own, contents) if own else []
+        broken = _unusable_file_findings(upload, file, own, contents) if own and own.name in contents else []
+        if upload.format.manifest is not None and any(finding.severity == "file" for finding in broken):
+            continue  # the manifest needs the file, so that the upload is rejected
         earlier = _newest(workspace, upload, file.name, last) if broken or own is None else None
         if earlier is None:
             continue
@@ -51,6 +54,8 @@ def _newest(workspace: Workspace, upload: Upload, kind: str, last: Mapping[str, 
 
     Every upload has the files that were carried forward to it. So the newest published one tells, and no older one is read.
     """
+    if upload.format.manifest is not None:
+        return _newest_stated(workspace, upload, kind)
     for import_id in _published_uploads(workspace, upload, last):
         if not workspace.archive.has_manifest(upload.district_id, import_id):
             continue
@@ -61,6 +66,16 @@ def _newest(workspace: Workspace, upload: Upload, kind: str, last: Mapping[str, 
             return member.lasts_from or import_id, replace(member, lasts_from=member.lasts_from or import_id)
         if not found:
             return None
+    return None
+
+
+def _newest_stated(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
+    """Return the newest import of a feed with manifests that has a file `kind`, and that file, none of whose rows came with this upload."""
+    for import_id, members in uploads_that_count(workspace, upload):
+        for member in members:
+            if member.kind == kind and member.key is not None and member.refused is None:
+                source = member.lasts_from or import_id
+                return source, replace(member, lasts_from=source, changes=member.changes or 0)
     return None
 
 
@@ -93,5 +108,5 @@ def _unusable_file_findings(upload: Upload, file: File, member: Member, contents
 
 
 def _carried_forward_finding(member: Member, import_id: int) -> Finding:
-    message = f"This file is given once, and the upload has none that can be used: that of import {import_id} was read again."
+    message = f"The upload has no such file that can be used; that of import {import_id} goes on, and was read again."
     return Finding(severity="info", code="lasting_file", file=member.name, message=message)

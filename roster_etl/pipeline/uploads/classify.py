@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from roster_etl.engine.csv.reader import read_header
+from roster_etl.engine.csv.other_formats import is_oneroster_file, is_oneroster_header, oneroster_text, separator_text
+from roster_etl.engine.csv.reader import read_csv, read_header
 from roster_etl.pipeline.uploads.upload import Member
-from roster_etl.spec import File, Format, UnsupportedFile
+from roster_etl.spec import File, Format, UnreadFile, UnsupportedFile
 from roster_etl.spec.findings import Finding
 from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.upload_source import FetchedUpload
@@ -41,7 +42,8 @@ def _foreign(format_: Format, entries: Sequence[Entry]) -> ClassifiedFiles:
     members = tuple(Member(name=entry.name, kind=None, sha256="", size=entry.size) for entry in entries[:NAMED])
     if format_.extra_files == "ignore":
         return members, []
-    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_)
+    names = [entry.name for entry in entries]
+    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_, names)
     return members, _capped([about(entry.name) for entry in entries])
 
 
@@ -61,23 +63,58 @@ def _capped(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
-    by_name = {file.file_name.casefold(): file.name for file in format_.files}
+    by_name = {name.casefold(): file.name for file in format_.files for name in (file.file_name, *file.misspelled_names)}
+    unread = {name.casefold(): file for file in format_.unread for name in (file.file_name, *file.misspelled_names)}
     members: list[Member] = []
     findings: list[Finding] = []
     for file in files:
-        kind = by_name.get(file.name.rpartition("/")[2].casefold())
+        kind = by_name.get(_base_name(file.name).casefold())
         if kind and any(member.kind == kind for member in members):
             message = f"Another file of the upload is {kind} already; two files of a kind are ambiguous."
             findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
             kind = None
+        elif _base_name(file.name).casefold() in unread:
+            findings += _unread_findings(file, unread[_base_name(file.name).casefold()])
+        elif kind is not None:
+            findings += _spelling_findings(file.name, format_.file(kind))
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
     return tuple(members), findings
 
 
-def _unknown(name: str, format_: Format) -> Finding:
+def _base_name(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _unread_findings(file: FetchedFile, known: UnreadFile) -> list[Finding]:
+    """Return what is told of a file of the document that is not loaded."""
+    rows = read_csv(file.read()).rows_read
+    message = f"{known.title}: the file has {rows:,} rows, and is not loaded."
+    found = [Finding(severity="info", code="file_not_loaded", file=file.name, message=message)]
+    return [*found, *_name_findings(file.name, known.file_name, known.misspelled_names)]
+
+
+def _spelling_findings(name: str, file: File) -> list[Finding]:
+    return _name_findings(name, file.file_name, file.misspelled_names) if file.exact_case else []
+
+
+def _name_findings(name: str, expected: str, misspelled: Sequence[str]) -> list[Finding]:
+    if _base_name(name) == expected:
+        return []
+    if _base_name(name).casefold() in {other.casefold() for other in misspelled}:
+        message = f"The file was read as {expected}, whose name is misspelled."
+        return [Finding(severity="warning", code="column_alias", file=name, message=message)]
+    message = f"Expected the name {expected}, in this case; the file was read."
+    return [Finding(severity="warning", code="wrong_case", file=name, message=message)]
+
+
+def _unknown(name: str, format_: Format, names: Sequence[str]) -> Finding:
     code = "unexpected_file" if is_csv(name) else "unknown_file_type"
-    expected = ", ".join(file.file_name for file in format_.files)
-    return Finding(severity="warning", code=code, file=name, message=f"The file was not read. {format_.title} has: {expected}.")
+    own = [file.file_name for file in format_.files]
+    origin = (
+        " It is named like a file of OneRoster, which this feed does not read." if is_oneroster_file(name, names, own) else ""
+    )
+    message = f"The file was not read.{origin} {format_.title} has: {', '.join(own)}."
+    return Finding(severity="warning", code=code, file=name, message=message)
 
 
 def is_csv(name: str) -> bool:
@@ -115,7 +152,7 @@ def classify_by_header(format_: Format, file: FetchedFile, encoding: str) -> tup
     fitting = kinds_of(format_, header)
     if len(fitting) == 1 and isinstance(fitting[0], File):
         return fitting[0].name, None
-    return None, _no_kind(file.name, format_, fitting)
+    return None, _no_kind(file.name, format_, fitting, header)
 
 
 def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | UnsupportedFile, ...]:
@@ -125,9 +162,11 @@ def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | Unsupported
     return tuple(kind for kind in known if kind.recognised_by is not None and kind.recognised_by.fits(names))
 
 
-def _no_kind(name: str, format_: Format, matches: Sequence[File | UnsupportedFile]) -> Finding:
+def _no_kind(name: str, format_: Format, matches: Sequence[File | UnsupportedFile], header: Sequence[str]) -> Finding:
     if not matches:
-        message = f"The first line has the column names of no file of {format_.title}: is it a header row, separated by commas?"
+        own = [column.name for file in format_.files for column in file.columns]
+        origin = oneroster_text(format_.title) if is_oneroster_header(header, own) else separator_text(",".join(header))
+        message = f"The first line has the column names of no file of {format_.title}{'.' if origin else ': is it a header row?'}{origin}"
         return Finding(severity="file", code="unrecognised_headers", file=name, row=1, message=message)
     if len(matches) > 1:
         message = f"The headers are those of {' and of '.join(kind.name for kind in matches)}; nothing of the file was used."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from roster_etl.spec import Format
+from roster_etl.spec import File, Format, UnreadFile
 from roster_etl.store.landing.entries import Entry, Selection
 from roster_etl.store.landing.upload_source import Select, UploadKind
 
@@ -19,17 +19,15 @@ def file_selection(format_: Format, file_set: str = "") -> Select:
 
     Files of another set are ignored: they may be incomplete, or as large as a whole district.
     """
-    named = {file.file_name.casefold() for file in (*format_.files, *format_.other_files)}
+    known: tuple[File | UnreadFile, ...] = (*format_.files, *format_.other_files, *format_.unread)
+    named = {name.casefold() for file in known for name in (file.file_name, *file.misspelled_names)}
     by_headers = format_.identify_by == "headers"
 
     def select(kind: UploadKind, entries: Sequence[Entry]) -> Selection:
         own = [entry for entry in entries if format_.file_set_of(entry.name) == file_set]
         regular = [entry for entry in own if entry.regular]
-        read = (
-            _recognized_by_headers(regular, lone_zip=format_.lone_zip and kind == "folder")
-            if by_headers
-            else [entry for entry in regular if _base_name(entry) in named]
-        )
+        tables = [e for e in regular if (e.name.casefold().endswith(".csv") if by_headers else _base_name(e) in named)]
+        read = _or_lone_zip(tables, regular) if format_.lone_zip and kind == "folder" else tables
         chosen = set(read)
         return Selection(
             read=tuple(read),
@@ -48,11 +46,10 @@ def awaited(selection: Selection) -> tuple[Entry, ...]:
     return selection.read or tuple(replace(entry, size=0, mtime=0.0) for entry in selection.foreign)
 
 
-def _recognized_by_headers(entries: Sequence[Entry], *, lone_zip: bool) -> list[Entry]:
-    """Return the CSV files; if there are none, and one zip that stands for them, that zip."""
-    tables = [entry for entry in entries if entry.name.casefold().endswith(".csv")]
+def _or_lone_zip(tables: list[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """Return `tables`; if there are none, and one zip that stands for them, that zip."""
     archives = [entry for entry in entries if entry.name.casefold().endswith(".zip")]
-    return tables if tables or not lone_zip or len(archives) != 1 else archives
+    return tables if tables or len(archives) != 1 else archives
 
 
 def _base_name(entry: Entry) -> str:

@@ -9,8 +9,10 @@ import (``receive``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,37 +21,65 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.uploads.classify import classify_files
-from roster_etl.pipeline.uploads.file_selection import file_selection
+from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import UnsafeArchive, UploadTooLarge
+from roster_etl.spec.errors import RetryableError, UnsafeArchive, UploadTooLarge
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import resolve_options
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing.entries import FetchedFile
 from roster_etl.store.landing.open import open_landing
+from roster_etl.store.landing.quiet_period import fingerprint
 from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, unpack_single_zip
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
 
-def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -> int:
-    """Archive the upload in a feed's landing zone as a pending upload, and return its number.
+class UploadReplaced(RetryableError):
+    """The files in the landing zone are no longer those that settled."""
 
-    Raises: LandingError, LandingUnavailable: it cannot be read. UploadMoved: it changed while it was read.
+    code = "upload_replaced"
+    template = "{where}: the files changed before they were archived; what is there now is archived once it has settled"
+
+
+def archive_settled_upload(
+    workspace: Workspace, district_id: str, feed: Feed, *, request: str = "", listing: str = ""
+) -> int | None:
+    """Archive the upload in a feed's landing zone as a pending upload, and return its number; None: it was archived before.
+
+    Args:   request: names the arrival; of concurrent and repeated calls for one request, one archives the upload. listing: the
+        fingerprint of the listing that settled; empty: whatever is there.
+    Raises: LandingError, LandingUnavailable: it cannot be read. UploadMoved: it changed while it was read. UploadReplaced.
     """
-    format_ = vendor(feed.format).format
+    if request and workspace.archive.is_archived(district_id, feed.format, request):
+        return None
+    document = {"request": request, **_archive_files(workspace, district_id, feed, listing)}
+    with _pending_lock(workspace, district_id, feed.format):
+        if request and workspace.archive.is_archived(district_id, feed.format, request):
+            return None
+        now = datetime.now(UTC)
+        document["taken_at"] = now.isoformat()
+        return workspace.archive.add_pending_upload(district_id, feed.format, document, at=now)
+
+
+def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: str) -> dict[str, Any]:
+    """Archive the files of an upload, and return them with the findings about them, as JSON types."""
+    format_, settings = vendor(feed.format).format, workspace.settings
     encoding = str(resolve_options(format_, feed.options)["encoding"])
-    select, limits = file_selection(format_), workspace.settings.limits
-    with scratch_folder(workspace.settings.scratch) as scratch:
+    select = file_selection(format_)
+    with scratch_folder(settings.scratch) as scratch:
         files: tuple[FetchedFile, ...] = ()
         package: dict[str, str] | None = None
         try:
-            with open_landing(district_id, feed, workspace.settings) as landing:
-                arrival = fetch_members(landing, scratch, limits, where=landing.where, select=select)
-            arrival = unpack_single_zip(arrival, workspace.settings, scratch, select) if format_.lone_zip else arrival
+            with open_landing(district_id, feed, settings) as landing:
+                arrival = fetch_members(landing, scratch, settings.limits, where=landing.where, select=select)
+            if listing and fingerprint(awaited(arrival.selection)) != listing:
+                raise UploadReplaced(where=arrival.where)
+            note_landed(workspace, district_id, feed.format, "", arrival)
+            arrival = unpack_single_zip(arrival, settings, scratch, select) if format_.lone_zip else arrival
             members, findings = classify_files(format_, arrival, encoding)
             files, package = arrival.files, package_of(arrival)
         except (UnsafeArchive, UploadTooLarge) as error:
@@ -58,14 +88,23 @@ def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -
         kept = [
             archive_member(workspace.archive, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members
         ]
-    now = datetime.now(UTC)
-    document = {
+    return {
         "members": [asdict(member) for member in kept],
         "findings": [asdict(finding) for finding in findings],
-        "taken_at": now.isoformat(),
         "package": package,
     }
-    return workspace.archive.add_pending_upload(district_id, feed.format, document, at=now)
+
+
+def note_landed(workspace: Workspace, district_id: str, source: str, file_set: str, arrival: FetchedUpload) -> None:
+    """Note what the landing zone held when it was read, so that a file that is rewritten later is noticed (``reread``)."""
+    listing = fingerprint(awaited(arrival.selection))
+    workspace.archive.write_landed(district_id, source, file_set, listing=listing, content=arrival.content_hash)
+
+
+def _pending_lock(workspace: Workspace, district_id: str, source: str) -> AbstractContextManager[None]:
+    """Return the lock on a feed's queue: on its folder, or through the warehouse where an object store has no locks."""
+    lock = workspace.archive.pending_lock(district_id, source)
+    return lock or workspace.warehouse.exclusive(f"pending uploads of {district_id}/{source}")
 
 
 def package_of(arrival: FetchedUpload) -> dict[str, str] | None:

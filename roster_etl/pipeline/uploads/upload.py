@@ -6,8 +6,9 @@ Belongs here: records that are passed between steps, as JSON. No step, no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,8 @@ class Member:
 
     ``key``: its key in the archive; None: the bytes were not archived (unknown file, or secrets that could not be located).
     ``sha256`` and ``size`` are those of the bytes as uploaded; ``sha256`` is empty for a file that was not read. ``refused``: the code for which it was rejected before parsing.
-    ``lasts_from``: for a reference file that the upload lacks, the import that it is carried forward from.
+    ``lasts_from``: for a reference file that the upload lacks, the import that it is carried forward from. ``changes``: in a file
+    that continues an earlier one, how many records at its start came with the upload; None: the file came whole.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Member:
     key: str | None = None
     refused: str | None = None
     lasts_from: int | None = None
+    changes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class Upload:
     ``settings``: digest of options, gates, replacements and the code that validates and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: the approved
     renames (``all``, the number of a proposal, or ``OLD=NEW`` in older manifests).
+
+    ``format_version``: the version of the format that the upload's manifest names; "" in formats without versions.
 
     ``decided``: for a replayed import, the original decision on its plan.
 
@@ -77,6 +82,7 @@ class Upload:
     file_set: str = ""
     first_import: int | None = None
     decided: str | None = None
+    format_version: str = ""
     package: Mapping[str, str] | None = None
 
     @property
@@ -87,7 +93,7 @@ class Upload:
     @property
     def vendor(self) -> Vendor:
         """The vendor, limited to the file set."""
-        return vendor(self.source).for_file_set(self.file_set)
+        return _vendor_of(self.source, self.file_set, self.format_version)
 
     @property
     def format(self) -> Format:
@@ -103,6 +109,17 @@ class Upload:
     def received_on(self) -> date:
         """The day on which the upload arrived, in the district's time zone."""
         return datetime.fromisoformat(self.received_at).astimezone(ZoneInfo(str(self.values["time_zone"]))).date()
+
+    @property
+    def strict(self) -> bool:
+        """Whether what practice gets wrong is refused."""
+        option = self.format.strict_option
+        return option is not None and self.values[option] == "strict"
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether rows of the upload are changes of what earlier ones said, so that it counts even if nothing follows from it."""
+        return self.format.mode == "changes" or any(m.changes is not None and m.lasts_from is None for m in self.members)
 
     @property
     def fixed_column_order(self) -> bool:
@@ -138,6 +155,12 @@ class Upload:
         members = tuple(Member(**member) for member in document["members"])
         words = {name: tuple(document.get(name, ())) for name in ("leave_out", "renames")}
         return cls(**{**document, "members": members, **words})
+
+
+@cache
+def _vendor_of(source: str, file_set: str, version: str) -> Vendor:
+    found = vendor(source).for_file_set(file_set)
+    return replace(found, format=found.format.for_version(version)) if version else found
 
 
 def unclassified_members(members: Iterable[Member]) -> tuple[Member, ...]:

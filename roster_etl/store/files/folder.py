@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
 from roster_etl.spec.errors import FolderUnavailable, UnsafePath
 from roster_etl.store.fault_injection import fault_point
@@ -45,6 +46,31 @@ def create_private_file(path: Path) -> BinaryIO:
     """Create a file for writing, with mode 0600 from the start. Raises FileExistsError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     return os.fdopen(os.open(path, flags, 0o600), "wb")
+
+
+class LocalCopy:
+    """A new private file that something is copied into. A full disk is told as such, and not taken for an error of what is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._where = str(path.parent)
+        with _translate_os_errors(self._where):
+            self._file = create_private_file(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            with _translate_os_errors(self._where):
+                self._file.close()
+        except FolderUnavailable:
+            if error is None:
+                raise
+
+    def write(self, block: bytes) -> int:
+        """Write `block`. Raises FolderUnavailable."""
+        with _translate_os_errors(self._where):
+            return self._file.write(block)
 
 
 class Folder:

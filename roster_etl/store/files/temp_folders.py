@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from roster_etl.spec.errors import FolderUnavailable
 from roster_etl.store.files.folder import create_private_folder
 
 _LOCK = ".lock"
@@ -20,13 +21,16 @@ _LOCK = ".lock"
 
 @contextmanager
 def scratch_folder(scratch: Path) -> Iterator[Path]:
-    """Create a private (0700) folder under `scratch`, and remove it with its content when the block ends.
+    """Create a private (0700) folder under `scratch`, and remove it with its content when the block ends. Raises FolderUnavailable.
 
     It is locked while its process lives, so that `remove_orphaned_folders` in another process skips it.
     """
-    create_private_folder(scratch)
-    folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        create_private_folder(scratch)
+        folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FolderUnavailable(where=scratch, problem=error.strerror or type(error).__name__) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder

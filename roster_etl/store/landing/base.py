@@ -14,7 +14,7 @@ from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved, UploadTooLarge
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import create_private_file
+from roster_etl.store.files.folder import LocalCopy
 from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
 from roster_etl.store.settings import Limits
 
@@ -68,8 +68,18 @@ class Landing(ABC):
             to.unlink(missing_ok=True)
             raise
 
+    def hash_content(self, entry: Entry) -> str:
+        """Return the sha256 of a file, which is read once and not copied. Raises as `fetch`."""
+        try:
+            digest, size = self._digest(entry, None)
+        except LandingNotFound:
+            raise UploadMoved(where=self.where, name=entry.name) from None
+        if size != entry.size:
+            raise UploadMoved(where=self.where, name=entry.name)
+        return digest
+
     def _read_twice(self, entry: Entry, to: Path) -> FetchedFile:
-        with create_private_file(to) as out:
+        with LocalCopy(to) as out:
             first = self._digest(entry, out.write)
         if first != self._digest(entry, None) or first[1] != entry.size or not self._is_unchanged(entry):
             raise UploadMoved(where=self.where, name=entry.name)

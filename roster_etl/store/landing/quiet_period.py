@@ -1,9 +1,9 @@
-"""When an upload has settled: computed from listings and our own clock, without I/O.
+"""When an upload has settled: computed from listings and a clock of ours, without I/O.
 
 Belongs here: a feed's state between two polls of its landing zone, and the decision after a poll.
 Does not belong here: listing (``landing``), what was imported (the ledger), or starting an import.
-Sizes and times of files alone prove nothing, so a listing must stay unchanged for the quiet period by our clock. Only the last
-imported listing counts as known (A → B → A is three uploads).
+Sizes and times of files alone prove nothing, so a listing must stay unchanged for the quiet period by a clock that never leaps. Only
+the last imported listing counts as known (A → B → A is three uploads).
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ class QuietPeriodRules:
 
 @dataclass(frozen=True, kw_only=True)
 class FeedState:
-    """A feed's state between polls. Times are seconds of our own clock; fingerprints are short hashes of listings.
+    """A feed's state between polls. Times are seconds of a clock that never leaps; fingerprints are short hashes of listings.
 
     ``listing``, ``since``: the last listing, and when it was first seen. ``imported``, ``files``, ``imported_at``: listing,
     required files and time of the last import. ``sequence``: number of imports requested. ``answered``: the ledger has the result
-    of the last of them, so it need not be queried again.
+    of the last of them, so it need not be queried again. ``newest_before``: the newest import in the ledger when it was requested.
+    ``archiving``, ``attempts``: in a delta format, the request to archive the upload that is not fulfilled yet, and how often it
+    was made. ``checked_at``: when its content was last compared although the listing had not changed.
     """
 
     listing: str = ""
@@ -47,6 +49,10 @@ class FeedState:
     imported_at: float | None = None
     sequence: int = 0
     answered: bool = False
+    newest_before: int | None = None
+    archiving: str = ""
+    attempts: int = 0
+    checked_at: float | None = None
     failures: int = 0
     next_try: float = 0.0
 

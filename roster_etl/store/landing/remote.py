@@ -84,12 +84,31 @@ class RemoteLanding(Landing):
 
 
 class SftpLanding(RemoteLanding):
-    """A folder of an SFTP server."""
+    """A folder of an SFTP server. Files are read one after another, over one channel of the connection."""
+
+    _channel: Any = None
 
     def _read(self, address: str, sink: Sink) -> None:
-        path, waits = join(self._folder, address), self._waits
         with translate_sftp_errors(self.where):
-            sync(self._fs.loop, _read_sftp, self._fs.client, path, sink, waits.stall_seconds, timeout=waits.deadline_seconds)
+            sync(self._fs.loop, self._read_blocks, join(self._folder, address), sink, timeout=self._waits.deadline_seconds)
+
+    async def _read_blocks(self, path: str, sink: Sink) -> None:
+        """Read a file block by block, each with a timeout; the channel is kept if all went well.
+
+        A silent peer would block forever: keepalive covers the connection only, not its channels.
+        """
+        stall, start = self._waits.stall_seconds, self._fs.client.start_sftp_client
+        channel = self._channel or await asyncio.wait_for(start(path_errors="surrogateescape"), stall)
+        self._channel = None
+        try:
+            source = await asyncio.wait_for(channel.open(path, "rb"), stall)
+            while block := await asyncio.wait_for(source.read(BLOCK), stall):
+                sink(block)
+            await asyncio.wait_for(source.close(), stall)
+        except BaseException:
+            channel.exit()
+            raise
+        self._channel = channel
 
 
 @contextmanager
@@ -100,20 +119,6 @@ def _open_sftp(url: str, settings: Settings, feed: Feed, environ: Mapping[str, s
     login = find_login(address.url, feed, settings, environ)
     with open_connection(address, login, known_hosts, settings.landing) as filesystem:
         yield SftpLanding(address.url, settings.limits, filesystem=filesystem, folder=address.folder, timeouts=settings.landing)
-
-
-async def _read_sftp(client: Any, path: str, sink: Sink, stall: float) -> None:
-    """Read a file block by block, each with a timeout.
-
-    A silent peer would block forever: keepalive covers the connection only, not its channels.
-    """
-    sftp = await asyncio.wait_for(client.start_sftp_client(path_errors="surrogateescape"), stall)
-    try:
-        source = await asyncio.wait_for(sftp.open(path, "rb"), stall)
-        while block := await asyncio.wait_for(source.read(BLOCK), stall):
-            sink(block)
-    finally:
-        sftp.exit()
 
 
 def _remote_entry(info: Mapping[str, Any]) -> Entry:

@@ -6,6 +6,7 @@ Belongs here: the transfer. Log-in, pinned host keys and errors are those of lan
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from roster_etl.store.landing.sftp import check_host_key, find_login, open_conne
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import Settings
 
+_WITH_PATH = 3  # slashes of a URL that has a path
+
 
 class SftpTarget:
     """A folder or a zip on an SFTP server."""
@@ -26,7 +29,8 @@ class SftpTarget:
     def __init__(self, url: str, settings: Settings, login: Feed, environ: Mapping[str, str]) -> None:
         folder, _, name = url.rpartition("/")
         self._zip = name if is_zip(url) else None
-        self._address = parse_address(folder if self._zip else url)
+        root = f"{folder}/" if folder.count("/") < _WITH_PATH else folder
+        self._address = parse_address(root if self._zip else url)
         self._settings, self._login, self._environ = settings, login, environ
 
     def check(self, *, replace: bool, former: frozenset[str]) -> None:
@@ -62,7 +66,8 @@ class SftpTarget:
         waiting, final = self._path(f".{name}.{secrets.token_hex(6)}.part"), self._path(name)
         with translate_sftp_errors(self._address.url):
             try:
-                server.put_file(str(source), waiting)
+                with source.open("rb") as content, server.open(waiting, "wb") as out:
+                    shutil.copyfileobj(content, out, 1 << 20)
                 if server.exists(final):
                     server.rm_file(final)
                 server.mv(waiting, final)

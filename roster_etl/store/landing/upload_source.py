@@ -7,7 +7,7 @@ Does not belong here: validating a zip (``zip_upload``), which files a format ex
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,10 +59,20 @@ class FetchedUpload:
     package: FetchedFile | None = None
 
     @property
+    def selection(self) -> Selection:
+        """Return the entries as they were listed and selected."""
+        return Selection(read=tuple(file.entry for file in self.files), foreign=self.foreign, irregular=self.irregular)
+
+    @property
     def content_hash(self) -> str:
         """Return the hash of names and contents."""
-        lines = sorted(f"{file.entry.name}\x00{file.sha256}" for file in self.files)
-        return hashlib.sha256("\x01".join(lines).encode("utf-8")).hexdigest()
+        return hash_contents((file.entry.name, file.sha256) for file in self.files)
+
+
+def hash_contents(files: Iterable[tuple[str, str]]) -> str:
+    """Return the hash of the names and hashes of files, independent of their order."""
+    lines = sorted(f"{name}\x00{sha256}" for name, sha256 in files)
+    return hashlib.sha256("\x01".join(lines).encode("utf-8")).hexdigest()
 
 
 def fetch_members(

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from roster_etl.spec.errors import UnsafeArchive
-from roster_etl.store.files.folder import create_private_file
+from roster_etl.store.files.folder import LocalCopy
 from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
 from roster_etl.store.settings import Limits
 
@@ -54,7 +54,7 @@ class Zip:
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Unpack a member to the new private file `to`. Raises UnsafeArchive if it is damaged."""
         try:
-            with self._archive.open(self._members[entry]) as source, create_private_file(to) as out:
+            with self._archive.open(self._members[entry]) as source, LocalCopy(to) as out:
                 shutil.copyfileobj(source, out, 1 << 20)
         except (*_DAMAGE, RuntimeError):
             raise self._unsafe(f"{entry.name} is damaged") from None

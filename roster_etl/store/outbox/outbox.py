@@ -188,7 +188,9 @@ class Outbox:
 
     @staticmethod
     def _is_due(message: Message, now: datetime) -> bool:
-        return not message.parked and datetime.fromisoformat(message.due) <= now
+        """Return whether to try a message now; one that is due later than any delay was queued by a clock that ran ahead."""
+        due = datetime.fromisoformat(message.due)
+        return not message.parked and not now < due <= now + RETRY_DELAYS[-1]
 
     def _write(self, message: Message) -> None:
         self._folder.write(f"{message.id}.json", json.dumps(asdict(message), ensure_ascii=False, indent=1).encode())

@@ -164,7 +164,7 @@ class Registry:
         try:
             return _decode(district_id, self._folder.read(_file_name(district_id)))
         except FileNotFoundError:
-            raise UnknownDistrict(district_id=district_id) from None
+            raise UnknownDistrict(district_id=district_id, known=self._stems()) from None
 
     def _exclusive(self) -> AbstractContextManager[None]:
         """Return a context manager that locks the registry for a change. Raises RegistryUnlocked."""

@@ -63,25 +63,20 @@ def change_moments(connection: sa.Connection, district_id: str, source: str, aft
     """Return when imports of the feed were published after one moment and until another, in order."""
     columns = IMPORTS.c
     query = sa.select(columns.finished_at).where(
-        columns.district_id == district_id, columns.source == source, columns.status == "published"
+        columns.district_id == district_id,
+        columns.source == source,
+        columns.status == "published",
+        columns.finished_at > after,
+        columns.finished_at <= until,
     )
-    return [at for (at,) in connection.execute(query.order_by(columns.finished_at)) if at is not None and after < at <= until]
+    return list(connection.execute(query.order_by(columns.finished_at)).scalars())
 
 
 def newest_published(connection: sa.Connection, district_id: str, source: str, until: datetime) -> dict[str, Any] | None:
     """Return the ledger row of the newest import of a feed that was published until a moment; None: there is none."""
     columns = IMPORTS.c
-    query = (
-        sa.select(IMPORTS)
-        .where(
-            columns.district_id == district_id,
-            columns.source == source,
-            columns.status == "published",
-            columns.finished_at <= until,
-        )
-        .order_by(columns.finished_at.desc(), columns.import_id.desc())
-        .limit(1)
-    )
+    feed = (columns.district_id == district_id, columns.source == source, columns.status == "published")
+    query = sa.select(IMPORTS).where(*feed, columns.finished_at <= until).order_by(columns.import_id.desc()).limit(1)
     row = connection.execute(query).mappings().first()
     return None if row is None else dict(row)
 

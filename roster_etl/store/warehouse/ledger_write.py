@@ -133,9 +133,9 @@ def supersede_holds(
     before: int | None = None,
     kind: ImportKind | None = None,
 ) -> list[int]:
-    """Mark open holds of the same feed and file set as superseded: those older than `by_import` (and `before`, if given).
+    """Mark the other open holds of the same feed and file set as superseded by `by_import`.
 
-    Args:    kind: only holds of imports of this kind.
+    Args:    before: only holds of imports with a smaller number; None: all. kind: only holds of imports of this kind.
     Returns: the ids of their imports.
     """
     newer = IMPORTS.alias("newer")
@@ -148,10 +148,21 @@ def supersede_holds(
         IMPORTS.c.file_set == file_set,
         *([IMPORTS.c.kind == kind] if kind else []),
     )
-    older = HOLDS.c.import_id < min(by_import, before or by_import)
-    decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), older, of_feed)
+    others = [HOLDS.c.import_id != by_import, *([HOLDS.c.import_id < before] if before is not None else [])]
+    decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), *others, of_feed)
     decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)
     return sorted(connection.execute(decided.returning(HOLDS.c.import_id)).scalars())
+
+
+def record_closed_holds(connection: sa.Connection, by_import: int, closed: Sequence[int]) -> None:
+    """Add the holds of imports `closed` to ``closed_holds`` in the summary of the import that closed them."""
+    facts = sa.select(HOLDS.c.import_id, IMPORTS.c.kind, HOLDS.c.reason).join_from(
+        HOLDS, IMPORTS, HOLDS.c.import_id == IMPORTS.c.import_id
+    )
+    rows = connection.execute(facts.where(HOLDS.c.import_id.in_(closed)).order_by(HOLDS.c.import_id)).mappings()
+    summary = connection.execute(sa.select(IMPORTS.c.summary).where(IMPORTS.c.import_id == by_import)).scalar_one() or {}
+    all_closed = [*summary.get("closed_holds", ()), *map(dict, rows)]
+    update_import(connection, by_import, summary={**summary, "closed_holds": all_closed})
 
 
 def number_findings(findings: pa.Table) -> pa.Table:

@@ -349,10 +349,14 @@ class WriteSession:
         before: int | None = None,
         kind: ImportKind | None = None,
     ) -> list[int]:
-        """Close the open holds (of a `kind`, before `before`) that a newer import of the same file set replaces; return their imports."""
+        """Close the other open holds of the feed and file set (of a `kind`, numbered below `before`); return their imports."""
         closed = ledger_write.supersede_holds(self._connection, district_id, source, by_import, at, before=before, kind=kind)
         self._passed("ledger.supersede", "ledger.superseded")
         return closed
+
+    def record_closed_holds(self, by_import: int, closed: Sequence[int]) -> None:
+        """Write to the summary of an import which holds it closed."""
+        ledger_write.record_closed_holds(self._connection, by_import, closed)
 
     def append_audit(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from adbc_driver_manager import Error as AdbcError
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
@@ -76,8 +77,12 @@ class AdbcSqliteDialect(SQLiteDialect):
     def connect(self, *cargs: Any, **cparams: Any) -> Any:
         """Open the file. This dialect begins and ends transactions, not ADBC."""
         connection = self.loaded_dbapi.connect(*cargs, **cparams, autocommit=True)
-        for pragma in self._pragmas:
-            _run(connection, f"PRAGMA {pragma}")
+        try:
+            for pragma in self._pragmas:
+                _run(connection, f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def do_begin(self, dbapi_connection: Any) -> None:
@@ -95,7 +100,11 @@ class AdbcSqliteDialect(SQLiteDialect):
         """Roll back, if a transaction is open. SQLite may have done so itself after an error."""
         if getattr(dbapi_connection, "in_transaction", False):
             dbapi_connection.in_transaction = False
-            _run(dbapi_connection, "ROLLBACK")
+            try:
+                _run(dbapi_connection, "ROLLBACK")
+            except AdbcError as error:
+                if "no transaction is active" not in str(error):  # SQLite has rolled back: its disk is full, or cannot be read
+                    raise
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run a statement once for each of several sets of parameters."""

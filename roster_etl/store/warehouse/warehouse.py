@@ -34,6 +34,10 @@ from roster_etl.store.warehouse.session import (
 )
 
 
+class _RolledBack(Exception):
+    """End a transaction without committing it."""
+
+
 class Warehouse:
     """The roster's histories and the ledger, in one database of SQLite or PostgreSQL.
 
@@ -294,6 +298,14 @@ class Warehouse:
             fault_point("purge.remove")
         fault_point("purge.removed")
         self._database.compact()
+        return counts
+
+    def count_purge(self, removal: PurgeScope) -> dict[str, int]:
+        """Return how many versions `purge` would remove, by table; nothing is changed."""
+        counts: dict[str, int] = {}
+        with suppress(_RolledBack), self._writing() as connection:
+            counts.update(purge.remove(connection, removal))
+            raise _RolledBack
         return counts
 
     def ensure_purgeable(self) -> None:

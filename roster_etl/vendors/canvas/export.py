@@ -277,6 +277,9 @@ EXPORT = ExportFormat(
     also_holds=("organizations.type", "enrollments.cause"),
     rules=(
         canvas.root_account,
+        people.require("organizations", "name"),
+        people.require("group_categories", "name"),
+        people.require("groups", "name"),
         schools.all_of_type("account"),
         canvas.admin_roles,
         people.one_id_space,
@@ -288,5 +291,6 @@ EXPORT = ExportFormat(
         canvas.statuses,
         canvas.courses_of_sections,
         canvas.observer_links,
+        canvas.group_members,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from roster_etl.frames.similar_ids import SIMILAR
 from tests.vendors.canvas.folding import District
 
 FILES = {
@@ -36,7 +37,32 @@ def test_messages_hold_no_cell_and_keys_are_masked() -> None:
 
     (finding,) = folded.findings.to_pylist()
     assert (finding["code"], finding["key"]) == ("login_taken", "l••••••••••••77")
+    assert finding["message"] == (
+        "Another user has this login. If it is the same person under a new id, say so in change_sis_id.csv, or set the option "
+        "update_sis_id_if_login_claimed=true."
+    )
     assert "secret" not in finding["message"].lower()
+
+
+def test_the_row_of_the_upload_that_has_the_login_or_the_integration_id_is_named() -> None:
+    users = "user_id,login_id,integration_id,status\nU1,ann,I1,active\nU2,ANN,I2,active\nU3,bob,I1,active"
+    found = District().upload({"users": users}).findings.to_pylist()
+
+    assert [(f["code"], f["row"]) for f in found] == [("login_taken", 3), ("integration_id_taken", 4)]
+    assert all("That is row 2 of users.csv, which stands." in f["message"] for f in found)
+
+
+def test_an_id_that_differs_only_by_zeros_or_case_from_a_known_one_is_told() -> None:
+    files = {
+        "accounts": "account_id,parent_account_id,name,status\n007,,D,active",
+        "courses": "course_id,short_name,long_name,account_id,status\nc1,ART,Art,7,active",
+        "users": "user_id,login_id,status\nU1,ann,active",
+        "enrollments": "course_id,user_id,role,status\nC1,u1,student,active\nC1,X9,student,active",
+    }
+    messages = {(f["file"], f["row"]): f["message"] for f in District().upload(files).findings.to_pylist()}
+
+    alike = [place for place, message in messages.items() if message.endswith(SIMILAR)]
+    assert alike == [("courses.csv", 2), ("enrollments.csv", 2)]
 
 
 def test_a_refused_row_goes_to_the_quarantine_as_it_was_sent() -> None:

@@ -62,3 +62,12 @@ def test_lines_of_a_damaged_file_are_emptied_as_a_whole() -> None:
     person = PersonIdentifiers(ids=frozenset({"id-4711"}))
 
     assert erase_person_lines(b'Id,Name\nid-4711,"Lee\nid-47112,x\n', person) == b"Id,Name\n,\nid-47112,x\n"
+
+
+def test_of_a_list_only_the_persons_item_goes() -> None:
+    person = PersonIdentifiers(ids=frozenset({"p1"}))
+    content = b'id,agents\na,"p1,p2"\nb,p1\nc,"p11, p1"\nd,p2\n'
+    erased = erase_person(content, person, own_columns={0}, mention_columns={1}, list_columns={1})
+
+    assert erased.content == b'id,agents\na,"p2"\nb,\nc,"p11"\nd,p2\n'
+    assert erased.rows == (2, 3, 4)

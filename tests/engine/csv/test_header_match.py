@@ -173,3 +173,66 @@ def test_each_published_order_is_kept_and_no_mixture_of_them() -> None:
     refused = match_header(["Phone", "Id", "Title"], file, fixed_order=True)
     assert refused.refused == "column_order"
     assert "expected: Id, Title, Phone, Room" in refused.findings[-1].message
+
+
+@pytest.mark.parametrize(("sign", "words"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_other_separators_are_recognized_by_name(sign: str, words: str) -> None:
+    (finding,) = match_header([sign.join(("Pet_id", "Tag", "Name"))], PETS).findings
+
+    assert finding.code == "unrecognised_headers"
+    assert f"separated by {words}, and the format separates them by commas" in finding.message
+
+
+@pytest.mark.parametrize("header", [["sourcedId", "status", "name"], ["sourcedId", "status", "Pet_id"]])
+def test_a_file_of_oneroster_is_recognized_by_name(header: list[str]) -> None:
+    finding = match_header(header, PETS).findings[0]
+
+    assert finding.severity == "file"
+    assert "a file of OneRoster" in finding.message
+
+
+def test_a_format_that_has_its_own_sourced_id_is_not_taken_for_another() -> None:
+    own = replace(PETS, key=("sourcedId",), columns=(Column(name="sourcedId", required=True), *PETS.columns[1:]))
+
+    assert "OneRoster" not in " ".join(finding.message for finding in match_header(["sourcedId", "Name"], own).findings)
+
+
+EXACT = File(
+    name="f",
+    file_name="f.csv",
+    title="F",
+    source="1",
+    key=("Id",),
+    columns=(Column("Id", required=True), Column("Name", misspellings=("FullName",)), Column("Old", header_optional=True)),
+    exact_case=True,
+    elsewhere=("Other",),
+    extensions=("metadata.",),
+)
+SLIPS = [
+    (("Id", "Name", "Old"), []),
+    (("Id", "Name"), []),
+    (("Id", "name"), [("wrong_case", "Name")]),
+    (("Id", "FullName"), [("column_alias", "Name")]),
+    (("Name", "Id"), [("column_order", None)]),
+    (("Id", "Name", "Other"), [("ignored_value", "Other")]),
+    (("Id", "Name", "Strange"), [("unexpected_column", "Strange")]),
+    (("Id", "Name", ""), []),
+]
+
+
+@pytest.mark.parametrize(("header", "told"), SLIPS)
+def test_where_spelling_counts_slips_are_told_and_refuse_a_strict_file(
+    header: tuple[str, ...], told: list[tuple[str, str | None]]
+) -> None:
+    lenient, strict = match_header(header, EXACT), match_header(header, EXACT, strict=True)
+
+    assert [(f.severity, f.code, f.field) for f in lenient.findings] == [("warning", *slip) for slip in told]
+    assert [(f.severity, f.code, f.field) for f in strict.findings] == [("file", *slip) for slip in told]
+    assert (lenient.refused, strict.refused) == (None, told[0][0] if told else None)
+
+
+def test_a_strict_file_has_every_column_and_extensions_at_its_end() -> None:
+    assert match_header(("Id",), EXACT).findings == ()
+    assert match_header(("Id",), EXACT, strict=True).refused == "missing_column"
+    assert match_header(("Id", "metadata.x", "Name"), EXACT).findings == ()
+    assert match_header(("Id", "metadata.x", "Name"), EXACT, strict=True).refused == "column_order"

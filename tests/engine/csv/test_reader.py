@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from roster_etl.engine.csv.reader import STRICT_LIMITS, Limits, RawFile, raw_file_of, read_csv, read_header
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.spec.findings import Finding
+from roster_etl.store.files.spool import spool
 from tests.engine.readings import as_reading, reading
 from tests.engine.reference import Reading
 
@@ -113,6 +115,34 @@ def test_quoting_that_leaves_boundaries_unsure_refuses_the_file_with_the_row(lin
 
 def test_a_closing_quote_without_its_opening_one_casts_doubt_on_the_lines_before() -> None:
     assert reading(b'a,b\n1,line one\nline two"\n').refused == "malformed_csv"
+
+
+@pytest.mark.parametrize(
+    ("content", "refused"),
+    [
+        (b'a,b\n1, "x, y"\n', None),
+        (b'a,b\n1,\t"x"\n', None),
+        (b'a, "b"\n1,2\n', "malformed_csv"),
+        (b'a,b\n1, "x\n2,y"\n3,4\n', "malformed_csv"),
+    ],
+)
+def test_a_blank_before_an_opening_quote_is_named(content: bytes, refused: str | None) -> None:
+    file = read_csv(content)
+
+    assert file.refused == refused
+    assert "blank stands before an opening quote" in " ".join(file.findings.column("message").to_pylist()).lower()
+
+
+def test_a_strict_format_names_it_too() -> None:
+    file = read_csv(b'a,b\n1, "x"\n', limits=STRICT_LIMITS)
+
+    assert file.findings.column("message").to_pylist()[0].startswith("Record 2: a blank stands before an opening quote")
+
+
+def test_quoted_names_with_other_separators_are_recognized() -> None:
+    (message,) = read_csv(b'"School_id";"Name"\n1;2\n').findings.column("message").to_pylist()
+
+    assert "separated by semicolons" in message
 
 
 def test_a_broken_header_refuses_the_file() -> None:
@@ -265,3 +295,25 @@ def test_records_that_are_known_stand_for_a_file() -> None:
 
     assert (raw.header, raw.rows.to_pylist(), raw.rows_read, raw.refused) == (("id", "name"), [4, 9], 2, None)
     assert raw.table.to_pydict() == {"c0": ["1", "2"], "c1": ["Ann", None]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(3000)),
+        b"\xef\xbb\xbfa,b\r\n" + b'"1, 2","line\r\nbreak"\r\n' * 1500 + b"3,4",
+        b"a,b\n" + b"1,2\n" * 900 + b"1\n" + b'x "y",2\n' + b"\xff,3\n" + b"5,6\n" * 900,
+        b"a,b\n" + b"1,2\n" * 900 + b'"open,3\n' + b"5,6\n" * 9,
+        b"a;b\n1;2\n",
+        b"a,b\n" + "é,ü\n".encode("cp1252") * 400,
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_mapped_file_reads_as_its_bytes_do(content: bytes, encoding: str, tmp_path: Path) -> None:
+    mapped = spool(content, tmp_path, min_bytes=1)
+    from_memory, from_file = (read_csv(source, encoding=encoding, window=4096) for source in (content, mapped))
+
+    assert not isinstance(mapped, bytes)
+    assert list(tmp_path.iterdir()) == []  # the file has no name
+    assert from_file == from_memory
+    assert read_header(mapped, encoding=encoding) == read_header(content, encoding=encoding)

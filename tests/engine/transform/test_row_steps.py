@@ -419,6 +419,18 @@ def test_a_value_belongs_to_the_first_row_that_has_it_and_own_values_come_first(
     assert findings == [("login_taken", 2), ("login_taken", 4), ("login_taken", 6)]
 
 
+def test_the_row_that_keeps_a_value_is_named_beside_those_that_do_not() -> None:
+    findings = FindingsBuilder("pets.csv")
+    table = _table(*({"Login": login, "Mail": None} for login in ("x", "y", "x", "y", "x")))
+    run_step(CLAIM, table, {}, findings)
+
+    assert findings.table().column("message").to_pylist() == [
+        "Taken. Row 2 has it.",
+        "Taken. Row 3 has it.",
+        "Taken. Row 2 has it.",
+    ]
+
+
 def test_a_refused_row_claims_nothing_and_is_told_nothing() -> None:
     claims, findings = _claimed({"Login": "x", "Mail": "m"}, {"Login": "x", "Mail": "m"}, refused=(0,))
 

@@ -59,6 +59,10 @@ def test_a_taken_value_refuses_its_row_where_it_is_required_and_is_emptied_elsew
 
     assert found(result) == [("warning", "id_taken", 3, "Number"), ("reject", "id_taken", 4, "Number")]
     assert result.rows[REFUSED].to_pylist() == [False, False, True]
+    assert [text.as_py() for text in result.findings.column("message")] == [
+        "Number must be unique, and row 2 has this one, which keeps it. The value was left empty.",
+        "Number must be unique, and row 2 has this one, which keeps it.",
+    ]
 
 
 def test_the_verdict_counts_the_rows_where_a_cell_is_required() -> None:
@@ -96,6 +100,7 @@ def test_a_value_that_the_other_feed_lacks_is_doubtful_and_applies() -> None:
     result = _judge("1,7,a,student,active", "01,8,b,student,active", known=("1", "2"))
 
     assert found(result) == [("warning", "unknown_reference", 3, "Id")]
+    assert result.findings.column("message")[0].as_py().endswith("One that differs only by leading zeros or by case exists.")
     assert result.rows_accepted == 2
 
 

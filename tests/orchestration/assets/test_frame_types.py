@@ -8,6 +8,7 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.validation.validate import empty_result
+from roster_etl.orchestration.assets import frame_types
 from roster_etl.orchestration.assets.frame_types import file_type, table_type
 from roster_etl.vendors import vendor
 
@@ -56,6 +57,28 @@ def test_the_row_number_and_the_mark_of_refused_rows_belong_to_the_shape():
 def test_a_table_without_its_columns_is_refused():
     assert not check(table_type(TABLES["users"]), pa.table({}))
     assert not check(table_type(TABLES["users"]), "no frame")
+
+
+def test_a_table_that_fits_is_not_converted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(frame_types, "to_frame", lambda _: pytest.fail("it was converted"))
+    file = CLEVER.file("students")
+
+    assert check(file_type(CLEVER, file), empty_result(file).rows)
+
+
+def test_what_dagster_pandas_says_of_a_table_that_does_not_fit_is_told():
+    file = CLEVER.file("students")
+    rows = empty_result(file).rows.drop_columns("Student_id")
+
+    found = dg.check_dagster_type(file_type(CLEVER, file), rows)
+    assert "Student_id" in (found.description or "")
+
+
+def test_a_column_that_stands_twice_is_refused():
+    file = CLEVER.file("schools")
+    rows = empty_result(file).rows
+
+    assert not check(file_type(CLEVER, file), rows.append_column("School_id", rows["School_id"]))
 
 
 def test_the_mark_of_deleted_rows_belongs_to_the_shape_of_files_whose_rows_can_say_so():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from roster_etl.orchestration.assets import vendor_assets, warehouse_assets
+from roster_etl.orchestration.assets import run_resources, vendor_assets, warehouse_assets
 from roster_etl.orchestration.definitions import FRESHNESS_CHECK_KEYS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
@@ -392,7 +392,7 @@ def test_a_run_can_be_started_again_from_the_ui(published: Home):
 
 
 def test_an_error_in_receiving_ends_the_run_as_failed(fresh: Home, sample: Path, monkeypatch):
-    monkeypatch.setattr(vendor_assets, "receive_upload", _breaks)
+    monkeypatch.setattr(run_resources, "receive_upload", _breaks)
     with pytest.raises(RuntimeError):
         fresh.run(sample)
 

@@ -14,6 +14,9 @@ from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
+from roster_etl.orchestration.runtime.partitions import NAME, sync_partitions
+
+REPLACED = {"_connect", "has_table", "has_dynamic_partition"}
 
 
 def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | None]:
@@ -48,7 +51,7 @@ def test_inside_another_block_nothing_changes_and_afterwards_all_is_as_it_was(tm
                 assert vars(instance.event_log_storage)["_connect"] == kept
             assert vars(instance.event_log_storage)["_connect"] == kept
 
-        assert not {"_connect", "has_table"} & set(vars(instance.event_log_storage))
+        assert not REPLACED & set(vars(instance.event_log_storage))
 
 
 def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -70,6 +73,26 @@ def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: p
     assert asked == ["event_logs", "nothing", "nothing"]
 
 
+def test_a_partition_that_is_there_is_looked_for_once_and_one_that_is_added_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    look = SqliteEventLogStorage.has_dynamic_partition
+
+    def counted(storage: SqliteEventLogStorage, name: str, key: str) -> bool:
+        asked.append(key)
+        return look(storage, name, key)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_dynamic_partition", counted)
+    with home_instance(tmp_path) as instance, pooled_connections(instance):
+        before = instance.has_dynamic_partition(NAME, "lincoln")
+        sync_partitions(instance, ["lincoln"])
+        after = [instance.has_dynamic_partition(NAME, "lincoln") for _ in range(3)]
+
+    assert (before, after) == (False, [True] * 3)
+    assert asked == ["lincoln"] * 2
+
+
 def test_any_other_storage_is_left_as_it_is(instance: dg.DagsterInstance):
     with pooled_connections(instance):
         assert "_connect" not in vars(instance.event_log_storage)
@@ -87,6 +110,7 @@ def test_a_version_of_dagster_that_was_not_tested_writes_its_events_in_its_own_w
     ):
         run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
         instance.report_engine_event("noted", run)
-        assert not {"_connect", "has_table"} & set(vars(instance.event_log_storage))
+        assert not REPLACED & set(vars(instance.event_log_storage))
         assert messages(instance, run)[-1] == "noted"
-    assert [record.levelname for record in caplog.records if record.name == tested_dagster.__name__] == ["DEBUG"]
+    told = [record.getMessage() for record in caplog.records if record.name == tested_dagster.__name__]
+    assert len([text for text in told if text.startswith("event log with kept connections: off")]) == 1

@@ -30,8 +30,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> type[Server]:
     return own
 
 
-def test_runs_begin_cold_unless_they_are_wanted_warm(server: type[Server], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
+def test_runs_begin_cold_where_they_are_not_wanted_warm(server: type[Server], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(forkserver.VARIABLE, "0")
 
     assert not forkserver.enable_forkserver()
     assert server()._mp_ctx == "spawn"
@@ -40,7 +40,7 @@ def test_runs_begin_cold_unless_they_are_wanted_warm(server: type[Server], monke
 def test_servers_that_were_there_before_and_that_come_after_fork_their_runs(
     server: type[Server], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv(forkserver.VARIABLE, "1")
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
     before = server()
 
     assert forkserver.enable_forkserver()
@@ -50,7 +50,7 @@ def test_servers_that_were_there_before_and_that_come_after_fork_their_runs(
 def test_runs_begin_cold_with_a_version_of_dagster_that_was_not_tested(
     server: type[Server], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setenv(forkserver.VARIABLE, "1")
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
     monkeypatch.setattr(tested_dagster, "TESTED_VERSION", "0.0.0")
 
     with caplog.at_level(logging.DEBUG, tested_dagster.__name__):
@@ -61,7 +61,7 @@ def test_runs_begin_cold_with_a_version_of_dagster_that_was_not_tested(
 
 
 def test_nothing_happens_outside_of_a_code_server(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(forkserver.VARIABLE, "1")
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
     monkeypatch.delitem(sys.modules, "dagster._grpc.server", raising=False)
 
     assert not forkserver.enable_forkserver()
@@ -74,16 +74,21 @@ def test_dagster_keeps_its_way_of_starting_runs_where_we_change_it():
     assert "self._mp_ctx.Process(" in source
 
 
-def test_what_is_loaded_beforehand_starts_no_thread_and_no_great_expectations():
-    names = ("great_expectations", "asyncssh")
-    code = (
-        f"import sys, threading; [__import__(name) for name in {forkserver.PRELOADED_MODULES!r}];"
-        f"print(threading.active_count(), [name for name in {names!r} if name in sys.modules])"
-    )
-
+def test_what_is_loaded_beforehand_starts_no_thread_and_judges_suites_without_a_child():
+    code = f"""
+import sys, threading
+[__import__(name) for name in {forkserver.PRELOADED_MODULES!r}]
+from roster_etl.quality.gx_client import GX_CLIENT, SuiteRequest
+rule = {{"type": "expect_rule_to_hold", "kwargs": {{"rule": "a: form"}}, "severity": "warning"}}
+lines = {{"rule": ["a: form"], "judged": [4], "failing": [1]}}
+GX_CLIENT.start()
+print(threading.active_count(), [name for name in ("asyncssh", "boto3", "scipy.stats._stats_py") if name in sys.modules])
+print(GX_CLIENT.run_expectations([SuiteRequest(name="s", expectations=[rule], lines=lines)]), GX_CLIENT._process)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "1 []"
+    assert done.stdout.splitlines() == ["1 []", "[(ExpectationResult(passed=False, judged=4, failing=1),)] None"]
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(("server_lives", "killed"), [(True, [signal.SIGKILL]), (False, [])])

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dagster._utils import start_termination_thread
 
 from roster_etl.orchestration.runtime import forkserver as warm
 from roster_etl.orchestration.runtime.forkserver_watchdog import is_alive
@@ -23,6 +25,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store import fault_injection
 from tests.orchestration.conftest import Home, register
 
@@ -33,7 +36,7 @@ def start() -> Iterator[Callable[..., Any]]:
     server = type("Server", (), {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "dagster._grpc.server", SimpleNamespace(DagsterApiServer=server))
-        patch.setenv(warm.VARIABLE, "1")
+        patch.delenv(warm.VARIABLE, raising=False)
         assert warm.enable_forkserver()
     started: list[Any] = []
 
@@ -68,6 +71,25 @@ def imports(home: Path, sample: Path, fault: str) -> None:
     os.environ[fault_injection.VARIABLE] = fault
     with closing(Workspace.open(home)) as workspace:
         import_upload(workspace, Order(district_id="lincoln", source="clever", path=str(sample)))
+
+
+def imports_until(home: Path, sample: Path, wish: Any) -> None:
+    """Do what a run does whose end is wished for: Dagster sets the event that it gave the run."""
+    fault_injection.time = SimpleNamespace(sleep=_sleep_in_parts)  # type: ignore[assignment]
+    start_termination_thread(wish, threading.Event())
+    imports(home, sample, "map.begin:sleep")
+
+
+def _sleep_in_parts(seconds: float) -> None:
+    """Sleep as code that can be interrupted: Dagster interrupts between two calls of Python, not within one."""
+    for _ in range(int(seconds * 20)):
+        time.sleep(0.05)
+
+
+def imports_and_names_children(home: Path, sample: Path, file: Path) -> None:
+    """Do what a run does, and write down the processes that it started."""
+    imports(home, sample, "")
+    file.write_text(str([] if GX_CLIENT._process is None else [GX_CLIENT._process.pid]))
 
 
 def says(home: Path, file: Path) -> None:
@@ -122,6 +144,31 @@ def test_runs_end_with_the_process_that_they_are_forked_from_and_the_next_run_ha
     assert statuses(home) == ["failed"]
     assert (after.exitcode, parent() == before) == (0, False)
     assert (tmp_path / "said").read_text().split()[0] == str(parent())
+
+
+def test_a_run_that_is_ended_from_the_ui_stops_and_the_next_one_publishes(start: Any, home: Home, sample: Path):
+    wish = multiprocessing.get_context("forkserver").Event()
+    ended = start(imports_until, home.path, sample, wish)
+    wait_for(lambda: statuses(home) == ["running"])
+    wish.set()
+    ended.join(60)
+    fail_orphaned_imports(home.workspace)
+    again = start(imports, home.path, sample, "")
+    again.join(120)
+
+    assert ended.exitcode not in (None, 0)
+    assert (again.exitcode, statuses(home)) == (0, ["published", "failed"])
+
+
+def test_a_warm_run_starts_no_process_for_the_gates(start: Any, home: Home, sample: Path, tmp_path: Path):
+    run = start(imports_and_names_children, home.path, sample, tmp_path / "said")
+    run.join(120)
+
+    assert (run.exitcode, statuses(home)) == (0, ["published"])
+    assert (tmp_path / "said").read_text() == "[]"
+    checks = home.workspace.warehouse.ledger.checks(1)
+    assert len(checks) > 20
+    assert all(check["passed"] for check in checks)
 
 
 def test_settings_that_changed_hold_for_the_next_run_of_the_same_parent(start: Any, home: Home, tmp_path: Path):

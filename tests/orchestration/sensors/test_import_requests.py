@@ -177,6 +177,7 @@ def test_required_files_that_are_missing_are_waited_for(zone: Zone):
 
     assert [zone.asked(0), zone.asked(60)] == [[], []]
     assert zone.tick(61).waiting_counts == {"missing_files": 1}
+    assert "Required files are not there yet: lincoln/clever (sections.csv)." in zone.tick(62).summary
 
 
 def test_stragglers_are_waited_for_and_then_reported(zone: Zone):
@@ -187,6 +188,8 @@ def test_stragglers_are_waited_for_and_then_reported(zone: Zone):
     zone.tick(10)
 
     assert zone.asked(20) == []
+    waits = "while others have: lincoln/clever (enrollments.csv, schools.csv, sections.csv, teachers.csv, until "
+    assert waits in zone.tick(20).summary
     (request,) = zone.tick(41).requests
     assert request.stale == ("enrollments.csv", "schools.csv", "sections.csv", "teachers.csv")
 
@@ -633,4 +636,4 @@ def test_the_ledger_is_asked_so_often_a_tick_and_further_in_the_next(zone: Zone,
     )
 
     assert [len(zone.tick(minute, answers=2).requests) for minute in (11, 12)] == [2, 1]
-    assert asked == ["a", "b", "c"]
+    assert asked == ["a", "b", "a", "b", "c", "c"]  # for the answer, and with the new request

@@ -1,8 +1,9 @@
-"""Uploads of changes: each that settles is taken in at once, and imported in its turn, whatever happens to the folder meanwhile."""
+"""Uploads of changes: each that settles is archived once, and imported in its turn, whatever happens to the folder meanwhile."""
 
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
@@ -10,14 +11,15 @@ from time import sleep
 import pytest
 
 from roster_etl.orchestration.assets.default_upload import default_order
+from roster_etl.orchestration.sensors import import_requests
 from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
-from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
+from roster_etl.orchestration.sensors.tick import ARCHIVING, ArchiveRequest, LandingTickResult, RunResults, TickLimits
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.uploads.pending_uploads import pending_numbers
+from roster_etl.pipeline.uploads.pending_uploads import UploadReplaced, archive_settled_upload, pending_numbers
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.orchestration.conftest import Remembered
@@ -48,23 +50,37 @@ class Zone:
         self.folder.mkdir()
         (self.folder / "u.csv").write_text(USER.format(name))
 
-    def tick(self, minutes: float, seconds: float = 5) -> LandingTickResult:
-        bounds = TickLimits(poll_budget=PollBudget.for_tick(seconds), retry_seconds=60)
+    def tick(self, minutes: float, **limits: float) -> LandingTickResult:
+        """Evaluate a tick, and archive what it asks for, as Dagster would."""
+        tick = self.look(minutes, **limits)
+        for request in tick.archive_requests:
+            self.archive(request)
+        return tick
+
+    def archive(self, request: ArchiveRequest) -> int | None:
+        feed = self.workspace.registry.get(request.district_id).feed(request.source)
+        return archive_settled_upload(self.workspace, request.district_id, feed, request=request.request, listing=request.listing)
+
+    def look(self, minutes: float, **limits: float) -> LandingTickResult:
+        """Evaluate a tick, whose requests never lead to a run."""
+        bounds = TickLimits(poll_budget=PollBudget.for_tick(5), retry_seconds=60, **limits)  # type: ignore[arg-type]
         tick = poll_landing_zones(
             self.workspace,
             self.cursor,
             state_store=self.memory,
             clock=lambda: NOON + 60 * minutes,
             read_busy_feeds=lambda: self.busy,
+            results=RunResults(read_archive_problem=lambda _: "the server did not answer in time"),
             bounds=bounds,
         )
         self.cursor = tick.cursor
         return tick
 
     def settle(self, minutes: float) -> LandingTickResult:
-        """Look twice, with the quiet period between."""
+        """Look twice, with the quiet period between, and once more when what settled is archived."""
         self.tick(minutes)
-        return self.tick(minutes + 5)
+        self.tick(minutes + 5)
+        return self.tick(minutes + 5.1)
 
     def import_(self, number: int | None) -> dict:
         order = Order(district_id="lincoln", source="canvas", arrival=number)
@@ -119,7 +135,7 @@ def test_an_upload_is_asked_for_again_while_no_import_has_taken_it(zone: Zone) -
 def test_a_tick_that_is_repeated_within_the_minute_asks_under_the_same_key(zone: Zone) -> None:
     zone.upload("1")
 
-    assert [r.key for r in zone.settle(0).requests] == [r.key for r in zone.tick(5.5).requests]
+    assert [r.key for r in zone.settle(0).requests] == [r.key for r in zone.tick(5.5).requests] != []
 
 
 def test_a_folder_that_cannot_be_read_does_not_keep_what_waits_from_its_import(zone: Zone) -> None:
@@ -170,21 +186,93 @@ def test_an_unsafe_archive_is_taken_in_and_rejected(zone: Zone) -> None:
     assert "unsafe_archive" in {f["code"] for f in document["findings"]}
 
 
-def test_uploads_that_do_not_fit_into_a_tick_are_taken_in_by_the_next(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_ticks_that_overlap_archive_an_upload_once(zone: Zone) -> None:
     zone.upload("1")
-    shutil.copytree(zone.folder, zone.folder.with_name("monroe"))
-    zone.workspace.registry.add(District(id="monroe", feeds=(Feed(format="canvas"),)))
     zone.tick(0)
-    taken: list[str] = []
-    monkeypatch.setattr(
-        "roster_etl.orchestration.sensors.pending_changes.archive_settled_upload",
-        lambda _, district, __: (taken.append(district), sleep(0.5)),
-    )
-    first = zone.tick(6, seconds=0.2)
-    second = zone.tick(7, seconds=0.2)
+    cursor = zone.cursor
+    (first,) = zone.look(5).archive_requests
+    zone.cursor = cursor
+    (second,) = zone.look(5.1).archive_requests
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(zone.archive, (first, second, first, second)))
 
-    assert (taken, first.waiting["next_tick"]) == (["lincoln", "monroe"], ["monroe/canvas"])
-    assert "next_tick" not in second.waiting
+    assert first == second
+    assert [number for number in numbers if number is not None] == list(zone.queue)
+    assert len(zone.queue) == 1
+
+
+def test_a_run_that_is_repeated_after_the_import_archives_nothing(zone: Zone) -> None:
+    zone.upload("1")
+    zone.tick(0)
+    (request,) = zone.look(5).archive_requests
+    number = zone.archive(request)
+    zone.import_(number)
+
+    assert zone.queue == ()
+    assert zone.archive(request) is None
+    assert zone.queue == ()
+
+
+def test_the_next_upload_is_archived_after_the_one_before(zone: Zone) -> None:
+    zone.upload("1")
+    zone.tick(0)
+    (first,) = zone.look(5).archive_requests
+    zone.busy = {("lincoln", "canvas", ARCHIVING)}
+    (zone.folder / "more.csv").write_text(USER.format("2"))
+    zone.look(6)
+    waiting = zone.look(12)
+    with pytest.raises(UploadReplaced):
+        zone.archive(first)
+    zone.busy = set()
+
+    assert (waiting.archive_requests, waiting.waiting["archiving"]) == ((), ["lincoln/canvas"])
+
+
+def test_an_upload_that_is_replaced_before_it_is_archived_is_told_as_lost_and_the_new_one_archived(zone: Zone) -> None:
+    zone.upload("1")
+    zone.tick(0)
+    assert zone.look(5).archive_requests
+    zone.upload("2")
+    zone.look(5.5)
+    told = zone.tick(7)
+    (request,) = zone.tick(11).archive_requests
+
+    assert [note for note in told.notes if "was replaced before it was archived" in note]
+    assert len(zone.queue) == 1
+    assert request.request.startswith("lincoln/canvas/2/")
+
+
+def test_an_upload_that_cannot_be_archived_is_tried_again_later_and_later_and_the_tick_says_why(zone: Zone) -> None:
+    zone.upload("1")
+    zone.look(0)
+    asked = []
+    for half_minutes in range(10, 60):
+        tick = zone.look(half_minutes / 2)
+        asked += [(half_minutes / 2, request.key.rpartition("/")[2]) for request in tick.archive_requests]
+
+    assert asked == [(5.0, "1"), (6.0, "2"), (8.0, "3"), (12.0, "4"), (20.0, "5")]
+    assert tick.problems == {"lincoln/canvas": "its upload could not be archived: the server did not answer in time"}
+    assert "Cannot be looked at: lincoln/canvas (its upload could not be archived" in tick.summary
+    zone.tick(60)
+    assert zone.tick(61).problems == {}
+
+
+def test_feeds_that_a_tick_has_no_time_for_begin_the_next(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("monroe", "nixon"):
+        shutil.copytree(zone.folder, zone.folder.with_name(name))
+        zone.workspace.registry.add(District(id=name, feeds=(Feed(format="canvas"),)))
+    decided: list[str] = []
+    real = import_requests._decide_delta
+    monkeypatch.setattr(
+        import_requests,
+        "_decide_delta",
+        lambda tick, key, *rest: (decided.append(key), sleep(0.3), real(tick, key, *rest)),
+    )
+    first = zone.look(0, decide_seconds=-4.8)  # 0.2 s in all
+    zone.look(1)
+
+    assert (first.polled, first.remaining) == (1, 2)
+    assert decided == [f"{name}/canvas" for name in ("lincoln", "monroe", "nixon", "lincoln")]
 
 
 def test_materializing_takes_the_upload_that_waits_longest(zone: Zone) -> None:

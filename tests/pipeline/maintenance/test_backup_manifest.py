@@ -97,7 +97,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "note: no database": (lambda copy: noted(copy, warehouse=False), "says otherwise"),
     "note: fewer files": (lambda copy: noted(copy, listed=1), "files.txt names"),
-    "older form": (lambda copy: noted(copy, version=1), "older form"),
+    "older form": (lambda copy: noted(copy, version=1), "an older version"),
     "newer form": (lambda copy: noted(copy, version=VERSION + 1), "newer version"),
     "linked object": (lambda copy: linked(an_object(copy)), "archive/objects/.* is a link"),
     "linked district": (lambda copy: linked(copy / "districts" / "lincoln.toml"), "districts/lincoln.toml is a link"),

@@ -51,6 +51,22 @@ def kinds(document: dict) -> dict[str, tuple[str | None, int]]:
     return {file["file"]: (file["kind"], file["rows_read"]) for file in document["files"]}
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("user_id;login_id;status\nu1;ana;active\n", "separated by semicolons"),
+        ("user_id\tlogin_id\tstatus\nu1\tana\tactive\n", "separated by tabs"),
+        ("sourcedId,status,dateLastModified,givenName\n1,active,,Ana\n", "a file of OneRoster"),
+    ],
+)
+def test_another_kind_of_file_is_recognized_by_name(workspace: Workspace, tmp_path: Path, text: str, words: str) -> None:
+    document = imported(workspace, put(tmp_path / "up", users=text))
+    messages = [f["message"] for f in document["findings"] if f["code"] == "unrecognised_headers"]
+
+    assert [words in message for message in messages] == [True]
+    assert "Ana" not in messages[0]
+
+
 def test_names_of_files_do_not_matter(workspace: Workspace, tmp_path: Path) -> None:
     document = imported(workspace, put(tmp_path / "up", courses=USERS, x=ACCOUNTS))
 

@@ -97,6 +97,13 @@ def test_a_failed_try_waits_longer_each_time_and_is_parked_in_the_end(tmp_path: 
     assert outbox.send({"mail": carrier}, now + timedelta(days=30)).failed == 0
 
 
+def test_a_clock_that_ran_ahead_does_not_make_a_message_wait_for_it(tmp_path: Path) -> None:
+    outbox, carrier = Outbox(tmp_path), Carrier()
+    outbox.put(message(due=(NOW + timedelta(days=30)).isoformat()))
+
+    assert outbox.send({"mail": carrier}, NOW).sent == 1
+
+
 def test_a_person_can_send_what_is_parked(tmp_path: Path) -> None:
     outbox, carrier = Outbox(tmp_path, tries=1), Carrier(down())
     outbox.put(message())

@@ -30,6 +30,7 @@ from roster_etl.store.warehouse import (
     Warehouse,
     bulk_load,
     change_feed,
+    export_ledger,
     ledger_read,
     receipts,
     reconciliation,
@@ -297,9 +298,26 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "remove_differences": lambda c: [
             reconciliation.remove_differences(c, "lincoln", **given) for given in ({"user_id": "a"}, {"before": NOW}, {})
         ],
+        "roster_rows": lambda c: [
+            export_ledger.roster_rows(c, *feed, name, moment) for name in every for moment in (None, NOW)
+        ],
+        "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
+        "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
+        "published_sources": lambda c: export_ledger.published_sources(c, "lincoln"),
+        "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),
+        "close_export": lambda c: export_ledger.close_export(c, 1, {"finished_at": NOW}),
+        "list_exports": lambda c: [
+            export_ledger.list_exports(c, "lincoln", **given) for given in ({"limit": 1}, {"destination": "app", "limit": 1}, {"place": "out", "limit": 20})
+        ],
         "imports_published_after": lambda c: change_feed.imports_published_after(c, *feed, number, 50),
         "changes_in": lambda c: change_feed.changes_in(c, number, "users", None, 10),
     }  # fmt: skip
+
+
+def _an_export(feed: tuple[str, str]) -> dict[str, Any]:
+    """Return a row of the ledger of exports."""
+    place = {"district_id": feed[0], "source": feed[1], "format": "dyknow", "destination": "out", "requested_by": "A. Steward"}
+    return {**place, "export_id": 10**12, "options": {}, "started_at": NOW, "files": [], "losses": []}
 
 
 def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +331,7 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
         calls = _readers(number, other)
         assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts) | _public(
             reconciliation
-        )
+        ) | _public(export_ledger)
         with explained(monkeypatch) as plans, warehouse.reading() as connection:
             for call in calls.values():
                 call(connection)

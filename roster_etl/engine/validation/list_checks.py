@@ -1,0 +1,153 @@
+"""Checks of lists in one cell: their form, their items, and the records that the items name.
+
+Belongs here: what a cell with several items may hold, and the cell as later steps read it: items joined by commas, without white
+space around them. Each distinct text is looked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.validation import cell_formats
+from roster_etl.engine.validation.row_rejection import FileState, Mask
+from roster_etl.spec import Choice, Column, Identifier, ListOf, Text
+
+ITEM_CHARS: Final = 255
+_Reading = tuple[str | None, frozenset[str]]  # the cell as it is read, and what is to be told of it
+_JSON: Final = "json"
+_UNTYPED: Final = "untyped"
+_BARE: Final = "bare"
+_TRIMMED: Final = "trimmed"
+_WRONG: Final = "wrong"
+
+
+def items_of(cell: str) -> list[str]:
+    """Return the items of a list."""
+    return [item for part in cell.split(",") if (item := part.strip())]
+
+
+def check_list(state: FileState, column: Column, form: ListOf) -> None:
+    """Check the lists of a column, and write them as later steps read them."""
+    allowed = _allowed(form.item)
+    readings, at = _read_distinct(state.columns[column.name], partial(_read_pairs if form.pairs else _read, allowed=allowed))
+    told = {what: _rows(readings, at, what) for what in (_JSON, _UNTYPED, _BARE, _TRIMMED, _WRONG)}
+    values, name = state.columns[column.name], column.name
+    broken = told[_JSON] | told[_UNTYPED]
+    failing = broken | told[_WRONG] | told[_BARE]
+    state.record_check(f"{name}: form", "form", len(values) - values.null_count, int(failing.sum()))
+    state.columns[name] = _written(readings, at, values)
+    state.add_findings(
+        "info", "trimmed", told[_TRIMMED] & ~broken, name, "White space or empty items of the list were taken off."
+    )
+    shape = "{type:id} items" if form.pairs else "items"
+    message = f"Expected {shape} separated by commas in one cell."
+    state.slip(told[_BARE] & ~broken, "bad_value", name, "Expected {type:id}; the braces are missing, and the item was read.")
+    code = "bad_id" if isinstance(form.item, Identifier) else "bad_value"
+    dropped = told[_WRONG] & ~broken
+    left = dropped & _filled(state, name)
+    state.slip(left, code, name, f"{_expected(form.item)} Items that are not were left out.")
+    state.reject_or_clear(name, dropped & ~left, code, _expected(form.item))
+    state.reject_or_clear(name, broken, "list_mismatch", message)
+
+
+def drop_unknown_items(
+    state: FileState, name: str, known: frozenset[str], rule: str, where: str, *, gone: frozenset[str] = frozenset()
+) -> None:
+    """Drop the items that are not among `known`; a required list with none left refuses its row.
+
+    Args: where: the column and file that the items name; gone: items whose record the upload removes.
+    """
+    values = state.columns[name]
+
+    def read(cell: str) -> _Reading:
+        items = items_of(cell)
+        kept = [item for item in items if item in known]
+        lost = frozenset("gone" if item in gone else "unknown" for item in items if item not in known)
+        return ",".join(kept) or None, lost
+
+    readings, at = _read_distinct(values, read)
+    live = ~state.deleted_mask()
+    deleted, unknown = (_rows(readings, at, what) & live for what in ("gone", "unknown"))
+    state.record_check(
+        rule, "agree" if ": a " in rule else "reference", len(values) - values.null_count, int((deleted | unknown).sum())
+    )
+    state.columns[name] = _written(readings, at, values) if (deleted | unknown).any() else values
+    empty = ~_filled(state, name)
+    texts = (
+        (unknown & ~deleted, "unknown_reference", f"No accepted row has this {where}."),
+        (deleted, "deleted_reference", f"The row that has this {where} says that it is deleted."),
+    )
+    for wrong, code, message in texts:
+        state.doubted = state.doubted | wrong
+        state.warn(wrong & ~empty, code, name, f"{message} The item was left out.")
+        state.reject_or_clear(name, wrong & empty, code, message)
+
+
+def _read(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _Reading:
+    if cell.startswith(("[", "{")) and not cell.startswith("[]"):
+        return None, frozenset({_JSON})
+    items = items_of(cell)
+    fits = allowed(items)
+    kept = ",".join(item for item, fit in zip(items, fits, strict=True) if fit)
+    told = {_WRONG} if not all(fits) else set()
+    return kept or None, frozenset(told | ({_TRIMMED} if ",".join(items) != cell else set()))
+
+
+def _read_pairs(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _Reading:
+    if cell.startswith("["):
+        return None, frozenset({_JSON})
+    told: set[str] = set()
+    kept = []
+    items = items_of(cell)
+    for item in items:
+        bare = not (item.startswith("{") and item.endswith("}"))
+        kind, colon, value = item.strip("{}").partition(":")
+        if not colon or not kind.strip() or not value.strip() or '"' in item:
+            return None, frozenset({_UNTYPED})
+        told |= {_BARE} if bare else set()
+        kept.append(f"{{{kind.strip()}:{value.strip()}}}")
+    told |= {_TRIMMED} if not told and ",".join(kept) != cell else set()
+    return ",".join(kept) or None, frozenset(told)
+
+
+def _allowed(item: Text | Choice | Identifier) -> Callable[[Sequence[str]], list[bool]]:
+    form = item if item != Text() else Text(max_length=ITEM_CHARS)
+
+    def fits(items: Sequence[str]) -> list[bool]:
+        if not items:
+            return []
+        return [not wrong for wrong in cell_formats.find_invalid(form, pa.array(items, pa.string())).tolist()]
+
+    return fits
+
+
+def _expected(item: Text | Choice | Identifier) -> str:
+    return f"Expected a list whose items are {cell_formats.describe_format(item if item != Text() else Text(max_length=ITEM_CHARS))}."
+
+
+def _read_distinct(values: pa.Array, read: Callable[[str], _Reading]) -> tuple[list[_Reading], np.ndarray]:
+    """Return what `read` says of each distinct cell, and for each row the place of its cell there (-1: empty)."""
+    encoded = values.dictionary_encode()
+    return [read(text) for text in encoded.dictionary.to_pylist()], pc.fill_null(encoded.indices, -1).to_numpy()
+
+
+def _rows(readings: Sequence[_Reading], at: np.ndarray, what: str) -> Mask:
+    """Return the rows of whose cell `what` is to be told."""
+    flags = np.array([*(what in told for _, told in readings), False], dtype=bool)
+    return np.asarray(flags[at], dtype=bool)
+
+
+def _written(readings: Sequence[_Reading], at: np.ndarray, values: pa.Array) -> pa.Array:
+    """Return the cells as they are read."""
+    places = pa.array(at, mask=at < 0)
+    return pa.array([text for text, _ in readings], pa.string()).take(places) if len(readings) else values
+
+
+def _filled(state: FileState, name: str) -> Mask:
+    return np.asarray(pc.is_valid(state.columns[name]).to_numpy(zero_copy_only=False), dtype=bool)

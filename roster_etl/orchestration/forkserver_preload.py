@@ -1,0 +1,17 @@
+"""What the process loads from which warm runs are forked; importing this module does it, and only that process imports it.
+
+Belongs here: the calls that load more than imports do. None may start a thread or open a connection: neither survives a fork.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from roster_etl.orchestration.definitions import defs
+from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
+from roster_etl.quality.gx_preload import preload
+
+cache_migration_scripts()
+defs.get_repository_def().get_all_jobs()
+preload()
+gc.freeze()  # what is shared stays shared: a collection in a run would write to every object

@@ -1,0 +1,53 @@
+"""Report new records whose ids are those of other records but for leading zeros or case.
+
+Belongs here: which keys are compared, and the finding. The comparison is ``engine.planning.similar_ids``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.planning.plan import Plan, TablePlan
+from roster_etl.engine.planning.similar_ids import ID_COLUMNS, count_similar, similar_keys
+from roster_etl.engine.transform.mapper import key_text
+from roster_etl.frames.arrow import combine_chunks
+from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.spec.findings import Finding
+from roster_etl.store.warehouse import RosterReader
+
+
+def similar_id_findings(roster: RosterReader, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> list[Finding]:
+    """Return a finding for each table with new records that are alike to known ones, removed ones included; none at a first load."""
+    if plan.base is None:
+        return []
+    found = [(name, _count_similar(roster, upload, plan.tables[name], tables[name])) for name in ID_COLUMNS if name in tables]
+    return [_finding(name, count) for name, count in found if count]
+
+
+def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped: pa.Table) -> int:
+    """Return the number of new records of a table whose ids are alike to known ones; reads the removed ones only."""
+    if not plan.created:
+        return 0
+    key = list(TABLES[plan.table].key)
+    removed = plan.closes.filter(pc.not_equal(plan.closes.column("close_reason"), "changed"))
+    gone = [roster.versions(plan.table, combine_chunks(removed.column("version_id"))).select(key)] if removed.num_rows else []
+    every = pa.concat_tables([_plain(part) for part in (mapped.select(key), *gone)]).group_by(key).aggregate([])
+    alike = similar_keys(plan.table, every)
+    if not alike.num_rows:
+        return 0
+    known = _plain(roster.versions_by_key(upload.district_id, upload.source, plan.table, alike).select(key))
+    new = alike.filter(pc.invert(pc.is_in(key_text(alike, key), value_set=key_text(known, key))))
+    return count_similar(plan.table, new, known)
+
+
+def _plain(keys: pa.Table) -> pa.Table:
+    return pa.table({name: combine_chunks(keys.column(name)).cast(pa.string()) for name in keys.column_names})
+
+
+def _finding(table: str, count: int) -> Finding:
+    message = f"{count:,} new ids differ from known ones only by leading zeros or by case. They count as different records."
+    return Finding(severity="warning", code="similar_id", field=table, message=message)

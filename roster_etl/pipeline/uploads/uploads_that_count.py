@@ -1,0 +1,39 @@
+"""Find the uploads of a feed from which files go on to later ones.
+
+Belongs here: which uploads count, and in which order they are looked at. What goes on is decided in ``stated_files`` and
+``carry_forward``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from roster_etl.pipeline.uploads.undone_imports import undone_imports
+from roster_etl.pipeline.uploads.upload import Member, Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import ArchiveError
+
+_RECENT = 100  # imports of a feed that are read at first, so that the usual cost does not grow with its history
+
+
+def uploads_that_count(workspace: Workspace, upload: Upload) -> Iterator[tuple[int, tuple[Member, ...]]]:
+    """Yield the imports of the feed that are published or held, newest first, each with its files, without those that were undone.
+
+    Held ones count, so that nothing of them is lost: an upload that follows a held one includes it, and is held too.
+    """
+    seen: set[int] = {upload.import_id}
+    for limit in (_RECENT, None):
+        with workspace.warehouse.read() as session:
+            rows = session.ledger.imports(upload.district_id, upload.source, None, limit, upload.file_set)
+        undone = undone_imports([row for row in reversed(rows) if row["status"] == "published"])
+        for row in rows:
+            number = int(row["import_id"])
+            if row["kind"] != "upload" or row["status"] not in ("published", "held") or number in seen | undone:
+                continue
+            seen.add(number)
+            with suppress(ArchiveError):  # its manifest is older than the archive keeps
+                document = workspace.archive.read_manifest(upload.district_id, number)
+                yield number, tuple(Member(**member) for member in document["members"])
+        if len(rows) < _RECENT:
+            return

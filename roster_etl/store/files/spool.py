@@ -1,0 +1,36 @@
+"""Keep large content in a private file without a name, mapped into memory, so that reading it need not hold all of it.
+
+Belongs here: when, and writing the file. Does not belong here: reading it (``engine.csv``).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from pathlib import Path
+
+from roster_etl.frames.mapped_bytes import Content
+from roster_etl.spec.errors import FolderUnavailable
+from roster_etl.store.files.folder import create_private_folder
+
+MIN_BYTES = 16 << 20
+"""Smaller content stays in memory."""
+
+
+def spool(content: bytes, scratch: Path, *, min_bytes: int = MIN_BYTES) -> Content:
+    """Return `content` mapped from a private file below `scratch`, which has no name and ends with the mapping. Raises FolderUnavailable.
+
+    The caller must not keep `content`, else nothing is saved.
+    """
+    if len(content) < max(min_bytes, 1):
+        return content
+    try:
+        create_private_folder(scratch)
+        with tempfile.TemporaryFile(dir=scratch, buffering=0) as file:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(file.fileno(), rest[: 1 << 26]) :]
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise FolderUnavailable(where=scratch, problem=error.strerror or type(error).__name__) from None

@@ -1,0 +1,56 @@
+"""Locks that tell whether the process of a run is alive; the OS releases a lock when its process dies.
+
+Belongs here: holding and inspecting them, for runs that work on no import. Does not belong here: imports (``import_locks``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from roster_etl.store.files.folder import create_private_folder
+
+
+class RunLocks:
+    """The locks in `folder`, a file a run. No file: the run has not begun, has ended, or works on another machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def hold(self, run_id: str) -> Iterator[None]:
+        """Hold the lock of a run for the block; a process that dies in it leaves the file behind."""
+        create_private_folder(self._folder)
+        new = self._folder / f"run-{run_id}.new"
+        lock = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.rename(new, self._file(run_id))  # only now: a file that is there and unlocked is that of a dead process
+        try:
+            yield
+        finally:
+            self._file(run_id).unlink(missing_ok=True)
+            os.close(lock)
+
+    def is_dead(self, run_id: str) -> bool:
+        """Return whether the process of a run died on this machine."""
+        try:
+            lock = os.open(self._file(run_id), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(lock)
+        return self._file(run_id).exists()  # else it ended at this moment
+
+    def discard(self, run_id: str) -> None:
+        """Remove the file of a run that is dead."""
+        self._file(run_id).unlink(missing_ok=True)
+
+    def _file(self, run_id: str) -> Path:
+        return self._folder / f"run-{run_id}.lock"

@@ -1,0 +1,65 @@
+"""academicSessions.csv, as the CSV Binding states it (4.1 in 1.2; the same columns in 1.1)."""
+
+from roster_etl.spec import Choice, Column, Date, File, NotBefore, SchoolYear, SelfReference
+from roster_etl.vendors.oneroster.codes import EXTENDED, SESSION_TYPES
+from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
+
+_TITLE = Column("title", required=True, note="The session's name.")
+_TYPE_NOTE = "What the session is. 1.2 allows terms of one's own that begin with ext:."
+_REST = (
+    Column("startDate", required=True, cell_format=Date(pattern="YYYY-MM-DD"), note="The first day."),
+    Column(
+        "endDate",
+        required=True,
+        cell_format=Date(pattern="YYYY-MM-DD"),
+        note="The day after the last one; with the option end_dates=inclusive the last one itself.",
+    ),
+    Column("parentSourcedId", note="The session that it is a part of."),
+    Column("schoolYear", required=True, cell_format=SchoolYear(), note="The year in which the school year ends."),
+)
+_RULES = (
+    NotBefore(column="endDate", other="startDate"),
+    SelfReference(column="parentSourcedId", key="sourcedId"),
+)
+
+ACADEMIC_SESSIONS = File(
+    name="academicSessions",
+    file_name="academicSessions.csv",
+    title="School years, semesters, terms and grading periods",
+    source="4.1",
+    key=KEY,
+    columns=(
+        *COMMON,
+        _TITLE,
+        Column("type", required=True, cell_format=Choice((*SESSION_TYPES,), prefix=EXTENDED), note=_TYPE_NOTE),
+        *_REST,
+    ),
+    required=False,
+    carried_forward=True,
+    deleted=REMOVED,
+    changes=CHANGES,
+    exact_case=True,
+    extensions=EXTENSIONS,
+    rules=_RULES,
+)
+
+ACADEMIC_SESSIONS_OF_1_1 = File(
+    name="academicSessions",
+    file_name="academicSessions.csv",
+    title="School years, semesters, terms and grading periods",
+    source="1.1",
+    key=KEY,
+    columns=(
+        *COMMON,
+        _TITLE,
+        Column("type", required=True, cell_format=Choice((*SESSION_TYPES,)), note=_TYPE_NOTE),
+        *_REST,
+    ),
+    required=False,
+    carried_forward=True,
+    deleted=REMOVED,
+    changes=CHANGES,
+    exact_case=True,
+    extensions=EXTENSIONS,
+    rules=_RULES,
+)

@@ -1,0 +1,113 @@
+"""OneRoster's code lists, and the canonical code of each value.
+
+Belongs here: literals. Does not belong here: functions that apply them (``mapping.value_functions``, ``mapping.list_functions``).
+Source: the tables of the CSV Binding, 1.1 and 1.2.
+"""
+
+from roster_etl.canonical.codes import GRADE_ALIASES
+from roster_etl.canonical.codes import GRADES as CEDS_GRADES
+
+EXTENDED = "ext:"  # begins the terms that 1.2 allows beside those of its lists
+
+STATUSES = {"active": "active", "tobedeleted": "tobedeleted"}
+DELETED = ("tobedeleted", "inactive")  # the second one is a word of 1.0
+FORMER_STATUS = ("inactive",)
+FLAGS = {"true": True, "false": False}
+ENABLED = {"true": "active", "false": "suspended"}
+ORGANIZATION_TYPES = {
+    "department": "department",
+    "school": "school",
+    "district": "district",
+    "local": "local",
+    "state": "state",
+    "national": "national",
+}
+SESSION_TYPES = {"gradingPeriod": "gradingPeriod", "semester": "semester", "schoolYear": "schoolYear", "term": "term"}
+CLASS_TYPES = {"homeroom": "homeroom", "scheduled": "scheduled"}
+# Of 1.1: one role a user.
+USER_ROLES = {
+    "administrator": "admin",
+    "aide": "aide",
+    "guardian": "guardian",
+    "parent": "parent",
+    "proctor": "proctor",
+    "relative": "relative",
+    "student": "student",
+    "teacher": "teacher",
+}
+# Of roles.csv: kept as they are.
+ROLES = {
+    "aide": "aide",
+    "counselor": "counselor",
+    "districtAdministrator": "districtAdministrator",
+    "guardian": "guardian",
+    "parent": "parent",
+    "principal": "principal",
+    "proctor": "proctor",
+    "relative": "relative",
+    "siteAdministrator": "siteAdministrator",
+    "student": "student",
+    "systemAdministrator": "systemAdministrator",
+    "teacher": "teacher",
+}
+ROLE_TYPES = {"primary": True, "secondary": False}
+ENROLLMENT_ROLES = {
+    "administrator": "administrator",
+    "proctor": "proctor",
+    "student": "student",
+    "teacher": "teacher",
+}
+CUSTOM_ENROLLMENT_ROLES = ("aide",)
+CONTACT_ROLES = ("parent", "guardian", "relative")
+SEXES_OF_1_1 = {"male": "M", "female": "F"}
+SEXES = {**SEXES_OF_1_1, "other": "X", "unspecified": None}
+
+# The CEDS codes, the spellings that rosters of other formats have, and K and PreK, which practice writes.
+GRADES = {
+    **GRADE_ALIASES,
+    "IT": "IT",
+    "PR": "PR",
+    "PK": "PK",
+    "TK": "TK",
+    "KG": "KG",
+    "PS": "PS",
+    "UG": "UG",
+    "OT": "OT",
+    "K": "KG",
+    "PreK": "PK",
+}
+GRADE_OPTIONS = (*GRADES,)
+GRADE_ORDER = (*CEDS_GRADES,)
+
+# The code of each race, in the order of the columns of demographics.csv.
+RACE_CODES = ("I", "A", "B", "P", "W")
+SEVERAL_RACES = "M"
+
+# The code list of each column: (file, column) -> its table. Every option of these columns is in the table.
+RECODES = {
+    ("orgs", "status"): STATUSES,
+    ("orgs", "type"): ORGANIZATION_TYPES,
+    ("academicSessions", "status"): STATUSES,
+    ("academicSessions", "type"): SESSION_TYPES,
+    ("courses", "status"): STATUSES,
+    ("classes", "status"): STATUSES,
+    ("classes", "classType"): CLASS_TYPES,
+    ("users", "status"): STATUSES,
+    ("users", "enabledUser"): ENABLED,
+    ("userProfiles", "status"): STATUSES,
+    ("roles", "status"): STATUSES,
+    ("roles", "roleType"): ROLE_TYPES,
+    ("roles", "role"): ROLES,
+    ("demographics", "status"): STATUSES,
+    ("demographics", "sex"): SEXES,
+    ("demographics", "americanIndianOrAlaskaNative"): FLAGS,
+    ("demographics", "asian"): FLAGS,
+    ("demographics", "blackOrAfricanAmerican"): FLAGS,
+    ("demographics", "nativeHawaiianOrOtherPacificIslander"): FLAGS,
+    ("demographics", "white"): FLAGS,
+    ("demographics", "demographicRaceTwoOrMoreRaces"): FLAGS,
+    ("demographics", "hispanicOrLatinoEthnicity"): FLAGS,
+    ("enrollments", "status"): STATUSES,
+    ("enrollments", "role"): ENROLLMENT_ROLES,
+    ("enrollments", "primary"): FLAGS,
+}

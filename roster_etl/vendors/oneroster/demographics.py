@@ -1,0 +1,64 @@
+"""demographics.csv, as the CSV Binding states it (4.6 in 1.2; the same columns in 1.1)."""
+
+from roster_etl.spec import Choice, Column, Date, File, Reference
+from roster_etl.vendors.oneroster.codes import EXTENDED, FLAGS, SEXES, SEXES_OF_1_1
+from roster_etl.vendors.oneroster.common import CHANGES, DATE_LAST_MODIFIED, EXTENSIONS, KEY, REMOVED, STATUS
+
+RACE_COLUMNS = (
+    "americanIndianOrAlaskaNative",
+    "asian",
+    "blackOrAfricanAmerican",
+    "nativeHawaiianOrOtherPacificIslander",
+    "white",
+)
+_FLAG = Choice((*FLAGS,))
+_FIRST = (
+    Column("sourcedId", required=True, references=Reference("users", "sourcedId"), note="The user's id."),
+    STATUS,
+    DATE_LAST_MODIFIED,
+    Column("birthDate", cell_format=Date(pattern="YYYY-MM-DD"), note="Date of birth."),
+)
+_REST = (
+    Column("americanIndianOrAlaskaNative", cell_format=_FLAG, note="Race; several may be true."),
+    Column("asian", cell_format=_FLAG, note="Race; several may be true."),
+    Column("blackOrAfricanAmerican", cell_format=_FLAG, note="Race; several may be true."),
+    Column("nativeHawaiianOrOtherPacificIslander", cell_format=_FLAG, note="Race; several may be true."),
+    Column("white", cell_format=_FLAG, note="Race; several may be true."),
+    Column("demographicRaceTwoOrMoreRaces", cell_format=_FLAG, note="Whether there are two or more races."),
+    Column("hispanicOrLatinoEthnicity", cell_format=_FLAG, note="Whether the person is Hispanic or Latino."),
+    Column("countryOfBirthCode", note="Country of birth."),
+    Column("stateOfBirthAbbreviation", note="State of birth."),
+    Column("cityOfBirth", note="City of birth."),
+    Column("publicSchoolResidenceStatus", note="Status of the residence for public schools."),
+)
+_SEX_NOTE = "The word as given is kept in sex; gender has the code."
+
+DEMOGRAPHICS = File(
+    name="demographics",
+    file_name="demographics.csv",
+    title="Birth, sex and race of users",
+    source="4.6",
+    key=KEY,
+    columns=(*_FIRST, Column("sex", cell_format=Choice((*SEXES,), prefix=EXTENDED), note=_SEX_NOTE), *_REST),
+    required=False,
+    carried_forward=True,
+    deleted=REMOVED,
+    changes=CHANGES,
+    exact_case=True,
+    extensions=EXTENSIONS,
+)
+
+DEMOGRAPHICS_OF_1_1 = File(
+    name="demographics",
+    file_name="demographics.csv",
+    title="Birth, sex and race of users",
+    source="1.1",
+    key=KEY,
+    columns=(*_FIRST, Column("sex", cell_format=Choice((*SEXES_OF_1_1,)), note=_SEX_NOTE), *_REST),
+    required=False,
+    carried_forward=True,
+    deleted=REMOVED,
+    changes=CHANGES,
+    exact_case=True,
+    extensions=EXTENSIONS,
+)

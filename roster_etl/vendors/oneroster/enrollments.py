@@ -1,0 +1,91 @@
+"""enrollments.csv, as the CSV Binding states it (4.7 in 1.2; the same columns in 1.1)."""
+
+from roster_etl.spec import Choice, Column, Date, File, NotBefore, OnlyOne, OnlyWhere, Reference, ReferenceType, WithinPeriods
+from roster_etl.vendors.oneroster.codes import CUSTOM_ENROLLMENT_ROLES, ENROLLMENT_ROLES, EXTENDED, FLAGS
+from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
+
+_WHO = (
+    Column("classSourcedId", required=True, references=Reference("classes", "sourcedId"), note="The class."),
+    Column("schoolSourcedId", required=True, references=Reference("orgs", "sourcedId"), note="The school of the class."),
+    Column("userSourcedId", required=True, about=True, references=Reference("users", "sourcedId"), note="The user."),
+)
+_ROLE_NOTE = "What the user does in the class. 1.2 allows terms of one's own that begin with ext:."
+_WHEN = (
+    Column("primary", cell_format=Choice((*FLAGS,)), note="Whether this is the main teacher; of teachers only."),
+    Column("beginDate", cell_format=Date(pattern="YYYY-MM-DD"), note="The first day, within the terms of the class."),
+    Column(
+        "endDate",
+        cell_format=Date(pattern="YYYY-MM-DD"),
+        note="The day after the last one; with the option end_dates=inclusive the last one itself.",
+    ),
+)
+_RULES = (
+    NotBefore(column="endDate", other="beginDate", both=True),
+    ReferenceType(column="schoolSourcedId", file="orgs", key="sourcedId", type_column="type", expected=SCHOOL),
+    OnlyWhere(column="primary", of="role", values=("teacher",)),
+    OnlyOne(by=("classSourcedId",), where=(("role", "teacher"), ("primary", "true")), begin="beginDate", end="endDate"),
+    WithinPeriods(
+        begin="beginDate",
+        end="endDate",
+        column="classSourcedId",
+        file="classes",
+        key="sourcedId",
+        periods="termSourcedIds",
+        period_file="academicSessions",
+        period_key="sourcedId",
+        start="startDate",
+        finish="endDate",
+    ),
+)
+
+ENROLLMENTS = File(
+    name="enrollments",
+    file_name="enrollments.csv",
+    title="Who learns and teaches in which class",
+    source="4.7",
+    key=KEY,
+    columns=(
+        *COMMON,
+        *_WHO,
+        Column(
+            "role",
+            required=True,
+            cell_format=Choice((*ENROLLMENT_ROLES,), prefix=EXTENDED, tolerated=CUSTOM_ENROLLMENT_ROLES, code="unknown_role"),
+            note=_ROLE_NOTE,
+        ),
+        *_WHEN,
+    ),
+    required=False,
+    carried_forward=True,
+    deleted=REMOVED,
+    changes=CHANGES,
+    exact_case=True,
+    extensions=EXTENSIONS,
+    rules=_RULES,
+)
+
+ENROLLMENTS_OF_1_1 = File(
+    name="enrollments",
+    file_name="enrollments.csv",
+    title="Who learns and teaches in which class",
+    source="1.1",
+    key=KEY,
+    columns=(
+        *COMMON,
+        *_WHO,
+        Column(
+            "role",
+            required=True,
+            cell_format=Choice((*ENROLLMENT_ROLES,), tolerated=CUSTOM_ENROLLMENT_ROLES, code="unknown_role"),
+            note=_ROLE_NOTE,
+        ),
+        *_WHEN,
+    ),
+    required=False,
+    carried_forward=True,
+    deleted=REMOVED,
+    changes=CHANGES,
+    exact_case=True,
+    extensions=EXTENSIONS,
+    rules=_RULES,
+)

@@ -1,0 +1,118 @@
+"""Cells that must agree with others: what is told, what is cleared, and what refuses a row."""
+
+from __future__ import annotations
+
+from roster_etl.engine.validation.validate import ReferencedFile
+from roster_etl.spec import (
+    Column,
+    Date,
+    File,
+    ListOf,
+    OnlyOne,
+    OnlyWhere,
+    ReferenceType,
+    RowRule,
+    SameLength,
+    SelfReference,
+    WithinPeriods,
+)
+from tests.walking import found, judge, lines, rows
+
+_DAY = Date(pattern="YYYY-MM-DD")
+
+
+def _file(rule: RowRule, *columns: Column, name: str = "f") -> File:
+    every = (Column("id", required=True), *columns)
+    return File(name=name, file_name=f"{name}.csv", title="F", source="1", key=("id",), columns=every, rules=(rule,))
+
+
+def _other(text: str, *names: str) -> ReferencedFile:
+    columns = (Column("id", required=True), *(Column(name, cell_format=ListOf()) for name in names))
+    file = File(name="o", file_name="o.csv", title="O", source="1", key=("id",), columns=columns)
+    return ReferencedFile(rows=judge(file, text).rows, file_name="o.csv")
+
+
+def test_lists_that_belong_together_are_equally_long() -> None:
+    file = _file(SameLength(columns=("a", "b")), Column("a", cell_format=ListOf()), Column("b", cell_format=ListOf()))
+
+    assert found(judge(file, lines("id,a,b", '1,"x,y","1,2"', '2,"x,y",1', "3,x,"))) == [("warning", "list_mismatch", 3, "a, b")]
+
+
+def test_a_loop_of_parents_refuses_its_rows_and_no_others() -> None:
+    file = _file(SelfReference(column="parent", key="id"), Column("parent"))
+    text = lines("id,parent", "a,b", "b,c", "c,a", "d,a", "e,e", "f,", "g,f", "h,nowhere")
+
+    assert found(judge(file, text)) == [
+        ("reject", "loop", 2, "parent"),
+        ("reject", "loop", 3, "parent"),
+        ("reject", "loop", 4, "parent"),
+        ("reject", "loop", 6, "parent"),
+        ("warning", "unknown_reference", 9, "parent"),
+    ]
+
+
+def test_a_record_of_another_type_is_told_and_kept() -> None:
+    rule = ReferenceType(column="school", file="o", key="id", type_column="type", expected=("school",))
+    result = judge(
+        _file(rule, Column("school")),
+        lines("id,school", "1,s", "2,d", "3,"),
+        {"o": _other(lines("id,type", "s,School", "d,district"), "type")},
+    )
+
+    assert found(result) == [("warning", "type_mismatch", 3, "school")]
+    assert rows(result)[1]["school"] == "d"
+
+
+def test_one_at_a_time_is_the_main_one() -> None:
+    rule = OnlyOne(by=("class",), where=(("role", "teacher"), ("main", "true")), begin="from", end="to")
+    columns = (Column("class"), Column("role"), Column("main"), Column("from", cell_format=_DAY), Column("to", cell_format=_DAY))
+    text = lines(
+        "id,class,role,main,from,to",
+        "1,a,teacher,true,2026-08-01,2026-12-01",
+        "2,a,teacher,true,2026-12-01,",
+        "3,b,teacher,TRUE,,",
+        "4,b,teacher,true,2026-08-01,",
+        "5,b,student,true,,",
+        "6,c,teacher,true,,",
+    )
+
+    assert found(judge(_file(rule, *columns), text)) == [
+        ("warning", "several_primary", 4, "main"),
+        ("warning", "several_primary", 5, "main"),
+    ]
+
+
+def test_a_cell_without_a_meaning_in_its_row_is_ignored() -> None:
+    file = _file(OnlyWhere(column="main", of="role", values=("teacher",)), Column("main"), Column("role"))
+    result = judge(file, lines("id,main,role", "1,true,teacher", "2,true,student", "3,,student"))
+
+    assert found(result) == [("info", "ignored_value", 3, "main")]
+    assert [row.get("main") for row in rows(result)] == ["true", None, None]
+
+
+def test_dates_outside_all_terms_of_the_class_are_told() -> None:
+    rule = WithinPeriods(
+        begin="from",
+        end="to",
+        column="class",
+        file="o",
+        key="id",
+        periods="terms",
+        period_file="t",
+        period_key="id",
+        start="start",
+        finish="end",
+    )
+    columns = (Column("class"), Column("from", cell_format=_DAY), Column("to", cell_format=_DAY))
+    others = {
+        "o": _other(lines("id,terms", 'c,"s1,s2"', "n,"), "terms"),
+        "t": _other(lines("id,start,end", "s1,2026-08-01,2026-12-01", "s2,2027-01-01,2027-06-01"), "start", "end"),
+    }
+    text = lines(
+        "id,class,from,to", "1,c,2026-08-01,2027-06-01", "2,c,2026-07-31,", "3,c,,2027-06-02", "4,n,2020-01-01,", "5,c,,"
+    )
+
+    assert found(judge(_file(rule, *columns), text, others)) == [
+        ("warning", "outside_term", 3, "from, to"),
+        ("warning", "outside_term", 4, "from, to"),
+    ]

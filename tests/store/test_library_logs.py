@@ -1,0 +1,66 @@
+"""What libraries log of errors that nobody waits for is one line."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+
+import pytest
+
+from roster_etl.store.library_logs import OWN_LOGGER, quiet_library_logs
+from roster_etl.store.warehouse.errors import WarehouseUnavailable
+
+
+async def _lose_a_task() -> None:
+    async def fail() -> None:
+        raise ConnectionError("Secretname")
+
+    task = asyncio.ensure_future(fail())
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _level():
+    own = logging.getLogger(OWN_LOGGER)
+    before, factory = own.level, logging.getLogRecordFactory()
+    yield
+    own.setLevel(before)
+    logging.setLogRecordFactory(factory)
+
+
+def test_a_lost_task_is_one_line_without_its_text(caplog: pytest.LogCaptureFixture):
+    quiet_library_logs()
+    asyncio.run(_lose_a_task())
+
+    (line,) = [caplog.handler.format(record) for record in caplog.records]
+    assert "asyncio: Task exception was never retrieved (ConnectionError)" in line
+    assert "\n" not in line
+    assert "Secretname" not in line
+
+
+def test_with_debug_it_is_told_in_full(caplog: pytest.LogCaptureFixture):
+    quiet_library_logs()
+    logging.getLogger(OWN_LOGGER).setLevel(logging.DEBUG)
+    asyncio.run(_lose_a_task())
+
+    assert "Traceback" in caplog.text
+
+
+def test_a_pools_traceback_names_our_error_and_nothing_else(caplog: pytest.LogCaptureFixture):
+    quiet_library_logs()
+    quiet_library_logs()
+    pool = logging.getLogger("sqlalchemy.pool.impl.LaterPool")
+    pool.error("Exception during reset or similar", exc_info=WarehouseUnavailable(problem="its disk is full", sqlstate="53100"))
+
+    (line,) = [caplog.handler.format(record) for record in caplog.records]
+    assert "its disk is full" in line
+    assert "\n" not in line
+
+
+def test_a_record_that_is_made_of_a_dictionary_is_left_alone():
+    quiet_library_logs()
+
+    assert logging.makeLogRecord({"name": "asyncio", "msg": "two\nlines", "levelno": logging.ERROR}).getMessage() == "two\nlines"
