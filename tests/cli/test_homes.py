@@ -129,6 +129,6 @@ def test_an_upload_is_checked_without_any_home(tmp_path: Path, monkeypatch: pyte
 
     answer = call("check", "upload", "--format", "clever", "--json")
 
-    assert (answer.code, answer.document["status"]) == (0, "published"), answer.err
+    assert (answer.code, answer.document["status"]) == (0, "publishable"), answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["upload"]
     assert call("check", "upload", "--format", "clever", "--district", "lincoln").code == 2
