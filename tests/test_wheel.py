@@ -124,7 +124,7 @@ def test_dagster_dev_serves_the_wheels_definitions(python: Path, tmp_path: Path)
     finally:
         os.killpg(process.pid, signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(90)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +21,7 @@ from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, resolve_format
 from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError, UnknownFeed
 from roster_etl.spec.options import resolve_options
+from roster_etl.store.default_home import VARIABLE
 from roster_etl.store.files.urls import local_path, printable_name, scheme
 from roster_etl.store.landing.upload_source import is_readable_scheme
 from roster_etl.store.registry.registry import District, Feed
@@ -98,7 +104,7 @@ def check(
     ] = None,
     option: FormatOptions = None,
 ) -> int:
-    """Dry run: validate an upload and print every finding and change, without publishing."""
+    """Dry run: validate an upload and print every finding and change, without publishing. Without --district it needs no home."""
     from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.import_upload import count_steps
     from roster_etl.pipeline.review.dry_run import check_upload
@@ -107,13 +113,27 @@ def check(
     call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
-    source = _format_to_check(call, district, format)
-    _check_options(source, options)
-
-    with call.progress(count_steps(vendor(source)), "check") as progress:
-        document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
+    with _home_to_check_in(call, district) as call:
+        source = _format_to_check(call, district, format)
+        _check_options(source, options)
+        with call.progress(count_steps(vendor(source)), "check") as progress:
+            document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
     print_import(call, document)
     return exit_codes.most_severe(exit_codes.BY_STATUS[found["status"]] for found in (document, *document.get("further", ())))
+
+
+@contextmanager
+def _home_to_check_in(call: Call, district: str | None) -> Iterator[Call]:
+    """Return `call`, or the same in an empty home for the block where none is named, none exists, and no district needs one."""
+    if district is not None or call.home_named or VARIABLE in os.environ or call.home.exists():
+        yield call
+        return
+    with TemporaryDirectory(prefix="roster_etl_") as folder:
+        within = Call(home=Path(folder), json=call.json, out=call.out, err=call.err)
+        try:
+            yield within
+        finally:
+            within.close()
 
 
 def import_and_print(call: Call, *orders: Order) -> int:

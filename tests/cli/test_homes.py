@@ -120,3 +120,15 @@ def test_what_would_create_a_home_creates_none_if_its_words_are_wrong(given: tup
 def test_a_command_that_writes_creates_a_missing_home(given: tuple[str, ...], tmp_path: Path) -> None:
     assert call(*given, home=tmp_path / "new" / "home").code == 0
     assert call("imports", home=tmp_path / "new" / "home").code == 0
+
+
+def test_an_upload_is_checked_without_any_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ROSTER_ETL_HOME", raising=False)
+    assert call("sample", "clever", "upload", "--students", "6").code == 0
+
+    answer = call("check", "upload", "--format", "clever", "--json")
+
+    assert (answer.code, answer.document["status"]) == (0, "publishable"), answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["upload"]
+    assert call("check", "upload", "--format", "clever", "--district", "lincoln").code == 2

@@ -26,6 +26,8 @@ def test_cells_of_a_broken_upload_stand_in_no_other_file_and_in_no_answer(vendor
     write_sample(vendor, upload, students=25, seed=5)
     assert call("import", upload, "--district", "lincoln", "--format", name, home=home).code == 0
     for file in sorted(upload.rglob("*.csv")):
+        if file.name == "manifest.csv":  # a damaged one rejects the upload before any row is read
+            continue
         spoil(file, _schools(home))
 
     answers = [

@@ -37,7 +37,7 @@ LAKE = "lake"
 _TIMES = ("version_id", "valid_from", "valid_to")
 _RANKS = ("valid_from_import", "valid_to_import")
 _OF_A_RERUN = ("archived_upload",)  # says that the bytes were run again
-_SURROGATE = ("came_with", "plan_base", "sha256", "read_in", "undoes", "hold", "asked_by")
+_SURROGATE = ("came_with", "plan_base", "sha256", "read_in", "undoes", "hold", "asked_by", "closed_holds")
 """Of an import's summary: numbers of imports, and hashes that have such numbers in them."""
 
 

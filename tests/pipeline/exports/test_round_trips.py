@@ -12,7 +12,7 @@ from tests.cli.calling import call
 from tests.exporting import FEEDS, current, district_of, export, make_districts, unnamed_differences
 from tests.sampling import every
 
-pytestmark = pytest.mark.sampled
+pytestmark = [pytest.mark.sampled, pytest.mark.timeout(900)]  # five districts are made first
 
 IMPORTED = [name for name, found in export_formats().items() if found.vendor in discover_vendors()]
 SAME = [(feed, feed) for feed in FEEDS]
