@@ -144,7 +144,7 @@ def test_a_password_column_that_no_document_names_rests_nowhere(vendor: Vendor, 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_districts_own_codes_are_replaced_counted_and_never_shown(vendor: Vendor, home: Path, tmp_path: Path) -> None:
     write_sample(vendor, tmp_path / "a", students=20, seed=5)
-    file, column = _coded(vendor)
+    file, column = _coded(vendor, tmp_path / "a")
     codes = _rewritten(tmp_path / "a" / file.file_name, column)
     rules = tmp_path / "rules.toml"
     rules.write_text("\n".join([f'["{column.upper()}"]', *(f'"OWN-{code.upper()}" = "{code}"' for code in codes)]), "utf-8")
@@ -166,8 +166,8 @@ def test_a_districts_own_codes_are_replaced_counted_and_never_shown(vendor: Vend
     assert (again["status"], any(any(change.values()) for change in again["changes"].values())) == ("published", False)
 
 
-def _coded(vendor: Vendor) -> tuple[File, str]:
-    """Return a column of codes that is no id."""
+def _coded(vendor: Vendor, upload: Path) -> tuple[File, str]:
+    """Return a column of codes that is no id, and has some in `upload`."""
     return next(
         (file, column.name)
         for file in vendor.format.files
@@ -175,7 +175,15 @@ def _coded(vendor: Vendor) -> tuple[File, str]:
         if isinstance(column.cell_format, Choice)
         and not column.cell_format.ranges
         and replacement_codes(file, column.name, {column.name: {"a": "b"}})
+        and _has_cells(upload / file.file_name, column.name)
     )
+
+
+def _has_cells(path: Path, column: str) -> bool:
+    if not path.exists():
+        return False
+    with path.open(encoding="utf-8", newline="") as text:
+        return any(row.get(column) for row in csv.DictReader(text))
 
 
 def _rewritten(path: Path, column: str) -> Counter[str]:
