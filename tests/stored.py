@@ -16,12 +16,13 @@ from roster_etl.orchestration.runtime.compact_event_log import decompress
 
 def stored_bytes(path: Path) -> bytes:
     """Return the bytes of a file: of a compressed one what was compressed, and of a database of Dagster its events as well."""
-    raw = path.read_bytes()
-    if path.suffix == ".zst":
-        return bytes(pa.CompressedInputStream(pa.BufferReader(raw), "zstd").read())
-    if path.suffix == ".db":
-        return raw + _events(path)
-    return raw
+    raw = uncompressed(path.name, path.read_bytes())
+    return raw + _events(path) if path.suffix == ".db" else raw
+
+
+def uncompressed(name: str, raw: bytes) -> bytes:
+    """Return the bytes of a file or an object: of a compressed one what was compressed."""
+    return bytes(pa.CompressedInputStream(pa.BufferReader(raw), "zstd").read()) if name.endswith(".zst") else raw
 
 
 def _events(path: Path) -> bytes:

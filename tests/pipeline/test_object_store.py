@@ -20,6 +20,7 @@ from roster_etl.vendors import vendor
 from tests.cli.calling import call
 from tests.dumps import dump
 from tests.pipeline.maintenance.test_rebuild import registered, run
+from tests.stored import uncompressed
 
 pytestmark = pytest.mark.slow
 
@@ -34,9 +35,9 @@ def home(tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Worksp
 
 
 def held_bytes(bucket: str) -> dict[str, bytes]:
-    """Return every object of a bucket."""
+    """Return every object of a bucket, uncompressed."""
     files = fsspec.filesystem("s3", use_listings_cache=False)
-    return {path: files.cat_file(path) for path in files.find(bucket.removeprefix("s3://"))}
+    return {path: uncompressed(path, files.cat_file(path)) for path in files.find(bucket.removeprefix("s3://"))}
 
 
 def places(bucket: str) -> set[str]:

@@ -16,6 +16,7 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
 from tests.saved import SavedFolders
+from tests.stored import stored_bytes
 
 WHO = ("oak", "oneroster")
 HEADS = {
@@ -419,4 +420,4 @@ def test_a_parent_who_is_purged_is_found_nowhere_and_the_other_one_stays(oak: Oa
 def test_no_password_rests_anywhere(oak: Oak) -> None:
     oak.upload(changes(users=(f"a,active,{T1},true,ana,,Ana,Rivera,,,,,,,9,secret-word,,,,,,",)))
 
-    assert [path for path in (oak.folder / "home").rglob("*") if path.is_file() and b"secret-word" in path.read_bytes()] == []
+    assert [path for path in (oak.folder / "home").rglob("*") if path.is_file() and b"secret-word" in stored_bytes(path)] == []
