@@ -405,8 +405,10 @@ class Mapping:
         """Return the (file, column) pairs that a column of the mapped rows is made of."""
         return self._origin(column)
 
-    def _origin(self, column: str) -> list[tuple[str, str]]:
-        added = (found for step in self.steps if (found := self._added(step, column)) is not None)
+    def _origin(self, column: str, before: int | None = None) -> list[tuple[str, str]]:
+        """Return the (file, column) pairs of `column`, as the steps leave it; with `before`, as the first so many steps do."""
+        steps = enumerate(self.steps[:before])
+        added = (found for number, step in steps if (found := self._added(step, column, number)) is not None)
         return next(added, [(self.source, column)])
 
     def _added_by_list(self, step: Step, column: str) -> list[tuple[str, str]] | None:
@@ -417,8 +419,8 @@ class Mapping:
             return [(self.source, step.column), (step.file, step.start), (step.file, step.end)]
         return None
 
-    def _added(self, step: Step, column: str) -> list[tuple[str, str]] | None:
-        """Return the (file, column) pairs that `step` computes `column` from; None: the step does not add it."""
+    def _added(self, step: Step, column: str, number: int) -> list[tuple[str, str]] | None:
+        """Return the (file, column) pairs that `step`, by its number, computes `column` from; None: the step does not add it."""
         origins = self._added_by_list(step, column)
         match step:
             case Lookup(take=take) if column in take:
@@ -432,7 +434,7 @@ class Mapping:
             case ForEvery(name=name) if column == name:
                 origins = [(step.file, step.take), (self.source, step.column)]
             case Computed(name=name) if column == name:
-                origins = [(self.source, source) for source in step.columns]
+                origins = [pair for source in step.columns for pair in self._origin(source, number)]
             case Unpivot(value=name) if column == name:
                 origins = [(self.source, source) for source in (*step.columns, *((step.family,) if step.family else ()))]
             case Unpivot(position=name) | RowNumber(name=name) if column == name:

@@ -137,7 +137,8 @@ def test_a_student_is_deleted_with_all_that_follows_and_comes_back(published: Wo
     edit(upload, "enrollments", lambda rows: [row | {"status": "active"} for row in rows])
     back = run(published, upload)
 
-    assert (back["changes"]["users"], back["findings"]) == ({"created": 1, "updated": 0, "deleted": 0}, [])
+    assert back["changes"]["users"] == {"created": 1, "updated": 0, "deleted": 0}
+    assert codes(back) <= {("warning", "similar_id"): 1}  # whoever comes back may have an id like that of somebody else
     assert reasons(published, "users", user_id="007") == ["deleted", None]
     assert reasons(published, "enrollments", user_id="007", section_id=taken[1]) == ["cascade", None]
 
@@ -189,7 +190,7 @@ def test_what_is_left_out_without_a_word_is_held(published: Workspace, upload: P
 
 def test_a_user_of_a_deleted_school_stays_without_a_role(published: Workspace, upload: Path) -> None:
     edit(upload, "accounts", deleted("account_id", rows_of(upload, "accounts")[0]["account_id"]))
-    document = run(published, upload, refused_rows_pct="100")
+    document = run(published, upload, refused_rows_pct="100", refused_rise_pct="100")
 
     assert document["status"] == "published"
     assert reasons(published, "users", user_id="007") == [None]

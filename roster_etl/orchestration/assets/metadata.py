@@ -43,7 +43,7 @@ def file_metadata(vendor: Vendor, file: File) -> Metadata:
     """Return the static metadata of a vendor file: its columns with the specification's notes, and its code."""
     spec = vendor.folder() / f"{file.name}.py"
     return {
-        "dagster/column_schema": dg.TableSchema(columns=_file_columns(file)),
+        "dagster/column_schema": dg.TableSchema(columns=_file_columns(vendor, file)),
         **code_references({"spec": spec if spec.is_file() else vendor.folder() / "__init__.py"}),
         "document": f"{vendor.format.document} ({vendor.format.version}), {file.source}",
     }
@@ -229,7 +229,10 @@ def _quarantine_metadata(workspace: Workspace, district_id: str, source: str) ->
     )
 
 
-def _file_columns(file: File) -> list[dg.TableColumn]:
+def _file_columns(vendor: Vendor, file: File) -> list[dg.TableColumn]:
+    """Return the columns of a file, then those that it has in other versions of the format only."""
+    same = (other for files in vendor.format.versions.values() for other in files if other.name == file.name)
+    others = [column for other in same for column in other.columns if column.name not in {own.name for own in file.columns}]
     columns = [
         dg.TableColumn(
             column.name,
@@ -238,7 +241,7 @@ def _file_columns(file: File) -> list[dg.TableColumn]:
             _constraints(needed=not column.optional_cells),
             tags={"secret": ""} if column.secret else None,
         )
-        for column in file.columns
+        for column in (*file.columns, *others)
     ]
     return columns + [dg.TableColumn(family.pattern, "text", family.note or None) for family in file.families]
 

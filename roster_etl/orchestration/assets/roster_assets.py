@@ -159,7 +159,7 @@ def _end_run(
 def _plan_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:
     return dg.AssetSpec(
         PLAN,
-        deps=[roster_key(table) for table in filled_tables(vendors)],
+        deps=[*(roster_key(table) for table in filled_tables(vendors)), *_unmapped_files(vendors)],
         partitions_def=DISTRICTS,
         group_name="roster",
         kinds={"pyarrow"},
@@ -167,6 +167,14 @@ def _plan_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:
         description="The change plan: versions to open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
         metadata=code_references({"plan": Path(plan_module.__file__)}),
     )
+
+
+def _unmapped_files(vendors: Sequence[Vendor]) -> Iterator[dg.AssetKey]:
+    """Yield the files that no table is mapped from, such as a manifest: their suites, too, are evaluated after them."""
+    for vendor in vendors:
+        mapped = {name for table in tables_of(vendor) for name in files_for(vendor, table)}
+        if vendor.change_plan is None:
+            yield from (file_key(vendor, file.name) for file in vendor.format.files if file.name not in mapped)
 
 
 def suites_of(vendors: Sequence[Vendor]) -> dict[dg.AssetKey, str]:

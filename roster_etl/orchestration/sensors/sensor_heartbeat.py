@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
+
+from roster_etl.orchestration.runtime.dagster_storage import open_instance
 
 
 def last_ticks(home: Path) -> dict[str, float]:
@@ -16,7 +17,7 @@ def last_ticks(home: Path) -> dict[str, float]:
     if not (home / "dagster.yaml").exists():
         return {}
     found: dict[str, float] = {}
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
             ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
             if ticks:
