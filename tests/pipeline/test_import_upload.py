@@ -463,8 +463,9 @@ def test_a_missing_column_that_ids_are_made_of_holds(day2: Path) -> None:
 def test_a_row_that_is_broken_takes_nothing_away(day2: Path, name: str, column: str, value: str) -> None:
     before = counts(day2 / "home")
     edit(day2, name, lambda rows: [rows[0] | {column: value}, *rows[1:]])
+    options = dict.fromkeys(("delete_threshold_pct", "update_threshold_pct", "refused_rise_pct", "refused_rows_pct"), "100")
 
-    document = run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100", "update_threshold_pct": "100"})
+    document = run(day2 / "home", day2 / "upload", options=options)
 
     assert document["status"] == "published", document["findings"]
     assert counts(day2 / "home") == before

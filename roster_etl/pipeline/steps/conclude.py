@@ -58,7 +58,6 @@ def conclude_import(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
     conclusion = build_conclusion(workspace, upload, status, findings, summary=about, hold=hold)
     earlier_runs = held_earlier_runs(workspace, upload) if status == "held" else ()
-    fulfilled = _fulfilled_holds(workspace, upload) if status == "unchanged" else ()
     with workspace.warehouse.write() as tx:
         if set_upload:
             tx.set_upload(upload.import_id, upload.upload_id, received_at=datetime.fromisoformat(upload.received_at))
@@ -66,7 +65,7 @@ def conclude_import(
         closed: Sequence[int] = ()
         if status == "held":
             closed = supersede_holds(tx, upload, conclusion.finished_at, earlier_runs=earlier_runs)
-        elif fulfilled:
+        elif status == "unchanged" and (fulfilled := _fulfilled_holds(tx, upload)):
             closed = close_named_holds(tx, fulfilled, upload.import_id, conclusion.finished_at)
         ended = summarize_import(tx, upload.import_id)
         rejected = [] if reached_plan(ended) else tx.ledger.quarantined_rows(upload.import_id).to_pylist()
@@ -90,13 +89,12 @@ def supersede_holds(
     return closed + close_named_holds(tx, earlier_runs, upload.import_id, at)
 
 
-def _fulfilled_holds(workspace: Workspace, upload: Upload) -> list[int]:
+def _fulfilled_holds(tx: WriteSession, upload: Upload) -> list[int]:
     """Return the held uploads whose state is the one that `upload` found unchanged."""
-    with workspace.warehouse.read() as session:
-        holds = session.ledger.holds(upload.district_id, upload.source)
-        if not holds:
-            return []
-        last = session.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    holds = tx.ledger.holds(upload.district_id, upload.source)
+    if not holds:
+        return []
+    last = tx.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     summary = (last or {}).get("summary") or {}
     equal = [(upload.content, upload.settings), (summary.get("content"), summary.get("settings"))]
     before = upload.origin_import + 1
