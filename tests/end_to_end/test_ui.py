@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
-from roster_etl.orchestration.runtime.current_home import VARIABLE
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
+from roster_etl.store.default_home import VARIABLE
 from roster_etl.store.registry.registry import Feed
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import register, selected, without_half_of_the_students
