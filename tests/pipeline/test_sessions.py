@@ -84,13 +84,7 @@ def test_no_session_is_open_while_the_gates_are_asked(tmp_path: Path, monkeypatc
 def test_an_import_asks_for_a_fact_once(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = _workspace(tmp_path, source)
     _write_two_days(source, tmp_path)
-    # Receiving asks for the columns published before; the decision, once the refused rows are known, for those of then.
-    # People who change are read for their schools, and to be published.
-    allowed = {
-        "SqlRoster.last_published",
-        "SqlRoster.versions",
-        *(ASKED_TWICE if vendor(source).format.mode == "changes" else ()),
-    }
+    allowed = ASKED_TWICE if vendor(source).format.mode == "changes" else set()
     for day in ("day1", "day1", "day2"):
         with counted_queries(monkeypatch) as repeated:
             import_upload(workspace, _order(tmp_path / day, source))

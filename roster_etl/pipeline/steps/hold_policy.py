@@ -17,7 +17,7 @@ from roster_etl.mapping.column_plan import Unpivot
 from roster_etl.pipeline.plan_decision import Decision, PlanDecision, decision_of_plan
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
-from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, refused_counts, rise_messages
+from roster_etl.pipeline.steps.refused_rise import refused_counts, rise_messages
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
 from roster_etl.pipeline.steps.upload_identity import has_same_records_as_published
@@ -87,9 +87,8 @@ def _is_needed(upload: Upload, file: File, result: FileResult | None) -> bool:
 
 def _refused_rises(workspace: Workspace, upload: Upload, failed: list[str]) -> list[str]:
     """Return why the share of refused rows of a file is a sudden one, without files that exceed the gate's limit anyway."""
-    last = workspace.warehouse.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
-    before = ((last or {}).get("summary") or {}).get(SUMMARY_KEY, {})
-    rises = rise_messages(refused_counts(staging_of(workspace, upload), upload), before, upload.values, upload.source)
+    now = refused_counts(staging_of(workspace, upload), upload)
+    rises = rise_messages(now, upload.refused_before, upload.values, upload.source)
     return [
         text
         for name, text in rises.items()

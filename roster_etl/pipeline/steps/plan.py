@@ -16,6 +16,7 @@ from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.pipeline.plan_decision import PLACE, PlanDecision, PlanMoved
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
+from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
 from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.feed_state import FeedState
@@ -43,11 +44,12 @@ def plan_import(
         plan = compute_plan(workspace, session.roster, upload, tables, feed)
         release_memory()
         fault_point("plan.made")
-        renames = detect_renames(workspace, upload, plan, tables)
+        closing = ClosingVersions(session.roster, plan)
+        renames = detect_renames(workspace, upload, plan, tables, closing)
         plan = apply_approved_renames(workspace, upload, plan, renames)
-        looks = check_foreign_upload(workspace, upload, plan, tables)
+        looks = check_foreign_upload(workspace, upload, plan, tables, closing)
         planned, findings = replayed_decision(upload, plan, *decide_import(workspace, upload, plan, looks, renames))
-        findings = [*findings, *similar_id_findings(session.roster, upload, plan, tables)]
+        findings = [*findings, *similar_id_findings(session.roster, upload, plan, tables, closing)]
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)

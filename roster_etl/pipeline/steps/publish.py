@@ -20,10 +20,10 @@ from roster_etl.pipeline.plan_decision import PLACE, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, held_earlier_runs, supersede_holds
-from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, RefusedCounts, refused_counts
+from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, refused_counts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import TableChange, WriteSession
+from roster_etl.store.warehouse import TableChange
 from roster_etl.vendors.lineage import tables_of
 
 
@@ -48,7 +48,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
     summary |= {"released": applied.released} if applied.released else {}
     summary |= {"compared": applied.compared} if applied.compared else {}
     summary["headers"] = _headers(staging, upload)
-    refused = refused_counts(staging, upload)
+    summary[SUMMARY_KEY] = {**upload.refused_before, **refused_counts(staging, upload)}
     if upload.approved_plan:  # the reasons of the hold stay on record, and what it closed
         with workspace.warehouse.read() as session:
             before = session.ledger.import_(upload.import_id)["summary"] or {}
@@ -61,8 +61,6 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
     )
     earlier_runs = held_earlier_runs(workspace, upload)
     with workspace.warehouse.write() as tx:
-        counts = {SUMMARY_KEY: {**_refused_before(tx, upload), **refused}}
-        conclusion = replace(conclusion, summary={**conclusion.summary, **counts})
         tx.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
         closed = supersede_holds(tx, upload, conclusion.finished_at, published=True, earlier_runs=earlier_runs)
         ended = summarize_import(tx, upload.import_id)
@@ -70,13 +68,6 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
     refresh_files(workspace, closed)
     staging.drop_rows()
     return ended
-
-
-def _refused_before(tx: WriteSession, upload: Upload) -> RefusedCounts:
-    """Return the counts of refused rows of the feed's last published upload, for files that this one does not have."""
-    last = tx.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
-    found: RefusedCounts = ((last or {}).get("summary") or {}).get(SUMMARY_KEY, {})
-    return found
 
 
 def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:

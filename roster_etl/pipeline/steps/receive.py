@@ -20,6 +20,7 @@ from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import, fail_import
+from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY
 from roster_etl.pipeline.uploads.archived_uploads import (
     NotArchived,
     archived_import,
@@ -304,10 +305,11 @@ def _stale(order: Order) -> list[Finding]:
 
 
 def _with_headers(workspace: Workspace, upload: Upload) -> tuple[Upload, Mapping[str, Any] | None]:
-    """Return the upload with the columns of the feed's published files, and the row of the import that was published last."""
+    """Return the upload with what the feed's published uploads leave for it, and the row of the import that was published last."""
     with workspace.warehouse.read() as session:
         last = session.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
-    return replace(upload, headers=((last or {}).get("summary") or {}).get("headers", {})), last
+    summary = (last or {}).get("summary") or {}
+    return replace(upload, headers=summary.get("headers", {}), refused_before=summary.get(SUMMARY_KEY, {})), last
 
 
 def is_unchanged(upload: Upload, last: Mapping[str, Any] | None) -> bool:

@@ -27,8 +27,8 @@ from roster_etl.engine.planning.rename_detection import (
     propose_renames,
 )
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import combine_chunks
 from roster_etl.pipeline.staging import Staging, staging_of
+from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -93,9 +93,11 @@ class Renames:
         ]
 
 
-def detect_renames(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Renames:
+def detect_renames(
+    workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table], closing: ClosingVersions
+) -> Renames:
     """Return the probable renames in the plan of `upload`, and those that its selectors approve. Raises BadRename."""
-    found = _detect_proposals(workspace, upload, plan, tables)
+    found = _detect_proposals(upload, plan, tables, closing)
     proposed = number_proposals(found)
     approved = select_proposals(proposed, upload.renames, upload.import_id)
     rows = _new_id_changes(workspace, (upload.district_id, upload.source), approved)
@@ -149,37 +151,15 @@ def replace_ids_by_numbers(workspace: Workspace, import_id: int, selectors: Sequ
 # ---- people that disappear and appear
 
 
-def _detect_proposals(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> pa.Table:
+def _detect_proposals(upload: Upload, plan: Plan, tables: Mapping[str, pa.Table], closing: ClosingVersions) -> pa.Table:
     users = plan.tables.get("users")
     filled = tables_of(upload.vendor)
     if users is None or not (users.absent and users.created) or TABLE in filled or not set(_REQUIRED_TABLES) <= set(filled):
         return PROPOSALS.empty_table()
-    closing = {
-        name: _closing_versions(workspace, plan, name, _is_absent if name == "users" else _is_removed) for name in _tables(filled)
-    }
+    gone = {name: closing.absent(name) if name == "users" else closing.removed(name) for name in _tables(filled)}
     opening = {name: plan.tables[name].rows_to_open(partial(tables.__getitem__, name)) for name in _tables(filled)}
-    replaced = _closing_versions(workspace, plan, "users", _is_replaced)
-    opening["users"] = opening["users"].filter(_is_not_known(opening["users"], replaced))
-    return propose_renames(_people(closing), _people(opening))
-
-
-def _is_absent(reasons: pa.Array) -> pa.Array:
-    return pc.equal(reasons, "absent")
-
-
-def _is_removed(reasons: pa.Array) -> pa.Array:
-    return pc.not_equal(reasons, "changed")
-
-
-def _is_replaced(reasons: pa.Array) -> pa.Array:
-    return pc.equal(reasons, "changed")
-
-
-def _closing_versions(workspace: Workspace, plan: Plan, name: str, predicate: Any) -> pa.Table:
-    closes = plan.tables[name].closes
-    return workspace.warehouse.roster.versions(
-        name, closes.filter(predicate(combine_chunks(closes.column("close_reason")))).column("version_id")
-    )
+    opening["users"] = opening["users"].filter(_is_not_known(opening["users"], closing.replaced("users")))
+    return propose_renames(_people(gone), _people(opening))
 
 
 def _tables(filled: Sequence[str]) -> tuple[str, ...]:
@@ -207,7 +187,7 @@ def _detect_published_proposals(workspace: Workspace, feed: tuple[str, str], imp
     turned = {name: workspace.warehouse.roster.versions_touched_by(*feed, name, import_id) for name in _tables(filled)}
     closed, opened = ({name: sides[side] for name, sides in turned.items()} for side in (0, 1))
     came = opened["users"].filter(_is_not_known(opened["users"], closed["users"]))
-    absent = closed["users"].filter(_is_absent(combine_chunks(closed["users"].column("close_reason"))))
+    absent = closed["users"].filter(pc.equal(closed["users"].column("close_reason"), "absent"))
     return propose_renames(_people({**closed, "users": absent}), _people({**opened, "users": came}))
 
 

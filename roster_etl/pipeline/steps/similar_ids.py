@@ -15,26 +15,30 @@ from roster_etl.engine.planning.plan import Plan, TablePlan
 from roster_etl.engine.planning.similar_ids import ID_COLUMNS, count_similar, similar_keys
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import RosterReader
 
 
-def similar_id_findings(roster: RosterReader, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> list[Finding]:
+def similar_id_findings(
+    roster: RosterReader, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table], closing: ClosingVersions
+) -> list[Finding]:
     """Return a finding for each table with new records that are alike to known ones, removed ones included; none at a first load."""
     if plan.base is None:
         return []
-    found = [(name, _count_similar(roster, upload, plan.tables[name], tables[name])) for name in ID_COLUMNS if name in tables]
+    found = [
+        (name, _count_similar(roster, upload, plan.tables[name], tables[name], closing)) for name in ID_COLUMNS if name in tables
+    ]
     return [_finding(name, count) for name, count in found if count]
 
 
-def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped: pa.Table) -> int:
+def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped: pa.Table, closing: ClosingVersions) -> int:
     """Return the number of new records of a table whose ids are alike to known ones; reads the removed ones only."""
     if not plan.created:
         return 0
     key = list(TABLES[plan.table].key)
-    removed = plan.closes.filter(pc.not_equal(plan.closes.column("close_reason"), "changed"))
-    gone = [roster.versions(plan.table, combine_chunks(removed.column("version_id"))).select(key)] if removed.num_rows else []
+    gone = [closing.removed(plan.table).select(key)] if plan.deleted else []
     every = pa.concat_tables([_plain(part) for part in (mapped.select(key), *gone)]).group_by(key).aggregate([])
     alike = similar_keys(plan.table, every)
     if not alike.num_rows:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.same_content import have_same_records
 from roster_etl.engine.planning.wrong_district import MIN_PEOPLE, ForeignUpload, detect_foreign_upload
+from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 
@@ -56,23 +56,18 @@ _PERSON = [*_KEY, "first_name", "last_name", "email"]
 
 
 def check_foreign_upload(
-    workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]
+    workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table], closing: ClosingVersions
 ) -> ForeignUpload | None:
     """Return why the upload does not look like the district's own, or None. Reads data only if many people would be removed."""
     users = plan.tables.get("users")
     if users is None or users.absent < MIN_PEOPLE or users.created < MIN_PEOPLE:
         return None
-    absent = users.closes.filter(pc.equal(users.closes.column("close_reason"), "absent"))
-    gone = workspace.warehouse.roster.versions("users", absent.column("version_id")).select(_PERSON)
+    gone = closing.absent("users").select(_PERSON)
     born = workspace.warehouse.roster.versions_by_key(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
     opened = users.rows_to_open(lambda: tables["users"]).select(_PERSON)
-    come = _people_without(opened, workspace.warehouse.roster.versions("users", _replaced(users.closes)).select(_KEY))
+    come = _people_without(opened, closing.replaced("users").select(_KEY))
     born_there = tables["student_profiles"] if "student_profiles" in tables else born.slice(0, 0)
     return detect_foreign_upload(_join_birth_dates(gone, born), _join_birth_dates(come, born_there), current=users.current)
-
-
-def _replaced(closes: pa.Table) -> pa.ChunkedArray:
-    return closes.filter(pc.equal(closes.column("close_reason"), "changed")).column("version_id")
 
 
 def _people_without(people: pa.Table, others: pa.Table) -> pa.Table:

@@ -5,7 +5,7 @@ Belongs here: records that are passed between steps, as JSON. No step, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
@@ -57,6 +57,8 @@ class Upload:
 
     ``decided``: for a replayed import, the original decision on its plan.
 
+    ``refused_before``: by file [rows read, rows refused] of the last published upload that had it.
+
     ``package``: ``name`` and ``sha256`` of the zip that the files were in, if they were in one.
 
     ``first_import``: the import that received these bytes, if this one is a rerun; it defines which of two imports is older.
@@ -84,6 +86,7 @@ class Upload:
     decided: str | None = None
     format_version: str = ""
     package: Mapping[str, str] | None = None
+    refused_before: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def origin_import(self) -> int:
