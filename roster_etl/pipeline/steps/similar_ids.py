@@ -44,8 +44,15 @@ def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped
     if not alike.num_rows:
         return 0
     known = _plain(roster.versions_by_key(upload.district_id, upload.source, plan.table, alike).select(key))
-    new = alike.filter(pc.invert(pc.is_in(key_text(alike, key), value_set=key_text(known, key))))
+    new = _without(alike, known, key)
+    if new.num_rows:  # whoever comes back under the own id is not new
+        feed = (upload.district_id, upload.source)
+        new = _without(new, _plain(roster.versions_by_key(*feed, plan.table, new, past=True).select(key)), key)
     return count_similar(plan.table, new, known)
+
+
+def _without(keys: pa.Table, others: pa.Table, key: list[str]) -> pa.Table:
+    return keys.filter(pc.invert(pc.is_in(key_text(keys, key), value_set=key_text(others, key))))
 
 
 def _plain(keys: pa.Table) -> pa.Table:

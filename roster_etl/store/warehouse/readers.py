@@ -60,8 +60,8 @@ class RosterReader(Protocol):
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray, /) -> pa.Table:
         """Return the versions with these numbers (``full_schema``), in the order of their numbers."""
 
-    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table, /) -> pa.Table:
-        """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
+    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table, /, *, past: bool = False) -> pa.Table:
+        """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns, or their `past` ones."""
 
     def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn], /) -> pa.Table:
         """Return the distinct combinations of values that current records have in `columns`, as text."""

@@ -103,8 +103,10 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     return found
 
 
-def versions_by_key(connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table) -> pa.Table:
-    """Return the current versions of the records in `keys`, with all columns, by the index of current keys."""
+def versions_by_key(
+    connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table, *, past: bool = False
+) -> pa.Table:
+    """Return the current versions of the records in `keys`, or their `past` ones, with all columns, by the index of either's keys."""
     table, history = TABLES[name], history_table(name)
     staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
@@ -115,7 +117,8 @@ def versions_by_key(connection: sa.Connection, district_id: str, source: str, na
     )
     # SQLite keeps the order of a CROSS JOIN. With other joins it scanned the whole history, which grows all year.
     both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
-    query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, closed.is_(None))
+    which = closed.is_not(None) if past else closed.is_(None)
+    query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, which)
     found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
     bulk_load.unstage(connection, staged)
     return versions(connection, name, found.column("version_id"))

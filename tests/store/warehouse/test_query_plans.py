@@ -256,7 +256,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "current_by_school": lambda c: [roster_read.current_by_school(c, *feed, name) for name in every],
         "count_current": lambda c: [roster_read.count_current(c, *feed, name) for name in every],
         "versions": lambda c: [roster_read.versions(c, name, pa.array([1, 2])) for name in every],
-        "versions_by_key": lambda c: roster_read.versions_by_key(c, *feed, "users", keys),
+        "versions_by_key": lambda c: [roster_read.versions_by_key(c, *feed, "users", keys, past=past) for past in (False, True)],
         "distinct_values": lambda c: (roster_read.distinct_values(c, *feed, [student]), roster_read.distinct_values(c, *feed, [student, period])),
         "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
         "versions_before_rename": lambda c: [roster_read.versions_before_rename(c, *feed, name) for name in every],
