@@ -10,9 +10,10 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import audited_change, registry_errors_as_usage_errors
-from roster_etl.cli.exports import print_export, split_words
+from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, split_words
+from roster_etl.cli.exports import print_export
 from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DistrictFilter, DistrictOption
+from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions
 from roster_etl.store.files.urls import has_password, redact
 from roster_etl.store.registry.district import Destination
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_When = Annotated[str, typer.Option("--when", metavar="WHEN", help="after_import, or a cron line.")]
+_ShrinkPct = Annotated[int, typer.Option("--shrink-pct", metavar="N", min=0, max=100, help="Stop at so many percent fewer rows.")]
+_ShrinkMin = Annotated[int, typer.Option("--shrink-min", metavar="N", min=0, help="Never stop for fewer rows than this.")]
+_KnownHosts = Annotated[str, typer.Option("--known-hosts", metavar="FILE", help="The SFTP server's pinned host key.")]
+_KeyFile = Annotated[str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with.")]
+_PasswordFile = Annotated[str, typer.Option("--password-file", metavar="FILE", help="The file with the password.")]
+_PasswordEnv = Annotated[str, typer.Option("--password-env", metavar="NAME", help="The variable with the password.")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The destination's name: a-z, 0-9, - and _.")]
 
 
@@ -30,53 +38,29 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     format: Annotated[str, typer.Option("--format", metavar="F", help="The format, such as oneroster.")],
     to: Annotated[str, typer.Option("--to", metavar="PATH", help="A folder or a .zip: a path or an fsspec URL.")],
     source: Annotated[str, typer.Option("--source", metavar="S", help="The feed, where the district has several.")] = "",
-    option: Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format.")] = None,
-    school: Annotated[
-        list[str] | None, typer.Option("--school", metavar="ID", help="Only this organization; several times.")
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None, typer.Option("--leave-out", metavar="TABLE[.COLUMN]", help="What must not be disclosed; several times.")
-    ] = None,
-    enrolled_only: Annotated[bool, typer.Option("--enrolled-only", help="Only people with an enrollment.")] = False,
-    formulas: Annotated[
-        str, typer.Option("--formulas", metavar="guard|keep|refuse", help="Cells that a spreadsheet would run.")
-    ] = "guard",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse to leave out rows, to change values or to make them up.")
-    ] = False,
-    when: Annotated[str, typer.Option("--when", metavar="WHEN", help="after_import, or a cron line.")] = "after_import",
-    shrink_pct: Annotated[
-        int, typer.Option("--shrink-pct", metavar="N", min=0, max=100, help="Stop at so many percent fewer rows.")
-    ] = 10,
-    shrink_min: Annotated[int, typer.Option("--shrink-min", metavar="N", min=0, help="Never stop for fewer rows than this.")] = 5,
-    known_hosts: Annotated[str, typer.Option("--known-hosts", metavar="FILE", help="The SFTP server's pinned host key.")] = "",
-    key_file: Annotated[str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with.")] = "",
-    password_file: Annotated[str, typer.Option("--password-file", metavar="FILE", help="The file with the password.")] = "",
-    password_env: Annotated[str, typer.Option("--password-env", metavar="NAME", help="The variable with the password.")] = "",
+    option: FormatOptions = None,
+    school: Schools = None,
+    leave_out: LeaveOut = None,
+    enrolled_only: EnrolledOnly = False,
+    formulas: Formulas = "guard",
+    strict: Strict = False,
+    when: _When = "after_import",
+    shrink_pct: _ShrinkPct = Destination.shrink_pct,
+    shrink_min: _ShrinkMin = Destination.shrink_min,
+    known_hosts: _KnownHosts = "",
+    key_file: _KeyFile = "",
+    password_file: _PasswordFile = "",
+    password_env: _PasswordEnv = "",
     update: Annotated[bool, typer.Option("--update", help="Change the destination if it exists.")] = False,
 ) -> int:
     """Add a destination to a district's file. Nothing is sent yet."""
-    from roster_etl.exports.scope import check_left_out
-    from roster_etl.pipeline.exports.order import export_options
-    from roster_etl.vendors.export_formats import export_format
-
     call: Call = ctx.obj
-    if has_password(to):
-        raise UsageError(
-            problem="--to: a password does not belong into a URL; use --password-env or --password-file", code="password_in_path"
-        )
-    if password_env and not _VARIABLE_NAME.fullmatch(password_env):
-        raise UsageError(problem="--password-env: the name of an environment variable, not the password")
-    options = parse_key_values(option or (), label="--option")
-    found = export_format(format)
-    export_options(found, options)
-    check_left_out(split_words(leave_out), found)
     destination = Destination(
         name=name,
         format=format,
         to=to,
         source=source,
-        options=options,
+        options=parse_key_values(option or (), label="--option"),
         schools=tuple(school or ()),
         leave_out=split_words(leave_out),
         enrolled_only=enrolled_only,
@@ -90,11 +74,29 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
         password_file=password_file,
         password_env=password_env,
     )
+    _check(destination)
     known = any(one.name == name for one in call.registry.get(district).destinations)
     action: Action = "destination_change" if known else "destination_add"
     with audited_change(call, action, district, name=name, format=format), registry_errors_as_usage_errors():
         call.registry.add_destination(district, destination, update=update)
     return call.show_result(document_of(district, destination), f"{district}: {name} is a destination, in format {format}.")
+
+
+def _check(destination: Destination) -> None:
+    """Refuse a destination that nothing could be sent to. Raises UsageError; UnknownVendor, BadOption and others of an export."""
+    from roster_etl.exports.scope import check_left_out
+    from roster_etl.pipeline.exports.order import export_options
+    from roster_etl.vendors.export_formats import export_format
+
+    if has_password(destination.to):
+        raise UsageError(
+            problem="--to: a password does not belong into a URL; use --password-env or --password-file", code="password_in_path"
+        )
+    if destination.password_env and not _VARIABLE_NAME.fullmatch(destination.password_env):
+        raise UsageError(problem="--password-env: the name of an environment variable, not the password")
+    found = export_format(destination.format)
+    export_options(found, destination.options)
+    check_left_out(destination.leave_out, found)
 
 
 def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
@@ -145,7 +147,7 @@ def send(
     name: _Name,
     district: DistrictOption,
     accept_shrink: Annotated[bool, typer.Option("--accept-shrink", help="Send although a file has become much smaller.")] = False,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks; default: the account of this process.")] = "",
+    by: AskedBy = "",
 ) -> int:
     """Send the present roster to a destination, unless it is unchanged. A file that has shrunk needs --accept-shrink --by NAME."""
     from roster_etl.pipeline.exports import destinations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +10,9 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import require_known_district
 from roster_etl.cli.exit_codes import FAILED, HELD, OK
+from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, split_words
 from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DistrictFilter, DistrictOption, check_import_id
+from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions, check_import_id
 
 _DEFAULT_LIMIT = 30
 EXIT_CODES = {"written": OK, "unchanged": OK, "refused": HELD, "failed": FAILED}
@@ -25,48 +26,30 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
     word: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="The format, such as oneroster or clever.")] = None,
     format: Annotated[str | None, typer.Option("--format", metavar="F", help="The same.")] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="S", help="The feed, where several were published.")] = None,
-    option: Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format.")] = None,
+    option: FormatOptions = None,
     as_of: Annotated[str, typer.Option("--as-of", metavar="T", help="A moment, or import:N; default: now.")] = "",
     since: Annotated[
         int | None,
         typer.Option("--since", metavar="IMPORT", min=0, callback=check_import_id, help="Only what changed after this import."),
     ] = None,
-    school: Annotated[
-        list[str] | None, typer.Option("--school", metavar="ID", help="Only this organization; several times.")
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option("--leave-out", metavar="TABLE[.COLUMN]", help="What must not be disclosed; several times."),
-    ] = None,
-    enrolled_only: Annotated[bool, typer.Option("--enrolled-only", help="Only people with an enrollment.")] = False,
-    formulas: Annotated[
-        str, typer.Option("--formulas", metavar="guard|keep|refuse", help="Cells that a spreadsheet would run.")
-    ] = "guard",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse to leave out rows, to change values or to make them up.")
-    ] = False,
+    school: Schools = None,
+    leave_out: LeaveOut = None,
+    enrolled_only: EnrolledOnly = False,
+    formulas: Formulas = "guard",
+    strict: Strict = False,
     replace: Annotated[bool, typer.Option("--replace", help="Exchange what a former export left there.")] = False,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks; default: the account of this process.")] = "",
+    by: AskedBy = "",
 ) -> int:
     """Write the roster of a district in a format, as a whole or not at all, with the list of what the format cannot say."""
     from roster_etl.pipeline.exports.export_roster import export_roster
     from roster_etl.pipeline.exports.order import ExportOrder
     from roster_etl.store.actor import os_user
-    from roster_etl.store.files.urls import has_password
 
     call: Call = ctx.obj
-    if word and format and word != format:
-        raise UsageError(problem="the format is named twice, and differently")
-    if not (word or format):
-        raise UsageError(problem="say which format: roster-etl export FORMAT …, or --format")
-    if formulas not in FORMULAS:
-        raise UsageError(problem=f"--formulas: one of {', '.join(FORMULAS)}", code="bad_option")
-    if has_password(to):
-        raise UsageError(problem="--to: a password does not belong into a URL; name it in the settings", code="password_in_path")
     order = ExportOrder(
         district_id=district,
-        format=word or format or "",
-        to=to,
+        format=_chosen_format(word, format),
+        to=_without_password(to),
         requested_by=by.strip() or os_user(),
         source=source,
         options=parse_key_values(option or (), label="--option"),
@@ -75,17 +58,33 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
         schools=tuple(school or ()),
         leave_out=split_words(leave_out),
         enrolled_only=enrolled_only,
-        formulas=formulas,
+        formulas=_known_formulas(formulas),
         strict=strict,
         replace=replace,
     )
-    document = export_roster(call.workspace, order)
-    return print_export(call, document)
+    return print_export(call, export_roster(call.workspace, order))
 
 
-def split_words(given: Sequence[str] | None) -> tuple[str, ...]:
-    """Return words that were given one by one, or several in one with commas or blanks between them."""
-    return tuple(word for text in given or () for word in text.replace(",", " ").split())
+def _chosen_format(word: str | None, format: str | None) -> str:
+    if word and format and word != format:
+        raise UsageError(problem="the format is named twice, and differently")
+    if not (word or format):
+        raise UsageError(problem="say which format: roster-etl export FORMAT …, or --format")
+    return word or format or ""
+
+
+def _known_formulas(formulas: str) -> str:
+    if formulas not in FORMULAS:
+        raise UsageError(problem=f"--formulas: one of {', '.join(FORMULAS)}", code="bad_option")
+    return formulas
+
+
+def _without_password(to: str) -> str:
+    from roster_etl.store.files.urls import has_password
+
+    if has_password(to):
+        raise UsageError(problem="--to: a password does not belong into a URL; name it in the settings", code="password_in_path")
+    return to
 
 
 def print_export(call: Call, document: Mapping[str, Any]) -> int:

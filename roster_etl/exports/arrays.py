@@ -97,11 +97,6 @@ def choose(where: Mask, then: Array, otherwise: Array) -> Array:
     return pc.if_else(pa.array(where), then, otherwise)
 
 
-def first_of(*arrays: Array) -> Array:
-    """Return, row by row, the first value that is not null."""
-    return pc.coalesce(*arrays)
-
-
 def each_distinct(values: Array, function: Callable[[Any], Any], kind: pa.DataType | None = None) -> Array:
     """Apply `function` once to each distinct value; null stays null."""
     encoded = values.dictionary_encode()
@@ -148,12 +143,6 @@ def rank_in_group(codes: Array) -> np.ndarray[Any, np.dtype[np.int64]]:
     ranks = np.empty(len(group), dtype=np.int64)
     ranks[by_group] = np.arange(len(group)) - np.repeat(starts, sizes) + 1
     return ranks
-
-
-def counts_by(codes: Array) -> tuple[Array, Array]:
-    """Return the distinct codes, and how often each occurs."""
-    counted = pc.value_counts(pc.drop_null(codes))
-    return counted.field(0), counted.field(1)
 
 
 def with_columns(table: pa.Table, **columns: Array) -> pa.Table:

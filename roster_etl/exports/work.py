@@ -20,7 +20,6 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import (
     choose,
     column,
-    constant,
     each_distinct,
     equals,
     is_in,
@@ -234,8 +233,3 @@ class Work:
         import json
 
         return each_distinct(self.col(table, "extensions"), lambda cell: json.loads(cell).get(name))
-
-
-def constant_column(work: Work, table: str, value: str) -> Array:
-    """Return `value` for each row of a table."""
-    return constant(value, work.table(table).num_rows)

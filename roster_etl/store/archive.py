@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -235,9 +235,17 @@ class Archive:
         ending = ".dsse.json"
         return sorted((source, int(name.removesuffix(ending))) for source, name in names if name.endswith(ending))
 
-    def write_outcomes(self, district_id: str, source: str, number: int, content: bytes) -> None:
-        """Write the outcomes of the rows that a receipt states, beside it."""
-        self._folder.write(_outcomes_name(district_id, source, number), content)
+    def write_outcomes(self, district_id: str, source: str, number: int, chunks: Iterable[bytes]) -> str:
+        """Write the outcomes of the rows that a receipt states, beside it, piece by piece. Returns their sha256 (hex)."""
+        digest = hashlib.sha256()
+
+        def fill(out: BinaryIO) -> None:
+            for chunk in chunks:
+                digest.update(chunk)
+                out.write(chunk)
+
+        self._folder.write_with(_outcomes_name(district_id, source, number), fill)
+        return digest.hexdigest()
 
     def remove_outcomes(self, district_id: str) -> None:
         """Remove the outcomes of all receipts of a district; the receipts stay."""

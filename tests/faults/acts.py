@@ -163,10 +163,10 @@ def rotate(home: Path) -> None:
 
 def purge(home: Path, user_id: str) -> None:
     """Remove a student for good."""
-    from roster_etl.pipeline.maintenance.purge import purge_person
+    from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 
     with _open(home) as workspace:
-        purge_person(workspace, FEED[0], "student", user_id, by="A. Steward")
+        purge(workspace, PurgeTarget(district_id=FEED[0], person=("student", user_id)), by="A. Steward")
 
 
 def rebuild(home: Path, url: str) -> None:
@@ -221,12 +221,12 @@ def house(home: Path, days: float = 0.0) -> None:
 
 def forget(home: Path) -> None:
     """Remove of every district what is not current, and every upload but the last."""
-    from roster_etl.pipeline.maintenance.purge import purge_older
+    from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 
     with _open(home) as workspace:
         for district in workspace.registry.scan().districts:
             if workspace.warehouse.ledger.imports(district.id):
-                purge_older(workspace, district.id, timedelta(0), by="A. Steward")
+                purge(workspace, PurgeTarget(district_id=district.id, age=timedelta(0)), by="A. Steward")
 
 
 def backup(home: Path, to: str) -> None:

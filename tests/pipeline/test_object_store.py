@@ -10,7 +10,7 @@ import fsspec
 import pytest
 
 from roster_etl.pipeline.maintenance.cleanup import clean_up_home
-from roster_etl.pipeline.maintenance.purge import purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -66,7 +66,7 @@ def test_a_life_in_a_bucket_is_that_of_a_folder(home: Workspace, bucket: str, tm
     with (tmp_path / "a" / "students.csv").open(newline="") as students:
         person = max(csv.DictReader(students), key=lambda row: len(row["Student_email"]))
     assert [path for path, content in held_bytes(bucket).items() if person["Student_email"].encode() in content]
-    purge_person(home, "lincoln", "student", person["Student_id"], by="A. Steward")
+    purge(home, PurgeTarget(district_id="lincoln", person=("student", person["Student_id"])), by="A. Steward")
     mail = person["Student_email"].encode()
     assert mail
     assert [path for path, content in held_bytes(bucket).items() if mail in content] == []

@@ -59,23 +59,15 @@ def match_header(
         *_missing_findings(file, missing, unexpected if is_shown else (), origin=_origin(header, file)),
         *_elsewhere_findings(elsewhere),
     ]
-    findings += (
-        [*_unexpected_findings(unexpected), *_secret_findings(hidden)]
-        if is_shown
-        else _not_shown([*unexpected, *extensions, *hidden])
-    )
+    shown = [*_unexpected_findings(unexpected), *_secret_findings(hidden)]
+    findings += shown if is_shown else _not_shown([*unexpected, *extensions, *hidden])
     refused = "duplicate_column" if twice else "missing_column" if missing else None
     if not refused and fixed_order and (order := _order_finding(file, matched)):
         findings, refused = [*findings, order], "column_order"
     slips = _slip_findings(header, file, matched, twice) if is_shown and file.exact_case else []
     if strict:
-        slips += _extension_findings(matched, extensions)
-        slips += [finding for finding in findings if finding.severity == "warning"]
-        findings = [finding for finding in findings if finding.severity != "warning"]
-        slips += [
-            _absent_finding(c.name) for c in file.columns if not (c.name in matched or c.name in missing or c.header_optional)
-        ]
-        slips = [replace(finding, severity="file") for finding in slips]
+        absent = [c.name for c in file.columns if not (c.name in (*matched, *missing) or c.header_optional)]
+        findings, slips = _as_refusals(findings, [*slips, *_extension_findings(matched, extensions)], absent)
         refused = refused or (slips[0].code if slips else None)
     findings += slips
     if not matched:  # perhaps the first row of data: no finding may contain its cells
@@ -88,6 +80,16 @@ def match_header(
         findings=tuple(findings),
         refused=refused,
     )
+
+
+def _as_refusals(
+    findings: Sequence[Finding], slips: Sequence[Finding], absent: Sequence[str]
+) -> tuple[list[Finding], list[Finding]]:
+    """Return the findings without their warnings, and as findings that refuse the file: slips, warnings, columns that are absent."""
+    warnings = [finding for finding in findings if finding.severity == "warning"]
+    others = [finding for finding in findings if finding.severity != "warning"]
+    refusing = [*slips, *warnings, *map(_absent_finding, absent)]
+    return others, [replace(finding, severity="file") for finding in refusing]
 
 
 def _slip_findings(header: Sequence[str], file: File, matched: dict[str, list[int]], twice: Sequence[str]) -> list[Finding]:

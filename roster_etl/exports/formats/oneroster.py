@@ -126,44 +126,46 @@ _IDENTIFIERS = ("user_identifiers.user_id", "user_identifiers.type", "user_ident
 _GRADES = ("student_profiles.user_id", "student_profiles.grade", "student_profiles.grades")
 
 
-def _users(version: str) -> OutFile:
-    ids = Out("sourcedId", value="users.user_id", required=True)
-    enabled = Out("enabledUser", value="enabled", holds=("users.status",), form="true/false", required=True)
-    user_ids = Out("userIds", value="id_list", holds=_IDENTIFIERS)
-    username = Out("username", value="users.username", required=True)
-    names = (
-        Out("givenName", value="users.first_name", holds=("users.first_name", "users.full_name"), required=True),
-        Out("familyName", value="users.last_name", required=True),
-        Out("middleName", value="users.middle_name"),
-        Out("identifier", value="users.number"),
-        Out("email", value="users.email"),
-        Out("sms", value="users.sms"),
-        Out("phone", value="users.phone"),
-        Out("agentSourcedIds", value="agent_list", holds=_CONTACTS),
-        Out("grades", value="grade_list", holds=_GRADES),
-        Out("password", form="empty"),
-    )
-    one = (
-        enabled,
+_ENABLED = Out("enabledUser", value="enabled", holds=("users.status",), form="true/false", required=True)
+_USERNAME = Out("username", value="users.username", required=True)
+_USER_IDS = Out("userIds", value="id_list", holds=_IDENTIFIERS)
+_NAMES = (
+    Out("givenName", value="users.first_name", holds=("users.first_name", "users.full_name"), required=True),
+    Out("familyName", value="users.last_name", required=True),
+    Out("middleName", value="users.middle_name"),
+    Out("identifier", value="users.number"),
+    Out("email", value="users.email"),
+    Out("sms", value="users.sms"),
+    Out("phone", value="users.phone"),
+    Out("agentSourcedIds", value="agent_list", holds=_CONTACTS),
+    Out("grades", value="grade_list", holds=_GRADES),
+    Out("password", form="empty"),
+)
+_USER_COLUMNS = {
+    "1.1": (
+        _ENABLED,
         Out("orgSourcedIds", value="org_list", holds=("user_roles.user_id", "user_roles.organization_id"), required=True),
         Out("role", value="role", holds=("user_roles.role",), required=True),
-        username,
-        user_ids,
-        *names,
-    )
-    two = (
-        enabled,
-        username,
-        user_ids,
-        *names,
+        _USERNAME,
+        _USER_IDS,
+        *_NAMES,
+    ),
+    "1.2": (
+        _ENABLED,
+        _USERNAME,
+        _USER_IDS,
+        *_NAMES,
         Out("userMasterIdentifier", value="users.master_id"),
         Out("preferredGivenName", value="users.preferred_first_name"),
         Out("preferredMiddleName", value="users.preferred_middle_name"),
         Out("preferredFamilyName", value="users.preferred_last_name"),
         Out("primaryOrgSourcedId", value="users.primary_organization_id"),
         Out("pronouns", value="users.pronouns"),
-    )
-    columns = (ids, *_MARKS, *(one if version == "1.1" else two))
+    ),
+}
+
+
+def _users(version: str) -> OutFile:
     return OutFile(
         "users.csv",
         table="users",
@@ -172,7 +174,7 @@ def _users(version: str) -> OutFile:
         identity=("sourcedId",),
         when="rows",
         extensions="metadata.",
-        columns=columns,
+        columns=(Out("sourcedId", value="users.user_id", required=True), *_MARKS, *_USER_COLUMNS[version]),
     )
 
 

@@ -255,12 +255,17 @@ def _add_people(work: Work, linked: Mask) -> None:
     if clashes.any():
         raise IdClash(count=int(clashes.sum()), format="OneRoster")
     _add_rows(work, "users", made, len(ids), "synthetic")
+    _add_roles_at_schools(work, fresh)
+
+
+def _add_roles_at_schools(work: Work, contacts: pa.Table) -> None:
+    """Add a role for each contact at each school of the students, one for a contact and school."""
     owners = pa.table({"key": work.user_keys("user_roles"), "school": work.col("user_roles", "organization_id")})
     pairs = pa.table(
         {
-            "contact": column(fresh, "contact_id"),
-            "key": keys_of(fresh, ("user_kind", "user_id")),
-            "word": relationship_words(column(fresh, "relationship")),
+            "contact": column(contacts, "contact_id"),
+            "key": keys_of(contacts, ("user_kind", "user_id")),
+            "word": relationship_words(column(contacts, "relationship")),
         }
     )
     joined = pairs.join(first_rows(owners, ("key", "school")), "key", join_type="inner", use_threads=False)

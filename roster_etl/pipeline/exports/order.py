@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from roster_etl.exports.plan import ExportFormat
 from roster_etl.spec.errors import PermanentError, UnknownDistrict
 from roster_etl.spec.options import BadOption, parse_option
-from roster_etl.vendors.export_formats import export_format
+from roster_etl.vendors.export_formats import export_format, export_formats
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.workspace import Workspace
@@ -118,7 +118,7 @@ def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
     format_ = export_format(order.format)
     options = export_options(format_, order.options)
     if order.since is not None and format_.delta is None:
-        raise NoDelta(format=format_.name, known="oneroster or canvas")
+        raise NoDelta(format=format_.name, known=" or ".join(name for name, one in export_formats().items() if one.delta))
     district = next((d for d in workspace.registry.scan().districts if d.id == order.district_id), None)
     with workspace.warehouse.read() as session:
         sources = session.ledger.published_sources(order.district_id)

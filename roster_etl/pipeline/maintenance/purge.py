@@ -109,29 +109,13 @@ class PurgeTarget:
         return "user" if self.person else "district" if self.age is None else "older"
 
 
-def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> PurgeResult:
-    """Remove one user: all versions about them, findings and quarantined rows of their records, and their records in the archive.
+def purge(workspace: Workspace, target: PurgeTarget, *, by: str, now: datetime | None = None) -> PurgeResult:
+    """Remove `target` for good, from warehouse, archive, staging and reports; the ledger keeps the imports and their numbers.
 
+    Of a person: all versions about them, findings and quarantined rows of their records, their records in the archive. By age: what was
+    closed before, with uploads and findings of that time, but for the newest published upload of each feed.
     Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
     """
-    return purge(workspace, PurgeTarget(district_id=district_id, person=(kind, user_id)), by=by)
-
-
-def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: str, now: datetime | None = None) -> PurgeResult:
-    """Remove versions that were closed longer than `age` ago, and uploads and findings of that time.
-
-    The newest published upload of each feed is kept, however old it is.
-    """
-    return purge(workspace, PurgeTarget(district_id=district_id, age=age), by=by, now=now)
-
-
-def purge_district(workspace: Workspace, district_id: str, *, by: str) -> PurgeResult:
-    """Remove everything that was ever imported for a district; the ledger keeps the imports and their numbers."""
-    return purge(workspace, PurgeTarget(district_id=district_id), by=by)
-
-
-def purge(workspace: Workspace, target: PurgeTarget, *, by: str, now: datetime | None = None) -> PurgeResult:
-    """Remove `target` for good. Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait."""
     about = {} if target.age is None else {"age": str(target.age)}
     with _purge_imports(workspace, target, by) as numbers:
         removal, archived = _scope(workspace, target, tuple(numbers), frozenset(numbers.values()), now, store=True)

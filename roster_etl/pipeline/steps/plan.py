@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -60,20 +61,21 @@ def plan_import(
         fault_point("plan.done")
         return planned, None
     staging.flush()
-    summary = {
-        "changes": {} if planned.decision == "rejected" else planned.changes,
+    ended = conclude_import(workspace, upload, planned.decision, findings, summary=_summary(planned), hold=_hold(planned))
+    fault_point("plan.done")
+    return planned, ended
+
+
+def _summary(planned: PlanDecision) -> dict[str, Any]:
+    """Return what the ledger keeps of a plan that publishes nothing now."""
+    return {
+        "changes": {} if planned.decision in ("rejected", "unchanged") else planned.changes,
         "plan": planned.tables,
         "sha256": planned.sha256,
         "plan_base": planned.base,
         **({"renames": planned.renames} if planned.renames else {}),
+        **({"hold": {name: planned.hold[name] for name in ("tables", "schools")}} if planned.hold is not None else {}),
     }
-    if planned.decision == "unchanged":
-        summary["changes"] = {}
-    if planned.hold is not None:
-        summary["hold"] = {name: planned.hold[name] for name in ("tables", "schools")}
-    ended = conclude_import(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
-    fault_point("plan.done")
-    return planned, ended
 
 
 def compute_plan(

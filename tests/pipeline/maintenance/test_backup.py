@@ -15,7 +15,7 @@ from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance import backup
 from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
-from roster_etl.pipeline.maintenance.purge import purge_district, purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
@@ -196,7 +196,8 @@ def test_a_purge_meanwhile_spoils_a_backup(
     published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "roster_etl.pipeline.maintenance.backup._copy_settings", lambda *_: purge_district(published, "lincoln", by="A. Steward")
+        "roster_etl.pipeline.maintenance.backup._copy_settings",
+        lambda *_: purge(published, PurgeTarget(district_id="lincoln"), by="A. Steward"),
     )
 
     with pytest.raises(PurgedMeanwhile):
@@ -213,7 +214,7 @@ def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restor
     student = student_of(published, datetime.now(UTC))
     monkeypatch.setenv("ROSTER_ETL_FAIL_AT", f"{point}:raise")
     with pytest.raises(InjectedFault):
-        purge_person(published, "lincoln", "student", student, by="A. Steward")
+        purge(published, PurgeTarget(district_id="lincoln", person=("student", student)), by="A. Steward")
     monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
     back_up(published, str(tmp_path / "copy"))
     restore(str(tmp_path / "copy"), tmp_path / "again")
@@ -222,7 +223,7 @@ def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restor
     assert again.archive.pending_removals() == ("lincoln",)
     assert again.archive.pending_removal("lincoln") == published.archive.pending_removal("lincoln")
     goes = again.archive.pending_removal("lincoln")["keys"]
-    purge_person(again, "lincoln", "student", student, by="A. Steward")
+    purge(again, PurgeTarget(district_id="lincoln", person=("student", student)), by="A. Steward")
     assert again.archive.pending_removals() == ()
     assert goes
     assert not any(again.archive.has(key) for key in goes)

@@ -17,9 +17,8 @@ from roster_etl.pipeline.maintenance.purge import (
     ImportUnderWay,
     NobodyToPurge,
     NothingToPurge,
-    purge_district,
-    purge_older,
-    purge_person,
+    PurgeTarget,
+    purge,
 )
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary
@@ -145,7 +144,7 @@ def test_a_person_is_found_nowhere_any_more_and_the_rest_is_rebuilt(
     others = {name: len(lines) for name, lines in dump(lived.warehouse, "lincoln").items()}
     assert traces(lived, CANARIES[user_id], "lincoln")
 
-    purged = purge_person(lived, "lincoln", kind, user_id, by="A. Steward")
+    purged = purge(lived, PurgeTarget(district_id="lincoln", person=(kind, user_id)), by="A. Steward")
 
     assert traces(lived, CANARIES[user_id], "lincoln") == {}
     assert dump(lived.warehouse, "adams") == before
@@ -167,7 +166,7 @@ def test_of_a_file_that_was_kept_as_it_came_the_old_bytes_go_too(uploads: Path, 
     workspace = registered(tmp_path / "home", f"sqlite:///{tmp_path}/w.sqlite")
     run(workspace, path=str(uploads / "a"))
     before = {member["name"]: member for member in workspace.archive.read_manifest("lincoln", 1)["members"]}
-    purge_person(workspace, "lincoln", "student", STUDENT, by="A. Steward")
+    purge(workspace, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
     after = {member["name"]: member for member in workspace.archive.read_manifest("lincoln", 1)["members"]}
     workspace.close()
 
@@ -178,7 +177,7 @@ def test_of_a_file_that_was_kept_as_it_came_the_old_bytes_go_too(uploads: Path, 
 
 
 def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
-    purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+    purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
     rerun = run(lived, archived=2)
 
     later = run(lived, path=str(uploads / "a"))
@@ -187,7 +186,7 @@ def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploa
     assert later["status"] == "published"
     assert later["changes"]["users"]["created"] == 1  # the district still sends the student
     rebuilt(lived, tmp_path)
-    purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+    purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
     assert traces(lived, CANARIES[STUDENT], "lincoln") == {}
 
 
@@ -198,7 +197,7 @@ def test_a_district_is_removed_and_its_imports_stay_on_record(lived: Workspace, 
     docs.parent.mkdir(parents=True)
     docs.with_name("index.html").write_text("rules and counts")
 
-    purge_district(lived, "lincoln", by="A. Steward")
+    purge(lived, PurgeTarget(district_id="lincoln"), by="A. Steward")
 
     words = (*CANARIES[STUDENT], *CANARIES[TEACHER])
     assert traces(lived, words, "lincoln") == {}
@@ -214,7 +213,7 @@ def test_what_is_older_than_an_age_is_removed_but_for_what_is_current(lived: Wor
     current = sorted(lived.warehouse.roster.current("lincoln", "clever", "users").to_pylist(), key=str)
     later = datetime.now(UTC) + timedelta(days=400)
 
-    purged = purge_older(lived, "lincoln", timedelta(days=365), by="A. Steward", now=later)
+    purged = purge(lived, PurgeTarget(district_id="lincoln", age=timedelta(days=365)), by="A. Steward", now=later)
 
     assert sum(purged.versions.values()) > 0
     assert sorted(lived.warehouse.roster.current("lincoln", "clever", "users").to_pylist(), key=str) == current
@@ -239,7 +238,7 @@ def test_a_role_that_may_not_rewrite_the_files_removes_nothing(postgres_url: str
 
     try:
         with pytest.raises(MayNotRewrite):
-            purge_district(workspace, "lincoln", by="A. Steward")
+            purge(workspace, PurgeTarget(district_id="lincoln"), by="A. Steward")
 
         assert [row["kind"] for row in workspace.warehouse.ledger.imports("lincoln")] == ["upload"]
         (line,) = [line for line in workspace.warehouse.ledger.audit("lincoln") if line["action"] == "purge"]
@@ -257,12 +256,12 @@ def test_nothing_is_removed_while_an_import_is_under_way(lived: Workspace) -> No
     )
 
     with pytest.raises(ImportUnderWay):
-        purge_district(lived, "lincoln", by="A. Steward")
+        purge(lived, PurgeTarget(district_id="lincoln"), by="A. Steward")
 
 
 def test_a_district_that_was_never_imported_has_nothing_to_remove(lived: Workspace) -> None:
     with pytest.raises(NothingToPurge):
-        purge_district(lived, "nowhere", by="A. Steward")
+        purge(lived, PurgeTarget(district_id="nowhere"), by="A. Steward")
 
 
 def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_waits_no_more(lived: Workspace) -> None:
@@ -271,7 +270,7 @@ def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_wai
 
     for kind, user_id in (("student", "nosuch-student"), ("teacher", STUDENT), ("nosuch-student", "student")):
         with pytest.raises(NobodyToPurge) as refused:
-            purge_person(lived, "lincoln", kind, user_id, by="A. Steward")
+            purge(lived, PurgeTarget(district_id="lincoln", person=(kind, user_id)), by="A. Steward")
         assert "nosuch-student" not in refused.value.message
         assert STUDENT not in refused.value.message
     assert lived.warehouse.ledger.holds("lincoln") == [hold]
@@ -279,12 +278,12 @@ def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_wai
     told = [(row["action"], row["outcome"], row["about"].get("code")) for row in lived.warehouse.ledger.audit()]
     assert told[-3:] == [("purge", "refused", "nobody_to_purge")] * 3
 
-    purged = purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+    purged = purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
 
     assert purged.holds == (hold["import_id"],)
     assert lived.warehouse.ledger.hold(hold["import_id"])["decision"] == "superseded"
     with pytest.raises(NobodyToPurge):
-        purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+        purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
 
 
 def test_who_stands_in_an_archived_file_only_is_somebody(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
@@ -293,7 +292,7 @@ def test_who_stands_in_an_archived_file_only_is_somebody(lived: Workspace, uploa
     run(lived, path=str(tmp_path / "c"))
     assert not lived.warehouse.ledger.mentions_person("lincoln", "student", "zz-only-refused")
 
-    purged = purge_person(lived, "lincoln", "student", "zz-only-refused", by="A. Steward")
+    purged = purge(lived, PurgeTarget(district_id="lincoln", person=("student", "zz-only-refused")), by="A. Steward")
 
     assert purged.records > 0
     assert traces(lived, ("zz-only-refused",), "lincoln") == {}

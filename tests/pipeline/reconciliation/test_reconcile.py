@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.maintenance.purge import purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.reconciliation.decide import UnknownDifference, decide
 from roster_etl.pipeline.reconciliation.reconcile import (
     BadReconcile,
@@ -200,7 +200,7 @@ def test_a_purge_takes_the_differences_of_the_person(lincoln: Workspace, clever:
     )
     key = teacher["key_b"]
 
-    purge_person(lincoln, "lincoln", key["user_kind"], key["user_id"], by="A. Steward")
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=(key["user_kind"], key["user_id"])), by="A. Steward")
 
     with lincoln.warehouse.read_reconciliation() as session:
         assert session.differences([teacher["difference_id"]]) == []

@@ -12,7 +12,7 @@ import pytest
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
-from roster_etl.pipeline.maintenance.purge import purge_older, purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review.approve import ApprovalRequest, Overtaken, apply_approval, validate_approval
@@ -219,10 +219,10 @@ def test_a_held_upload_of_changes_outlasts_an_undo(roster: Roster) -> None:
 def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster: Roster) -> None:
     held = _held(roster)
 
-    purge_person(roster.workspace, "lincoln", "user", "u20", by="A. Steward")
+    purge(roster.workspace, PurgeTarget(district_id="lincoln", person=("user", "u20")), by="A. Steward")
     assert [hold["import_id"] for hold in roster.workspace.warehouse.ledger.holds("lincoln")] == [held]
 
-    purge_older(roster.workspace, "lincoln", timedelta(0), by="A. Steward")
+    purge(roster.workspace, PurgeTarget(district_id="lincoln", age=timedelta(0)), by="A. Steward")
     assert roster.workspace.warehouse.ledger.holds("lincoln") == []
     assert roster.workspace.archive.read_manifest("lincoln", held)["hold"]["decision"] == "superseded"
 

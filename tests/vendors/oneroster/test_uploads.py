@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.maintenance.purge import purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -405,7 +405,7 @@ def test_a_parent_who_is_purged_is_found_nowhere_and_the_other_one_stays(oak: Oa
     assert len(oak.current("contacts", "contact_id")) == 2
 
     workspace = Workspace.open(oak.folder / "home")
-    purge_person(workspace, WHO[0], "user", "pp-first-parent", by="tester")
+    purge(workspace, PurgeTarget(district_id=WHO[0], person=("user", "pp-first-parent")), by="tester")
     workspace.warehouse.close()
     left = [path for path in (oak.folder / "home").rglob("*") if path.is_file() and path.suffix != ".lock"]
 

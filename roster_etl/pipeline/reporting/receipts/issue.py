@@ -185,9 +185,8 @@ def _statement(
         rejected = session.ledger.quarantined_rows(row["import_id"]).to_pylist()
     outcomes = None
     if summary.row["kind"] == "upload" and row["status"] not in ("discarded", "superseded"):
-        content = outcomes_csv(workspace, import_outcome(row, summary, rejected))
-        workspace.archive.write_outcomes(row["district_id"], row["source"], row["number"], content)
-        outcomes = hashlib.sha256(content).hexdigest()
+        lines = outcomes_csv(workspace, import_outcome(row, summary, rejected))
+        outcomes = workspace.archive.write_outcomes(row["district_id"], row["source"], row["number"], lines)
     return import_statement(row, summary, **shared, roster=roster, outcomes_sha256=outcomes), roster
 
 

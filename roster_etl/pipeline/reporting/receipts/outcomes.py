@@ -10,6 +10,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from roster_etl.engine.csv.damaged_records import FIRST_ROW
@@ -20,6 +21,7 @@ from roster_etl.pipeline.workspace import Workspace
 COLUMNS = ("file", "row", "sha256", "outcome", "code", "import_id")
 """``outcome``: applied, refused, released (refused by import ``import_id`` and applied now) or ignored; ``code``: why, else empty."""
 _NOT_APPLIED = ("unchanged", "held", "failed", "discarded", "superseded")
+_LINES_AT_ONCE = 50_000
 
 Line = tuple[str, int, str, str, str, int | str]
 
@@ -40,17 +42,16 @@ class ImportOutcome:
     refusals: Mapping[str | None, str]
 
 
-def outcomes_csv(workspace: Workspace, outcome: ImportOutcome) -> bytes:
-    """Return the outcomes of all rows whose bytes are in the archive, by file and row, then the rows released from earlier imports.
+def outcomes_csv(workspace: Workspace, outcome: ImportOutcome) -> Iterator[bytes]:
+    """Yield, in pieces, the outcomes of all rows whose bytes are in the archive, by file and row, then the rows released from earlier imports.
 
     Raises: ArchiveError.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_own_rows(workspace, outcome))
-    writer.writerows(_released_rows(workspace, outcome))
-    return text.getvalue().encode()
+    lines: Iterator[tuple[Any, ...]] = chain([COLUMNS], _own_rows(workspace, outcome), _released_rows(workspace, outcome))
+    while some := list(islice(lines, _LINES_AT_ONCE)):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(some)
+        yield text.getvalue().encode()
 
 
 def _own_rows(workspace: Workspace, outcome: ImportOutcome) -> Iterator[Line]:

@@ -103,7 +103,7 @@ def verify_receipts(
     if upload is not None:
         _check_upload(found, _digests(upload))
     if outcomes is not None:
-        _check_outcomes(found, hashlib.sha256(_read(outcomes)).hexdigest())
+        _check_outcomes(found, _digest_of(outcomes))
     return Verification(receipts=found, missing=missing, is_whole=whole)
 
 
@@ -227,6 +227,14 @@ def _digests(upload: Path) -> dict[str, str]:
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise NothingToVerify(problem=f"{upload} cannot be read ({type(error).__name__})") from None
     return found
+
+
+def _digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, whatever its size. Raises NothingToVerify."""
+    try:
+        return _file_digest(path)
+    except OSError as error:
+        raise NothingToVerify(problem=f"{path} cannot be read ({error.strerror})") from None
 
 
 def _file_digest(path: Path) -> str:

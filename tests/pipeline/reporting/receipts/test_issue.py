@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline.maintenance.purge import purge_person
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipt_of, rotate_key
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
@@ -168,7 +168,7 @@ def test_a_purge_adds_a_receipt_rewrites_none_and_takes_the_outcomes(signed: Wor
     before = [signed.archive.read_receipt(*FEED, row["number"]) for row in rows(signed)]
     student = next(csv.DictReader((nights / "a" / "students.csv").read_text("utf-8").splitlines()))["Student_id"]
 
-    purge_person(signed, FEED[0], "student", student, by="A. Steward")
+    purge(signed, PurgeTarget(district_id=FEED[0], person=("student", student)), by="A. Steward")
 
     assert [row["kind"] for row in rows(signed)][-1] == "purge"
     assert [signed.archive.read_receipt(*FEED, number + 1) for number in range(len(before))] == before

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from roster_etl.pipeline.reporting.receipts import verify
 from roster_etl.pipeline.reporting.receipts.verify import NothingToVerify, verify_receipts
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.signing_keys import KeyFolder, NoKey
@@ -94,6 +95,13 @@ def test_other_outcomes_show(chain: Path, signed: Workspace, tmp_path: Path) -> 
     other.write_text("another", "utf-8")
 
     assert reasons(chain, signed, outcomes=other)[6] == "outcomes_differ"
+
+
+def test_outcomes_may_be_larger_than_any_receipt(chain: Path, signed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = chain / "2.outcomes.csv"
+    monkeypatch.setattr(verify, "_MAX_BYTES", outcomes.stat().st_size - 1)
+
+    assert verify_receipts([chain], [public_key(signed)], outcomes=outcomes).is_valid
 
 
 def test_a_single_receipt_is_no_chain(chain: Path, signed: Workspace) -> None:
