@@ -32,6 +32,7 @@ _COMMANDS = {
     "Get started": {"demo": "demo.story:demo", "sample": "generate:sample"},
     "Import": {"import": "imports:import_", "check": "imports:check", "rerun": "imports:rerun", "backfill": "backfill:backfill"},
     "Inspect": {
+        "status": "status:status",
         "imports": "history:imports",
         "show": "history:show",
         "trace": "lineage:trace",
@@ -112,6 +113,7 @@ READING_COMMANDS = frozenset(
         "refused",
         "sample",
         "show",
+        "status",
         "trace",
         "verify",
     ]
