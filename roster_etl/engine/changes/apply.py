@@ -143,8 +143,7 @@ def _read_kind(state: State, inputs: ChangeInput, kind: RowKind) -> None:
     sources, superseded = drop_superseded(mine, lambda rows: record_keys(state, kind, rows))
     notes.superseded += superseded
     record_refused_keys(notes, kind, sources, kind.key[0])
-    if kind.handler == "people":
-        record_shared_ids(state, kind, sources)
+    record_shared_ids(state, kind, sources)
     for source in sources:
         if source.rows.num_rows or not source.is_retried:
             state.reads.setdefault(kind.name, []).append(read_source(kind, source, skip_deletes=skip))

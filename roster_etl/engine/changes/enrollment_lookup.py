@@ -154,7 +154,7 @@ def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
     _reject_unknown(state, candidates, unknown & ~dead, "user_id", "users", ids)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
     candidates.idle |= dead & candidates.ends
-    _reject_shared_ids(state, candidates, ids, "user_id", ~has_second_id)
+    _reject_shared_ids(state, candidates, "users", ids, "user_id", ~has_second_id)
     place = pc.index_in(ids, value_set=users.column("user_id"))
     loginless = pc.and_(pc.is_valid(place), pc.is_null(users.column("username").take(place)))
     loginless = pc.or_(loginless, pc.is_in(ids, value_set=_deleted_logins(state).column("login_user_id")))
@@ -232,6 +232,7 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
     candidates.reject(
         named & ~missing & has_course & ~related, "unrelated_section", "section_id", "The section is not in this course."
     )
+    _reject_shared_ids(state, candidates, "sections", section, "section_id", ~has_course)
     default = _default_section_positions(state, course, ~named & has_course)
     target = pc.coalesce(now, sections.column("course_id").take(default), course)
     away = ~to_mask(pc.is_in(target, value_set=live))
@@ -296,17 +297,19 @@ def _resolve_observed_users(state: State, candidates: _CandidateRows, observes: 
     _reject_unknown(state, candidates, unknown & ~dead, "associated_user_id", "users", given)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     candidates.idle |= dead & candidates.ends
-    _reject_shared_ids(state, candidates, given, "associated_user_id", observes)
+    _reject_shared_ids(state, candidates, "users", given, "associated_user_id", observes)
     return person
 
 
-def _reject_shared_ids(state: State, candidates: _CandidateRows, ids: pa.Array, about: str, asked: np.ndarray) -> None:
-    """Reject the rows of `asked` that begin something for an id which rows of people give to different ones."""
+def _reject_shared_ids(
+    state: State, candidates: _CandidateRows, table: str, ids: pa.Array, about: str, asked: np.ndarray
+) -> None:
+    """Reject the rows of `asked` that begin something for an id which rows of `table` give to different records."""
     for is_retried in (False, True):
-        if shared := state.shared_by(is_retried=is_retried):
+        if shared := state.shared_by(table, is_retried=is_retried):
             named = to_mask(pc.is_in(ids, value_set=pa.array(list(shared), pa.string())))
             own = candidates.retried if is_retried else ~candidates.retried
-            candidates.reject(named & own & asked & ~candidates.ends, "unknown_reference", about, AMBIGUOUS_ID, "users")
+            candidates.reject(named & own & asked & ~candidates.ends, "unknown_reference", about, AMBIGUOUS_ID, table)
 
 
 def _report_refusals(state: State, kind: RowKind, candidates: _CandidateRows) -> None:
