@@ -90,9 +90,9 @@ def test_suites_that_run_together_observe_what_each_does_alone():
 
 
 def test_among_several_suites_the_broken_one_is_named():
-    whole, misspelt = ("demo/students", [rule("id")], lines(id=(1, 0))), {**rule("id"), "kwargs": {"rule": "id", "mostlly": 1}}
+    whole, misspelt = ("demo/students", [rule("id")], lines(id=(1, 0))), {**rule("id"), "kwargs": {"rule": "id", "share": 1}}
 
-    with pytest.raises(SuiteBroken, match=re.escape("suite demo/teachers is broken: id: mostlly: extra fields not permitted")):
+    with pytest.raises(SuiteBroken, match=re.escape("suite demo/teachers is broken: id: share: extra fields not permitted")):
         run_suites([whole, ("demo/teachers", [misspelt], lines())])
     with pytest.raises(
         SuiteBroken, match=re.escape("demo/teachers is broken: expect_column_values_to_be_unique (a): only rules")
