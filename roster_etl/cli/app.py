@@ -72,6 +72,11 @@ _GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
         "Review probable ID changes (same person, new ID).",
         {"list": "renames:list_", "approve": "renames:approve"},
     ),
+    "people": (
+        "Approvals",
+        "Who is one human across the feeds of a district.",
+        {"links": "people:links", "link": "people:link", "unlink": "people:unlink"},
+    ),
     "override": (
         "Approvals",
         "Edit a record by hand; imports keep the edit.",
@@ -106,6 +111,7 @@ READING_COMMANDS = frozenset(
         "exports",
         "generate",
         "imports",
+        "links",
         "list",
         "metrics",
         "new-vendor",
