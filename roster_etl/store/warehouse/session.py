@@ -138,6 +138,7 @@ class SqlLedger(_Queries):
     export_rows = _query(export_ledger.roster_rows)
     newest_published = _query(export_ledger.newest_published)
     published_sources = _query(export_ledger.published_sources)
+    newest_publishes = _query(export_ledger.newest_publishes)
     change_moments = _query(export_ledger.change_moments)
 
 

@@ -337,6 +337,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
         "published_sources": lambda c: export_ledger.published_sources(c, "lincoln"),
+        "newest_publishes": lambda c: export_ledger.newest_publishes(c, [feed, ("other", "clever")], day(1)),
         "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),
         "close_export": lambda c: export_ledger.close_export(c, 1, {"finished_at": NOW}),
         "list_exports": lambda c: [
