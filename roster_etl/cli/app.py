@@ -104,6 +104,11 @@ _GROUPS = {
         "Review probable ID changes (same person, new ID).",
         {"list": "renames:list_", "approve": "renames:approve"},
     ),
+    "people": Group(
+        "Approvals",
+        "Who is one human across the feeds of a district.",
+        {"links": "people:links", "link": "people:link", "unlink": "people:unlink"},
+    ),
     "overrides": Group(
         "Approvals",
         "Edit a record by hand; imports keep the edit.",
@@ -140,6 +145,7 @@ READING_COMMANDS = frozenset(
         "exports",
         "generate",
         "imports",
+        "links",
         "list",
         "metrics",
         "new-vendor",

@@ -110,6 +110,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "overrides clear": (("Let imports set it again", "overrides clear users user_id=1001 --district lincoln --field last_name"),),
     "overrides list": (("Edits in force", "overrides list --district lincoln"),),
+    "people links": (("Who is one human", "people links --district lincoln"),),
+    "people link": (
+        ("Two records are one human", "people link clever:student:1001 canvas:student:S17 --district lincoln --dry-run"),
+    ),
+    "people unlink": (("A link is wrong", "people unlink 12 --district lincoln --dry-run"),),
     "districts add": (
         (
             "A district whose uploads arrive over SFTP",

@@ -16,6 +16,7 @@ from roster_etl.cli.options import DistrictOption, FormatOption, TableArgument
 from roster_etl.cli.text_tables import TextTable
 from roster_etl.cli.times import parse_moment
 from roster_etl.pipeline.lineage.trace import roster_table, trace_record
+from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 _TECHNICAL_COLUMNS = ("version_id", "row_hash", "derived", "extensions")  # for programs; last in a table for people
 
@@ -57,18 +58,29 @@ def as_of(
 
     target = roster_table(table)
     records = call.warehouse.roster.as_of(moment, table, district, format).to_pylist()
+    more = _add_people(call, district, moment, records) if table == "users" else ()
     if call.json:
         call.print_json(records)
     elif call.out is not None and call.out.isatty():
-        call.print_table(target.names, [[_format_value(record[name]) for name in target.names] for record in records])
+        names = (*target.names, *more)
+        call.print_table(names, [[_format_value(record[name]) for name in names] for record in records])
     else:
         writer = csv.writer(call, lineterminator="\n")
-        columns = sorted(target.full_schema.names, key=_TECHNICAL_COLUMNS.__contains__)
+        columns = sorted((*target.full_schema.names, *more), key=_TECHNICAL_COLUMNS.__contains__)
         writer.writerow(columns)
         writer.writerows([_format_value(record[name]) for name in columns] for record in records)
     if not records:
         call.log(_no_records_message(call, moment, table, district))
     return 0
+
+
+def _add_people(call: Call, district: str, moment: datetime, records: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Add to each user who that was at the moment across feeds, and return the name of the column."""
+    with call.warehouse.read_people() as session:
+        people = {source: person_ids(session, district, source, moment) for source in {record["source"] for record in records}}
+    for record in records:
+        record["person_id"] = people[record["source"]][record["user_kind"], record["user_id"]]
+    return ("person_id",)
 
 
 def _no_records_message(call: Call, moment: datetime, table: str, district: str) -> str:
@@ -94,9 +106,19 @@ def render_trace(document: Mapping[str, Any]) -> Iterator[str | TextTable]:
         if version["key"] != document["key"]:
             yield "as " + " ".join(f"{n}={v}" for n, v in version["key"].items() if v != document["key"][n])
         yield from _render_version(version)
+    if document.get("person"):
+        yield ""
+        yield from _render_person(document["person"])
     if document.get("teachers"):
         yield ""
         yield f"teachers now: {', '.join(map(_teacher_name, document['teachers']))}"
+
+
+def _render_person(person: Mapping[str, Any]) -> Iterator[str]:
+    yield f"person {person['person_id']}"
+    for link in person["links"]:
+        records = " = ".join(":".join(link[side].values()) for side in "ab")
+        yield f"  {records} by {link['rule']}{_decided_by_text(link)}, since {_format_time(link['valid_from'])} (link {link['number']})"
 
 
 def _teacher_name(teacher: Mapping[str, Any]) -> str:

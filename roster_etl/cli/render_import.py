@@ -73,6 +73,7 @@ def render_import(document: Mapping[str, Any]) -> Iterator[str | TextTable]:
         rows = [(f["file"], f["rows_read"], f["rows_accepted"], f["rows_rejected"]) for f in document["files"]]
         yield TextTable(("file", "rows", "accepted", "refused"), rows)
     yield from _render_changes(document)
+    yield from _render_people(document.get("people", {}))
     yield from _render_findings(document["findings"])
     yield from _render_checks(document["checks"])
     if document["import_id"] is None and document["plan_sha256"]:
@@ -175,6 +176,14 @@ def _render_changes(document: Mapping[str, Any]) -> Iterator[str | TextTable]:
     elif document["status"] in ("published", "publishable"):
         yield ""
         yield "no record is different"
+
+
+def _render_people(people: Mapping[str, int]) -> Iterator[str]:
+    """Yield how many links between records of people came with the import."""
+    words = {"same": "linked", "contradiction": "that contradict each other", "apart": "decided apart", "closed": "ended"}
+    if people:
+        yield ""
+        yield "links between people of several feeds: " + ", ".join(f"{people[n]:,} {words[n]}" for n in words if n in people)
 
 
 def _render_schools(schools: Sequence[SchoolLine]) -> Iterator[str | TextTable]:

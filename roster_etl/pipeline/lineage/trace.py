@@ -20,11 +20,13 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
+from roster_etl.engine.reconcile.people import Record
 from roster_etl.engine.transform.manual_edits import parse_edit_value
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import describe_change_column, describe_column
 from roster_etl.pipeline.lineage.id_history import RelatedKey, other_keys
+from roster_etl.pipeline.reconciliation.person_ids import person_document
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
@@ -73,7 +75,7 @@ def trace_record(
     Returns: ``versions``, including those under earlier and later IDs of the record, each with its key, import, file and row, who
         decided about it, and ``fields``: value, whether it was derived, the rule, and the cells that the rule reads, as they
         arrived. ``field``: only that one. ``id_changes``: the sequence of IDs. For a section also its current ``teachers``, in
-        alphabetical order.
+        alphabetical order; for a user also ``person``: who that is across feeds.
     Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message has the key columns that distinguish them).
     """
     target = roster_table(table)
@@ -89,6 +91,7 @@ def trace_record(
         under = other_keys(session.roster, feed, target, own_key)
         versions = _sort_versions([found, *(_versions_of_key(session.roster, feed, table, one) for one in under)])
         teachers = teachers_of(session.roster, feed, about["section_id"]) if table == "sections" else None
+        person = _person(workspace, about) if table == "users" else None
     origin = _Origin(workspace, district_id, versions)
     chosen = (field,) if field else target.names
     return {
@@ -98,7 +101,13 @@ def trace_record(
         "id_changes": [_id_change(origin, one) for one in sorted(under, key=lambda one: one.change["valid_from_import"])],
         "versions": [_version(origin, target, version, chosen) for version in versions],
         **({"teachers": teachers} if teachers is not None else {}),
+        **({"person": person} if person is not None else {}),
     }
+
+
+def _person(workspace: Workspace, user: MappingABC[str, Any]) -> dict[str, Any]:
+    with workspace.warehouse.read_people() as session:
+        return person_document(session, user["district_id"], Record(user["source"], user["user_kind"], user["user_id"]))
 
 
 def _versions_of_key(roster: RosterReader, feed: tuple[str, str], table: str, related_key: RelatedKey) -> pa.Table:
