@@ -11,6 +11,7 @@ import typer
 from roster_etl.cli import exit_codes
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import DistrictFilter
+from roster_etl.cli.text_tables import TextTable
 from roster_etl.pipeline.reporting.feed_status import FeedStatus, Status, read_status, status_document
 from roster_etl.pipeline.reporting.status_page import commands, status_line
 
@@ -33,17 +34,18 @@ def status(
     return exit_codes.of_feeds(feed.needs for feed in found.feeds)
 
 
-def _lines(found: Status, *, every: bool) -> list[str]:
-    from roster_etl.cli.text_tables import format_table
-
-    lines = [found.summary, *(f"{file} cannot be read: {problem}" for file, problem in found.problems.items())]
+def _lines(found: Status, *, every: bool) -> list[str | TextTable]:
+    lines: list[str | TextTable] = [
+        found.summary,
+        *(f"{file} cannot be read: {problem}" for file, problem in found.problems.items()),
+    ]
     for feed in found.waiting:
         line = status_line(feed, found.now)
         lines += ["", f"{line.feed}: {line.status}. {line.what}."]
         lines += [f"  {name}: {command}" for name, command in commands(feed).items()]
     shown = found.feeds if every or len(found.feeds) <= _MAX_LINES else found.feeds[: max(_MAX_LINES, len(found.waiting))]
     if shown:
-        lines += ["", *format_table(_HEADER, [_cells(feed, found) for feed in shown])]
+        lines += ["", TextTable(_HEADER, [_cells(feed, found) for feed in shown])]
     if len(shown) < len(found.feeds):
         lines += [f"and {len(found.feeds) - len(shown):,} more, none of which needs a person; --all shows them"]
     return lines
