@@ -62,7 +62,7 @@ def test_a_run_materializes_all_that_its_format_fills_with_numbers(published: Ho
     made = published.materialized()
     students = {name: value.value for name, value in made["clever/students"].metadata.items()}
 
-    assert set(made) - {"operations/today"} == {key.to_user_string() for key in selected("clever")}
+    assert set(made) == {key.to_user_string() for key in selected("clever")}
     assert students["rows_read"] == students["rows_accepted"] + students["rows_rejected"] > 0
     assert students["dagster/partition_row_count"] > 0
     assert "dagster/row_count" not in students
@@ -147,7 +147,7 @@ def test_the_same_upload_again_is_unchanged_and_the_rest_is_skipped(published: H
     assert published.status(second) == "unchanged"
     run = published.newest_run()
     assert (run.status, run.tags["import_status"]) == (SUCCESS, "unchanged")
-    assert set(published.materialized()) - {"operations/today"} == {"report"}
+    assert set(published.materialized()) == {"report"}
 
 
 def test_a_backfill_of_what_is_unchanged_counts_as_materialized(published: Home):
@@ -242,7 +242,7 @@ def test_a_missing_required_file_rejects_at_the_door(fresh: Home, upload: Path):
 
     assert fresh.status(rejected) == "rejected"
     assert (run.status, run.tags["import_status"]) == (FAILURE, "rejected")
-    assert set(fresh.materialized()) - {"operations/today"} == {"report"}
+    assert set(fresh.materialized()) == {"report"}
 
 
 def test_a_refused_required_file_rejects_after_it_was_judged(fresh: Home, upload: Path):
