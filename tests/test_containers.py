@@ -55,7 +55,7 @@ def test_the_image_has_two_stages_and_runs_as_nobody_special() -> None:
 
     assert build[0][1].endswith(" AS build")
     assert dict(final)["USER"] == "10001:10001"
-    assert ("COPY", "--from=build /opt/roster_etl /opt/roster_etl") in final
+    assert ("COPY", "--from=build /usr/local/roster_etl /usr/local/roster_etl") in final
     assert not [rest for word, rest in final if word == "RUN" and "pip" in rest]
     assert {"HEALTHCHECK", "EXPOSE", "CMD"} <= set(dict(final))
     assert all("--require-hashes" in rest or "--no-index" in rest for word, rest in build if "pip install" in rest)
@@ -216,10 +216,11 @@ def test_the_steps_of_the_dockerfile_make_a_program_that_runs(tmp_path: Path) ->
                 copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
                 copy(ROOT / name, source / name, **({"symlinks": True} if (ROOT / name).is_dir() else {}))
         elif word == "RUN":
-            step = rest.replace("/opt/roster_etl", str(opt)).replace("python -m venv", f"{sys.executable} -m venv")
+            step = rest.replace("/usr/local/roster_etl", str(opt)).replace("python -m venv", f"{sys.executable} -m venv")
             done = subprocess.run(["sh", "-c", step], cwd=source, capture_output=True, text=True, check=False)
             assert done.returncode == 0, (step, done.stderr[-2000:])
     environment = {"PATH": f"{opt}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "ROSTER_ETL_HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir(mode=0o700)
 
     def run(*words: str) -> str:
         return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
