@@ -43,6 +43,10 @@ class MetricsCollector(Collector):
         for metric in found:
             yield _family(metric)
 
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Return no names, since they depend on the ledger: nothing is measured before the first scrape."""
+        return []
+
 
 def _family(metric: Metric) -> GaugeMetricFamily:
     names = [name for name, _ in next(iter(metric.samples), ())]
@@ -63,7 +67,7 @@ def parse_address(text: str) -> tuple[str, int]:
 def serve_metrics(host: str, port: int, collector: Collector) -> tuple[Callable[[], None], int]:
     """Serve ``/metrics`` in a thread; return the function that stops it, and the port. Raises UsageError: the address cannot be used."""
     registry = CollectorRegistry()
-    registry.register(_Unchecked(collector))
+    registry.register(collector)
     try:
         server, thread = start_http_server(port, addr=host, registry=registry)
     except OSError as error:
@@ -75,14 +79,3 @@ def serve_metrics(host: str, port: int, collector: Collector) -> tuple[Callable[
         thread.join()
 
     return stop, server.server_port
-
-
-class _Unchecked(Collector):
-    """A collector that is not measured when it is registered, only when it is scraped."""
-
-    def __init__(self, collector: Collector) -> None:
-        self.collect = collector.collect  # type: ignore[method-assign]
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        """Return no names: they depend on the ledger."""
-        return []
