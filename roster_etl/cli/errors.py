@@ -45,7 +45,16 @@ def failure_of(error: BaseException) -> Failure:
             code=error.code, message=error.message, exit_code=USAGE_ERROR if error.code in _USAGE_ERROR_CODES else FAILED
         )
     where = error_location(error.__traceback__)
-    return Failure(code="failed", message=f"{type(error).__name__} in {where}; --debug shows the way there", exit_code=FAILED)
+    return Failure(code="failed", message=f"{type(error).__name__} in {where}; {_bug_report_request()}", exit_code=FAILED)
+
+
+def _bug_report_request() -> str:
+    """Return what to do about an error of ours: report it, with the versions."""
+    from roster_etl.cli.versions import issues_url, versions
+
+    numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
+    where = issues_url()
+    return f"this is a bug in roster-etl: please report it{f' at {where}' if where else ''} with what --debug prints, and with {numbers}"
 
 
 def error_location(trace: TracebackType | None) -> str:

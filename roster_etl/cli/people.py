@@ -52,7 +52,7 @@ def link(
         list[str], typer.Argument(metavar=f"{_RECORD} {_RECORD}", help="Two records, such as clever:student:1001.")
     ],
     district: DistrictOption,
-    by: DecidedBy = "",
+    by: DecidedBy,
     reason: _Reason = None,
     dry_run: _DryRun = False,
 ) -> int:
@@ -70,7 +70,7 @@ def unlink(
         list[str], typer.Argument(metavar=f"NUMBER | {_RECORD} {_RECORD}", help="A link's number, or its two records.")
     ],
     district: DistrictOption,
-    by: DecidedBy = "",
+    by: DecidedBy,
     reason: _Reason = None,
     dry_run: _DryRun = False,
 ) -> int:

@@ -49,7 +49,7 @@ def test_links_are_listed_undone_and_made_again(home: Path) -> None:
         (("link", "canvas:user:C1", "--district", "lincoln", "--by", "A"), "bad_words"),
         (("link", "canvas:user:C1", "clever:student:nobody", "--district", "lincoln", "--by", "A"), "unknown_record"),
         (("link", "canvas:user:C1", "canvas:user:C1", "--district", "lincoln", "--by", "A"), "one_record"),
-        (("link", "canvas:user:C1", "canvas:user:C2", "--district", "lincoln"), "bad_words"),
+        (("link", "canvas:user:C1", "canvas:user:C2", "--district", "lincoln", "--by", " "), "bad_words"),
         (("unlink", "999", "--district", "lincoln", "--by", "A"), "unknown_link"),
         (("unlink", "--district", "lincoln", "--by", "A"), "bad_words"),
     ],

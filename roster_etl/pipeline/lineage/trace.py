@@ -32,6 +32,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import comparison_key, replacement_codes
+from roster_etl.spec.similar_names import suggestion
 from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import mappings_to
@@ -43,14 +44,14 @@ class UnknownTable(PermanentError):
     """No roster table has this name."""
 
     code = "unknown_table"
-    template = "there is no table {table}; the tables: {known}"
+    template = "there is no table {table}{hint}"
 
 
 class UnknownColumn(PermanentError):
     """The table has no such column, or it is not part of its key."""
 
     code = "unknown_column"
-    template = "{table} has no {what} {column}; it has: {known}"
+    template = "{table} has no {what} {column}{hint}"
 
 
 class UnknownRecord(PermanentError):
@@ -130,14 +131,14 @@ def _id_change(origin: _Origin, related_key: RelatedKey) -> dict[str, Any]:
 def roster_table(name: str) -> RosterTable:
     """Return the roster table `name`. Raises UnknownTable."""
     if name not in TABLES:
-        raise UnknownTable(table=name, known=", ".join(TABLES))
+        raise UnknownTable(table=name, hint=suggestion(name, TABLES, "the tables"))
     return TABLES[name]
 
 
 def _require_known_columns(target: RosterTable, what: str, names: Any, known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise UnknownColumn(table=target.name, what=what, column=name, known=", ".join(known))
+            raise UnknownColumn(table=target.name, what=what, column=name, hint=suggestion(name, known, "it has"))
 
 
 def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
