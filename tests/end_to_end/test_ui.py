@@ -202,7 +202,7 @@ def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, st
     assert ui.workspace.warehouse.ledger.hold(held)["decided_by"] == "A. Steward"
 
     page.goto(f"{ui.url}/assets/warehouse/users?view=partitions&partition=monroe")
-    page.get_by_text("dagster/partition_row_count").first.wait_for(timeout=30_000)
+    page.get_by_text("cli_commands").first.wait_for(timeout=30_000)
     undo = _launched(ui, page, page.url, "undo_import")
     assert (undo["district"], undo["import_status"]) == ("monroe", "held")
     page.goto(f"{ui.url}/assets/roster/plan?view=partitions&partition=monroe")

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeProcessError
-from dagster._utils.error import SerializableErrorInfo
+from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
 from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness
 from roster_etl.orchestration.assets.metadata import Metadata, import_number, report_metadata
@@ -81,7 +81,7 @@ class ImportStopped(DagsterUserCodeProcessError, dg.Failure):
 
     def __init__(self, text: str, metadata: Metadata) -> None:
         shown = SerializableErrorInfo(message=text, stack=[], cls_name=None)
-        super().__init__(text, metadata, False, user_code_process_error_infos=[shown])
+        super().__init__(text, metadata, False, user_code_process_error_infos=[shown])  # type: ignore[no-untyped-call]
 
 
 def fail_run(context: dg.AssetExecutionContext, summary: ImportSummary, instructions: Metadata | None = None) -> NoReturn:
