@@ -114,7 +114,7 @@ def check(
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
     with _home_to_check_in(call, district) as call:
-        source = _format_to_check(call, district, format)
+        source = _format_to_check(call, district, format, Path(path))
         _check_options(source, options)
         with call.progress(count_steps(vendor(source)), "check") as progress:
             document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
@@ -256,12 +256,19 @@ def _check_options(source: str, options: dict[str, str]) -> None:
     resolve_options(vendor(source).format, options)
 
 
-def _format_to_check(call: Call, district_id: str | None, format_: str | None) -> str:
+def _format_to_check(call: Call, district_id: str | None, format_: str | None, path: Path) -> str:
+    """Return the format to check: the named one, the district's, or the one that the upload's own manifest says."""
+    from roster_etl.pipeline.uploads.stated_format import stated_format
+
     if district_id is not None:
         return resolve_format(call.registry.get(district_id), format_)
+    found = format_ or stated_format(path)
+    if found is None:
+        problem = "--format is needed where no --district is named; only an upload with a manifest says its format itself"
+        raise UsageError(problem=problem)
     if format_ is None:
-        raise UsageError(problem="--format is needed where no --district is named")
-    return format_
+        call.log(f"The manifest says that this is an upload in format {found}.")
+    return found
 
 
 def _archived_source(call: Call, district_id: str, import_id: int) -> str:
