@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-many pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,7 @@ demo: $(VENV)/.runtime ## a sample district a format over a real SFTP server int
 	@$(PY) -m roster_etl.cli demo $(ARGS)
 
 ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on http://127.0.0.1:3000
+	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
 check: lint types contracts generated cover ## what CI runs: lint, types, import contracts, generated files, tests with coverage
@@ -83,6 +84,12 @@ cluster: $(VENV)/.dev ## workers of a cluster that die, come back, and share not
 
 bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
 	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
+
+bench-check: $(VENV)/.dev ## fail if the import of 10,000 students has become more than 15 % worse, beside the reference, than benchmarks/recorded.json says
+	$(PY) benchmarks/run.py --sizes 10000 --nights 3 --check benchmarks/recorded.json $(ARGS)
+
+bench-record: $(VENV)/.dev ## record what `make bench-check` compares with
+	$(PY) benchmarks/run.py --sizes 10000 --nights 3 --record benchmarks/recorded.json $(ARGS)
 
 bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS=1000 UPLOADING=200 ARGS='--sftp 1000 --imports 20'
 	$(PY) benchmarks/many.py --districts $(DISTRICTS) --uploading $(UPLOADING) $(ARGS)

@@ -23,9 +23,11 @@ from roster_etl.orchestration.assets.metadata import (
     report_links,
     report_metadata,
 )
+from roster_etl.orchestration.assets.reconciliation_asset import log_reconciliation
 from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, roster_key, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import import_step, tag_run
+from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
@@ -89,6 +91,8 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             )
             run_context.summary = written.summary
             log_freshness(context, run_context.workspace, upload.district_id, upload.source)
+            log_reconciliation(context, run_context.workspace, written.summary)
+            log_today(context, run_context.workspace)
             yield dg.MaterializeResult(metadata=about)
 
     return report

@@ -19,9 +19,11 @@ from roster_etl.orchestration.assets.early_exit import REPORT
 from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
 from roster_etl.orchestration.assets.io_manager import frame_io_manager
+from roster_etl.orchestration.assets.reconciliation_asset import reconciliation_asset, reconciliation_checks
 from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, plan_asset, roster_key, table_asset, warehouse_key
 from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
+from roster_etl.orchestration.assets.today_asset import today_asset
 from roster_etl.orchestration.assets.vendor_assets import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
@@ -36,29 +38,29 @@ def job_name(format_name: str, file_set: str = "") -> str:
     return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
-def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition]:
-    """Return all assets: of each of `vendors`, of the roster and the warehouse, the report, and the exports to `destinations`."""
+def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return all assets: of each of `vendors`, the roster, the warehouse, the report, reconciliation, exports, and the status of all feeds."""
     with warnings.catch_warnings():
         # Column types and code references are in beta, partitions of checks a preview. The version is pinned, and the tests
         # would notice a change.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [*_assets(vendors), *(export_asset(name, vendors) for name in destinations)]
+        return [*_assets(vendors), reconciliation_asset(vendors), *(export_asset(name, vendors) for name in destinations)]
 
 
-def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
+def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     found = [upload_asset(vendor) for vendor in vendors]
     found += [file_asset(vendor, file) for vendor in vendors for file in vendor.format.files]
     found += [state_asset(vendor) for vendor in vendors if vendor.change_plan is not None]
     found += [table_asset(TABLES[table], vendors) for table in filled_tables(vendors)]
-    return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors)]
+    return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors), today_asset()]
 
 
 def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks that do not run in an asset's step: the freshness of each vendor's uploads."""
+    """Return the checks that do not run in an asset's step: the freshness of each vendor's uploads, and reconciliation."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
-        return [freshness_check(vendor) for vendor in vendors]
+        return [*(freshness_check(vendor) for vendor in vendors), reconciliation_checks()]
 
 
 def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.AssetCheckKey]) -> Any:

@@ -24,8 +24,10 @@ from roster_etl.store.warehouse import (
     audit,
     change_feed,
     export_ledger,
+    feed_status_read,
     ledger_read,
     ledger_write,
+    people,
     publish,
     purge,
     receipts,
@@ -113,7 +115,9 @@ class SqlLedger(_Queries):
     import_ = _query(ledger_read.import_)
     imports_after = _query(ledger_read.imports_after)
     history = _query(ledger_read.history)
-    newest_uploads = _query(ledger_read.newest_uploads)
+    newest_of_feeds = _query(feed_status_read.newest_of_feeds)
+    quarantined_imports = _query(feed_status_read.quarantined_imports)
+    quarantine_totals = _query(feed_status_read.quarantine_totals)
     import_counts = _query(ledger_read.import_counts)
     row_counts = _query(ledger_read.row_counts)
     import_times = _query(ledger_read.import_times)
@@ -148,14 +152,48 @@ class SqlReconciliation(_Queries):
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
+    all_differences = _query(reconciliation.all_differences)
+    open_differences_of = _query(reconciliation.open_differences_of)
     open_identities = _query(reconciliation.open_identities)
     open_counts = _query(reconciliation.open_counts)
+    counts_at = _query(reconciliation.counts_at)
     undecided_counts = _query(reconciliation.undecided_counts)
     differences = _query(reconciliation.differences)
+    compared = _query(reconciliation.compared)
+    compared_feeds = _query(reconciliation.compared_feeds)
+    decisions = _query(reconciliation.decisions)
+    published_at = _query(reconciliation.published_at)
+
+
+class SqlPeople(_Queries):
+    """Queries on the links between records of people."""
+
+    links = _query(people.links)
+    link = _query(people.link)
+    links_of = _query(people.links_of)
+    links_between = _query(people.links_between)
+    person_ids = _query(people.person_ids)
+    link_counts = _query(people.link_counts)
+    id_changes = _query(people.id_changes)
+    first_imports = _query(people.first_imports)
+    current_users = _query(people.current_users)
+    sources = _query(ledger_read.sources)
+
+
+class SqlPeopleWriter(SqlPeople):
+    """Queries on the links between records of people, and the statements that open and close them."""
+
+    add_links = _query(people.add_links)
+    close_links = _query(people.close_links)
 
 
 class SqlReconciliationWriter(SqlReconciliation):
     """Queries on the differences between feeds, and the statements that open, close and decide them."""
+
+    restore_differences = _query(reconciliation.restore_differences)
+    add_decision = _query(reconciliation.add_decision)
+    set_compared = _query(reconciliation.set_compared)
+    forget_compared = _query(reconciliation.forget_compared)
 
     add_differences = _query(reconciliation.add_differences)
     close_differences = _query(reconciliation.close_differences)
@@ -206,6 +244,7 @@ class ReadSession:
         self.ledger = SqlLedger(self.connection)
         self.receipts = SqlReceipts(self.connection)
         self.reconciliation = SqlReconciliation(self.connection)
+        self.people = SqlPeople(self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
@@ -244,6 +283,7 @@ class WriteSession:
         self.ledger = SqlLedger(lambda: nullcontext(connection))
         self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
         self.reconciliation = SqlReconciliationWriter(lambda: nullcontext(connection))
+        self.people = SqlPeopleWriter(lambda: nullcontext(connection))
         self.committed_points: list[str] = []
         """Fault points to pass once the transaction is committed."""
 

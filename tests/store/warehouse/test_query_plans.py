@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +32,9 @@ from roster_etl.store.warehouse import (
     bulk_load,
     change_feed,
     export_ledger,
+    feed_status_read,
     ledger_read,
+    people,
     receipts,
     reconciliation,
     roster_read,
@@ -173,7 +176,16 @@ def _value(column: sa.Column[Any]) -> str | None:
         "kind": "'upload'",
         "import_id": "g",
     }
-    if column.name in ("version_id", "override_id", "entry_id", "difference_id", "cleared_at"):
+    if column.name in (
+        "version_id",
+        "override_id",
+        "entry_id",
+        "difference_id",
+        "decision_id",
+        "link_id",
+        "valid_to",
+        "cleared_at",
+    ):
         return None
     if column.name in fixed:
         return fixed[column.name]
@@ -268,7 +280,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
             ledger_read.published_imports(c, *feed, **given)
             for given in ({}, {"file_set": "", "since": 1}, {"before": other, "limit": 1}, {"since": 1, "before": other})
         ],
-        "newest_uploads": lambda c: ledger_read.newest_uploads(c, [feed, ("other", "clever")]),
+        "newest_of_feeds": lambda c: feed_status_read.newest_of_feeds(c, [(*feed, ""), ("other", "clever", "roster")]),
+        "quarantined_imports": lambda c: feed_status_read.quarantined_imports(c, [(*feed, "")], [("other", "canvas", "")]),
+        "quarantine_totals": lambda c: feed_status_read.quarantine_totals(c, [number, other]),
         "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
         "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
@@ -290,6 +304,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "open_differences": lambda c: (reconciliation.open_differences(c, pair), reconciliation.open_differences(c, pair, "users")),
         "open_identities": lambda c: reconciliation.open_identities(c, pair),
         "open_counts": lambda c: reconciliation.open_counts(c, "lincoln"),
+        "counts_at": lambda c: reconciliation.counts_at(c, "lincoln", NOW),
         "undecided_counts": reconciliation.undecided_counts,
         "add_differences": lambda c: reconciliation.add_differences(c, pair, [{"table_name": "users", "kind": "ambiguous"}], NOW),
         "differences": lambda c: reconciliation.differences(c, [1]),
@@ -297,6 +312,31 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "decide_differences": lambda c: reconciliation.decide_differences(c, [1], "accepted", "A", NOW, None),
         "remove_differences": lambda c: [
             reconciliation.remove_differences(c, "lincoln", **given) for given in ({"user_id": "a"}, {"before": NOW}, {})
+        ],
+        "all_differences": lambda c: reconciliation.all_differences(c, "lincoln"),
+        "restore_differences": lambda c: reconciliation.restore_differences(c, []),
+        "open_differences_of": lambda c: reconciliation.open_differences_of(c, pair, {"table_name": "users", "field": None}),
+        "compared": lambda c: reconciliation.compared(c, pair),
+        "compared_feeds": lambda c: reconciliation.compared_feeds(c, "lincoln"),
+        "set_compared": lambda c: reconciliation.set_compared(c, pair, {"import_a": 1, "import_b": 2, "settings": "", "counts": {}}),
+        "forget_compared": lambda c: (reconciliation.forget_compared(c, *pair), reconciliation.forget_compared(c, "lincoln")),
+        "published_at": lambda c: reconciliation.published_at(c, [number, other]),
+        "add_decision": lambda c: reconciliation.add_decision(c, _a_decision()),
+        "decisions": lambda c: (reconciliation.decisions(c, "lincoln"), reconciliation.decisions(c, "lincoln", 5)),
+        "remove_decisions": lambda c: (reconciliation.remove_decisions(c, "lincoln", user_id="a"), reconciliation.remove_decisions(c, "lincoln")),
+        "links": lambda c: [people.links(c, "lincoln", past=past) for past in (False, True)],
+        "link": lambda c: people.link(c, 1),
+        "links_of": lambda c: [people.links_of(c, "lincoln", [RECORD], past=past) for past in (False, True)],
+        "links_between": lambda c: people.links_between(c, *pair),
+        "person_ids": lambda c: [people.person_ids(c, *feed, moment) for moment in (None, NOW)],
+        "link_counts": lambda c: people.link_counts(c, number),
+        "id_changes": lambda c: people.id_changes(c, *feed),
+        "first_imports": lambda c: people.first_imports(c, "lincoln", [RECORD]),
+        "current_users": lambda c: people.current_users(c, "lincoln", [RECORD]),
+        "add_links": lambda c: people.add_links(c, "lincoln", [_a_link()]),
+        "close_links": lambda c: people.close_links(c, [1], "not_named", NOW, number),
+        "remove_links": lambda c: [
+            people.remove_links(c, "lincoln", **given) for given in ({"person": ("student", "a")}, {"before": NOW}, {})
         ],
         "roster_rows": lambda c: [
             export_ledger.roster_rows(c, *feed, name, moment) for name in every for moment in (None, NOW)
@@ -313,6 +353,23 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "imports_published_after": lambda c: change_feed.imports_published_after(c, *feed, number, 50),
         "changes_in": lambda c: change_feed.changes_in(c, number, "users", None, 10),
     }  # fmt: skip
+
+
+RECORD = ("clever", "student", "a")
+
+
+def _a_decision() -> dict[str, Any]:
+    """Return a row of the journal of decisions."""
+    decided = {"decided_by": "A. Steward", "decided_at": NOW}
+    return {"decision_id": 10**12, "district_id": "lincoln", "verb": "link", "about": [{"user_id": "a"}, {}], **decided}
+
+
+def _a_link() -> dict[str, Any]:
+    """Return a row of the table of links."""
+    sides = {
+        f"{name}_{side}": value for side in "ab" for name, value in zip(("source", "user_kind", "user_id"), RECORD, strict=True)
+    }
+    return {**sides, "link_id": 10**12, "verdict": "apart", "rule": "decision", "valid_from": NOW, "valid_from_import": 1}
 
 
 def _an_export(feed: tuple[str, str]) -> dict[str, Any]:
@@ -332,7 +389,7 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
         calls = _readers(number, other)
         assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts) | _public(
             reconciliation
-        ) | _public(export_ledger)
+        ) | _public(export_ledger) | _public(people) | _public(feed_status_read)
         with explained(monkeypatch) as plans, warehouse.reading() as connection:
             for call in calls.values():
                 call(connection)
@@ -351,6 +408,35 @@ def _public(module: Any) -> set[str]:
         and not name.startswith("_")
         and next(iter(inspect.signature(function).parameters), "") == "connection"
         and name != "select_column"  # returns a column
+    }
+
+
+def test_the_status_of_all_feeds_is_read_through_these_indexes(tmp_path: Path) -> None:
+    """Each query looks for the newest import of a feed and status, for the open holds, and for the rows that one import refused."""
+    lines: list[str] = []
+
+    def explain(connection: sa.Connection, _: Any, sql: str, parameters: Any, *__: Any) -> None:
+        with bulk_load.driver(connection).cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            lines.extend(str(row[-1]) for row in cursor.fetchall())
+
+    feeds = [("lincoln", "clever", "")]
+    with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
+        published(warehouse, {})
+        with warehouse.reading() as connection:
+            sa.event.listen(connection, "before_cursor_execute", explain)
+            ledger_read.holds(connection)
+            feed_status_read.newest_of_feeds(connection, feeds)
+            feed_status_read.quarantined_imports(connection, feeds, feeds)
+            feed_status_read.quarantine_totals(connection, [1])
+
+    used = {found for line in lines for found in re.findall(r"USING (?:COVERING )?INDEX (\w+)", line)}
+    assert used == {
+        "ix_imports_feed",
+        "ix_imports_finished",
+        "ix_holds_open",
+        "ix_rejected_rows_place",
+        "ix_rejected_rows_record",
     }
 
 
