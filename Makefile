@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -98,8 +98,14 @@ lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
 	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s -c requirements.lock $(LOCKED) -o requirements-cluster.lock
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
+	uv pip compile deploy/dbt/requirements.in $(LOCKED) -o deploy/dbt/requirements.lock
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
+
+dbt: $(VENV)/.dev ## build and test the dbt package on DuckDB, in an environment of its own
+	$(PY) -m venv .venv-dbt
+	.venv-dbt/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r deploy/dbt/requirements.lock
+	$(PY) -m pytest tests/projections/test_dbt_package.py $(ARGS)
 
 licences: $(VENV)/.dev ## write docs/licences.md and the bill of materials from the installed packages
 	$(PY) tools/licences.py
