@@ -123,7 +123,7 @@ def resume(home: Path) -> None:
     with _open(home) as workspace:
         number = workspace.warehouse.ledger.imports(*FEED, limit=1)[0]["import_id"]
         upload = Staging(workspace.frames, FEED[0], number).upload()
-        workspace.import_locks.take(number)
+        workspace.import_locks.acquire(number)
         in_transaction(workspace.warehouse).resume(number)
         _, summary = run_steps(workspace, upload)
         release_import(workspace, number)
@@ -213,6 +213,12 @@ def export(home: Path, to: str) -> None:
     with _open(home) as workspace:
         order = ExportOrder(district_id=FEED[0], format="clever", to=str(home / to), requested_by="A. Steward", replace=True)
         assert export_roster(workspace, order)["status"] == "written"
+
+
+def export_twice(home: Path, to: str) -> None:
+    """Export the roster, and exchange the export for another one."""
+    export(home, to)
+    export(home, to)
 
 
 def migrate(home: Path) -> None:
@@ -362,6 +368,6 @@ ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
         *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
-        *(house, forget, backup, restore, data_docs, twice, hurried, stay, export, second_feed, decide_people),
+        *(house, forget, backup, restore, data_docs, twice, hurried, stay, export, export_twice, second_feed, decide_people),
     )
 }
