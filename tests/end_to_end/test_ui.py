@@ -150,6 +150,23 @@ def test_a_published_table_leads_back_to_its_files_and_a_held_plan_shows_its_sch
         page.get_by_text(text, exact=True).first.wait_for(timeout=30_000)
 
 
+def test_the_status_of_all_feeds_leads_to_the_form_that_approves_a_hold(ui: Ui, page):
+    page.goto(f"{ui.url}/assets/operations/today")
+    page.get_by_text("1 of 2 feeds needs a person: 1 held", exact=False).first.wait_for(timeout=90_000)
+
+    page.locator("a[href*='/jobs/approve_hold/playground/setup']").first.click()
+    page.get_by_role("button", name="Launch run").first.wait_for(timeout=60_000)
+    assert "/jobs/approve_hold/playground" in page.url
+
+
+def test_a_held_run_says_why_in_its_first_line_and_shows_no_stack_trace(ui: Ui, page):
+    page.goto(f"{ui.url}/runs/{ui.runs()[0]['runId']}")
+    for text in ("HELD: ", "roster-etl holds approve 3 --by NAME"):
+        page.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
+
+    assert page.get_by_text("Stack Trace", exact=False).count() == 0
+
+
 def test_a_held_partition_is_red_and_can_be_run_again(ui: Ui, page):
     """The steward raises the threshold, and presses the button."""
     page.goto(f"{ui.url}/assets/warehouse/users?view=partitions")

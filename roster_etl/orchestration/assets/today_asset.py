@@ -96,13 +96,13 @@ def _waiting_table(
     for feed in waiting:
         line = status_line(feed, status.now)
         rows.append(
-            (_feed_cell(workspace, feed), line.status, line.what, line.people, line.enrollments, _actions(feed, location))
+            (_feed_cell(workspace, feed), line.status, _actions(feed, location), line.what, line.people, line.enrollments)
         )
     if not rows:
         return dg.MetadataValue.md("Nothing needs a person.")
     more = len(status.waiting) - len(rows)
     footer = f"\n\nand {more:,} more; the page has all" if more else ""
-    return markdown_table(("feed", "status", "what", "people:", "enrollments:", "do"), rows, footer)
+    return markdown_table(("feed", "status", "do", "what", "people:", "enrollments:"), rows, footer)
 
 
 def _feeds_table(workspace: Workspace, status: Status) -> dg.MarkdownMetadataValue:
