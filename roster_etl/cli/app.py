@@ -150,7 +150,6 @@ READING_COMMANDS = frozenset(
         "list",
         "metrics",
         "new-vendor",
-        "open",
         "refused",
         "sample",
         "show",

@@ -72,7 +72,10 @@ def _as_of(call: Call, district_id: str, source: str | None, text: str) -> str:
     if not word or word.casefold() == "now" or word.startswith("import:"):
         return word
     known = find_district(call, district_id)
-    return parse_moment(word, district_time_zone(known, source) if known else "UTC", "--as-of").isoformat()
+    try:
+        return parse_moment(word, district_time_zone(known, source) if known else "UTC", "--as-of").isoformat()
+    except UsageError as error:
+        raise UsageError(error.message, code="bad_option") from None
 
 
 def _chosen_format(word: str | None, format: str | None) -> str:

@@ -10,10 +10,12 @@ from roster_etl.cli.app import _COMMANDS, _GROUPS
 from tests.cli.calling import call
 
 CREATING = {"import", "districts add", "migrate", "demo", "restore"}
-WITHOUT_HOME = {"sample", "generate", "new-vendor", "receipts verify"}
+WITHOUT_HOME = {"sample", "generate", "new-vendor", "receipts verify", "completion", "version"}
 EMPTY_HOME = {
-    **dict.fromkeys(("audit", "backfill", "backup", "districts list", "doctor", "holds list", "imports", "keys init"), 0),
-    **dict.fromkeys(("destinations list", "exports", "metrics", "outbox list", "outbox send", "sweep"), 0),
+    **dict.fromkeys(("audit", "backfill", "backup", "districts list", "doctor", "holds list", "imports list", "keys init"), 0),
+    **dict.fromkeys(
+        ("destinations list", "exports list", "renames list", "status", "metrics", "outbox list", "outbox send", "sweep"), 0
+    ),
     "check": 3,  # the upload has no file
 }
 """Exit codes in an empty home; of all other commands 2, since what they name does not exist."""
@@ -27,6 +29,9 @@ WORDS = {
     "destinations remove": ("out", "--district", "lincoln"),
     "destinations send": ("out", "--district", "lincoln"),
     "export": ("clever", "--district", "lincoln", "--to", "PATH"),
+    "exports write": ("clever", "--district", "lincoln", "--to", "PATH"),
+    "imports report": ("1",),
+    "imports show": ("1",),
     "check": ("UPLOAD", "--format", "clever"),
     "data-docs": ("1",),
     "districts contacts": ("lincoln",),
@@ -38,9 +43,12 @@ WORDS = {
     "holds discard": ("1", "--by", "A"),
     "holds show": ("1",),
     "outbox discard": ("1",),
-    "override clear": ("users", "user_id=1", "--district", "lincoln", "--field", "title", "--by", "A"),
-    "override list": ("--district", "lincoln"),
-    "override set": ("users", "user_id=1", "--district", "lincoln", "--field", "title", "--value", "x", "--by", "A"),
+    "overrides clear": ("users", "user_id=1", "--district", "lincoln", "--field", "title", "--by", "A"),
+    "overrides list": ("--district", "lincoln"),
+    "overrides set": ("users", "user_id=1", "--district", "lincoln", "--field", "title", "--value", "x", "--by", "A"),
+    "people link": ("clever:student:1", "canvas:user:2", "--district", "lincoln", "--by", "A"),
+    "people links": ("--district", "lincoln"),
+    "people unlink": ("1", "--district", "lincoln", "--by", "A"),
     "purge": ("--district", "lincoln", "--by", "A"),
     "reconcile": ("--district", "lincoln"),
     "rebuild": ("--district", "lincoln", "--to", "sqlite:///PATH"),
@@ -48,7 +56,6 @@ WORDS = {
     "receipts show": ("1",),
     "refused": ("--district", "lincoln"),
     "renames approve": ("1", "--by", "A"),
-    "renames list": ("1",),
     "report": ("1",),
     "rerun": ("--district", "lincoln"),
     "show": ("1",),
@@ -57,7 +64,7 @@ WORDS = {
 }
 ALL = [
     *(word for targets in _COMMANDS.values() for word in targets),
-    *(f"{group} {name}" for group, (_, _, targets) in _GROUPS.items() for name in targets),
+    *(f"{group} {name}" for group, found in _GROUPS.items() for name in found.commands),
 ]
 NEED_HOME = sorted(set(ALL) - CREATING - WITHOUT_HOME)
 

@@ -205,4 +205,4 @@ def test_every_number_of_the_list_has_a_test() -> None:
 
     assert {mistake.number for mistake in MISTAKES} | apart == set(range(1, 32))
     assert set(root_command().commands) > {"imports", "overrides", "override", "exports", "open", "completion"}
-    assert {"open", "version", "completion"} <= READING_COMMANDS
+    assert {"version", "completion"} <= READING_COMMANDS
