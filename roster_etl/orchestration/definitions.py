@@ -8,8 +8,10 @@ from __future__ import annotations
 from roster_etl.orchestration.jobs.archive_upload import archive_upload
 from roster_etl.orchestration.jobs.build import build_definitions, check_keys, checks, import_jobs
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
+from roster_etl.orchestration.jobs.in_process_runs import import_runner
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
 from roster_etl.orchestration.jobs.reread_landing import reread_landing
+from roster_etl.orchestration.jobs.rerun_failed import rerun_failed
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import enable_forkserver
 from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
@@ -25,10 +27,11 @@ JOBS = import_jobs(VENDORS, CHECKS)
 defs = build_definitions(
     VENDORS,
     CHECKS,
-    [*JOBS, *decision_jobs(), archive_upload, reread_landing, late_feeds, housekeeping],
+    [*JOBS, *decision_jobs(), rerun_failed, archive_upload, reread_landing, late_feeds, housekeeping],
     [landing_zone_sensor(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
     [nightly],
     executor=executor(),
+    import_runner=import_runner,
 )
 enable_forkserver()
 cache_migration_scripts()
