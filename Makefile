@@ -40,6 +40,7 @@ demo: $(VENV)/.runtime ## a sample district a format over a real SFTP server int
 	@$(PY) -m roster_etl.cli demo $(ARGS)
 
 ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on http://127.0.0.1:3000
+	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
 check: lint types contracts generated cover ## what CI runs: lint, types, import contracts, generated files, tests with coverage

@@ -14,7 +14,7 @@ from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timesta
 
 Action = Literal[
     "approve", "discard", "undo", "override_set", "override_clear", "renames_approve", "rerun", "rollback", "purge", "grant", "backup", "restore",
-    "difference_accept", "difference_ignore", "difference_reopen",
+    "difference_accept", "difference_ignore", "difference_reopen", "person_link", "person_unlink",
     "district_add", "district_change", "district_pause", "district_resume", "district_remove", "destination_add", "destination_change", "destination_remove",
 ]  # fmt: skip
 Outcome = Literal["done", "refused"]

@@ -1,6 +1,6 @@
-"""The table of differences between the feeds of a district: a history of where their current rosters disagree, and what people decided.
+"""The tables of reconciliation: differences between the feeds of a district, what people decided, and how far it has got.
 
-Belongs here: the table, and the allowed values of its columns.
+Belongs here: the tables, and the allowed values of their columns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CloseReason = Literal["agrees", "gone", "superseded"]
 DifferenceDecision = Literal["accepted", "ignored"]
 DIFFERENCE_KINDS: Final[tuple[str, ...]] = get_args(DifferenceKind)
 
-_OPEN = sa.text("closed_at IS NULL")
+_OPEN, _CLOSED = sa.text("closed_at IS NULL"), sa.text("closed_at IS NOT NULL")
 
 
 def _text(name: str, comment: str, *, nullable: bool = True) -> sa.Column[str]:
@@ -51,6 +51,36 @@ RECONCILIATION: Final = sa.Table(
         "ix_reconciliation_open", "district_id", "source_a", "source_b", "table_name", sqlite_where=_OPEN, postgresql_where=_OPEN
     ),
     sa.Index("ix_reconciliation_district", "district_id", "difference_id"),
+    sa.Index("ix_reconciliation_closed", "district_id", "closed_at", sqlite_where=_CLOSED, postgresql_where=_CLOSED),
     comment="Where the feeds of a district disagree, since when, and what was decided",
     sqlite_autoincrement=True,
+)
+
+FEED_DECISIONS: Final = sa.Table(
+    "feed_decisions",
+    METADATA,
+    sa.Column("decision_id", NUMBERED, sa.Identity(), primary_key=True, comment="The number of this decision"),
+    _text("district_id", "The district's partition key", nullable=False),
+    _text("verb", "accept, ignore, reopen, link or unlink", nullable=False),
+    sa.Column("about", JsonText(), nullable=False, comment="JSON list: what identifies each difference, or pair of records"),
+    _text("decided_by", "Who decided", nullable=False),
+    sa.Column("decided_at", Timestamp(), nullable=False, comment="When it was decided"),
+    _text("reason", "Why it was decided so"),
+    sa.Index("ix_feed_decisions_district", "district_id", "decision_id"),
+    comment="What people decided about differences and links between feeds; each is in the archive, too",
+    sqlite_autoincrement=True,
+)
+
+RECONCILIATION_STATE: Final = sa.Table(
+    "reconciliation_state",
+    METADATA,
+    _text("district_id", "The district's partition key", nullable=False),
+    _text("source_a", "One feed; the one whose name sorts first", nullable=False),
+    _text("source_b", "The other feed", nullable=False),
+    sa.Column("import_a", sa.BigInteger(), nullable=False, comment="The newest import of feed A that was compared"),
+    sa.Column("import_b", sa.BigInteger(), nullable=False, comment="The newest import of feed B that was compared"),
+    _text("settings", "Hash of the rules and columns that were compared", nullable=False),
+    sa.Column("counts", JsonText(), nullable=False, comment="JSON object: table, matched records and how many by each rule"),
+    sa.PrimaryKeyConstraint("district_id", "source_a", "source_b"),
+    comment="Up to which imports two feeds of a district were compared",
 )

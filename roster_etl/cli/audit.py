@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import require_known_district
-from roster_etl.cli.global_options import UsageError
-from roster_etl.cli.lineage import parse_timestamp
 from roster_etl.cli.options import DistrictFilter
-from roster_etl.spec.options import parse_duration
+from roster_etl.cli.times import parse_moment
 
 
 def audit(
@@ -20,29 +17,18 @@ def audit(
     district: DistrictFilter = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="From then on: 2026-09-01, 2026-09-01T08:00Z, or an age such as 7d."),
+        typer.Option(
+            "--since", metavar="TIME", help="From then on: 2026-09-01, 2026-09-01T08:00Z, yesterday, or an age such as 7d."
+        ),
     ] = None,
 ) -> int:
     """List the audit log: approvals, discards, undos, edits, reruns, purges, grants, registry changes. Entries cannot be removed."""
     call: Call = ctx.obj
-    rows = call.warehouse.ledger.audit(district, _parse_since(since) if since else None)
+    rows = call.warehouse.ledger.audit(district, parse_moment(since, "UTC", "--since") if since else None)
     if district is not None and not rows and not call.warehouse.ledger.audit(district):
         require_known_district(call, district)
     header = ("at (UTC)", "who", "as", "by", "what", "", "district", "import", "")
     return call.show_rows(rows, header, [_table_row(row) for row in rows], none="Nothing was decided.")
-
-
-def _parse_since(text: str) -> datetime:
-    try:
-        return datetime.now(UTC) - parse_duration(text)
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return parse_timestamp(text, "UTC")
-    except UsageError:
-        raise UsageError(
-            problem="--since: expected a moment such as 2026-09-01 or 2026-09-01T08:00Z, or an age such as 7d"
-        ) from None
 
 
 def _table_row(row: dict[str, Any]) -> tuple[object, ...]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DistrictOption, FormatOption, check_import_id, resolve_format
+from roster_etl.cli.text_tables import TextTable
 from roster_etl.pipeline.reporting.change_feed import changes_page
 from roster_etl.pipeline.reporting.prometheus import collect_metrics as measure
 from roster_etl.pipeline.reporting.prometheus import exposition
 
 _DEFAULT_LIMIT = 10_000
+_SHOWN = 50  # for people
 
 
 def changes(
@@ -31,19 +35,23 @@ def changes(
     format: FormatOption = None,
     after: Annotated[str | None, typer.Option("--after", metavar="WORD", help="The `after` of the previous page.")] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Maximum number of changes.")
-    ] = _DEFAULT_LIMIT,
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, max=1_000_000, help="Maximum number of changes (default: 50; with --json: 10,000)."
+        ),
+    ] = None,
 ) -> int:
     """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
     call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
-    page = changes_page(call.workspace, district, source, since=since, after=after, limit=limit)
+    most = limit or (_DEFAULT_LIMIT if call.json else _SHOWN)
+    page = changes_page(call.workspace, district, source, since=since, after=after, limit=most)
     if call.json:
         call.print_json({"district_id": district, "source": source, **asdict(page)})
         return 0
     if page.changes:
         rows = [(c["import_id"], c["table"], c["change"], c["reason"], _key_text(c["key"])) for c in page.changes]
-        call.print_table(("import", "table", "change", "why", "key"), rows)
+        call.print(TextTable(("import", "table", "change", "why", "key"), rows), "", *_summary(page.changes))
     else:
         call.print(f"Nothing was published after import {since}." if since else "Nothing was published yet.")
     if page.after:
@@ -51,6 +59,15 @@ def changes(
     elif page.changes:
         call.log(f"that is all; the next time: --since {page.since}")
     return 0
+
+
+def _summary(changes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the number of changes shown, by table and kind."""
+    counts = Counter((change["table"], change["change"]) for change in changes)
+    tables = dict.fromkeys(table for table, _ in counts)
+    return [
+        f"{table}: " + ", ".join(f"{number:,} {kind}" for (of, kind), number in counts.items() if of == table) for table in tables
+    ]
 
 
 def metrics(

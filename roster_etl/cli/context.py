@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from roster_etl.cli.errors import Failure
 from roster_etl.cli.gc_tuning import GC_TUNING
-from roster_etl.cli.text_tables import format_table, strip_control_chars
+from roster_etl.cli.terminal import coloured_label, has_colours, is_own_stdout, is_terminal, page, render, screen_size
+from roster_etl.cli.text_tables import TextTable, strip_control_chars
 from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ class Call:
     """The context of one call.
 
     ``home_named``: the home was given in the call. ``creates_home``: the command creates a missing home; others refuse it. ``json``: the result is one JSON document.
-    ``out``, ``err``: the process's streams when the call began, None if it had none.
+    ``pager``: long output for people may be shown in a pager. ``out``, ``err``: the process's streams when the call began, None if it had none.
     """
 
     home: Path
     home_named: bool = False
     creates_home: bool = False
     json: bool = False
+    pager: bool = True
     out: TextIO | None = field(default_factory=lambda: sys.stdout)
     err: TextIO | None = field(default_factory=lambda: sys.stderr)
 
@@ -110,10 +112,16 @@ class Call:
         utf8 = (getattr(self.out, "encoding", None) or "utf-8").casefold().replace("-", "") == "utf8"
         self.write(indented_json(document, ensure_ascii=not utf8, default=_to_json_value) + "\n")
 
-    def print(self, *lines: str) -> None:
-        """Print lines of the result for people; an empty line if none is given."""
+    def print(self, *lines: str | TextTable) -> None:
+        """Print lines and tables of the result for people; an empty line if none is given. A pager shows what is longer than the screen."""
+        if is_terminal(self.out):
+            text = render(lines or ("",), colours=has_colours(self.out), width=screen_size()[0])
+            if not page(text, pager=self.pager and is_own_stdout(self.out)):
+                self.write(_encodable_text(self.out, text, "replace"))
+            return
         for line in lines or ("",):
-            self.write(_encodable_text(self.out, strip_control_chars(line), "replace") + "\n")
+            for plain in line.lines() if isinstance(line, TextTable) else [strip_control_chars(line)]:
+                self.write(_encodable_text(self.out, plain, "replace") + "\n")
 
     def write(self, text: str) -> None:
         """Write to standard output; characters outside its encoding are escaped. Raises OutputGone."""
@@ -127,9 +135,9 @@ class Call:
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print an aligned table for people; numbers are aligned to the right."""
-        self.print(*format_table(header, rows))
+        self.print(TextTable(header, rows))
 
-    def show_result(self, document: Any, *lines: str) -> int:
+    def show_result(self, document: Any, *lines: str | TextTable) -> int:
         """Print a result, as the one JSON document or as `lines` for people, and return exit code 0."""
         if self.json:
             self.print_json(document)
@@ -137,9 +145,20 @@ class Call:
             self.print(*lines)
         return 0
 
-    def show_rows(self, documents: Sequence[Any], header: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> int:
-        """Print a list, as JSON or as a table for people; return exit code 0. ``none``: the text for people if it is empty."""
-        return self.show_result(documents, *(format_table(header, rows) if rows else [none]))
+    def show_rows(
+        self,
+        documents: Sequence[Any],
+        header: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        none: str,
+        shortened: Iterable[str] = (),
+    ) -> int:
+        """Print a list, as JSON or as a table for people; return exit code 0.
+
+        Args: none: the text for people if it is empty. shortened: columns of which a terminal shows only what fits.
+        """
+        return self.show_result(documents, TextTable(header, rows, shortened=frozenset(shortened)) if rows else none)
 
     def confirm(self, word: str, question: str, *warnings: str, otherwise: PermanentError | None = None) -> None:
         """Ask on a terminal for `word`, after `warnings`. Raises NotConfirmed; where nobody can be asked, `otherwise`."""
@@ -159,7 +178,7 @@ class Call:
         """Write a message beside the result to standard error."""
         if self.err is not None:
             with suppress(OSError, ValueError):  # standard error is closed as well: there is no other place to report it
-                self.err.write(_encodable_text(self.err, strip_control_chars(text), "replace") + "\n")
+                self.err.write(coloured_label(self.err, _encodable_text(self.err, strip_control_chars(text), "replace")) + "\n")
                 self.err.flush()
 
     def report_failure(self, failure: Failure) -> int:

@@ -154,8 +154,6 @@ def send(
     from roster_etl.store.actor import os_user
 
     call: Call = ctx.obj
-    if accept_shrink and not by.strip():
-        raise UsageError(problem="--accept-shrink: say with --by NAME who accepts it")
     document = destinations.send(
         call.workspace, district, name, requested_by=by.strip() or os_user(), accept_shrink=accept_shrink
     )

@@ -7,19 +7,21 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from roster_etl.cli.completions import complete_district, complete_format
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import FormatOption, FormatOptions, resolve_format
+from roster_etl.cli.times import parse_day
 from roster_etl.spec.errors import DistrictExists, RegistryError, UnknownDistrict
 from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import check_replacements
-from roster_etl.store.files.urls import redact
+from roster_etl.store.files.urls import redact, scheme
 from roster_etl.store.registry.registry import District, Feed, Window
 from roster_etl.store.registry.toml_file import check_district
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from roster_etl.pipeline.reporting.freshness import Freshness
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
+_Id = Annotated[str, typer.Argument(metavar="ID", autocompletion=complete_district, help="The district's id: a-z, 0-9, - and _.")]
 _KnownHosts = Annotated[
     str, typer.Option("--known-hosts", metavar="FILE", help="Its SFTP server's pinned host key; FILE relative to the home.")
 ]
@@ -54,7 +56,10 @@ _ReplacementsFile = Annotated[
 def add(  # noqa: PLR0917 - typer's arguments are positional
     ctx: typer.Context,
     district: _Id,
-    format: Annotated[str, typer.Option("--format", metavar="F", help="The format of its uploads, such as clever.")],
+    format: Annotated[
+        str,
+        typer.Option("--format", metavar="F", autocompletion=complete_format, help="The format of its uploads, such as clever."),
+    ],
     path: Annotated[str, typer.Option("--path", metavar="P", help="Where they arrive: a folder or an fsspec URL.")] = "",
     option: FormatOptions = None,
     name: Annotated[str, typer.Option("--name", help="The district's name, for people.")] = "",
@@ -79,10 +84,15 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
         feed = replace(feed, replacements=_read_replacements(replacements))
     with audited_change(call, "district_change" if known else "district_add", district, format=format):
         saved = save_district(call, district, feed, update=update, name=name, time_zone=time_zone)
+    for warning in _sftp_warnings(saved.feed(format)):
+        call.log(f"roster-etl: {warning}")
     return _print_district(call, saved, "registered")
 
 
-def list_(ctx: typer.Context) -> int:
+def list_(
+    ctx: typer.Context,
+    wide: Annotated[bool, typer.Option("--wide", help="Show paths and options in full on a terminal.")] = False,
+) -> int:
     """List the registered districts, with their feeds."""
     call: Call = ctx.obj
     scan = call.registry.scan()
@@ -105,13 +115,17 @@ def list_(ctx: typer.Context) -> int:
     ]
     header = ("district", "name", "format", "time zone", "path", "", "expected by", "options")
     none = "No district is registered. `roster-etl districts add ID --format F` registers one."
-    return call.show_rows([_document(district, found) for district in scan.districts], header, rows, none=none)
+    documents = [_document(district, found) for district in scan.districts]
+    return call.show_rows(documents, header, rows, none=none, shortened=() if wide else ("name", "path", "options"))
 
 
 def pause(
     ctx: typer.Context,
     district: _Id,
-    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day of a planned pause.")] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="The first day of a planned pause, such as 2026-12-21 or tomorrow."),
+    ] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Its last day; it ends by itself.")] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever the feed is listed as paused.")] = "",
 ) -> int:
@@ -124,9 +138,11 @@ def pause(
     if not (first and last and reason.strip()):
         raise UsageError(problem="a planned pause needs --from, --to and --reason")
 
-    window = Window(first=_parse_date(first, "--from"), last=_parse_date(last, "--to"), reason=reason.strip(), pause=True)
-    days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
-    with audited_change(call, "district_pause", district, **days), registry_errors_as_usage_errors():
+    zone = known.time_zone if (known := find_district(call, district)) else "UTC"
+    days = (parse_day(first, zone, "--from"), parse_day(last, zone, "--to"))
+    window = Window(first=days[0], last=days[1], reason=reason.strip(), pause=True)
+    about = {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    with audited_change(call, "district_pause", district, **about), registry_errors_as_usage_errors():
         changed = call.registry.add_window(district, window)
     return _print_district(call, changed, f"paused from {window.first} to {window.last}")
 
@@ -138,13 +154,6 @@ def resume(ctx: typer.Context, district: _Id) -> int:
     with audited_change(call, "district_resume", district):
         resumed = call.registry.resume(district, datetime.now(UTC))
     return _print_district(call, resumed, "not paused, so nothing changed" if resumed == before else "resumed")
-
-
-def _parse_date(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(problem=f"{option}: a day such as 2026-08-10") from None
 
 
 def remove(ctx: typer.Context, district: _Id) -> int:
@@ -247,6 +256,19 @@ def _read_replacements(file: Path) -> dict[str, Any]:
         raise UsageError(problem=f"--replacements: {file} cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(problem=f"--replacements: {file} is not a TOML file ({error})") from None
+
+
+def _sftp_warnings(feed: Feed) -> Iterator[str]:
+    """Yield what an SFTP feed still lacks, each with the next step: without it no upload is fetched."""
+    if scheme(feed.path) != "sftp":
+        return
+    if not feed.known_hosts:
+        yield (
+            "no host key is pinned, and an unknown server is not trusted: `ssh-keyscan HOST`, compare the key with its owner, "
+            "and name the file with --known-hosts FILE --update"
+        )
+    if not (feed.password_env or feed.password_file or feed.key_file):
+        yield "no log-in is named: add --password-env, --password-file or --key-file with --update; then `roster-etl doctor`"
 
 
 def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str) -> Feed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,10 +18,11 @@ from io import TextIOWrapper
 
 from typer.exceptions import Abort, TyperException
 
+from roster_etl.cli.completions import COMPLETION_VARIABLE, completed_options, register_shells
 from roster_etl.cli.context import Call, OutputGone
 from roster_etl.cli.errors import Failure, debug_text, failure_of
-from roster_etl.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
-from roster_etl.cli.global_options import GlobalOptions, UsageError, parse_global_options
+from roster_etl.cli.exit_codes import FAILED, INTERRUPTED, OK, USAGE_ERROR
+from roster_etl.cli.global_options import GlobalOptions, UsageError, parse_global_options, resolve_root_options
 from roster_etl.store.actor import actor_channel
 from roster_etl.store.default_home import default_home
 from roster_etl.store.library_logs import OWN_LOGGER, quiet_library_logs
@@ -29,6 +31,7 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 
 
 _NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
 """What typer says of a text that is no whole number."""
+_POSSIBLE_OPTIONS = re.compile(r" \(Possible options: ([^)]*)\)")
 _HELP_OPTIONS = {"--help", "-h"}
 
 
@@ -40,9 +43,18 @@ def run(argv: list[str]) -> int:
     except UsageError as error:
         call = Call(home=default_home(), json=json)
         return call.report_failure(failure_of(error))
-    call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
+    completing = COMPLETION_VARIABLE in os.environ
+    if completing:
+        register_shells()
+        everywhere, words = completed_options(), []
+    call = Call(
+        home=everywhere.home or default_home(),
+        home_named=everywhere.home is not None,
+        json=everywhere.json,
+        pager=everywhere.pager,
+    )
     # The output of libraries goes to standard error: standard output is reserved for the result.
-    apart = _lossy_stdout() if _HELP_OPTIONS & set(words) else redirect_stdout(sys.stderr)
+    apart = _lossy_stdout() if completing or _HELP_OPTIONS & set(words) else redirect_stdout(sys.stderr)
     with restored_process_state(), apart, actor_channel("command"):
         quiet_library_logs()
         if everywhere.debug:
@@ -54,10 +66,16 @@ def run(argv: list[str]) -> int:
 
 
 def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int:
+    if arguments in (["--version"], ["-V"]):  # without the commands, so that it is answered at once
+        from roster_etl.cli.versions import version_text, versions
+
+        return call.show_result(versions() if call.json else None, version_text())
     from roster_etl.cli.app import root_command
 
     try:
-        result = root_command().main(args=arguments, prog_name="roster-etl", standalone_mode=False, obj=call)
+        result = root_command().main(
+            args=resolve_root_options(arguments), prog_name="roster-etl", standalone_mode=False, obj=call
+        )
     except TyperException as error:
         return call.report_failure(Failure(code="bad_words", message=_usage_message(error), exit_code=USAGE_ERROR))
     except (Abort, KeyboardInterrupt):
@@ -70,6 +88,8 @@ def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int
     except BrokenPipeError:  # help, which a library prints
         call.discard_output()
         return FAILED
+    except SystemExit as error:  # the completion of a shell's line, which a library prints
+        return error.code if isinstance(error.code, int) else OK
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         if global_options.debug:
             call.log(debug_text(error))
@@ -96,6 +116,7 @@ def _usage_message(error: TyperException) -> str:
     """Return the message of a usage error."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     text = text.replace(_NO_NUMBER, "expected a number, such as 12")
+    text = _POSSIBLE_OPTIONS.sub(r" Did you mean \1?", text)
     return f"{text.strip() or 'Missing command.'}  Try --help."
 
 

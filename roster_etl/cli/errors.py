@@ -19,7 +19,7 @@ from roster_etl.spec.errors import RosterError
 _USAGE_ERROR_CODES = frozenset(
     {
         "bad_cursor", "bad_district_id", "bad_edit", "bad_fault", "bad_home", "bad_leave_out", "bad_option", "bad_rename", "bad_replacements", "bad_vendor_name", "bad_words", "contradicting_options", "destination_exists", "district_exists", "key_exists", "needed", "no_delta", "no_home", "no_key", "no_open_hold", "no_roles", "nobody_to_purge", "not_archived", "not_confirmed", "not_edited", "not_empty", "not_undoable",
-        "nothing_archived", "nothing_judged", "nothing_left_out", "nothing_published", "nothing_to_purge", "nothing_to_verify", "older_upload", "one_feed", "password_in_path", "paused", "several_feeds", "unknown_column", "unknown_destination", "unknown_difference", "unknown_district", "unknown_feed", "unknown_format", "unknown_import", "unknown_option", "unknown_record", "unknown_role_name", "unknown_school", "unknown_table", "vendor_exists",
+        "decided_otherwise", "nothing_archived", "nothing_judged", "nothing_left_out", "nothing_published", "nothing_to_purge", "nothing_to_verify", "older_upload", "one_feed", "one_record", "password_in_path", "paused", "several_feeds", "unknown_column", "unknown_destination", "unknown_difference", "unknown_district", "unknown_feed", "unknown_format", "unknown_import", "unknown_link", "unknown_option", "unknown_record", "unknown_role_name", "unknown_school", "unknown_table", "vendor_exists",
     }
 )  # fmt: skip
 _PACKAGE = Path(roster_etl.__path__[0]).resolve()
@@ -45,7 +45,16 @@ def failure_of(error: BaseException) -> Failure:
             code=error.code, message=error.message, exit_code=USAGE_ERROR if error.code in _USAGE_ERROR_CODES else FAILED
         )
     where = error_location(error.__traceback__)
-    return Failure(code="failed", message=f"{type(error).__name__} in {where}; --debug shows the way there", exit_code=FAILED)
+    return Failure(code="failed", message=f"{type(error).__name__} in {where}; {_bug_report_request()}", exit_code=FAILED)
+
+
+def _bug_report_request() -> str:
+    """Return what to do about an error of ours: report it, with the versions."""
+    from roster_etl.cli.versions import issues_url, versions
+
+    numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
+    where = issues_url()
+    return f"this is a bug in roster-etl: please report it{f' at {where}' if where else ''} with what --debug prints, and with {numbers}"
 
 
 def error_location(trace: TracebackType | None) -> str:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import require_known_district
+from roster_etl.cli.districts import district_time_zone, find_district, require_known_district
 from roster_etl.cli.exit_codes import FAILED, HELD, OK
 from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, split_words
 from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions, check_import_id
+from roster_etl.cli.times import parse_moment
 
 _DEFAULT_LIMIT = 30
 EXIT_CODES = {"written": OK, "unchanged": OK, "refused": HELD, "failed": FAILED}
@@ -27,7 +28,7 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
     format: Annotated[str | None, typer.Option("--format", metavar="F", help="The same.")] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="S", help="The feed, where several were published.")] = None,
     option: FormatOptions = None,
-    as_of: Annotated[str, typer.Option("--as-of", metavar="T", help="A moment, or import:N; default: now.")] = "",
+    as_of: Annotated[str, typer.Option("--as-of", metavar="T", help="A moment, yesterday, an age such as 7d, or import:N.")] = "",
     since: Annotated[
         int | None,
         typer.Option("--since", metavar="IMPORT", min=0, callback=check_import_id, help="Only what changed after this import."),
@@ -53,7 +54,7 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
         requested_by=by.strip() or os_user(),
         source=source,
         options=parse_key_values(option or (), label="--option"),
-        as_of=as_of,
+        as_of=_as_of(call, district, source, as_of),
         since=since,
         schools=tuple(school or ()),
         leave_out=split_words(leave_out),
@@ -63,6 +64,15 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
         replace=replace,
     )
     return print_export(call, export_roster(call.workspace, order))
+
+
+def _as_of(call: Call, district_id: str, source: str | None, text: str) -> str:
+    """Return the moment of `text` as the export reads it: words such as yesterday and 7d become a moment of now. Raises UsageError."""
+    word = text.strip()
+    if not word or word.casefold() == "now" or word.startswith("import:"):
+        return word
+    known = find_district(call, district_id)
+    return parse_moment(word, district_time_zone(known, source) if known else "UTC", "--as-of").isoformat()
 
 
 def _chosen_format(word: str | None, format: str | None) -> str:

@@ -22,7 +22,7 @@ from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, 
 from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError, UnknownFeed
 from roster_etl.spec.options import resolve_options
 from roster_etl.store.default_home import VARIABLE
-from roster_etl.store.files.urls import local_path, printable_name, scheme
+from roster_etl.store.files.urls import local_path, printable_name, redact, scheme
 from roster_etl.store.landing.upload_source import is_readable_scheme
 from roster_etl.store.registry.registry import District, Feed
 
@@ -104,7 +104,10 @@ def check(
     ] = None,
     option: FormatOptions = None,
 ) -> int:
-    """Dry run: validate an upload and print every finding and change, without publishing. Without --district it needs no home."""
+    """Dry run: validate an upload and print every finding and change, without publishing. Without --district it needs no home.
+
+    Without --format and --district, the format is the one whose file names and headers the upload has.
+    """
     from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.import_upload import count_steps
     from roster_etl.pipeline.review.dry_run import check_upload
@@ -114,7 +117,7 @@ def check(
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
     with _home_to_check_in(call, district) as call:
-        source = _format_to_check(call, district, format)
+        source = _format_to_check(call, path, district, format)
         _check_options(source, options)
         with call.progress(count_steps(vendor(source)), "check") as progress:
             document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
@@ -163,6 +166,8 @@ def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None,
         return None, USAGE_ERROR
     if failure is None:
         return document, exit_codes.BY_STATUS[document["status"]]
+    if order.path is not None and not document["files"]:
+        document["given_path"] = redact(order.path)
     if document["error"] is None:  # an approved plan that is outdated: the import stays held, or another call ended it
         document["error"] = failure.json_document()["error"]
     return document, HELD if order.approves and failure.code == "roster_moved" else failure.exit_code
@@ -256,12 +261,21 @@ def _check_options(source: str, options: dict[str, str]) -> None:
     resolve_options(vendor(source).format, options)
 
 
-def _format_to_check(call: Call, district_id: str | None, format_: str | None) -> str:
+def _format_to_check(call: Call, path: str, district_id: str | None, format_: str | None) -> str:
+    from roster_etl.vendors import discover_vendors
+
     if district_id is not None:
         return resolve_format(call.registry.get(district_id), format_)
-    if format_ is None:
-        raise UsageError(problem="--format is needed where no --district is named")
-    return format_
+    if format_ is not None:
+        return format_
+    from roster_etl.pipeline.uploads.guess_format import fitting_formats
+
+    fitting = fitting_formats(path, call.settings)
+    if len(fitting) != 1:
+        seen = f"its files could be {' or '.join(fitting)}" if fitting else "its files are like those of no format"
+        raise UsageError(problem=f"--format is needed: {seen}; known formats: {', '.join(discover_vendors())}")
+    call.log(f"roster-etl: format {fitting[0]}, by the names and headers of the files; --format names another")
+    return fitting[0]
 
 
 def _archived_source(call: Call, district_id: str, import_id: int) -> str:

@@ -6,24 +6,24 @@ import csv
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import district_time_zone, find_district, require_known_district
-from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DistrictOption, FormatOption
-from roster_etl.cli.text_tables import format_table
+from roster_etl.cli.global_options import parse_key_values
+from roster_etl.cli.options import DistrictOption, FormatOption, TableArgument
+from roster_etl.cli.text_tables import TextTable
+from roster_etl.cli.times import parse_moment
 from roster_etl.pipeline.lineage.trace import roster_table, trace_record
+from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 _TECHNICAL_COLUMNS = ("version_id", "row_hash", "derived", "extensions")  # for programs; last in a table for people
-_Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 
 
 def trace(
     ctx: typer.Context,
-    table: _Table,
+    table: TableArgument,
     key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns, enough to identify exactly one record.")],
     district: DistrictOption,
     field: Annotated[str | None, typer.Option("--field", metavar="F", help="Only this column.")] = None,
@@ -41,32 +41,46 @@ def trace(
 def as_of(
     ctx: typer.Context,
     time: Annotated[
-        str, typer.Argument(metavar="TIME", help="Such as 2026-09-01, 2026-09-01T08:00 (the district's time zone) or …Z; or now.")
+        str,
+        typer.Argument(
+            metavar="TIME", help="2026-09-01, 2026-09-01T08:00 (the district's time zone) or …Z, now, yesterday, or an age: 7d."
+        ),
     ],
-    table: _Table,
+    table: TableArgument,
     district: DistrictOption,
     format: FormatOption = None,
 ) -> int:
     """Print a table as of a point in time."""
     call: Call = ctx.obj
     known = find_district(call, district)
-    moment = parse_timestamp(time, district_time_zone(known, format) if known else "UTC")
+    moment = parse_moment(time, district_time_zone(known, format) if known else "UTC", "TIME")
     require_known_district(call, district)
 
     target = roster_table(table)
     records = call.warehouse.roster.as_of(moment, table, district, format).to_pylist()
+    more = _add_people(call, district, moment, records) if table == "users" else ()
     if call.json:
         call.print_json(records)
     elif call.out is not None and call.out.isatty():
-        call.print_table(target.names, [[_format_value(record[name]) for name in target.names] for record in records])
+        names = (*target.names, *more)
+        call.print_table(names, [[_format_value(record[name]) for name in names] for record in records])
     else:
         writer = csv.writer(call, lineterminator="\n")
-        columns = sorted(target.full_schema.names, key=_TECHNICAL_COLUMNS.__contains__)
+        columns = sorted((*target.full_schema.names, *more), key=_TECHNICAL_COLUMNS.__contains__)
         writer.writerow(columns)
         writer.writerows([_format_value(record[name]) for name in columns] for record in records)
     if not records:
         call.log(_no_records_message(call, moment, table, district))
     return 0
+
+
+def _add_people(call: Call, district: str, moment: datetime, records: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Add to each user who that was at the moment across feeds, and return the name of the column."""
+    with call.warehouse.read_people() as session:
+        people = {source: person_ids(session, district, source, moment) for source in {record["source"] for record in records}}
+    for record in records:
+        record["person_id"] = people[record["source"]][record["user_kind"], record["user_id"]]
+    return ("person_id",)
 
 
 def _no_records_message(call: Call, moment: datetime, table: str, district: str) -> str:
@@ -81,19 +95,7 @@ def _no_records_message(call: Call, moment: datetime, table: str, district: str)
     return f"no record of {table} was known of {district} at {moment:%Y-%m-%dT%H:%M:%SZ}{since}"
 
 
-def parse_timestamp(text: str, zone: str) -> datetime:
-    """Parse `text` (ISO, or ``now``) as a moment; one without an offset is read in `zone`. Raises UsageError."""
-    if text.strip().casefold() == "now":
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-        return aware.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UsageError(problem="TIME: expected a moment such as 2026-09-01, 2026-09-01T08:00:00Z or now") from None
-
-
-def render_trace(document: Mapping[str, Any]) -> Iterator[str]:
+def render_trace(document: Mapping[str, Any]) -> Iterator[str | TextTable]:
     """Yield the lines for people about the origin of a record."""
     key = " ".join(f"{name}={'' if value is None else value}" for name, value in document["key"].items())
     yield f"{document['table']} {key} · {document['district_id']}"
@@ -104,9 +106,19 @@ def render_trace(document: Mapping[str, Any]) -> Iterator[str]:
         if version["key"] != document["key"]:
             yield "as " + " ".join(f"{n}={v}" for n, v in version["key"].items() if v != document["key"][n])
         yield from _render_version(version)
+    if document.get("person"):
+        yield ""
+        yield from _render_person(document["person"])
     if document.get("teachers"):
         yield ""
         yield f"teachers now: {', '.join(map(_teacher_name, document['teachers']))}"
+
+
+def _render_person(person: Mapping[str, Any]) -> Iterator[str]:
+    yield f"person {person['person_id']}"
+    for link in person["links"]:
+        records = " = ".join(":".join(link[side].values()) for side in "ab")
+        yield f"  {records} by {link['rule']}{_decided_by_text(link)}, since {_format_time(link['valid_from'])} (link {link['number']})"
 
 
 def _teacher_name(teacher: Mapping[str, Any]) -> str:
@@ -114,7 +126,7 @@ def _teacher_name(teacher: Mapping[str, Any]) -> str:
     return f"{name} (primary)" if teacher["is_primary"] else name
 
 
-def _render_version(version: Mapping[str, Any]) -> Iterator[str]:
+def _render_version(version: Mapping[str, Any]) -> Iterator[str | TextTable]:
     until = (
         "current"
         if version["valid_to"] is None
@@ -141,7 +153,7 @@ def _render_version(version: Mapping[str, Any]) -> Iterator[str]:
         )
         for name, f in given.items()
     ]
-    yield from (f"  {line}" for line in format_table(("column", "value", "", "rule", "as it arrived"), rows))
+    yield TextTable(("column", "value", "", "rule", "as it arrived"), rows, indent=2)
 
 
 def _import_kind(version: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DecidedBy, DistrictOption
+from roster_etl.cli.times import parse_age
 from roster_etl.pipeline.maintenance.backup import (
     REPLACE_HINT,
     HomeContents,
@@ -26,7 +27,6 @@ from roster_etl.pipeline.maintenance.purge import PurgeResult, PurgeTarget, prev
 from roster_etl.pipeline.maintenance.purge import purge as remove_for_good
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district as replay
 from roster_etl.pipeline.review.approve import validate_decider
-from roster_etl.spec.options import parse_duration
 
 
 def rebuild(
@@ -104,14 +104,7 @@ def _purge_target(district: str, user: str | None, older_than: str | None) -> Pu
         if not (kind and colon and user_id):
             raise UsageError(problem="--user: expected KIND:ID, such as student:1001")
         return PurgeTarget(district_id=district, person=(kind, user_id))
-    return PurgeTarget(district_id=district, age=None if older_than is None else _parse_age(older_than))
-
-
-def _parse_age(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError:
-        raise UsageError(problem="--older-than: expected an age such as 730d") from None
+    return PurgeTarget(district_id=district, age=None if older_than is None else parse_age(older_than, "--older-than"))
 
 
 def backup(

@@ -6,8 +6,12 @@ from typing import Annotated
 
 import typer
 
+from roster_etl.cli.completions import complete_district, complete_format, complete_table
 from roster_etl.cli.global_options import UsageError
+from roster_etl.store.actor import os_user
 from roster_etl.store.registry.registry import District
+
+USER_VARIABLE = "ROSTER_ETL_USER"
 
 MAX_IMPORT_ID = 2**63 - 1
 """The largest number that the ledger can store."""
@@ -20,17 +24,33 @@ def check_import_id(value: int | None) -> int | None:
     return value
 
 
-DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", help="The district.")]
-DistrictFilter = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
+DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", autocompletion=complete_district, help="The district.")]
+DistrictFilter = Annotated[
+    str | None, typer.Option("--district", metavar="ID", autocompletion=complete_district, help="Only this district.")
+]
+TableArgument = Annotated[
+    str, typer.Argument(metavar="TABLE", autocompletion=complete_table, help="A roster table, such as users.")
+]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several."),
+    typer.Option(
+        "--format",
+        metavar="F",
+        autocompletion=complete_format,
+        help="The format, such as clever; needed only where a district has several.",
+    ),
 ]
 FormatOptions = Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; repeatable.")]
 DecidedBy = Annotated[
     str,
     typer.Option(
-        "--by", metavar="NAME", envvar="ROSTER_ETL_USER", show_envvar=False, help="Who decides; default: $ROSTER_ETL_USER."
+        "--by",
+        metavar="NAME",
+        envvar=USER_VARIABLE,
+        show_envvar=False,
+        default_factory=os_user,
+        show_default=False,
+        help="Who decides; default: $ROSTER_ETL_USER, else the account of this process.",
     ),
 ]
 ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=check_import_id, help="The import's number.")]

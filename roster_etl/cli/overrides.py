@@ -11,19 +11,18 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import find_district, require_known_district
 from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DecidedBy, DistrictFilter, DistrictOption, FormatOption, resolve_format
+from roster_etl.cli.options import DecidedBy, DistrictFilter, DistrictOption, FormatOption, TableArgument, resolve_format
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.approve import validate_decider
 from roster_etl.pipeline.review.override import Target, clear_override, set_override
 
-_Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 _Key = Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns, enough to identify exactly one record.")]
 _Field = Annotated[str, typer.Option("--field", metavar="F", help="The column.")]
 
 
 def set_(
     ctx: typer.Context,
-    table: _Table,
+    table: TableArgument,
     key: _Key,
     *,
     district: DistrictOption,
@@ -47,7 +46,7 @@ def set_(
 
 def clear(
     ctx: typer.Context,
-    table: _Table,
+    table: TableArgument,
     key: _Key,
     *,
     district: DistrictOption,

@@ -12,12 +12,14 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.districts import require_known_district
 from roster_etl.cli.exit_codes import HELD
 from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.options import DecidedBy
 from roster_etl.engine.reconcile.rosters import RULES
 from roster_etl.pipeline.lineage.trace import UnknownTable
 from roster_etl.pipeline.reconciliation.decide import Verb, decide
 from roster_etl.pipeline.reconciliation.reconcile import PairResult, open_differences, published_pairs
 from roster_etl.pipeline.reconciliation.reconcile import reconcile as reconcile_pair
 from roster_etl.pipeline.review.approve import validate_decider
+from roster_etl.spec.similar_names import suggestion
 
 _MOST = 1_000
 _VERBS = get_args(Verb)
@@ -26,6 +28,7 @@ _ZERO = ("missing_in_a", "missing_in_b", "differs", "only_one_knows", "ambiguous
 
 def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     ctx: typer.Context,
+    by: DecidedBy,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -43,7 +46,6 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     fail_over: Annotated[
         int | None, typer.Option("--fail-over", metavar="N", min=0, help="Exit code 4 if more than N differences are open.")
     ] = None,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why it is decided so.")] = None,
 ) -> int:
     """Compare the current rosters of a district's feeds: who is missing in one, and where values differ. Changes no roster.
@@ -59,7 +61,7 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     require_known_district(call, district)
     for name in table or ():
         if name not in RULES:
-            raise UnknownTable(table=name, known=", ".join(RULES))
+            raise UnknownTable(table=name, hint=suggestion(name, RULES, "the tables"))
     results = [reconcile_pair(call.workspace, pair) for pair in published_pairs(call.workspace, district, _feeds(between))]
     document = _document(call, district, results, table, values=values)
     call.show_result(document, *_lines(document))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.text_tables import format_table
+from roster_etl.cli.text_tables import TextTable
 from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
 from roster_etl.pipeline.reporting.next_steps import closed_holds_text, next_steps, replan_command, stale_plan_text
 from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
@@ -64,15 +64,16 @@ def approve_command(document: Mapping[str, Any]) -> str:
     return f"{words} --plan {document['hold']['plan_sha256'][:12]}" if words else ""
 
 
-def render_import(document: Mapping[str, Any]) -> Iterator[str]:
+def render_import(document: Mapping[str, Any]) -> Iterator[str | TextTable]:
     """Yield the lines for people about an import."""
     yield _render_title(document)
     yield from _render_reason(document)
     if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
         yield ""
         rows = [(f["file"], f["rows_read"], f["rows_accepted"], f["rows_rejected"]) for f in document["files"]]
-        yield from format_table(("file", "rows", "accepted", "refused"), rows)
+        yield TextTable(("file", "rows", "accepted", "refused"), rows)
     yield from _render_changes(document)
+    yield from _render_people(document.get("people", {}))
     yield from _render_findings(document["findings"])
     yield from _render_checks(document["checks"])
     if document["import_id"] is None and document["plan_sha256"]:
@@ -163,27 +164,35 @@ def _render_renames(renames: Mapping[str, Any], import_id: int | None) -> Iterat
         yield f"possible renames: {many:,} (roster-etl renames list {'IMPORT' if import_id is None else import_id})"
 
 
-def _render_changes(document: Mapping[str, Any]) -> Iterator[str]:
+def _render_changes(document: Mapping[str, Any]) -> Iterator[str | TextTable]:
     tables, schools = table_lines(document), school_lines(document)
     if tables:
         would = document["import_id"] is None or document["status"] in ("held", "discarded")
         head = ("table, what would change" if would else "table, what changed", "created", "updated", "removed", "")
         rows = [(t.table, t.created, t.updated, t.deleted, "; ".join(filter(None, (t.columns, t.why)))) for t in tables]
         yield ""
-        yield from format_table(head, rows)
+        yield TextTable(head, rows)
         yield from _render_schools(schools)
     elif document["status"] in ("published", "publishable"):
         yield ""
         yield "no record is different"
 
 
-def _render_schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
+def _render_people(people: Mapping[str, int]) -> Iterator[str]:
+    """Yield how many links between records of people came with the import."""
+    words = {"same": "linked", "contradiction": "that contradict each other", "apart": "decided apart", "closed": "ended"}
+    if people:
+        yield ""
+        yield "links between people of several feeds: " + ", ".join(f"{people[n]:,} {words[n]}" for n in words if n in people)
+
+
+def _render_schools(schools: Sequence[SchoolLine]) -> Iterator[str | TextTable]:
     """Yield the changes by school: those with most removals."""
     if not schools:
         return
     yield ""
     rows = [(s.school, s.table, s.current, s.created, s.updated, s.deleted) for s in schools[:_MAX_SCHOOL_LINES]]
-    yield from format_table(("school", "table", "before", "created", "updated", "removed"), rows)
+    yield TextTable(("school", "table", "before", "created", "updated", "removed"), rows)
     if len(schools) > _MAX_SCHOOL_LINES:
         yield f"and {len(schools) - _MAX_SCHOOL_LINES:,} more lines by school; --json has all"
 

@@ -6,7 +6,8 @@ Belongs here: text only. The content of the tables comes from the commands.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 
 def strip_control_chars(text: str) -> str:
@@ -19,13 +20,39 @@ def display_width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Return a table as lines, columns two spaces apart; a column of whole numbers is aligned to the right."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [bool(rows) and all(isinstance(row[i], int) or row[i] is None for row in rows) for i in range(len(header))]
-    table = [list(header), *cells]
-    widths = [max(display_width(row[i]) for row in table) for i in range(len(header))]
-    return ["  ".join(_pad(c, w, r) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in table]
+@dataclass(frozen=True)
+class TextTable:
+    """A table within the output of a command: as wide as it needs in a pipe, as wide as the screen on a terminal.
+
+    ``indent``: columns before each line. ``shortened``: columns of which a terminal shows only what fits.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    indent: int = 0
+    shortened: frozenset[str] = frozenset()
+
+    def cells(self) -> list[list[str]]:
+        """Return the header and the rows as text."""
+        return [list(self.header), *([_cell(value) for value in row] for row in self.rows)]
+
+    def right_aligned(self) -> list[bool]:
+        """Return for each column whether it holds only whole numbers."""
+        rows, columns = self.rows, range(len(self.header))
+        return [bool(rows) and all(isinstance(row[i], int) or row[i] is None for row in rows) for i in columns]
+
+    def lines(self) -> list[str]:
+        """Return the table as plain lines, columns two spaces apart; numbers are aligned to the right."""
+        table, right = self.cells(), self.right_aligned()
+        widths = [max(display_width(row[i]) for row in table) for i in range(len(self.header))]
+        padded = ["  ".join(_pad(c, w, r) for c, w, r in zip(row, widths, right, strict=True)) for row in table]
+        return [f"{' ' * self.indent}{line}".rstrip() for line in padded]
+
+
+def indented(lines: Iterable[str | TextTable], columns: int) -> Iterator[str | TextTable]:
+    """Yield lines and tables moved to the right by `columns`."""
+    for line in lines:
+        yield replace(line, indent=line.indent + columns) if isinstance(line, TextTable) else f"{' ' * columns}{line}".rstrip()
 
 
 def _cell(value: object) -> str:

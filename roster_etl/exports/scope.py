@@ -16,6 +16,7 @@ from roster_etl.exports.arrays import column, equals, is_in, keys_of, lookup, pr
 from roster_etl.exports.plan import ExportFormat
 from roster_etl.exports.work import Work
 from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.similar_names import similar_name_hint
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array, Mask
@@ -32,7 +33,7 @@ class UnknownTable(PermanentError):
     """A name that is to be left out is no canonical table or column."""
 
     code = "unknown_table"
-    template = "--leave-out {name}: expected a roster table or TABLE.COLUMN, such as contacts or student_profiles.race"
+    template = "--leave-out {name}: expected a roster table or TABLE.COLUMN, such as contacts or student_profiles.race{hint}"
 
 
 class Needed(PermanentError):
@@ -48,9 +49,13 @@ def check_left_out(names: Sequence[str], format_: ExportFormat) -> None:
     for name in names:
         table, _, column_name = name.partition(".")
         if table not in TABLES or (column_name and column_name not in (*TABLES[table].names, "extensions")):
-            raise UnknownTable(name=name)
+            raise UnknownTable(name=name, hint=similar_name_hint(name, _names()))
         if name in needed:
             raise Needed(name=name, format=format_.title)
+
+
+def _names() -> list[str]:
+    return [*TABLES, *(f"{table.name}.{column}" for table in TABLES.values() for column in table.names)]
 
 
 def leave_out(work: Work, names: Sequence[str]) -> None:

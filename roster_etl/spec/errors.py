@@ -7,9 +7,10 @@ Does not belong here: exit codes (``cli``), findings about an upload's rows (``s
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, ClassVar
+
+from roster_etl.spec.similar_names import similar_name_hint
 
 
 class RosterError(Exception):
@@ -91,8 +92,7 @@ class UnknownDistrict(RegistryError):
 
     def __init__(self, message: str | None = None, /, *, known: Iterable[str] = (), **data: Any) -> None:
         """Name the district. Args: known: those that are registered; the most similar one is named."""
-        close = difflib.get_close_matches(str(data.get("district_id", "")), list(known), n=1)
-        super().__init__(message, hint=f" (did you mean {close[0]}?)" if close else "", **data)
+        super().__init__(message, hint=similar_name_hint(str(data.get("district_id", "")), known), **data)
 
 
 class UnknownFeed(RegistryError):

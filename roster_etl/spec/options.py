@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.formats import TIMING_OPTIONS, Excludes, FileSet, Format, Option, OptionRule
+from roster_etl.spec.similar_names import similar_name
 
 COMMON_OPTIONS = (
     Option(
@@ -119,7 +120,7 @@ class UnknownOption(PermanentError):
     """A setting names an option that the format does not have."""
 
     code = "unknown_option"
-    template = "format {format} has no option {names}; its options: {known}"
+    template = "format {format} has no option {names}{hint}"
 
 
 class BadOption(PermanentError):
@@ -182,13 +183,20 @@ def resolve_options(format_: Format, *layers: Mapping[str, str]) -> dict[str, ob
     texts = {name: option.default for name, option in options.items()}
     unknown = sorted({name for layer in layers for name in layer} - set(options))
     if unknown:
-        raise UnknownOption(format=format_.name, names=", ".join(unknown), known=", ".join(options))
+        raise UnknownOption(format=format_.name, names=", ".join(unknown), hint=_option_hint(unknown, options))
     for layer in layers:
         texts.update(layer)
     values = {name: parse_option(option, texts[name]) for name, option in options.items()}
     for rule in format_.option_rules:
         _check_rule(rule, values)
     return values
+
+
+def _option_hint(unknown: Sequence[str], known: Iterable[str]) -> str:
+    """Return what to write instead: the most similar options, or all of them if one name is like none."""
+    names = list(known)
+    close = [similar_name(name, names) for name in unknown]
+    return f"; did you mean {', '.join(filter(None, close))}?" if all(close) else f"; its options: {', '.join(names)}"
 
 
 def _check_rule(rule: OptionRule, values: Mapping[str, object]) -> None:

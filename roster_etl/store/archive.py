@@ -235,6 +235,28 @@ class Archive:
         ending = ".dsse.json"
         return sorted((source, int(name.removesuffix(ending))) for source, name in names if name.endswith(ending))
 
+    def write_decision(self, district_id: str, number: int, document: Mapping[str, Any]) -> None:
+        """Write a decision about a district's feeds, or replace it as a whole."""
+        self._folder.write(_decision(district_id, number), json.dumps(document, ensure_ascii=False).encode("utf-8"))
+
+    def read_decision(self, district_id: str, number: int) -> dict[str, Any]:
+        """Return a decision about a district's feeds. Raises FileNotFoundError."""
+        document: dict[str, Any] = json.loads(self._folder.read(_decision(district_id, number)))
+        return document
+
+    def has_decision(self, district_id: str, number: int) -> bool:
+        """Return whether a decision about a district's feeds is stored."""
+        return self._folder.exists(_decision(district_id, number))
+
+    def remove_decision(self, district_id: str, number: int) -> None:
+        """Remove a decision about a district's feeds."""
+        self._folder.remove(_decision(district_id, number))
+
+    def decisions(self, district_id: str) -> tuple[int, ...]:
+        """Return the numbers of the decisions about a district's feeds, in ascending order."""
+        names = self._folder.names(f"decisions/{check_id(district_id)}")
+        return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
+
     def write_outcomes(self, district_id: str, source: str, number: int, chunks: Iterable[bytes]) -> str:
         """Write the outcomes of the rows that a receipt states, beside it, piece by piece. Returns their sha256 (hex)."""
         digest = hashlib.sha256()
@@ -384,6 +406,10 @@ def _pending_upload_name(district_id: str, source: str, number: int) -> str:
 
 def _outcomes_name(district_id: str, source: str, number: int) -> str:
     return f"receipts/{check_id(district_id)}/{source}/{int(number)}.outcomes.csv"
+
+
+def _decision(district_id: str, number: int) -> str:
+    return f"decisions/{check_id(district_id)}/{int(number)}.json"
 
 
 def _removal(district_id: str) -> str:

@@ -69,6 +69,12 @@ POINTS: Mapping[str, str] = MappingProxyType(
         # reports and notifications
         "report.write": "a report is about to be written",
         "report.written": "it is written",
+        # reconciliation
+        "reconcile.commit": "differences and links between feeds are brought up to date, and not committed",
+        "reconcile.committed": "they are committed",
+        "people.decide": "a decision about people or differences is entered, and not committed",
+        "people.decided": "it is committed, and the archive does not have it yet",
+        "people.archived": "the archive has it, and the feeds are not compared again yet",
         # receipts
         "receipt.number": "what happened has its number in the chain of receipts, and nothing is committed",
         "receipt.numbered": "it is committed, and nothing is signed",

@@ -17,13 +17,14 @@ from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.mapping.column_plan import Mapping
 from roster_etl.spec import Format
 from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.similar_names import suggestion
 
 
 class UnknownVendor(PermanentError):
     """No vendor has this name."""
 
     code = "unknown_format"
-    template = "format {name!r} is not known; known formats: {known}"
+    template = "format {name!r} is not known{hint}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def vendor(name: str) -> Vendor:
     """
     known = discover_vendors()
     if name not in known:
-        raise UnknownVendor(name=name, known=", ".join(known))
+        raise UnknownVendor(name=name, hint=suggestion(name, known, "known formats"))
     return known[name]
 
 

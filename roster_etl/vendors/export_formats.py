@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 
 from roster_etl.exports import formats
 from roster_etl.exports.plan import ExportFormat
+from roster_etl.spec.similar_names import suggestion
 from roster_etl.vendors import UnknownVendor, discover_vendors
 
 
@@ -29,5 +30,5 @@ def export_format(name: str) -> ExportFormat:
     """Return the export format `name`. Raises UnknownVendor, whose code is ``unknown_format``."""
     known = export_formats()
     if name not in known:
-        raise UnknownVendor(name=name, known=", ".join(known))
+        raise UnknownVendor(name=name, hint=suggestion(name, known, "known formats"))
     return known[name]

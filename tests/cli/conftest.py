@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,22 @@ def told(tmp_path_factory, uploads) -> Path:
     assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home).code == 0
     assert call("import", uploads / "b", "--district", "lincoln", home=home).code == 0
     return home
+
+
+@pytest.fixture(scope="session")
+def stopped(told: Path, uploads: Path, tmp_path_factory) -> Path:
+    """A home whose third import is held: half of the students are gone. For copying."""
+    folder = tmp_path_factory.mktemp("stopped")
+    home = shutil.copytree(told, folder / "home")
+    upload = shutil.copytree(uploads / "b", folder / "half")
+    lines = (upload / "students.csv").read_text("utf-8").splitlines(keepends=True)
+    (upload / "students.csv").write_text("".join(lines[: len(lines) // 2]), "utf-8")
+    answer = call("import", upload, "--district", "lincoln", "--option", "refused_rows_pct=100", "--json", home=home)
+    assert (answer.code, answer.document["status"]) == (4, "held")
+    return home
+
+
+@pytest.fixture
+def held(stopped: Path, tmp_path: Path) -> Path:
+    """A home with a held import, to decide about."""
+    return shutil.copytree(stopped, tmp_path / "home")

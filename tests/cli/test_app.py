@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import typer
 
-from roster_etl.cli.app import LazyCommand, root_command
+from roster_etl.cli.app import _ALIASES, LazyCommand, root_command
+from roster_etl.cli.examples import EXAMPLES
 from tests.cli.calling import call
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,8 @@ def _wrong(text: str) -> str | None:
     found = root_command()
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]
+    if default := getattr(found, "_default", ""):
+        found = found.commands[default]
     rest = [word for word in words if word not in ("--json", "--debug")]
     if not rest:
         return None
@@ -116,3 +119,23 @@ def test_every_command_names_a_function_and_shows_its_docstring() -> None:
             found.read_help()
 
             assert found.help == found.load().help, words
+
+
+def test_every_command_has_an_example_that_can_be_called_and_its_help_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    names = {" ".join(words) for words, found in commands(root_command()) if isinstance(found, LazyCommand)}
+    own = {name for name in names if name.split()[0] not in _ALIASES}
+
+    assert own - set(EXAMPLES) == set()
+    assert set(EXAMPLES) - own == {""}
+    wrong = [(call_, found) for pairs in EXAMPLES.values() for _, call_ in pairs if (found := _wrong(f"roster-etl {call_}"))]
+    assert wrong == []
+    assert "roster-etl undo 7" in call("undo", "--help").out
+    assert "roster-etl check upload" in call("--help").out
+
+
+def test_an_alias_has_the_commands_of_its_group() -> None:
+    root = root_command()
+    for alias, word in _ALIASES.items():
+        assert set(root.commands[alias].commands) == set(root.commands[word].commands)
+        assert alias not in call("--help").out.replace(word, "")

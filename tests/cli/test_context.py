@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.text_tables import format_table, strip_control_chars
+from roster_etl.cli.text_tables import TextTable, strip_control_chars
 from tests.cli.calling import call
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_progress_is_plain_lines_in_a_pipe_and_a_bar_on_a_terminal(home: Path) -
 
 
 def test_a_table_is_aligned_with_numbers_to_the_right() -> None:
-    assert format_table(("name", "rows"), [("a", 5), ("李", 1200)]) == ["name   rows", "a         5", "李    1,200"]
+    assert TextTable(("name", "rows"), [("a", 5), ("李", 1200)]).lines() == ["name   rows", "a         5", "李    1,200"]
 
 
 def test_nothing_that_steers_a_terminal_is_printed() -> None:

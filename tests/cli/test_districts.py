@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli.districts import district_time_zone
+from roster_etl.store.actor import os_user
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 
@@ -255,9 +256,10 @@ def test_a_text_in_place_of_a_number_is_said_in_plain_words(home: Path) -> None:
     assert (answer.code, "expected a number, such as 12" in answer.err) == (2, True)
 
 
-def test_who_decides_may_be_named_in_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    call("districts", "add", "lincoln", "--format", "clever", home=home)
-    assert "--by" in call("holds", "approve", "1", home=home).err
+@pytest.mark.parametrize(("words", "name"), [((), "A. Steward"), (("--by", "B. Other"), "B. Other"), (None, os_user())])
+def test_who_decides_is_named_in_the_call_in_the_environment_or_is_the_account(words, name, held, monkeypatch) -> None:
+    monkeypatch.delenv("ROSTER_ETL_USER", raising=False)
+    if words is not None:
+        monkeypatch.setenv("ROSTER_ETL_USER", "A. Steward")
 
-    monkeypatch.setenv("ROSTER_ETL_USER", "A. Steward")
-    assert call("holds", "approve", "1", "--json", home=home).document["error"]["code"] == "unknown_import"
+    assert call("holds", "discard", "3", *(words or ()), "--json", home=held).document["hold"]["decided_by"] == name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,25 +16,6 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportNotRunning, NoHold
 from tests.cli.calling import call
-
-
-@pytest.fixture(scope="module")
-def stopped(told: Path, uploads: Path, tmp_path_factory) -> Path:
-    """A home whose third import is held: half of the students are gone. For copying."""
-    folder = tmp_path_factory.mktemp("stopped")
-    home = shutil.copytree(told, folder / "home")
-    upload = shutil.copytree(uploads / "b", folder / "half")
-    lines = (upload / "students.csv").read_text("utf-8").splitlines(keepends=True)
-    (upload / "students.csv").write_text("".join(lines[: len(lines) // 2]), "utf-8")
-    answer = call("import", upload, "--district", "lincoln", "--option", "refused_rows_pct=100", "--json", home=home)
-    assert (answer.code, answer.document["status"]) == (4, "held")
-    return home
-
-
-@pytest.fixture
-def held(stopped: Path, tmp_path: Path) -> Path:
-    """A home with a held import, to decide about."""
-    return shutil.copytree(stopped, tmp_path / "home")
 
 
 def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:

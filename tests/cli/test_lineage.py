@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.cli.global_options import UsageError
-from roster_etl.cli.lineage import parse_timestamp
 from roster_etl.store.warehouse import SqlRoster
 from tests.cli.calling import call
 
@@ -153,13 +151,6 @@ def test_an_empty_table_says_since_when_anything_is_known(told: Path) -> None:
     assert "its first import was published at 2" in before.err
     assert "no record of attendance was known" in never.err
     assert known.err == ""
-
-
-def test_a_moment_without_an_offset_is_the_districts_own() -> None:
-    assert parse_timestamp("2026-09-01", "America/Chicago") == datetime(2026, 9, 1, 5, tzinfo=UTC)
-    assert parse_timestamp("2026-09-01T00:00:00Z", "America/Chicago") == datetime(2026, 9, 1, tzinfo=UTC)
-    with pytest.raises(UsageError):
-        parse_timestamp("yesterday", "UTC")
 
 
 def test_a_moment_is_read_in_the_time_zone_of_the_feed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

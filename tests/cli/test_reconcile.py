@@ -68,7 +68,7 @@ def test_a_decision_sticks_and_counts(home: Path) -> None:
         (("--district", "lincoln", "--between", "clever"), "bad_words"),
         (("--district", "lincoln", "--between", "clever,dyknow"), "unknown_feed"),
         (("--district", "lincoln", "--table", "contacts"), "unknown_table"),
-        (("accept", "1"), "bad_words"),
+        (("accept",), "bad_words"),
         (("accept", "999999", "--by", "A"), "unknown_difference"),
         (("approve", "1", "--by", "A"), "bad_words"),
     ],

@@ -8,9 +8,10 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 
+from roster_etl.projections.suite_format import RULE_TYPE
 from roster_etl.quality import SuiteBroken
 from roster_etl.quality.expectation_result import ExpectationResult
-from roster_etl.quality.gx_runner import run_expectations
+from roster_etl.quality.gx_runner import run_expectations, run_suites
 
 CANARY = "Zebrafink-4711"
 
@@ -64,3 +65,36 @@ def test_no_cell_reaches_an_observation_an_error_or_a_log(expectation, caplog, c
         told = f"{error} {error.__cause__} {error.__context__}"
 
     assert CANARY not in told + caplog.text + "".join(capfd.readouterr())
+
+
+def rule(name, **kwargs):
+    return expect(RULE_TYPE, rule=name, **kwargs)
+
+
+def lines(**counts):
+    return {"rule": list(counts), "judged": [judged for judged, _ in counts.values()], "failing": [f for _, f in counts.values()]}
+
+
+def test_suites_that_run_together_observe_what_each_does_alone():
+    suites = [
+        ("demo/students", [rule("id"), rule("name", mostly=0.5), rule("absent")], lines(id=(9, 0), name=(9, 4))),
+        ("demo/empty", [], lines()),
+        ("demo/unread", [rule("id")], lines()),
+        ("demo/teachers", [rule("id"), rule("id", mostly=0.1), rule("1 id")], lines(id=(3, 2), name=(3, 3))),
+    ]
+
+    alone = [run_expectations(name, expectations, pd.DataFrame(counts)) for name, expectations, counts in suites]
+
+    assert run_suites(suites) == alone
+    assert run_suites([]) == []
+
+
+def test_among_several_suites_the_broken_one_is_named():
+    whole, misspelt = ("demo/students", [rule("id")], lines(id=(1, 0))), {**rule("id"), "kwargs": {"rule": "id", "share": 1}}
+
+    with pytest.raises(SuiteBroken, match=re.escape("suite demo/teachers is broken: id: share: extra fields not permitted")):
+        run_suites([whole, ("demo/teachers", [misspelt], lines())])
+    with pytest.raises(
+        SuiteBroken, match=re.escape("demo/teachers is broken: expect_column_values_to_be_unique (a): only rules")
+    ):
+        run_suites([whole, ("demo/teachers", [expect("expect_column_values_to_be_unique", column="a")], lines())])

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from roster_etl.cli.global_options import UsageError
 from roster_etl.store.child_path import child_python_path
 
 _SHUTDOWN_SECONDS = 12.0
@@ -48,6 +49,18 @@ def terminate_group(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         if _wait_for_exit(process, _SHUTDOWN_SECONDS if number != signal.SIGKILL else 5.0):
             return
+
+
+def require_free_port(port: int) -> None:
+    """Check that nothing listens on a port of this machine. Raises UsageError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UsageError(
+                problem=f"--port {port}: cannot be used ({error.strerror}): 127.0.0.1:{port}; name another"
+            ) from None
 
 
 def free_port() -> int:

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.demo.processes import free_port, running_process
+from roster_etl.cli.demo.processes import free_port, require_free_port, running_process
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.history import feed_label
 from roster_etl.cli.lineage import render_trace
 from roster_etl.cli.render_import import render_import, render_import_header
+from roster_etl.cli.text_tables import indented
 from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.demo_server.sftp_upload import make_key, upload_files
 from roster_etl.pipeline.lineage.trace import trace_record
@@ -94,6 +95,8 @@ def demo(
 ) -> int:
     """Show the whole thing: a sample district per format uploads over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
+    if ui and port:
+        require_free_port(port)
     call.home, call.creates_home = _demo_home(call), True
     guests = _demo_districts(students)
     install_sigterm_handler()
@@ -281,8 +284,7 @@ class DemoRun:
         for change in self.changes[district.id]:
             self.call.print(f"  {change.kind}: {change.count} of {change.file}: {change.what}")
         self.call.print("", "What became of it:")
-        for line in render_import(document):
-            self.call.print(f"  {line}".rstrip())
+        self.call.print(*indented(render_import(document), 2))
 
     def _print_other_districts(self, documents: Sequence[dict[str, Any]]) -> None:
         """Print a summary of the next day of the other districts; `show` prints each in full."""
@@ -309,8 +311,8 @@ class DemoRun:
             f"  {_program_command()} trace users {words} --district {district.id} --field last_name --home {self.call.home}",
             "",
         )
-        for line in render_trace(trace_record(self.call.workspace, district.id, "users", key, field="last_name")):
-            self.call.print(f"  {line}".rstrip())
+        traced = trace_record(self.call.workspace, district.id, "users", key, field="last_name")
+        self.call.print(*indented(render_trace(traced), 2))
 
     def _held_import(self) -> dict[str, Any]:
         return self._import_summary(*self._district_file_sets()[0], 2)
@@ -319,8 +321,7 @@ class DemoRun:
         """Print the held upload, and how to decide on it."""
         number, home = document["import_id"], self.call.home
         self.call.print("", f"— The day after, {district.name} uploads files in which half of the students are missing", "")
-        for line in render_import_header(document):
-            self.call.print(f"  {line}".rstrip())
+        self.call.print(*indented(render_import_header(document), 2))
         self.call.print(
             "",
             "Nothing of it was published: it waits for you. Look at what would change, then decide:",

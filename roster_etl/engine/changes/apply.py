@@ -35,6 +35,7 @@ from roster_etl.engine.changes.protected_edits import Override, OverrideChange, 
 from roster_etl.engine.changes.record_identity import record_keys
 from roster_etl.engine.changes.renames import apply_id_changes
 from roster_etl.engine.changes.sections import apply_cross_lists, apply_sections
+from roster_etl.engine.changes.shared_ids import record_shared_ids
 from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.engine.changes.terms import apply_terms
 from roster_etl.engine.changes.working_table import WorkingTable
@@ -142,6 +143,7 @@ def _read_kind(state: State, inputs: ChangeInput, kind: RowKind) -> None:
     sources, superseded = drop_superseded(mine, lambda rows: record_keys(state, kind, rows))
     notes.superseded += superseded
     record_refused_keys(notes, kind, sources, kind.key[0])
+    record_shared_ids(state, kind, sources)
     for source in sources:
         if source.rows.num_rows or not source.is_retried:
             state.reads.setdefault(kind.name, []).append(read_source(kind, source, skip_deletes=skip))

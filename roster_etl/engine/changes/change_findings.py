@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_rows import DROPPED, ChangeFile, Row
+from roster_etl.engine.changes.change_rows import DROPPED, SHARED_ID, ChangeFile, Row
 from roster_etl.engine.validation.quarantine import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, combine_chunks, findings_table
 from roster_etl.mapping.change_plan import RowKind
 from roster_etl.spec.findings import CODES, Finding, Severity, mask, strip_control_chars
 
 RowReference = tuple[int | None, str, int]  # import (None: this one), file, row
-INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
+INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED, SHARED_ID}
 
 
 class RowRejected(Exception):

@@ -19,6 +19,7 @@ from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, to_arrow_array
 from roster_etl.mapping.change_plan import RowKind
 
 DROPPED = "_dropped"  # on rows that a comparison with an earlier upload generated: the record was omitted (bool)
+SHARED_ID = "_shared_id"  # why a row was rejected that describes another person than its id stands for (text); absent: none
 STATUS = "status"
 
 

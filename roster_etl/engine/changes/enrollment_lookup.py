@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import ChangeFile, ReadRows
-from roster_etl.engine.changes.state import BUILT_IN_BASES, State
+from roster_etl.engine.changes.state import AMBIGUOUS_ID, BUILT_IN_BASES, State
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.mapping.change_plan import RoleNames, RowKind
@@ -79,6 +79,7 @@ class _CandidateRows:
         self.why = np.full(self.size, -1, dtype=np.int16)
         self.reasons: list[tuple[RowRejected, str | None]] = []
         self.ends = to_mask(pc.is_in(self.status, value_set=pa.array(END_STATUSES)))
+        self.retried = np.array([read.source.is_retried for read in reads], dtype=bool)[self.read]
         self.idle = np.zeros(self.size, dtype=bool)  # they apply without effect: what they end has ended already
 
     def reject(self, mask: np.ndarray, code: str, about: str, message: str, table: str | None = None) -> None:
@@ -153,6 +154,7 @@ def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
     _reject_unknown(state, candidates, unknown & ~dead, "user_id", "users", ids)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
     candidates.idle |= dead & candidates.ends
+    _reject_shared_ids(state, candidates, "users", ids, "user_id", ~has_second_id)
     place = pc.index_in(ids, value_set=users.column("user_id"))
     loginless = pc.and_(pc.is_valid(place), pc.is_null(users.column("username").take(place)))
     loginless = pc.or_(loginless, pc.is_in(ids, value_set=_deleted_logins(state).column("login_user_id")))
@@ -230,6 +232,7 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
     candidates.reject(
         named & ~missing & has_course & ~related, "unrelated_section", "section_id", "The section is not in this course."
     )
+    _reject_shared_ids(state, candidates, "sections", section, "section_id", ~has_course)
     default = _default_section_positions(state, course, ~named & has_course)
     target = pc.coalesce(now, sections.column("course_id").take(default), course)
     away = ~to_mask(pc.is_in(target, value_set=live))
@@ -294,7 +297,19 @@ def _resolve_observed_users(state: State, candidates: _CandidateRows, observes: 
     _reject_unknown(state, candidates, unknown & ~dead, "associated_user_id", "users", given)
     candidates.reject(dead & ~candidates.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     candidates.idle |= dead & candidates.ends
+    _reject_shared_ids(state, candidates, "users", given, "associated_user_id", observes)
     return person
+
+
+def _reject_shared_ids(
+    state: State, candidates: _CandidateRows, table: str, ids: pa.Array, about: str, asked: np.ndarray
+) -> None:
+    """Reject the rows of `asked` that begin something for an id which rows of `table` give to different records."""
+    for is_retried in (False, True):
+        if shared := state.shared_by(table, is_retried=is_retried):
+            named = to_mask(pc.is_in(ids, value_set=pa.array(list(shared), pa.string())))
+            own = candidates.retried if is_retried else ~candidates.retried
+            candidates.reject(named & own & asked & ~candidates.ends, "unknown_reference", about, AMBIGUOUS_ID, table)
 
 
 def _report_refusals(state: State, kind: RowKind, candidates: _CandidateRows) -> None:
@@ -342,12 +357,7 @@ def _warn_rows(  # noqa: PLR0917
 
 
 def _released_rows(candidates: _CandidateRows) -> list[tuple[ChangeFile, int]]:
-    retried = (
-        np.array([read.source.is_retried for read in candidates.reads], dtype=bool)[candidates.read]
-        if candidates.size
-        else np.zeros(0, dtype=bool)
-    )
-    fits = np.flatnonzero(retried & (candidates.why < 0))
+    fits = np.flatnonzero(candidates.retried & (candidates.why < 0))
     return [(candidates.reads[candidates.read[at]].source, candidates.numbers[at].as_py()) for at in fits]
 
 

@@ -68,6 +68,8 @@ def _login_owner(state: State, register: LoginIndex, row: Row) -> str:
         given = row.get(name)
         if given is None:
             continue
+        if name == "user_id":
+            state.require_clear_id(row, name, "users")
         person = register.find_live_person(given) if name == "user_id" else register.find_by_integration_id(given)
         if person is None:
             raise RowRejected(

@@ -81,6 +81,7 @@ def apply_cross_lists(state: State, kind: RowKind) -> None:
     def apply(row: Row) -> None:
         key, status, course = row.get("section_id"), status_of(row), row.get("course_id")
         record = state.require_live_record(row, "section_id", kind.table, key)
+        state.require_clear_id(row, "section_id", kind.table)
         here, home = record.values["course_id"], record.values["home_course_id"]
         if state.protected_edits.is_protected(kind.table, {"section_id": key}, "course_id"):
             return

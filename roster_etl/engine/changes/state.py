@@ -22,6 +22,7 @@ from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
 ApplyRow = Callable[[Row], None]
 FindOrigin = Callable[[Any], tuple[str | None, int | None] | None]
+AMBIGUOUS_ID = "Rows that describe different records have this id, so it is not clear which is meant."
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 
@@ -40,7 +41,8 @@ class State:
     """The working state for one upload.
 
     ``stated_enrollments``: enrollments that rows of the upload named, fully or partly (``enrollment_lookup``); ``id_changes``:
-    those of earlier imports, then those of this one, in order.
+    those of earlier imports, then those of this one, in order; ``shared_ids``: (table, id) that rows of this upload give to
+    different records → a rejected row; ``waiting_ids``: those of such rows of earlier uploads that are still in the quarantine.
     """
 
     plan: ChangePlan
@@ -51,6 +53,8 @@ class State:
     reads: dict[str, list[ReadRows]] = field(default_factory=dict)
     stated_enrollments: list[pa.Table] = field(default_factory=list)
     id_changes: list[IdChange] = field(default_factory=list)
+    shared_ids: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
+    waiting_ids: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
 
     def table(self, name: str) -> WorkingTable:
         """Return a table."""
@@ -140,9 +144,11 @@ class State:
     def resolve_person(self, row: Row, name: str, *, must_live: bool) -> str:
         """Return the person for a cell of `row`: their own id, or that of a further login.
 
-        Raises: RowRejected: nobody has the id, or (with `must_live`) the person is deleted.
+        Raises: RowRejected: nobody has the id, or (with `must_live`) the person is deleted, or different people have the id.
         """
         given = row.get(name)
+        if must_live:
+            self.require_clear_id(row, name, "users")
         if self.table("users").find_live(given) is not None:
             return str(given)
         login = self.table("logins").find_live(given)
@@ -150,6 +156,17 @@ class State:
             return str(login.values["user_id"])
         (self.require_live_record if must_live else self.require_record)(row, name, "users", given)
         return str(given)
+
+    def require_clear_id(self, row: Row, name: str, table: str) -> None:
+        """Require that a cell names no id that rows give to different records of `table`. Raises RowRejected."""
+        shared = self.shared_by(table, is_retried=row.source.is_retried)
+        if row.get(name) in shared:
+            raise RowRejected("unknown_reference", AMBIGUOUS_ID, about=name, cause=shared[row.get(name)])
+
+    def shared_by(self, table: str, *, is_retried: bool) -> Mapping[str, tuple[str, int | None]]:
+        """Return the ids that rows give to different records, with a rejected row, as rows of this upload or retried ones see it."""
+        found = {**self.waiting_ids, **self.shared_ids} if is_retried else self.shared_ids
+        return {id_: origin for (own, id_), origin in found.items() if own == table}
 
     def cascade(self, name: str, columns: Iterable[str], ids: Iterable[str]) -> pa.Table:
         """End the records of table `name` where one of `columns` is in `ids`, and return them."""

@@ -7,14 +7,14 @@ row generated for an omitted record is marked (``_dropped``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_rows import DROPPED, STATUS, ChangeFile, raw_keys
+from roster_etl.engine.changes.change_rows import DROPPED, SHARED_ID, STATUS, ChangeFile, raw_keys
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
@@ -22,7 +22,7 @@ from roster_etl.spec.findings import Finding
 
 DiffOutcome = Literal["whole", "diffed", "remaster", "exceeded"]
 MAX_EXCEEDED_DIFFS = 5  # uploads in a row that differ too much; after these a person must request a new baseline (remaster)
-_INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
+_INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED, SHARED_ID}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +174,13 @@ def _names(source: ChangeFile) -> set[str]:
 def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: Mapping[str, Any]) -> pa.Table:
     """Return new and changed rows, then omitted ones with their old values and the ending status."""
     names = sorted(_names(now))
-    current, earlier = _last_row_per_key(kind, now), _last_row_per_key(kind, before)
+    own, strangers = _split_strangers(now)
+    current, earlier = _last_row_per_key(kind, own), _last_row_per_key(kind, before)
     same = pc.is_in(key_text(current, names), value_set=key_text(earlier, names))
     gone = pc.invert(pc.is_in(raw_keys(kind, earlier), value_set=raw_keys(kind, now.rows)))
-    new, dropped = current.filter(pc.invert(same)), earlier.filter(gone)
+    reported = pc.is_in(key_text(strangers, names), value_set=key_text(before.rows, names))
+    new = pa.concat_tables([current.filter(pc.invert(same)), strangers.filter(pc.invert(reported))])
+    dropped = earlier.filter(gone)
     new = new.append_column(DROPPED, pa.array(np.zeros(new.num_rows, dtype=bool)))
     column = kind.column(STATUS)
     if STATUS not in {given.to for given in kind.columns} or column not in names:
@@ -191,7 +194,17 @@ def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: M
     ):
         dropped = dropped.set_column(dropped.schema.get_field_index(name), name, values)
     dropped = dropped.append_column(DROPPED, pa.array(np.ones(count, dtype=bool)))
+    if SHARED_ID in new.column_names:
+        dropped = dropped.append_column(SHARED_ID, pa.nulls(count, pa.string()))
     return pa.concat_tables([new, dropped.select(new.column_names).cast(new.schema)])
+
+
+def _split_strangers(source: ChangeFile) -> tuple[ChangeFile, pa.Table]:
+    """Return (the source without the rows that describe another person than their id stands for, these rows)."""
+    if SHARED_ID not in source.rows.column_names:
+        return source, source.rows.slice(0, 0)
+    marked = pc.is_valid(source.rows.column(SHARED_ID))
+    return replace(source, rows=source.rows.filter(pc.invert(marked))), source.rows.filter(marked)
 
 
 def _is_ended(kind: RowKind, rows: pa.Table, column: str) -> pa.Array:

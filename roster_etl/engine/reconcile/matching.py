@@ -5,13 +5,15 @@ Belongs here: applying rules in their order. What a rule compares is decided by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from roster_etl.canonical.people import DECISION
 
 Positions = npt.NDArray[np.int64]
 
@@ -30,6 +32,7 @@ class Matches:
 
     a: Positions
     b: Positions
+    rules: Sequence[str]
     by_rule: Mapping[str, int]
     ambiguous_a: Positions
     ambiguous_b: Positions
@@ -40,36 +43,66 @@ class Matches:
 Rule = Callable[[], tuple[Candidates, Candidates]]
 
 
-def match(size_a: int, size_b: int, rules: Sequence[tuple[str, Rule]]) -> Matches:
-    """Match `size_a` records with `size_b` others by `rules`, in their order.
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What a person decided: pairs of positions that are the same record, and pairs that are not."""
+
+    same: Collection[tuple[int, int]] = ()
+    apart: Collection[tuple[int, int]] = ()
+
+
+def match(size_a: int, size_b: int, rules: Sequence[tuple[str, Rule]], decided: Decided | None = None) -> Matches:
+    """Match `size_a` records with `size_b` others by `rules`, in their order, after what a person `decided`.
 
     A rule looks at the records that no rule before has matched. A value that names one record on each side matches them; one that
-    names several on a side makes all of them ambiguous, and no later rule is tried for them.
+    names several on a side makes all of them ambiguous, and no later rule is tried for them. A pair that a person decided apart
+    is not matched, and later rules are tried for both.
     """
+    decided = decided or Decided()
     open_a, open_b = np.ones(size_a, dtype=bool), np.ones(size_b, dtype=bool)
     unclear_a, unclear_b = np.zeros(size_a, dtype=bool), np.zeros(size_b, dtype=bool)
-    pairs: list[tuple[Positions, Positions]] = []
-    by_rule: dict[str, int] = {}
+    first = _decided_pairs(decided)
+    open_a[first[0]], open_b[first[1]] = False, False
+    pairs: list[tuple[Positions, Positions]] = [first]
+    by_rule: dict[str, int] = {DECISION: len(first[0])} if len(first[0]) else {}
+    names = [DECISION] * len(first[0])
     for name, rule in rules:
         of_a, of_b = (_open_only(side, open_) for side, open_ in zip(rule(), (open_a, open_b), strict=True))
         one_a, one_b, many_a, many_b = _apply(of_a, of_b)
+        one_a, one_b = _without(one_a, one_b, decided.apart)
         for positions, still_open, unclear in ((many_a, open_a, unclear_a), (many_b, open_b, unclear_b)):
             still_open[positions] = False
             unclear[positions] = True
         open_a[one_a], open_b[one_b] = False, False
         pairs.append((one_a, one_b))
+        names += [name] * len(one_a)
         if len(one_a):
             by_rule[name] = len(one_a)
     empty = np.zeros(0, dtype=np.int64)
     return Matches(
         a=np.concatenate([empty, *(pair[0] for pair in pairs)]),
         b=np.concatenate([empty, *(pair[1] for pair in pairs)]),
+        rules=names,
         by_rule=by_rule,
         ambiguous_a=np.flatnonzero(unclear_a),
         ambiguous_b=np.flatnonzero(unclear_b),
         only_a=np.flatnonzero(open_a),
         only_b=np.flatnonzero(open_b),
     )
+
+
+def _decided_pairs(decided: Decided) -> tuple[Positions, Positions]:
+    """Return the pairs that were decided the same, where they name each record once."""
+    pairs = np.array(sorted(decided.same), dtype=np.int64).reshape(-1, 2)
+    once = ~_repeated(pairs[:, 0]) & ~_repeated(pairs[:, 1])
+    return pairs[once, 0], pairs[once, 1]
+
+
+def _without(a: Positions, b: Positions, apart: Collection[tuple[int, int]]) -> tuple[Positions, Positions]:
+    if not apart:
+        return a, b
+    stays = np.array([pair not in apart for pair in zip(a.tolist(), b.tolist(), strict=True)], dtype=bool)
+    return a[stays], b[stays]
 
 
 def _open_only(side: Candidates, is_open: npt.NDArray[np.bool_]) -> Candidates:

@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from roster_etl.canonical.people import DECISION
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.comparing import compare
-from roster_etl.engine.reconcile.matching import Candidates, Matches, Rule, match
+from roster_etl.engine.reconcile.matching import Candidates, Decided, Matches, Rule, match
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "organizations": ("organization_id", "state_id", "number"),
@@ -35,6 +36,8 @@ _WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
 _CLASSES = ("student", "other")
 
+User = tuple[str, str]
+"""Kind and ID of a user."""
 Roster = Mapping[str, pa.Table]
 """Table → current versions, with the columns of `columns_to_read`."""
 
@@ -57,12 +60,24 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class TableResult:
-    """What came of one table. ``matched``: pairs; ``by_rule``: how many each rule matched."""
+    """What came of one table. ``matched``: pairs; ``by_rule``: how many each rule matched.
+
+    ``people``: of users, the pairs that a rule matched: kind and ID in A, in B, and the rule.
+    """
 
     table: str
     matched: int
     by_rule: Mapping[str, int]
     differences: Sequence[Difference]
+    people: Sequence[tuple[User, User, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecidedPeople:
+    """Users of A and of B that a steward decided are the same person, or are not."""
+
+    same: Sequence[tuple[User, User]] = ()
+    apart: Sequence[tuple[User, User]] = ()
 
 
 @dataclass
@@ -80,16 +95,22 @@ def columns_to_read(table: str) -> tuple[str, ...]:
 
 
 def reconcile_rosters(
-    a: Roster, b: Roster, compared: Mapping[str, Sequence[str]], rules: Mapping[str, Sequence[str]] = RULES
+    a: Roster,
+    b: Roster,
+    compared: Mapping[str, Sequence[str]],
+    rules: Mapping[str, Sequence[str]] = RULES,
+    decided: DecidedPeople | None = None,
 ) -> Iterator[TableResult]:
     """Yield the result of each table that is in `rules`, parents first.
 
     Args: a, b: the current rosters, with every table of RULES and ``user_roles``. compared: table → the columns that are compared.
-        rules: in the form of RULES.
+        rules: in the form of RULES. decided: what stewards decided about people.
     """
     pair = _Pair(a, b)
     for table in RULES:
-        found = match(a[table].num_rows, b[table].num_rows, [(name, _rule(pair, table, name)) for name in rules[table]])
+        known = _decided_positions(pair, decided) if table == "users" and decided else None
+        ruled = [(name, _rule(pair, table, name)) for name in rules[table]]
+        found = match(a[table].num_rows, b[table].num_rows, ruled, known)
         if table != "enrollments":
             pair.ids[table] = pd.Series(_ids(a[table], table)[found.a], index=_ids(b[table], table)[found.b])
         yield TableResult(
@@ -97,7 +118,27 @@ def reconcile_rosters(
             matched=len(found.a),
             by_rule=found.by_rule,
             differences=[*_missing(pair, table, found), *_disagreeing(pair, table, found, compared.get(table, ()))],
+            people=_people(pair, found) if table == "users" else (),
         )
+
+
+def _decided_positions(pair: _Pair, decided: DecidedPeople) -> Decided:
+    """Return the decisions about users that are in both rosters, by position."""
+    at_a, at_b = ({one: at for at, one in enumerate(_ids(side["users"], "users"))} for side in (pair.a, pair.b))
+    same, apart = (
+        {(at_a[a], at_b[b]) for a, b in ((_SEPARATOR.join(x), _SEPARATOR.join(y)) for x, y in pairs) if a in at_a and b in at_b}
+        for pairs in (decided.same, decided.apart)
+    )
+    return Decided(same=same, apart=apart)
+
+
+def _people(pair: _Pair, found: Matches) -> list[tuple[User, User, str]]:
+    sides = ((pair.a, found.a), (pair.b, found.b))
+    users = [
+        zip(*(side["users"].column(name).take(pa.array(at)).to_pylist() for name in ("user_kind", "user_id")), strict=True)
+        for side, at in sides
+    ]
+    return [(a, b, rule) for a, b, rule in zip(*users, found.rules, strict=True) if rule != DECISION]
 
 
 # ---- rules

@@ -43,33 +43,40 @@ def carry_over_missing_columns(
     return _set_column(mapped, HASH, row_hash(mapped, target))
 
 
-def suppress_placeholders(
-    target: RosterTable,
-    mapped: pa.Table,
-    current: pa.Table,
-    *,
-    primary_file: str,
-    placeholder_files: Collection[str],
-    has_redacted_key: bool,
-) -> pa.Table:
-    """Mark placeholder rows as rejected where `primary_file` may have the record, so that they do not overwrite its values.
+def placeholders_of_primary(
+    target: RosterTable, mapped: pa.Table, *, primary_file: str, placeholder_files: Collection[str], has_redacted_key: bool
+) -> np.ndarray:
+    """Return which rows of `mapped` are placeholders of a record that `primary_file` may have, although no accepted row of it says so.
 
-    A placeholder row has less data than the primary file. Its record counts as seen and keeps its current values.
+    A placeholder row has less data than the primary file.
 
-    Args: current: the current versions that came from the primary file; placeholder_files: names of the files whose rows are
-          placeholders; has_redacted_key: the primary file has records without a readable key, which may be any record.
+    Args: placeholder_files: names of the files whose rows are placeholders; has_redacted_key: the primary file has records without a
+          readable key, which may be any record. Without them, only records that a rejected row of the primary file names are meant.
     """
-    keys, origin, refused = (
-        key_text(mapped, target.key),
-        combine_chunks(mapped.column("source_file")),
-        combine_chunks(mapped.column(REFUSED)),
-    )
+    origin, refused = combine_chunks(mapped.column("source_file")), combine_chunks(mapped.column(REFUSED))
     aside = pc.and_(pc.is_in(origin, value_set=pa.array(sorted(placeholder_files), pa.string())), pc.invert(refused))
-    aside = pc.and_(aside, pc.is_in(keys, value_set=key_text(current, target.key)))
     if not has_redacted_key:
-        named = keys.filter(pc.and_(refused, pc.equal(origin, primary_file)))
-        aside = pc.and_(aside, pc.is_in(keys, value_set=named))
-    return _set_column(mapped, REFUSED, pc.or_(refused, aside))
+        named = key_text(mapped.filter(pc.and_(refused, pc.equal(origin, primary_file))), target.key)
+        places = np.flatnonzero(aside.to_numpy(zero_copy_only=False))
+        meant = pc.is_in(key_text(mapped.take(pa.array(places)), target.key), value_set=named)
+        chosen = np.zeros(mapped.num_rows, dtype=bool)
+        chosen[places] = meant.to_numpy(zero_copy_only=False)
+        return chosen
+    return aside.to_numpy(zero_copy_only=False)
+
+
+def suppress_placeholders(target: RosterTable, mapped: pa.Table, placeholders: np.ndarray, current: pa.Table) -> pa.Table:
+    """Mark those of the `placeholders` as rejected whose record is in `current`, so that they do not overwrite its values.
+
+    The record counts as seen and keeps its current values.
+
+    Args: placeholders: one flag a row of `mapped`; current: the current versions of their records that came from the primary file.
+    """
+    places = np.flatnonzero(placeholders)
+    known = pc.is_in(key_text(mapped.take(pa.array(places)), target.key), value_set=key_text(current, target.key))
+    refused = combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False).copy()
+    refused[places] |= known.to_numpy(zero_copy_only=False)
+    return _set_column(mapped, REFUSED, pa.array(refused))
 
 
 def _extensions(now: pa.Array, current: pa.Table, position: pa.Array, lost: Collection[str]) -> pa.Array:

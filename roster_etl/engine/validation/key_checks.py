@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.validation.change_checks import keep_newest
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identity
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
-from roster_etl.frames.arrow import row_codes
+from roster_etl.frames.arrow import combine_chunks, row_codes
 from roster_etl.spec import RepeatedRows, Unique
 
 
@@ -48,20 +48,40 @@ def check_keys(state: FileState, published: PublishedRecords | None = None) -> N
     _refuse(state, later[~exact], firsts[~exact])
 
 
-def check_unique(state: FileState, name: str, unique: Unique) -> None:
-    """Reject or clear repeated values of a unique column: the first record keeps the value; deleted records have none."""
+def check_unique(state: FileState, name: str, unique: Unique, published: PublishedRecords | None = None) -> None:
+    """Reject or clear repeated values of a unique column: whom the roster has it of keeps it, else the first record; deleted ones have none."""
     values = state.columns[name]
     rows = np.flatnonzero(~state.refused & ~state.deleted_mask() & to_mask(pc.is_valid(values)))
     owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
-    owners = row_codes(owner)[rows]
-    first, repeated = _first_occurrences(row_codes([values])[rows])
-    taken = repeated & (owners != owners[first])
+    owners, codes = row_codes(owner)[rows], row_codes([values])[rows]
+    first, repeated = _first_occurrences(codes)
+    contested = np.isin(codes, codes[repeated & (owners != owners[first])])
+    holder = _published_holders(state, name, rows, contested, published)
+    ranked = np.argsort(~holder, kind="stable")  # whoever has the value already comes first
+    at, _ = _first_occurrences(codes[ranked])
+    keeper = np.empty_like(first)
+    keeper[ranked] = ranked[at]
+    taken = owners != owners[keeper]
     foreign = rows[taken]  # in the order of the rows, as `rows` is
     state.record_check(f"{name}: unique", "unique", len(rows), len(foreign))
     if len(foreign):
-        holders = pa.array(state.numbers[rows[first[taken]]]).cast(pa.string())
+        holders = pa.array(state.numbers[rows[keeper[taken]]]).cast(pa.string())
         message = pc.binary_join_element_wise(f"{name} must be unique, and row ", holders, " has this one, which keeps it.", "")
         state.reject_or_clear(name, state.mask(foreign), "id_taken", message)
+
+
+def _published_holders(
+    state: FileState, name: str, rows: RowPositions, contested: Mask, published: PublishedRecords | None
+) -> Mask:
+    """Return which of `rows` are of a record that the roster has with this very value; only `contested` ones are looked up."""
+    holder, key = np.zeros(len(rows), dtype=bool), state.file.identity_key
+    if published is None or name not in published.comparable or not contested.any() or not set(key) <= set(state.columns):
+        return holder
+    places = pa.array(rows[contested])
+    found = published.find(pa.table({column: state.columns[column].take(places) for column in key}))
+    own = published.comparable[name](state.columns[name].take(places))
+    holder[contested] = to_mask(pc.equal(pc.utf8_lower(own), pc.utf8_lower(combine_chunks(found.column(name)))))
+    return holder
 
 
 def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions) -> int:

@@ -156,7 +156,7 @@ def _run_checks(
     _check_rules(state, referenced_files, published)
     for column in present:
         if column.unique:
-            check_unique(state, column.name, column.unique)
+            check_unique(state, column.name, column.unique, published)
     for column in present:
         if column.matches and column.name in feed_values:
             check_match(state, column, column.matches, feed_values[column.name])

@@ -13,6 +13,12 @@ EXPORT = ExportFormat(
     kind="tables",
     options=(
         Option("file_type", default="parquet", kind="choice", choices=("parquet", "csv"), meaning="How each table is written."),
+        Option(
+            "person_id",
+            default="false",
+            kind="switch",
+            meaning="Add the column person_id to users: who each is across feeds, IDs and school years.",
+        ),
     ),
     also_holds=tuple(f"{table.name}.{name}" for table in TABLES.values() for name in (*table.names, "derived", "extensions")),
 )

@@ -30,8 +30,8 @@ def import_keys(source: str, file_set: str) -> frozenset[dg.AssetKey]:
 
 
 def whole_import(keys: Iterable[dg.AssetKey]) -> ImportName | None:
-    """Return the import whose assets are exactly `keys`; None: they are fewer or more."""
-    selected = {*keys}
+    """Return the import whose assets are exactly `keys`, exports aside; None: they are fewer or more."""
+    selected = {key for key in keys if key.path[0] != "export"}
     return next((name for name in _imports() if import_keys(*name) == selected), None)
 
 

@@ -15,6 +15,7 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.changes_asset import state_asset
+from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
 from roster_etl.orchestration.assets.import_selections import import_keys
 from roster_etl.orchestration.assets.io_manager import frame_io_manager
@@ -34,14 +35,14 @@ def job_name(format_name: str, file_set: str = "") -> str:
     return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
-def assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
-    """Return all assets: those of each of `vendors`, of the roster and the warehouse, and the report."""
+def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition]:
+    """Return all assets: of each of `vendors`, of the roster and the warehouse, the report, and the exports to `destinations`."""
     with warnings.catch_warnings():
         # Column types and code references are in beta, partitions of checks a preview. The version is pinned, and the tests
         # would notice a change.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _assets(vendors)
+        return [*_assets(vendors), *(export_asset(name, vendors) for name in destinations)]
 
 
 def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
@@ -98,15 +99,16 @@ def build_definitions(
     schedules: Sequence[dg.ScheduleDefinition] = (),
     *,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
+    destinations: Sequence[str] = (),
     import_runner: dg.ResourceDefinition | None = None,
 ) -> dg.Definitions:
     """Return the definitions for `vendors`, with the given checks, jobs, sensors and schedules.
 
-    Args: executor: runs the steps. import_runner: imports whole uploads for runs of other assets than those of one import; None: it
-        is needed by no run, since each is of one import.
+    Args: executor: runs the steps; destinations: names of the destinations that are shown as assets. import_runner: imports whole
+        uploads for runs of other assets than those of one import; None: no run needs it, since each is of one import.
     """
     return dg.Definitions(
-        assets=assets(vendors),
+        assets=assets(vendors, destinations),
         asset_checks=freshness_checks,
         resources={
             "run_context": run_context_resource,

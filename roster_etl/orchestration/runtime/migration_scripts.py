@@ -43,3 +43,14 @@ def cache_migration_scripts() -> bool:
 
     sql.ScriptDirectory = alembic.command.ScriptDirectory = CachedScripts  # type: ignore[attr-defined]
     return True
+
+
+def load_migration_scripts() -> None:
+    """Read the scripts now, for the processes that are forked from this one."""
+    if not cache_migration_scripts():
+        return
+    from dagster._core.storage import sql
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    config = sql.get_alembic_config(sqlite_run_storage.__file__)
+    CachedScripts.from_config(config).as_revision_number("head")

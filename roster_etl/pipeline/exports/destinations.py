@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from roster_etl.pipeline.exports.export_roster import Shrunk, export_roster, open_target
 from roster_etl.pipeline.exports.order import ExportOrder, export_options, published_source
 from roster_etl.pipeline.reporting.next_steps import NextStep
 from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
+from roster_etl.spec.errors import RosterError
 from roster_etl.store.registry.district import Destination, Feed
 from roster_etl.vendors.export_formats import export_format
 
@@ -46,6 +48,25 @@ def send(workspace: Workspace, district_id: str, name: str, *, requested_by: str
     if document["status"] in ("refused", "failed"):
         _tell(workspace, destination, document)
     return document
+
+
+def send_unattended(workspace: Workspace, district_id: str, name: str, *, requested_by: str) -> dict[str, Any]:
+    """Send as `send` does, where nobody reads an error: what stopped it before it began is told by alert and mail as well, once a day.
+
+    Raises: UnknownDestination, which is told to nobody, and what `export_roster` raises.
+    """
+    destination = workspace.registry.get(district_id).destination(name)
+    try:
+        return send(workspace, district_id, name, requested_by=requested_by)
+    except Exception as error:
+        ours = isinstance(error, RosterError)
+        reason = error.message if isinstance(error, RosterError) else f"{type(error).__name__}; the log of its run says where"
+        about = f"export-{district_id}-{name}-{error.code if ours else 'error'}-{datetime.now(UTC):%Y-%m-%d}"  # type: ignore[attr-defined]
+        step = NextStep(
+            text="See what is wrong with it.", command=f"roster-etl destinations check {name} --district {district_id}"
+        )
+        _notify(workspace, destination, district_id, "failed", about=about, reason=reason, step=step)
+        raise
 
 
 def check(workspace: Workspace, district_id: str, name: str) -> None:
@@ -119,14 +140,37 @@ def _hashes(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _tell(workspace: Workspace, destination: Destination, document: Mapping[str, Any]) -> None:
-    """Queue an alert, and one mail to the contacts; the same refusal of the same roster is told once."""
-    district_id, reason = document["district_id"], document["error"]["message"]
-    about = f"export-{district_id}-{destination.name}-{document['as_of_import']}-{document['status']}"
-    title = f"{district_id}: the roster was not sent to {destination.name}"
-    queue_alert(workspace, "failed" if document["status"] == "failed" else "held", about=about, text=f"{title}. {reason}")
+    """Queue what is to be told of a refusal; the same one of the same roster is told once."""
+    district_id = document["district_id"]
     step = NextStep(
         text="Look at the last exports; if the roster is right, send it.",
         command=f"roster-etl destinations send {destination.name} --district {district_id} --accept-shrink --by NAME",
     )
-    to = recipients(workspace, district_id, document["source"], problem=True)
+    _notify(
+        workspace,
+        destination,
+        district_id,
+        "failed" if document["status"] == "failed" else "held",
+        about=f"export-{district_id}-{destination.name}-{document['as_of_import']}-{document['status']}",
+        reason=document["error"]["message"],
+        step=step,
+        source=document["source"],
+    )
+
+
+def _notify(
+    workspace: Workspace,
+    destination: Destination,
+    district_id: str,
+    kind: Literal["failed", "held"],
+    *,
+    about: str,
+    reason: str,
+    step: NextStep,
+    source: str = "",
+) -> None:
+    """Queue an alert, and one mail to the contacts of the district and of the feed."""
+    title = f"{district_id}: the roster was not sent to {destination.name}"
+    queue_alert(workspace, kind, about=about, text=f"{title}. {reason}")
+    to = recipients(workspace, district_id, source or destination.source, problem=True)
     queue_mail(workspace, to, about=about, title=title, reason=reason, steps=[step])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.spec.errors import PermanentError, UnknownDistrict
+from roster_etl.spec.errors import PermanentError, RegistryError, UnknownDistrict
 from roster_etl.spec.options import BadOption, parse_option
 from roster_etl.vendors.export_formats import export_format, export_formats
 
@@ -119,7 +119,7 @@ def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
     options = export_options(format_, order.options)
     if order.since is not None and format_.delta is None:
         raise NoDelta(format=format_.name, known=" or ".join(name for name, one in export_formats().items() if one.delta))
-    district = next((d for d in workspace.registry.scan().districts if d.id == order.district_id), None)
+    district = _registered(workspace, order.district_id)
     with workspace.warehouse.read() as session:
         sources = session.ledger.published_sources(order.district_id)
         if district is None and not sources and not session.ledger.sources(order.district_id):
@@ -171,6 +171,14 @@ def _source(district_id: str, named: str | None, sources: list[str]) -> str:
     if len(sources) > 1:
         raise SeveralFeeds(district_id=district_id, sources=", ".join(sources))
     return sources[0]
+
+
+def _registered(workspace: Workspace, district_id: str) -> District | None:
+    """Return the district; None: it was removed, or its file cannot be read, and its roster can be exported all the same."""
+    try:
+        return workspace.registry.get(district_id)
+    except RegistryError:
+        return None
 
 
 def _zone(district: District | None, source: str) -> str:

@@ -21,6 +21,7 @@ from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.scope import leave_out, narrow
 from roster_etl.exports.work import ROW, Work
 from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
+from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.exports.order import ResolvedExport
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _CLOSING = ("valid_to_import", "valid_to", "close_reason")
 _BATCH = 65_536
+PERSON_ID = "person_id"
 
 
 def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written) -> None:
@@ -49,6 +51,8 @@ def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: Writ
     place = (resolved.order.district_id, resolved.source)
     with workspace.warehouse.read() as session:
         tables = {name: _as_known(session.roster.as_of(moment, name, *place), spec) for name, spec in TABLES.items()}
+        if resolved.options["person_id"]:
+            tables["users"] = _with_people(workspace, resolved, tables["users"])
     work = Work(
         tables=tables,
         district_id=resolved.order.district_id,
@@ -62,6 +66,13 @@ def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: Writ
     narrow(work, resolved.order.schools, enrolled_only=resolved.order.enrolled_only)
     whole = {name: table for name, table in work.tables.items() if name not in resolved.order.leave_out}
     return {name: table.drop_columns([ROW]) for name, table in whole.items()}
+
+
+def _with_people(workspace: Workspace, resolved: ResolvedExport, users: pa.Table) -> pa.Table:
+    """Return users with the person that each is across feeds, as of the moment."""
+    with workspace.warehouse.read_people() as session:
+        people = person_ids(session, resolved.order.district_id, resolved.source, resolved.moment)
+    return users.append_column(PERSON_ID, people.column(users))
 
 
 def _as_known(versions: pa.Table, spec: RosterTable) -> pa.Table:
@@ -107,7 +118,7 @@ def as_text(values: Any) -> Any:
 
 def _described(name: str, table: pa.Table) -> dict[str, Any]:
     spec = TABLES[name]
-    comments = {field.name: field.comment for field in _all_columns(spec)}
+    comments = {PERSON_ID: "The person across feeds, IDs and school years", **{f.name: f.comment for f in _all_columns(spec)}}
     columns = [{"name": f.name, "type": str(f.type), "comment": comments.get(f.name, "")} for f in table.schema]
     return {"comment": spec.comment, "key": list(spec.key), "rows": table.num_rows, "columns": columns}
 

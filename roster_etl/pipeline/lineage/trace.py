@@ -20,16 +20,19 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
+from roster_etl.engine.reconcile.people import Record
 from roster_etl.engine.transform.manual_edits import parse_edit_value
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import describe_change_column, describe_column
 from roster_etl.pipeline.lineage.id_history import RelatedKey, other_keys
+from roster_etl.pipeline.reconciliation.person_ids import person_document
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import comparison_key, replacement_codes
+from roster_etl.spec.similar_names import suggestion
 from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import mappings_to
@@ -41,14 +44,14 @@ class UnknownTable(PermanentError):
     """No roster table has this name."""
 
     code = "unknown_table"
-    template = "there is no table {table}; the tables: {known}"
+    template = "there is no table {table}{hint}"
 
 
 class UnknownColumn(PermanentError):
     """The table has no such column, or it is not part of its key."""
 
     code = "unknown_column"
-    template = "{table} has no {what} {column}; it has: {known}"
+    template = "{table} has no {what} {column}{hint}"
 
 
 class UnknownRecord(PermanentError):
@@ -72,7 +75,7 @@ def trace_record(
     Returns: ``versions``, including those under earlier and later IDs of the record, each with its key, import, file and row, who
         decided about it, and ``fields``: value, whether it was derived, the rule, and the cells that the rule reads, as they
         arrived. ``field``: only that one. ``id_changes``: the sequence of IDs. For a section also its current ``teachers``, in
-        alphabetical order.
+        alphabetical order; for a user also ``person``: who that is across feeds.
     Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message has the key columns that distinguish them).
     """
     target = roster_table(table)
@@ -88,6 +91,7 @@ def trace_record(
         under = other_keys(session.roster, feed, target, own_key)
         versions = _sort_versions([found, *(_versions_of_key(session.roster, feed, table, one) for one in under)])
         teachers = teachers_of(session.roster, feed, about["section_id"]) if table == "sections" else None
+        person = _person(workspace, about) if table == "users" else None
     origin = _Origin(workspace, district_id, versions)
     chosen = (field,) if field else target.names
     return {
@@ -97,7 +101,13 @@ def trace_record(
         "id_changes": [_id_change(origin, one) for one in sorted(under, key=lambda one: one.change["valid_from_import"])],
         "versions": [_version(origin, target, version, chosen) for version in versions],
         **({"teachers": teachers} if teachers is not None else {}),
+        **({"person": person} if person is not None else {}),
     }
+
+
+def _person(workspace: Workspace, user: MappingABC[str, Any]) -> dict[str, Any]:
+    with workspace.warehouse.read_people() as session:
+        return person_document(session, user["district_id"], Record(user["source"], user["user_kind"], user["user_id"]))
 
 
 def _versions_of_key(roster: RosterReader, feed: tuple[str, str], table: str, related_key: RelatedKey) -> pa.Table:
@@ -121,14 +131,14 @@ def _id_change(origin: _Origin, related_key: RelatedKey) -> dict[str, Any]:
 def roster_table(name: str) -> RosterTable:
     """Return the roster table `name`. Raises UnknownTable."""
     if name not in TABLES:
-        raise UnknownTable(table=name, known=", ".join(TABLES))
+        raise UnknownTable(table=name, hint=suggestion(name, TABLES, "the tables"))
     return TABLES[name]
 
 
 def _require_known_columns(target: RosterTable, what: str, names: Any, known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise UnknownColumn(table=target.name, what=what, column=name, known=", ".join(known))
+            raise UnknownColumn(table=target.name, what=what, column=name, hint=suggestion(name, known, "it has"))
 
 
 def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:

@@ -23,6 +23,8 @@ from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_loc
 from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
+from roster_etl.pipeline.reconciliation.decisions import rewrite_decisions
+from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import write_report
@@ -286,6 +288,9 @@ def _execute_purge(
         return [replace(ended[0], entries=[entry]), *ended[1:]]
 
     counts = workspace.warehouse.purge(removal, conclusions)
+    rewrite_decisions(workspace, district_id)
+    for source in numbers:
+        try_reconcile_published(workspace, district_id, source)
     _close_void_holds(workspace, district_id, numbers, removal.imports, done)
     _finalize_manifests(workspace, district_id, numbers)
     fault_point("purge.settled")

@@ -25,8 +25,11 @@ from roster_etl.engine.reconcile.rosters import (
     key_json,
     reconcile_rosters,
 )
+from roster_etl.pipeline.reconciliation.decisions import archive_decisions
+from roster_etl.pipeline.reconciliation.people import decided_people, update_links
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.registry.district import Reconcile
 from roster_etl.store.warehouse import SqlReconciliation
 from roster_etl.vendors import vendor
@@ -100,28 +103,35 @@ def published_pairs(workspace: Workspace, district_id: str, between: Sequence[st
     return [(district_id, a, b) for a, b in combinations(chosen, 2)]
 
 
-def reconcile(workspace: Workspace, pair: Pair) -> PairResult:
-    """Compare the current rosters of two feeds, and open and close differences in one transaction.
+def reconcile(workspace: Workspace, pair: Pair, *, at: datetime | None = None, settings: Reconcile | None = None) -> PairResult:
+    """Compare the current rosters of two feeds, and open and close differences and links of people in one transaction.
 
+    Args:   at: since when what is found is so; None: see `_moment`. settings: the district's; None: those of the registry.
     Raises: BadReconcile; RosterChanging.
     """
-    rules, ignored = _settings(workspace, pair[0])
+    rules, ignored = _settings(workspace, pair[0], settings)
     compared = compared_columns(pair, ignored)
     for _ in range(_TRIES):
-        with workspace.warehouse.read_reconciliation() as session:
+        with workspace.warehouse.read_people() as links, workspace.warehouse.read_reconciliation() as session:
             imports = _imports(session, pair)
+            decided = decided_people(links, pair)
             a, b = (_read(session, pair[0], source) for source in pair[1:])
-        results = list(reconcile_rosters(a, b, compared, rules))
+        results = list(reconcile_rosters(a, b, compared, rules, decided))
         found = [difference for result in results for difference in result.differences]
         with workspace.warehouse.write(directly=True) as tx:
-            tx.reconciliation.lock(f"reconcile {'/'.join(pair)}")
-            if _imports(tx.reconciliation, pair) != imports:
+            tx.reconciliation.lock(f"reconcile {pair[0]}")
+            if _imports(tx.reconciliation, pair) != imports or decided_people(tx.people, pair) != decided:
                 continue
+            at = at or _moment(tx.reconciliation, pair, imports)
             new, gone = _changes(tx.reconciliation.open_identities(pair), found)
-            now = datetime.now(UTC)
             for reason, numbers in _close_reasons(gone, new, a, b).items():
-                tx.reconciliation.close_differences(numbers, reason, now)
-            tx.reconciliation.add_differences(pair, [_row(difference) for difference in new], now)
+                tx.reconciliation.close_differences(numbers, reason, at)
+            tx.reconciliation.add_differences(pair, [_row(difference) for difference in new], at)
+            named = next(result.people for result in results if result.table == "users")
+            update_links(tx.people, pair, named, at=at, import_id=max(imports.values()))
+            tx.reconciliation.set_compared(pair, _state(pair, imports))
+            fault_point("reconcile.commit")
+        fault_point("reconcile.committed")
         identities = [_identity(difference) for difference in found]
         tables = {
             result.table: TableCounts(matched=result.matched, by_rule=result.by_rule, kinds=_kinds(identities, result.table))
@@ -144,6 +154,7 @@ def try_reconcile_published(workspace: Workspace, district_id: str, source: str)
     if not known or len(workspace.registry.get(district_id).feeds) < 2:
         return []
     try:
+        archive_decisions(workspace, district_id)
         return [reconcile(workspace, pair) for pair in published_pairs(workspace, district_id) if source in pair[1:]]
     except OneFeed:
         return []
@@ -162,10 +173,17 @@ def compared_columns(pair: Pair, ignored: Mapping[str, Sequence[str]]) -> dict[s
     return found
 
 
-def _settings(workspace: Workspace, district_id: str) -> tuple[dict[str, tuple[str, ...]], Mapping[str, Sequence[str]]]:
-    """Return the rules and the ignored columns of a district. Raises BadReconcile."""
+def registered_settings(workspace: Workspace, district_id: str) -> Reconcile:
+    """Return how the feeds of a district are reconciled, as the registry has it."""
     known = district_id in workspace.registry.ids()
-    own = workspace.registry.get(district_id).reconcile if known else Reconcile()
+    return workspace.registry.get(district_id).reconcile if known else Reconcile()
+
+
+def _settings(
+    workspace: Workspace, district_id: str, given: Reconcile | None
+) -> tuple[dict[str, tuple[str, ...]], Mapping[str, Sequence[str]]]:
+    """Return the rules and the ignored columns of a district. Raises BadReconcile."""
+    own = given or registered_settings(workspace, district_id)
     for part in ("match", "ignore"):
         for table, names in getattr(own, part).items():
             if table not in RULES:
@@ -175,6 +193,21 @@ def _settings(workspace: Workspace, district_id: str) -> tuple[dict[str, tuple[s
             if strange := [column for column in columns if column not in allowed]:
                 raise BadReconcile(district_id=district_id, part=part, table=table, problem=f"it has no column {strange[0][:80]}")
     return {**RULES, **own.match}, own.ignore
+
+
+def _moment(session: SqlReconciliation, pair: Pair, imports: Mapping[str, int]) -> datetime:
+    """Return since when what was found is so: since the newest import was published, if it was not compared before; else since now.
+
+    So a rebuild from the archive gives the same history.
+    """
+    before = session.compared(pair)
+    known = before is not None and (before["import_a"], before["import_b"]) == tuple(imports[source] for source in pair[1:])
+    published = None if known else session.published_at(list(imports.values()))
+    return published or datetime.now(UTC)
+
+
+def _state(pair: Pair, imports: Mapping[str, int]) -> dict[str, Any]:
+    return {"import_a": imports[pair[1]], "import_b": imports[pair[2]], "settings": "", "counts": {}}
 
 
 def _imports(session: SqlReconciliation, pair: Pair) -> dict[str, int]:

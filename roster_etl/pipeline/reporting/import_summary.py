@@ -130,12 +130,21 @@ def import_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
         "renames": details.get("renames", {}),
         "edit": details.get("edit"),
         "undoes": details.get("undoes", []),
+        "people": _people(workspace, summary),
         "error": details.get("error"),
         "parked": is_parked(row),
         "report": _existing_path(report_path(workspace, summary.district_id, summary.import_id)),
         "data_docs": _existing_path(data_docs_path(workspace, summary.district_id, summary.import_id)),
         "warehouse": workspace.settings.to_redacted_dict()["warehouse"]["url"],
     }
+
+
+def _people(workspace: Workspace, summary: ImportSummary) -> dict[str, int]:
+    """Return how many links between people of several feeds came with the import: by verdict, and ``closed``."""
+    if summary.status != "published":
+        return {}
+    with workspace.warehouse.read_people() as session:
+        return session.link_counts(summary.import_id)
 
 
 def combine_documents(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Belongs here: the steps after each ending. What was found, and what to correct i
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +102,20 @@ def _failed(document: Mapping[str, Any]) -> list[NextStep]:
             return [look, NextStep(text="It is not retried automatically. Fix the cause, then retry.", command=again)]
         return [
             look,
-            NextStep(text="The upload is still in the landing zone, and is imported once the cause is fixed."),
+            _next_import(document),
         ]
     again = f"roster-etl rerun --district {district} --format {source} --import {document['import_id']}"
     return [look, NextStep(text="Fix the cause, then rerun this upload, or wait for a newer one.", command=again)]
+
+
+def _next_import(document: Mapping[str, Any]) -> NextStep:
+    """Return what to do about an upload that could not be received. ``given_path``: where it is, if a command named it."""
+    if path := document.get("given_path"):
+        again = f"roster-etl import {shlex.quote(path)} --district {document['district_id']} --format {document['source']}"
+        return NextStep(text="Nothing of the upload was stored. Fix the cause, then import it again.", command=again)
+    return NextStep(
+        text="An upload in the landing zone is imported once the cause is fixed; one that a command named must be imported again."
+    )
 
 
 def _published(document: Mapping[str, Any]) -> list[NextStep]:

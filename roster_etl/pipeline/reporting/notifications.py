@@ -241,3 +241,9 @@ def _template(name: str) -> Template:
         autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     return environment.from_string(files(__package__).joinpath(name).read_text("utf-8"))
+
+
+def load_templates() -> None:
+    """Compile the templates now, for the processes that are forked from this one."""
+    for name in ("mail.txt.j2", "mail.html.j2"):
+        _template(name)

@@ -145,6 +145,11 @@ def _history_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: row[name] for name in names}, "finished_at": finished, "first": first, "changes": summary.get("changes", {})}
 
 
+def load_template() -> None:
+    """Compile the page's template now, for the processes that are forked from this one."""
+    _template()
+
+
 @cache
 def _template() -> Template:
     from jinja2 import Environment

@@ -24,6 +24,7 @@ from roster_etl.pipeline.review.derived_values import sections_after, with_deriv
 from roster_etl.pipeline.review.manual_import import RosterBase, carry_over_summary, publish_manual_import, roster_base
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.similar_names import suggestion
 from roster_etl.store.warehouse import AuditEntry, Edit, TableChange
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import tables_of
@@ -123,12 +124,12 @@ def _table(target: Target) -> RosterTable:
     table = roster_table(target.table)
     known = tables_of(vendor(target.source))
     if table.name not in known:
-        raise UnknownTable(table=target.table, known=", ".join(known))
+        raise UnknownTable(table=target.table, hint=suggestion(target.table, known, "the tables"))
     fields = tuple(name for name in table.names if name not in table.key)
     for what, names, allowed in (("key column", target.key, table.key), ("column to set", [target.field], fields)):
         for name in names:
             if name not in allowed:
-                raise UnknownColumn(table=table.name, what=what, column=name, known=", ".join(allowed))
+                raise UnknownColumn(table=table.name, what=what, column=name, hint=suggestion(name, allowed, "it has"))
     return table
 
 

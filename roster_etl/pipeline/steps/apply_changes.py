@@ -7,7 +7,7 @@ result to staging. How rows are applied is decided in ``engine.changes``, from t
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes import ChangeFile, ChangeInput, ChangeResult, IdChange, Override, apply_changes
+from roster_etl.engine.changes import (
+    ChangeFile,
+    ChangeInput,
+    ChangeResult,
+    IdChange,
+    Override,
+    apply_changes,
+    mark_shared_ids,
+    wait_for_newer_row,
+)
 from roster_etl.engine.csv.reader import raw_file_of
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
@@ -44,7 +53,8 @@ def apply_upload_changes(
     fault_point("fold.begin")
     with workspace.warehouse.read() as session:
         given = _change_input(workspace, session.roster, upload, validated, feed)
-        comparison = diff_against_baseline(workspace, upload, given.sources)
+        sources = mark_shared_ids(plan, given.sources, given.current)
+        comparison = diff_against_baseline(workspace, upload, sources)
         refused = comparison.how == REFUSED_WHOLE
         waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
     retried = list(_retried_rows(upload, waiting)) if waiting is not None else []
@@ -134,18 +144,22 @@ def _sources(validated: Mapping[str, pa.Table], results: Mapping[str, FileResult
 
 
 def _retried_rows(upload: Upload, waiting: pa.Table) -> Iterator[ChangeFile]:
-    """Yield the rows `waiting` in the quarantine, validated again by the current rules."""
+    """Yield the rows `waiting` in the quarantine, validated again by the current rules; those of another person stay there."""
     groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
+    strangers: dict[tuple[int, str, str], set[int]] = defaultdict(set)
     for line in waiting.to_pylist():
         record = json.loads(line["record"])
         if line["kind"] and line["row"] is not None and "cells" not in record:  # damaged records cannot be retried
             headers = groups.setdefault((line["import_id"], line["file"], line["kind"]), {})
             headers.setdefault(tuple(record), []).append((line["row"], record))
+            if line["code"] == "duplicate_key":
+                strangers[line["import_id"], line["file"], line["kind"]].add(line["row"])
     for (import_id, name, kind), headers in groups.items():
         for header, rows in headers.items():
             raw = raw_file_of(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
             judged = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements)
-            yield ChangeFile(kind=kind, file=name, rows=judged.rows, import_id=import_id)
+            source = ChangeFile(kind=kind, file=name, rows=judged.rows, import_id=import_id)
+            yield wait_for_newer_row(source, strangers[import_id, name, kind])
 
 
 def _to_override(row: Mapping[str, Any]) -> Override:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import carry_over_missing_columns, suppress_placeholders
+from roster_etl.engine.transform.carry_over import carry_over_missing_columns, placeholders_of_primary, suppress_placeholders
 from roster_etl.engine.transform.edited_cells import with_edited_cells
 from roster_etl.engine.transform.manual_edits import RecordEdit, apply_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
@@ -133,21 +133,25 @@ def table_rule_counts(table: str, mapped: pa.Table, collisions: int, previous_co
 def drop_placeholder_rows(
     workspace: Workspace, roster: RosterReader, upload: Upload, table: str, mapped: MappedTable
 ) -> MappedTable:
-    """Mark placeholder rows as rejected where they replace a rejected row and the roster has a version from the primary file."""
+    """Mark placeholder rows as rejected where they replace a rejected row and the roster has a version from the primary file.
+
+    Only the records of such rows are looked up: rejected rows are in nearly every upload.
+    """
+    target = TABLES[table]
     for better, others in _placeholder_files(upload, table):
         result = _file_result(workspace, upload, better)
         if result and (result.refused or result.rows_rejected):
-            mapped = replace(
-                mapped,
-                table=suppress_placeholders(
-                    TABLES[table],
-                    mapped.table,
-                    _current_from_file(roster, upload, table, better),
-                    primary_file=upload.file_name(upload.format.file(better)),
-                    placeholder_files=others,
-                    has_redacted_key=bool(result.refused or result.evidence),
-                ),
+            found = placeholders_of_primary(
+                target,
+                mapped.table,
+                primary_file=upload.file_name(upload.format.file(better)),
+                placeholder_files=others,
+                has_redacted_key=bool(result.refused or result.evidence),
             )
+            if found.any():
+                keys = mapped.table.filter(pa.array(found)).select(list(target.key))
+                current = _current_from_file(roster, upload, table, better, keys)
+                mapped = replace(mapped, table=suppress_placeholders(target, mapped.table, found, current))
     return mapped
 
 
@@ -161,10 +165,9 @@ def _placeholder_files(upload: Upload, table: str) -> Iterator[tuple[str, frozen
             yield better, frozenset(upload.file_name(upload.format.file(source)) for source in later)
 
 
-def _current_from_file(roster: RosterReader, upload: Upload, table: str, primary: str) -> pa.Table:
-    """Return the current versions of `table` that came from files of the kind `primary`."""
-    current = roster.current(upload.district_id, upload.source, table)
+def _current_from_file(roster: RosterReader, upload: Upload, table: str, primary: str, keys: pa.Table) -> pa.Table:
+    """Return the current versions of the records in `keys` that came from files of the kind `primary`."""
+    current = roster.versions_by_key(upload.district_id, upload.source, table, keys)
     origin = combine_chunks(current.column("source_file"))
     names = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == primary]
-    chosen = current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))
-    return roster.versions(table, chosen.column("version_id"))
+    return current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))

@@ -52,7 +52,9 @@ class LocalLanding(Landing):
         except OSError as error:
             if error.errno == errno.ELOOP:  # it was replaced by a link
                 raise UploadMoved(where=self.where, name=printable_name(address)) from None
-            raise LandingUnavailable(where=self.where, problem=f"a file cannot be read ({error.strerror})") from None
+            raise LandingUnavailable(
+                where=self.where, problem=f"{printable_name(address)} cannot be read ({error.strerror})"
+            ) from None
 
     def find(self, address: str) -> Entry | None:
         """Return the entry `address`, None if there is none."""

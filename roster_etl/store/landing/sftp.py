@@ -30,6 +30,7 @@ from roster_etl.spec.errors import (
     LoginRefused,
     UnsafeSecretFile,
 )
+from roster_etl.store.files.connection_errors import connection_problem
 from roster_etl.store.files.urls import redact
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import LandingSettings, Settings
@@ -138,7 +139,8 @@ def translate_sftp_errors(
     except (FSTimeoutError, TimeoutError):
         raise LandingUnavailable(where=where, problem="the server did not answer in time") from None
     except (asyncssh.Error, OSError, EOFError) as error:
-        raise LandingUnavailable(where=where, problem=f"the connection failed or broke off ({type(error).__name__})") from None
+        place = f"{address.host}:{address.port}" if address else ""
+        raise LandingUnavailable(where=where, problem=connection_problem(error, place)) from None
 
 
 def _connect(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> SSHFileSystem:

@@ -13,6 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import BadDistrictId, RegistryError, UnknownFeed
+from roster_etl.spec.similar_names import suggestion
 
 DISTRICT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 GateSeverity = Literal["error", "warning"]
@@ -161,15 +162,15 @@ class District:
         for found in self.destinations:
             if found.name == name:
                 return found
-        known = ", ".join(found.name for found in self.destinations) or "none"
-        raise UnknownDestination(district_id=self.id, name=name, known=known)
+        hint = suggestion(name, (found.name for found in self.destinations), "it has")
+        raise UnknownDestination(district_id=self.id, name=name, hint=hint)
 
 
 class UnknownDestination(RegistryError):
     """The district has no destination of this name."""
 
     code = "unknown_destination"
-    template = "district {district_id} has no destination {name!r}; it has: {known}"
+    template = "district {district_id} has no destination {name!r}{hint}"
 
 
 class DestinationExists(RegistryError):

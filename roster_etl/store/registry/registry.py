@@ -6,8 +6,8 @@ what an option means, or the lock of a registry that several hosts share (``Ware
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -20,6 +20,11 @@ from roster_etl.store.registry.toml_file import check_district, edit_district, p
 from roster_etl.store.settings import Settings
 
 __all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id", "open_registry"]
+
+
+_DESTINATION = b"destination"
+_INDEX = "destinations.txt"
+"""The names of all destinations, one a line: what is loaded with the code location, which reads no district."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,30 @@ class Registry:
             except RegistryError as error:
                 problems[f"{stem}.toml"] = error.message
         return Scan(districts=tuple(districts), problems=problems)
+
+    def with_destinations(self) -> tuple[District, ...]:
+        """Return the readable districts that have a destination; the files of all others are read, and not parsed."""
+        texts = self._folder.read_all([f"{id_}.toml" for id_ in self.ids()])
+        found = []
+        for name, content in texts.items():
+            if _DESTINATION in content:
+                id_ = name.removesuffix(".toml")
+                with suppress(RegistryError):  # the landing sensor says what is wrong with it
+                    found.append(parse_district(id_, _decode(id_, content)))
+        return tuple(district for district in found if district.destinations)
+
+    def destination_names(self) -> tuple[str, ...]:
+        """Return the names of destinations as the index has them (`save_destination_names`), without reading any district."""
+        try:
+            return tuple(self._folder.read(_INDEX).decode("utf-8").split())
+        except FileNotFoundError:
+            return ()
+
+    def save_destination_names(self, names: Iterable[str]) -> None:
+        """Write the index of destinations' names, unless it says so already."""
+        wanted = tuple(sorted(set(names)))
+        if self.destination_names() != wanted:
+            self._folder.write(_INDEX, "".join(f"{name}\n" for name in wanted).encode("utf-8"))
 
     def list(self) -> tuple[District, ...]:
         """Return all districts, sorted by id. Raises RegistryError naming every file that cannot be read."""
@@ -115,7 +144,10 @@ class Registry:
             kept = (destination if one.name == destination.name else one for one in known.destinations)
             return replace(known, destinations=tuple(kept))
 
-        return self._edit(district_id, change)
+        with self._exclusive():
+            changed = self._edit_locked(district_id, change)
+            self.save_destination_names({*self.destination_names(), destination.name})
+        return changed
 
     def remove_destination(self, district_id: str, name: str) -> District:
         """Remove a destination; what was sent stays where it is. Raises UnknownDestination, UnknownDistrict."""

@@ -32,7 +32,17 @@ from roster_etl.store.warehouse.import_result import (
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
-from roster_etl.store.warehouse.session import Readers, SqlLedger, SqlReceipts, SqlReconciliation, SqlRoster, WriteSession
+from roster_etl.store.warehouse.session import (
+    Readers,
+    SqlLedger,
+    SqlPeople,
+    SqlPeopleWriter,
+    SqlReceipts,
+    SqlReconciliation,
+    SqlReconciliationWriter,
+    SqlRoster,
+    WriteSession,
+)
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -57,8 +67,11 @@ __all__ = [
     "SchemaAhead",
     "SchemaBehind",
     "SqlLedger",
+    "SqlPeople",
+    "SqlPeopleWriter",
     "SqlReceipts",
     "SqlReconciliation",
+    "SqlReconciliationWriter",
     "SqlRoster",
     "TableChange",
     "UnknownImport",

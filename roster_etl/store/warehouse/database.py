@@ -64,6 +64,15 @@ class Database:
         return plain.render_as_string(hide_password=True)
 
     @property
+    def place(self) -> str:
+        """The database for messages: the file, or host and port of the server."""
+        if self.path is not None:
+            return str(self.path)
+        host = str(self.url.query.get("host") or self.url.host or os.environ.get("PGHOST") or "localhost")
+        port = self.url.query.get("port") or self.url.port or os.environ.get("PGPORT") or 5432
+        return f"{host}:{port}"
+
+    @property
     def is_unencrypted_remote(self) -> bool:
         """Whether the server is on another machine and TLS is not required by the URL (or ``PGSSLMODE``)."""
         host = str(self.url.query.get("host") or self.url.host or os.environ.get("PGHOST") or "")
@@ -74,13 +83,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that reads one snapshot of the database, whatever others write meanwhile."""
-        with translate_database_errors(), self._reader.begin() as connection:
+        with translate_database_errors(self.place), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Open a write transaction, committed when the block ends. SQLite allows one at a time."""
-        with translate_database_errors(), self._writer.begin() as connection:
+        with translate_database_errors(self.place), self._writer.begin() as connection:
             yield connection
 
     def create(self) -> bool:
@@ -91,14 +100,14 @@ class Database:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         # Stored in the file: with a write-ahead log, readers continue while one process writes.
         once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
-        with translate_database_errors(), once.connect():
+        with translate_database_errors(self.place), once.connect():
             return True
 
     def copy_to(self, path: Path) -> bool:
         """Copy a consistent snapshot of the database into a new SQLite file; returns False if it is not SQLite."""
         if not self.is_sqlite:
             return False
-        with translate_database_errors():
+        with translate_database_errors(self.place):
             raw = self._reader.raw_connection()
             try:
                 with raw.driver_connection.cursor() as cursor:  # type: ignore[union-attr]
@@ -116,7 +125,7 @@ class Database:
         shutil.move(copy, self.path)
         once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
         try:
-            with translate_database_errors(), once.connect():
+            with translate_database_errors(self.place), once.connect():
                 return True
         except Exception:
             self.remove_file()
@@ -133,7 +142,7 @@ class Database:
 
         Raises: NotRewritten: PostgreSQL skipped tables that this role does not own; their files are unchanged.
         """
-        with translate_database_errors():
+        with translate_database_errors(self.place):
             if self.is_sqlite:
                 raw = self._writer.raw_connection()
                 try:

@@ -31,6 +31,21 @@ class WarehouseUnavailable(WarehouseError, RetryableError):
     template = "warehouse: {problem} (SQLSTATE {sqlstate}); nothing was written, try again"
 
 
+class WarehouseUnreachable(WarehouseUnavailable):
+    """No connection to the database can be opened. ``where``: its host and port, or its file."""
+
+    template = "warehouse: {problem}: {where}; nothing was written"
+
+
+class NotADatabase(WarehouseError, PermanentError):
+    """The file at the place of the warehouse is something else."""
+
+    code = "not_a_database"
+    template = (
+        "warehouse: not a SQLite database: {where}; name another with [warehouse] url, or restore a backup (`roster-etl restore`)"
+    )
+
+
 class NotAllowed(WarehouseError, PermanentError):
     """The database role lacks a privilege."""
 
@@ -153,39 +168,54 @@ _KNOWN = {
     "57P01": "an administrator ended the connection, or the server is being restarted",
     "57P03": "the server is starting, or shutting down",
 }
+_NOT_A_DATABASE = re.compile(r"file is not a database|file is encrypted", re.IGNORECASE)
+# What a driver says when it cannot connect, and what we say: its own text may quote a name or a password.
+_UNREACHABLE = (
+    (re.compile(r"connection refused", re.IGNORECASE), "connection refused"),
+    (re.compile(r"could not translate host|name or service not known|resolve host|getaddrinfo", re.IGNORECASE), "host not found"),
+    (re.compile(r"timeout expired|timed out", re.IGNORECASE), "no answer in time"),
+    (re.compile(r"no route to host|network is unreachable", re.IGNORECASE), "no route to the host"),
+    (re.compile(r"password authentication failed|no password supplied", re.IGNORECASE), "the password is refused or missing"),
+    (re.compile(r"role .* does not exist", re.IGNORECASE), "the server has no such role"),
+    (re.compile(r"database .* does not exist", re.IGNORECASE), "the server has no such database"),
+    (re.compile(r"pg_hba.conf", re.IGNORECASE), "the server's pg_hba.conf does not let this role in from here"),
+    (re.compile(r"certificate|\bSSL\b", re.IGNORECASE), "no TLS connection as the URL requires it"),
+    (re.compile(r"unable to open database file", re.IGNORECASE), "the file cannot be opened"),
+)
 _RETRY = ("08", "40", "53", "55", "57")  # connection, rollback, resources, lock not available, operator intervention
 
 
 @contextmanager
-def translate_database_errors() -> Iterator[None]:
+def translate_database_errors(where: str = "") -> Iterator[None]:
     """Translate database errors into ours, without the statement, its parameters, or the rows that a driver quotes.
 
+    Args:   where: the database for people: its file, or its host and port.
     Raises: WarehouseUnavailable, ConstraintBroken, WarehouseError; without a cause attached, since a cause would be printed.
     """
     try:
         yield
     except (SQLAlchemyError, AdbcError) as error:
-        plain = _translate(error)
+        plain = _translate(error, where)
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "psycopg":
             raise
-        plain = _translate(error)
+        plain = _translate(error, where)
     else:
         return
     raise plain from None
 
 
-def _translate(error: Exception) -> WarehouseError:
+def _translate(error: Exception, where: str) -> WarehouseError:
     """Return our error for `error`, and erase the text of `error`: it may still be printed as the context of ours."""
     driver: Any = error.orig if isinstance(error, DBAPIError) else error
-    plain = _classify(error, driver)
+    plain = _classify(error, driver, where)
     error.args = driver.args = (plain.message,)
     if isinstance(error, StatementError):
         error.statement = error.params = None
     return plain
 
 
-def _classify(error: Exception, driver: Any) -> WarehouseError:
+def _classify(error: Exception, driver: Any, where: str) -> WarehouseError:
     sqlstate = str(getattr(driver, "sqlstate", None) or "unknown")
     text = str(driver)
     broken = _CONSTRAINT.search(text)
@@ -194,6 +224,8 @@ def _classify(error: Exception, driver: Any) -> WarehouseError:
         return ConstraintBroken(
             constraint=name or "of an unnamed column", sqlstate=sqlstate if sqlstate != "unknown" else "23000"
         )
+    if _NOT_A_DATABASE.search(text):
+        return NotADatabase(where=where or "its file")
     if _BUSY.search(text):
         return WarehouseUnavailable(problem="another process is writing", sqlstate="55P03")
     if sqlstate.startswith(_RETRY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
@@ -202,6 +234,14 @@ def _classify(error: Exception, driver: Any) -> WarehouseError:
         return NotAllowed()
     if _FULL.search(text):  # SQLite, which has no SQLSTATE
         return WarehouseUnavailable(problem=_KNOWN["53100"], sqlstate="53100")
-    if type(driver).__name__ == "OperationalError" and sqlstate == "unknown":
-        return WarehouseUnavailable(problem="the database does not answer", sqlstate=sqlstate)
-    return WarehouseError(sqlstate=sqlstate)
+    return _unreachable(driver, sqlstate, text, where) or WarehouseError(sqlstate=sqlstate)
+
+
+def _unreachable(driver: Any, sqlstate: str, text: str, where: str) -> WarehouseError | None:
+    """Return the error of a connection that cannot be opened, which has no SQLSTATE; None: it is another one."""
+    if sqlstate != "unknown":
+        return None
+    reason = next((plain for said, plain in _UNREACHABLE if said.search(text)), None)
+    if reason or type(driver).__name__ == "OperationalError":
+        return WarehouseUnreachable(problem=reason or "the database does not answer", where=where or "its server")
+    return None

@@ -5,7 +5,7 @@ Belongs here: queries and statements of table ``exports``, and the roster as it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.roster_read import select_column
 
 _EXTRA = ("derived", "extensions")
+_FEEDS_PER_QUERY = 100  # each is one arm of a union; SQLite takes 500
 
 
 def roster_rows(
@@ -79,6 +80,33 @@ def newest_published(connection: sa.Connection, district_id: str, source: str, u
     query = sa.select(IMPORTS).where(*feed, columns.finished_at <= until).order_by(columns.import_id.desc()).limit(1)
     row = connection.execute(query).mappings().first()
     return None if row is None else dict(row)
+
+
+def newest_publishes(
+    connection: sa.Connection, feeds: Sequence[tuple[str, str]], after: datetime
+) -> list[tuple[str, str, int, datetime]]:
+    """Return, for each of `feeds` (district, format), what was published last after a moment: feed, import and when. Feeds without are left out."""
+    found: list[tuple[str, str, int, datetime]] = []
+    columns = IMPORTS.c
+    for start in range(0, len(feeds), _FEEDS_PER_QUERY):
+        arms = [
+            sa.select(columns.import_id)
+            .where(
+                columns.district_id == district_id,
+                columns.source == source,
+                columns.status == "published",
+                columns.finished_at > after,
+            )
+            .order_by(columns.finished_at.desc(), columns.import_id.desc())
+            .limit(1)
+            .subquery()
+            for district_id, source in feeds[start : start + _FEEDS_PER_QUERY]
+        ]
+        numbers = sa.union_all(*(sa.select(arm.c.import_id) for arm in arms)).subquery()
+        query = sa.select(columns.district_id, columns.source, columns.import_id, columns.finished_at)
+        query = query.join_from(numbers, IMPORTS, numbers.c.import_id == columns.import_id)
+        found += [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+    return found
 
 
 def published_sources(connection: sa.Connection, district_id: str) -> list[str]:

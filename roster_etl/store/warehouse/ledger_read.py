@@ -290,7 +290,14 @@ def quarantined_rows(
 
 
 OPEN_QUARANTINE: pa.Schema = pa.schema(
-    [("import_id", pa.int64()), ("file", pa.string()), ("kind", pa.string()), ("row", pa.int64()), ("record", pa.string())]
+    [
+        ("import_id", pa.int64()),
+        ("file", pa.string()),
+        ("kind", pa.string()),
+        ("row", pa.int64()),
+        ("record", pa.string()),
+        ("code", pa.string()),
+    ]
 )
 
 
@@ -300,7 +307,14 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
     Rows rejected by unpublished imports are excluded: they were never part of the roster's history.
     """
     rows, files, imports_ = REJECTED_ROWS.c, IMPORT_FILES.c, IMPORTS.c
-    query = sa.select(rows.import_id, rows.file, files.kind, rows.row, sa.func.min(rows.record).label("record"))
+    query = sa.select(
+        rows.import_id,
+        rows.file,
+        files.kind,
+        rows.row,
+        sa.func.min(rows.record).label("record"),
+        sa.func.min(rows.code).label("code"),
+    )
     query = query.join_from(REJECTED_ROWS, IMPORTS, rows.import_id == imports_.import_id)
     query = query.join(IMPORT_FILES, sa.and_(files.import_id == rows.import_id, files.file == rows.file))
     query = query.where(imports_.district_id == district_id, imports_.source == source, imports_.status == "published")

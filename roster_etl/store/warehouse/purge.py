@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import bulk_load, ledger_write, reconciliation, roster_read
+from roster_etl.store.warehouse import bulk_load, ledger_write, people, reconciliation, roster_read
 from roster_etl.store.warehouse.import_result import ImportResult
 
 RecordLocation = tuple[int, str, int]
@@ -103,6 +103,9 @@ def _remove_person(
             connection.execute(sa.update(history).where(named, which).values({column: None}))
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_condition(user_id))
     reconciliation.remove_differences(connection, district_id, user_id=user_id)
+    reconciliation.remove_decisions(connection, district_id, user_id=user_id)
+    reconciliation.forget_compared(connection, district_id)
+    people.remove_links(connection, district_id, person=(kind, user_id))
     return {name: count for name, count in counts.items() if count}
 
 
@@ -166,6 +169,7 @@ def _remove_closed_versions(
     }
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS))
     reconciliation.remove_differences(connection, district_id, before=before)
+    people.remove_links(connection, district_id, before=before)
     return {name: count for name, count in counts.items() if count}
 
 
@@ -176,6 +180,9 @@ def _remove_district(connection: sa.Connection, district_id: str, imports: Colle
     }
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id)
     reconciliation.remove_differences(connection, district_id)
+    reconciliation.remove_decisions(connection, district_id)
+    reconciliation.forget_compared(connection, district_id)
+    people.remove_links(connection, district_id)
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
     return {name: count for name, count in counts.items() if count}
 

@@ -88,4 +88,4 @@ class RosterReader(Protocol):
         """Return the stewards' edits in force, oldest first; with `ended`, also those that ended."""
 
     def open_quarantine(self, district_id: str, source: str, /) -> pa.Table:
-        """Return the rejected rows that may be retried: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
+        """Return the rejected rows that may be retried: ``import_id``, ``file``, ``kind``, ``row``, ``record``, ``code`` (the first)."""

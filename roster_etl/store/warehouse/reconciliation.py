@@ -12,7 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.reconciliation import RECONCILIATION, CloseReason, DifferenceDecision
+from roster_etl.canonical.ledger import IMPORTS
+from roster_etl.canonical.reconciliation import (
+    FEED_DECISIONS,
+    RECONCILIATION,
+    RECONCILIATION_STATE,
+    CloseReason,
+    DifferenceDecision,
+)
 
 _AT_ONCE = 500
 Pair = tuple[str, str, str]
@@ -47,6 +54,13 @@ def undecided_counts(connection: sa.Connection) -> list[dict[str, Any]]:
     by = (RECONCILIATION.c.district_id, RECONCILIATION.c.source_a, RECONCILIATION.c.source_b)
     waiting = (RECONCILIATION.c.closed_at.is_(None), RECONCILIATION.c.decision.is_(None))
     return _dicts(connection, sa.select(*by, sa.func.count().label("differences")).where(*waiting).group_by(*by))
+
+
+def open_differences_of(connection: sa.Connection, pair: Pair, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the open differences of two feeds with this ``table_name``, ``kind``, ``field``, ``key_a`` and ``key_b``."""
+    of = RECONCILIATION.c
+    same = [of[name].is_(None) if value is None else of[name] == value for name, value in identity.items()]
+    return _dicts(connection, sa.select(RECONCILIATION).where(*_pair(pair), of.closed_at.is_(None), *same))
 
 
 def differences(connection: sa.Connection, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -99,6 +113,78 @@ def remove_differences(
     if before is not None:
         chosen = sa.and_(chosen, of.closed_at < before)
     connection.execute(sa.delete(RECONCILIATION).where(chosen))
+
+
+def compared(connection: sa.Connection, pair: Pair) -> dict[str, Any] | None:
+    """Return up to which imports two feeds were compared; None: they were not, or must be compared again as a whole."""
+    found = _dicts(connection, sa.select(RECONCILIATION_STATE).where(*_state_of(pair)))
+    return found[0] if found else None
+
+
+def compared_feeds(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
+    """Return up to which imports each two feeds of a district were compared."""
+    query = sa.select(RECONCILIATION_STATE).where(RECONCILIATION_STATE.c.district_id == district_id)
+    return _dicts(connection, query.order_by(RECONCILIATION_STATE.c.source_a, RECONCILIATION_STATE.c.source_b))
+
+
+def set_compared(connection: sa.Connection, pair: Pair, state: Mapping[str, Any]) -> None:
+    """Write up to which imports two feeds were compared: ``import_a``, ``import_b``, ``settings``, ``counts``."""
+    forget_compared(connection, pair[0], *pair[1:])
+    feeds = dict(zip(("district_id", "source_a", "source_b"), pair, strict=True))
+    connection.execute(sa.insert(RECONCILIATION_STATE).values(**feeds, **state))
+
+
+def forget_compared(connection: sa.Connection, district_id: str, *sources: str) -> None:
+    """Have the feeds of a district compared as a whole the next time; all, or two of them."""
+    of = RECONCILIATION_STATE.c
+    where = [of.district_id == district_id]
+    if sources:
+        where += [of.source_a == sources[0], of.source_b == sources[1]]
+    connection.execute(sa.delete(RECONCILIATION_STATE).where(*where))
+
+
+def published_at(connection: sa.Connection, numbers: Sequence[int]) -> datetime | None:
+    """Return when the last of some imports was published."""
+    found: datetime | None = connection.execute(
+        sa.select(sa.func.max(IMPORTS.c.finished_at)).where(IMPORTS.c.import_id.in_(numbers))
+    ).scalar()
+    return found
+
+
+def add_decision(connection: sa.Connection, row: Mapping[str, Any]) -> int:
+    """Insert a decision, and return its number."""
+    inserted = connection.execute(sa.insert(FEED_DECISIONS).values(**row))
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0])
+
+
+def decisions(connection: sa.Connection, district_id: str, newest: int | None = None) -> list[dict[str, Any]]:
+    """Return the decisions about a district's feeds, or the newest ones, in the order of their numbers."""
+    of = FEED_DECISIONS.c
+    query = sa.select(FEED_DECISIONS).where(of.district_id == district_id).order_by(of.decision_id.desc()).limit(newest)
+    return _dicts(connection, query)[::-1]
+
+
+def remove_decisions(connection: sa.Connection, district_id: str, *, user_id: str | None = None) -> None:
+    """Remove what the decisions of a district say about a user, or all of them; one that is about nothing more goes."""
+    of = FEED_DECISIONS.c
+    chosen: sa.ColumnElement[bool] = of.district_id == district_id
+    if user_id is None:
+        connection.execute(sa.delete(FEED_DECISIONS).where(chosen))
+        return
+    named = json.dumps(user_id, ensure_ascii=False)
+    for row in _dicts(connection, sa.select(FEED_DECISIONS).where(chosen, _as_text(of.about).contains(named, autoescape=True))):
+        rest = [one for one in row["about"] if named not in json.dumps(one, ensure_ascii=False)]
+        this = of.decision_id == row["decision_id"]
+        if rest:
+            connection.execute(sa.update(FEED_DECISIONS).where(this).values(about=rest))
+        else:
+            connection.execute(sa.delete(FEED_DECISIONS).where(this))
+
+
+def _state_of(pair: Pair) -> tuple[sa.ColumnElement[bool], ...]:
+    columns = (RECONCILIATION_STATE.c.district_id, RECONCILIATION_STATE.c.source_a, RECONCILIATION_STATE.c.source_b)
+    return tuple(column == value for column, value in zip(columns, pair, strict=True))
 
 
 def _as_text(column: sa.Column[Any]) -> sa.ColumnElement[str]:

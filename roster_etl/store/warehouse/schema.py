@@ -13,8 +13,9 @@ from sqlalchemy.schema import SetColumnComment, SetTableComment
 
 from roster_etl.canonical import audit as _audit  # noqa: F401 (declares its table)
 from roster_etl.canonical import ledger as _ledger  # noqa: F401 (declares its tables)
+from roster_etl.canonical import people as _people  # noqa: F401 (declares its table)
 from roster_etl.canonical import receipts as _receipts  # noqa: F401 (declares its table)
-from roster_etl.canonical import reconciliation as _reconciliation  # noqa: F401 (declares its table)
+from roster_etl.canonical import reconciliation as _reconciliation  # noqa: F401 (declares its tables)
 from roster_etl.canonical.history import changes_view, current_view
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA

@@ -26,6 +26,7 @@ from roster_etl.store.warehouse import (
     export_ledger,
     ledger_read,
     ledger_write,
+    people,
     publish,
     purge,
     receipts,
@@ -137,6 +138,7 @@ class SqlLedger(_Queries):
     export_rows = _query(export_ledger.roster_rows)
     newest_published = _query(export_ledger.newest_published)
     published_sources = _query(export_ledger.published_sources)
+    newest_publishes = _query(export_ledger.newest_publishes)
     change_moments = _query(export_ledger.change_moments)
 
 
@@ -147,14 +149,45 @@ class SqlReconciliation(_Queries):
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
+    open_differences_of = _query(reconciliation.open_differences_of)
     open_identities = _query(reconciliation.open_identities)
     open_counts = _query(reconciliation.open_counts)
     undecided_counts = _query(reconciliation.undecided_counts)
     differences = _query(reconciliation.differences)
+    compared = _query(reconciliation.compared)
+    compared_feeds = _query(reconciliation.compared_feeds)
+    decisions = _query(reconciliation.decisions)
+    published_at = _query(reconciliation.published_at)
+
+
+class SqlPeople(_Queries):
+    """Queries on the links between records of people."""
+
+    links = _query(people.links)
+    link = _query(people.link)
+    links_of = _query(people.links_of)
+    links_between = _query(people.links_between)
+    person_ids = _query(people.person_ids)
+    link_counts = _query(people.link_counts)
+    id_changes = _query(people.id_changes)
+    first_imports = _query(people.first_imports)
+    current_users = _query(people.current_users)
+    sources = _query(ledger_read.sources)
+
+
+class SqlPeopleWriter(SqlPeople):
+    """Queries on the links between records of people, and the statements that open and close them."""
+
+    add_links = _query(people.add_links)
+    close_links = _query(people.close_links)
 
 
 class SqlReconciliationWriter(SqlReconciliation):
     """Queries on the differences between feeds, and the statements that open, close and decide them."""
+
+    add_decision = _query(reconciliation.add_decision)
+    set_compared = _query(reconciliation.set_compared)
+    forget_compared = _query(reconciliation.forget_compared)
 
     add_differences = _query(reconciliation.add_differences)
     close_differences = _query(reconciliation.close_differences)
@@ -205,6 +238,7 @@ class ReadSession:
         self.ledger = SqlLedger(self.connection)
         self.receipts = SqlReceipts(self.connection)
         self.reconciliation = SqlReconciliation(self.connection)
+        self.people = SqlPeople(self.connection)
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
@@ -243,6 +277,7 @@ class WriteSession:
         self.ledger = SqlLedger(lambda: nullcontext(connection))
         self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
         self.reconciliation = SqlReconciliationWriter(lambda: nullcontext(connection))
+        self.people = SqlPeopleWriter(lambda: nullcontext(connection))
         self.committed_points: list[str] = []
         """Fault points to pass once the transaction is committed."""
 

@@ -27,6 +27,7 @@ from roster_etl.store.warehouse.session import (
     Readers,
     ReadSession,
     SqlLedger,
+    SqlPeople,
     SqlReceipts,
     SqlReconciliation,
     SqlRoster,
@@ -156,6 +157,12 @@ class Warehouse:
         """Open a read session, as `read` does, for the queries on differences between feeds."""
         with self._session() as session:
             yield session.reconciliation
+
+    @contextmanager
+    def read_people(self) -> Iterator[SqlPeople]:
+        """Open a read session, as `read` does, for the queries on links between records of people."""
+        with self._session() as session:
+            yield session.people
 
     @contextmanager
     def write(self, *, directly: bool = False) -> Iterator[WriteSession]:

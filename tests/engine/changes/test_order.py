@@ -34,18 +34,28 @@ def _enrollment(choose: random.Random) -> str:
     return f"{place},U{choose.choice((0, 0, 1, 2, 3))},{role},{choose.choice(STATUSES)},{other},{choose.choice(('', 'true', 'false'))},{dates}"
 
 
+def _user(choose: random.Random, number: int) -> str:
+    """Return a row of one of four people, who change their logins: another name as well would be somebody else."""
+    status, name = choose.choice(("active", "deleted", "suspended")), choose.choice(("", f"Ann {number}"))
+    return f"U{number},{choose.choice('abcd')},{status},,{name}"
+
+
+def _section(choose: random.Random, number: int) -> str:
+    """Return a row of one of four sections: two that change their names, and two that move."""
+    course, name = (f"C{number % 2 + 1}", choose.choice(("One", "Uno"))) if number < 3 else (f"C{choose.randint(1, 2)}", "One")
+    return f"S{number},{course},{name},{choose.choice(('active', 'active', 'deleted'))}"
+
+
 ENROLLMENTS = "course_id,section_id,user_id,role,status,associated_user_id,limit_section_privileges,start_date,end_date"
 KINDS = {
     "enrollments": (ENROLLMENTS, _enrollment),
     "users": (
         "user_id,login_id,status,integration_id,full_name",
-        lambda c: (
-            f"U{c.randrange(4)},{c.choice('abcd')},{c.choice(('active', 'deleted', 'suspended'))},,{c.choice(('', 'Ann Lee', 'Bo Ray'))}"
-        ),
+        lambda c: _user(c, c.randrange(4)),
     ),
     "sections": (
         "section_id,course_id,name,status",
-        lambda c: f"S{c.randint(1, 4)},C{c.randint(1, 2)},{c.choice(('One', 'Uno'))},{c.choice(('active', 'active', 'deleted'))}",
+        lambda c: _section(c, c.randint(1, 4)),
     ),
     "xlists": (
         "xlist_course_id,section_id,status",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
 from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile
 from roster_etl.frames.arrow import REFUSED
-from roster_etl.spec import Column, Date, Email, File, Identity, Reference, RepeatedRows, RowCondition, Status
+from roster_etl.spec import Column, Date, Email, File, Identity, Reference, RepeatedRows, RowCondition, Status, Unique
 from tests.walking import found, judge, lines, rows
 
 IDENTITY = Identity(columns=("First", "Last", "Born", "Mail"))
@@ -251,3 +252,17 @@ def test_the_order_of_rows_decides_neither_who_a_known_id_is_nor_which_rows_are_
         assert not [one for one in told if one[0] in present and not one[3] and one[1].startswith("Stranger")]
 
     assert len(outcomes) == 1
+
+
+MAILED = replace(
+    ONCE, columns=tuple(replace(column, unique=Unique()) if column.name == "Mail" else column for column in ONCE.columns)
+)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["newcomer first", "newcomer last"])
+def test_a_unique_value_stays_with_the_record_that_has_it_in_the_roster(order: tuple[int, int]) -> None:
+    people = ["2,Bo,Brand,,ada@example.org,A,3,", "1,Ada,Abel,,ada@example.org,A,3,"]
+    result = pupils(*(people[at] for at in order), file=MAILED, roster={"1": ("Ada", "Abel", None, "ada@example.org")})
+
+    assert {row["Id"]: row.get("Mail") for row in rows(result)} == {"1": "ada@example.org", "2": None}
+    assert found(result) == [("warning", "id_taken", 2 + order.index(0), "Mail")]

@@ -398,3 +398,17 @@ def test_a_sample_and_its_next_day_do_what_they_say(roster: Roster, tmp_path: Pa
     assert refused == {change.file: change.count for change in changes if change.kind == "refused"}
     assert second["changes"]["id_changes"]["created"] == 2
     assert sorted(f["code"] for f in second["findings"]) == ["bad_date", "bad_status", "unknown_reference"]
+
+
+def test_two_people_under_one_id_stay_apart_for_more_than_one_night(roster: Roster):
+    two = f"{USERS}u1,ann,active,Ann Lee\nu1,bob,active,Bob Ray\n"
+
+    roster.upload(users=two, courses=COURSE, enrollments=ENROLLMENT)
+    roster.upload(users=f"{USERS}u2,cy,active,Cy Ito\n")
+
+    assert roster.records("users", "user_id", "full_name") == [("u1", "Ann Lee"), ("u2", "Cy Ito")]
+    assert roster.records("enrollments", "user_id") == []
+
+    roster.upload(users=f"{USERS}u1,ann,active,Ann Lee\n")
+
+    assert roster.records("enrollments", "user_id") == [("u1",)]

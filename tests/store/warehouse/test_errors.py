@@ -61,3 +61,51 @@ def test_a_lock_that_is_not_had_in_time_may_be_had_later(postgres_url):
 def test_errors_of_others_pass():
     with pytest.raises(ZeroDivisionError), translate_database_errors():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('connection failed: connection to server at "10.0.0.1", port 5432 failed: Connection refused', "connection refused"),
+        ("failed to resolve host 'secret': Name or service not known", "host not found"),
+        ("connection timeout expired", "no answer in time"),
+        ('FATAL:  password authentication failed for user "secret"', "the password is refused or missing"),
+        ('FATAL:  role "secret" does not exist', "the server has no such role"),
+        ('FATAL:  database "secret" does not exist', "the server has no such database"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "the server's pg_hba.conf does not let this role in from here"),
+        ("server does not support SSL, but SSL was required", "no TLS connection as the URL requires it"),
+        ("something secret that nobody foresaw", "the database does not answer"),
+    ],
+)
+def test_a_connection_that_cannot_be_opened_names_the_reason_the_host_and_the_port(text, problem):
+    class OperationalError(Exception):
+        sqlstate = None
+
+    driver = OperationalError(text)
+    with pytest.raises(WarehouseUnavailable) as caught, translate_database_errors("db.example.org:5432"):
+        raise sa.exc.OperationalError("secret", None, driver)
+
+    assert caught.value.message == f"warehouse: {problem}: db.example.org:5432; nothing was written"
+    assert "secret" not in str(driver)
+
+
+def test_the_place_of_a_database_is_its_file_or_its_host_and_port_without_the_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("PGHOST", "of.environment")
+    places = [
+        Database(url).place
+        for url in (
+            f"sqlite:///{tmp_path / 'w.sqlite'}",
+            "postgresql://me:hush@db.example.org/x",
+            "postgresql://me:hush@db.example.org:6432/x",
+            "postgresql:///x?host=/run/pg&port=7",
+            "postgresql:///x",
+        )
+    ]
+
+    assert places == [
+        str(tmp_path / "w.sqlite"),
+        "db.example.org:5432",
+        "db.example.org:6432",
+        "/run/pg:7",
+        "of.environment:5432",
+    ]

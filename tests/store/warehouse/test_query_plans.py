@@ -32,6 +32,7 @@ from roster_etl.store.warehouse import (
     change_feed,
     export_ledger,
     ledger_read,
+    people,
     receipts,
     reconciliation,
     roster_read,
@@ -173,7 +174,16 @@ def _value(column: sa.Column[Any]) -> str | None:
         "kind": "'upload'",
         "import_id": "g",
     }
-    if column.name in ("version_id", "override_id", "entry_id", "difference_id", "cleared_at"):
+    if column.name in (
+        "version_id",
+        "override_id",
+        "entry_id",
+        "difference_id",
+        "decision_id",
+        "link_id",
+        "valid_to",
+        "cleared_at",
+    ):
         return None
     if column.name in fixed:
         return fixed[column.name]
@@ -298,12 +308,36 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "remove_differences": lambda c: [
             reconciliation.remove_differences(c, "lincoln", **given) for given in ({"user_id": "a"}, {"before": NOW}, {})
         ],
+        "open_differences_of": lambda c: reconciliation.open_differences_of(c, pair, {"table_name": "users", "field": None}),
+        "compared": lambda c: reconciliation.compared(c, pair),
+        "compared_feeds": lambda c: reconciliation.compared_feeds(c, "lincoln"),
+        "set_compared": lambda c: reconciliation.set_compared(c, pair, {"import_a": 1, "import_b": 2, "settings": "", "counts": {}}),
+        "forget_compared": lambda c: (reconciliation.forget_compared(c, *pair), reconciliation.forget_compared(c, "lincoln")),
+        "published_at": lambda c: reconciliation.published_at(c, [number, other]),
+        "add_decision": lambda c: reconciliation.add_decision(c, _a_decision()),
+        "decisions": lambda c: (reconciliation.decisions(c, "lincoln"), reconciliation.decisions(c, "lincoln", 5)),
+        "remove_decisions": lambda c: (reconciliation.remove_decisions(c, "lincoln", user_id="a"), reconciliation.remove_decisions(c, "lincoln")),
+        "links": lambda c: [people.links(c, "lincoln", past=past) for past in (False, True)],
+        "link": lambda c: people.link(c, 1),
+        "links_of": lambda c: [people.links_of(c, "lincoln", [RECORD], past=past) for past in (False, True)],
+        "links_between": lambda c: people.links_between(c, *pair),
+        "person_ids": lambda c: [people.person_ids(c, *feed, moment) for moment in (None, NOW)],
+        "link_counts": lambda c: people.link_counts(c, number),
+        "id_changes": lambda c: people.id_changes(c, *feed),
+        "first_imports": lambda c: people.first_imports(c, "lincoln", [RECORD]),
+        "current_users": lambda c: people.current_users(c, "lincoln", [RECORD]),
+        "add_links": lambda c: people.add_links(c, "lincoln", [_a_link()]),
+        "close_links": lambda c: people.close_links(c, [1], "not_named", NOW, number),
+        "remove_links": lambda c: [
+            people.remove_links(c, "lincoln", **given) for given in ({"person": ("student", "a")}, {"before": NOW}, {})
+        ],
         "roster_rows": lambda c: [
             export_ledger.roster_rows(c, *feed, name, moment) for name in every for moment in (None, NOW)
         ],
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
         "published_sources": lambda c: export_ledger.published_sources(c, "lincoln"),
+        "newest_publishes": lambda c: export_ledger.newest_publishes(c, [feed, ("other", "clever")], day(1)),
         "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),
         "close_export": lambda c: export_ledger.close_export(c, 1, {"finished_at": NOW}),
         "list_exports": lambda c: [
@@ -312,6 +346,23 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "imports_published_after": lambda c: change_feed.imports_published_after(c, *feed, number, 50),
         "changes_in": lambda c: change_feed.changes_in(c, number, "users", None, 10),
     }  # fmt: skip
+
+
+RECORD = ("clever", "student", "a")
+
+
+def _a_decision() -> dict[str, Any]:
+    """Return a row of the journal of decisions."""
+    decided = {"decided_by": "A. Steward", "decided_at": NOW}
+    return {"decision_id": 10**12, "district_id": "lincoln", "verb": "link", "about": [{"user_id": "a"}, {}], **decided}
+
+
+def _a_link() -> dict[str, Any]:
+    """Return a row of the table of links."""
+    sides = {
+        f"{name}_{side}": value for side in "ab" for name, value in zip(("source", "user_kind", "user_id"), RECORD, strict=True)
+    }
+    return {**sides, "link_id": 10**12, "verdict": "apart", "rule": "decision", "valid_from": NOW, "valid_from_import": 1}
 
 
 def _an_export(feed: tuple[str, str]) -> dict[str, Any]:
@@ -331,7 +382,7 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
         calls = _readers(number, other)
         assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts) | _public(
             reconciliation
-        ) | _public(export_ledger)
+        ) | _public(export_ledger) | _public(people)
         with explained(monkeypatch) as plans, warehouse.reading() as connection:
             for call in calls.values():
                 call(connection)

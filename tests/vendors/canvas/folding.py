@@ -11,7 +11,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +31,8 @@ from roster_etl.engine.changes import (
     changed_tables,
     choose_baseline,
     diff_upload,
+    mark_shared_ids,
+    wait_for_newer_row,
 )
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.engine.planning.removal_evidence import RemovalEvidence
@@ -113,6 +115,8 @@ class District:
         sources = [ChangeFile(kind=kind_of(name), file=f"{name}.csv", rows=frame(text)) for name, text in files.items()]
         if options.get("diffing_data_set_identifier"):
             sources = self._differing(files, sources, options)
+        else:
+            sources = mark_shared_ids(CHANGE_PLAN, sources, self.current)
         given = ChangeInput(
             sources=[*self._retried(), *sources],
             current=self.current,
@@ -140,7 +144,9 @@ class District:
         mine = [UploadedFile(source=s, size=len(t)) for s, t in zip(sources, files.values(), strict=True)]
         base = choose_baseline(self.data_set)
         before = self.data_set_files.get(base.import_id)
-        found = diff_upload(CHANGE_PLAN, mine, before, options)
+        marked = mark_shared_ids(CHANGE_PLAN, sources, self.current)
+        now = [replace(file, source=source) for file, source in zip(mine, marked, strict=True)]
+        found = diff_upload(CHANGE_PLAN, now, before, options)
         self.data_set.append(EarlierImport(import_id=self.uploads, published=True, outcome=found.outcome))
         self.data_set_files[self.uploads] = mine
         self.noticed = [" ".join([f.severity, f.code, str(f.file)]) for f in found.findings]
@@ -151,7 +157,8 @@ class District:
         for line in self.quarantine:
             columns = {name: pa.array([value or None], pa.string()) for name, value in line["record"].items()}
             rows = pa.table(columns | {ROW: pa.array([line["row"]], pa.int64()), REFUSED: pa.array([False])})
-            found.append(ChangeFile(kind=line["kind"], file=line["file"], rows=rows, import_id=line["import"]))
+            source = ChangeFile(kind=line["kind"], file=line["file"], rows=rows, import_id=line["import"])
+            found.append(wait_for_newer_row(source, {line["row"]} if line["code"] == "duplicate_key" else set()))
         return found
 
     def _keep(self, folded: ChangeResult, files: Files) -> None:
@@ -161,7 +168,14 @@ class District:
         for line in folded.quarantine.to_pylist():
             record = json.loads(line["record"])
             self.quarantine.append(
-                {"import": self.uploads, "kind": kinds[line["file"]], "file": line["file"], "row": line["row"], "record": record}
+                {
+                    "import": self.uploads,
+                    "kind": kinds[line["file"]],
+                    "file": line["file"],
+                    "row": line["row"],
+                    "record": record,
+                    "code": line["code"],
+                }
             )
 
     def _publish(self, tables: Mapping[str, pa.Table]) -> None:

@@ -38,7 +38,31 @@ def courses(*rows: str, columns: str = COURSE) -> str:
     return "\n".join([columns, *rows])
 
 
+TWO_COURSES = "course_id,short_name,long_name,status\nC1,ART,Art,active\nC2,BIO,Biology,active"
+TWO_SECTIONS = "section_id,course_id,name,status\nS1,C1,Art 1,active\nS1,C2,Biology 1,active"
 CASES = [
+    case(
+        "5.5",
+        "two sections under one id: the first row stands; an enrollment says by its course which one is meant, or is rejected",
+        up(
+            courses=TWO_COURSES,
+            sections=TWO_SECTIONS,
+            users="user_id,login_id,status\nU1,ann,active\nU2,bob,active\nU3,cy,active",
+            enrollments="course_id,section_id,user_id,role,status\nC1,S1,U1,student,active\nC2,S1,U2,student,active\n,S1,U3,student,active",
+        ),
+        state={"sections": "section_id,course_id,name\nS1,C1,Art 1", "enrollments": "user_id,section_id\nU1,S1"},
+        found=[
+            "reject duplicate_key sections.csv 3 section_id",
+            "reject unrelated_section enrollments.csv 3 section_id",
+            "reject unknown_reference enrollments.csv 4 section_id",
+        ],
+    ),
+    case(
+        "5.5",
+        "a section of one id that moves within an upload keeps its name",
+        up(courses=TWO_COURSES, sections="section_id,course_id,name,status\nS1,C1,Art 1,active\nS1,C2,Art 1,active"),
+        state={"sections": "section_id,course_id,name\nS1,C2,Art 1"},
+    ),
     case(
         "5.4",
         "a course has the account and the term that it names, the root and the default term otherwise",

@@ -1,0 +1,171 @@
+"""Queries and statements on the links between records of people.
+
+Belongs here: SQL on ``canonical.people``. Which records are one human is decided in ``engine.reconcile.people``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import history_table
+from roster_etl.canonical.people import PERSON_LINKS, LinkCloseReason
+from roster_etl.store.warehouse.roster_read import by_index
+
+_AT_ONCE = 500
+_SIDES = ("a", "b")
+Row = Mapping[str, Any]
+Record = tuple[str, str, str]
+"""Feed, kind of user, ID."""
+
+
+def links(connection: sa.Connection, district_id: str, *, past: bool = False) -> list[dict[str, Any]]:
+    """Return the links of a district that hold, and with ``past`` those that did, in the order of their numbers."""
+    query = sa.select(PERSON_LINKS).where(PERSON_LINKS.c.district_id == district_id)
+    arms = [PERSON_LINKS.c.valid_to.is_(None), *([PERSON_LINKS.c.valid_to.is_not(None)] if past else [])]
+    rows = (row for arm in arms for row in _dicts(connection, query.where(arm)))
+    return sorted(rows, key=lambda row: row["link_id"])
+
+
+def link(connection: sa.Connection, number: int) -> dict[str, Any] | None:
+    """Return a link by its number; None: there is none."""
+    found = _dicts(connection, sa.select(PERSON_LINKS).where(PERSON_LINKS.c.link_id == number))
+    return found[0] if found else None
+
+
+def links_of(
+    connection: sa.Connection, district_id: str, records: Iterable[Record], *, past: bool = False
+) -> list[dict[str, Any]]:
+    """Return the links of records that hold, and with ``past`` those that did, each once, in the order of their numbers."""
+    found: dict[int, dict[str, Any]] = {}
+    for condition in _of_records(district_id, records):
+        arms = [PERSON_LINKS.c.valid_to.is_(None), *([PERSON_LINKS.c.valid_to.is_not(None)] if past else [])]
+        for arm in arms:
+            found |= {row["link_id"]: row for row in _dicts(connection, sa.select(PERSON_LINKS).where(condition, arm))}
+    return [found[number] for number in sorted(found)]
+
+
+def links_between(connection: sa.Connection, district_id: str, source_a: str, source_b: str) -> list[dict[str, Any]]:
+    """Return the links between records of two feeds that hold; A sorts before B."""
+    of = PERSON_LINKS.c
+    where = (of.district_id == district_id, of.source_a == source_a, of.source_b == source_b, of.valid_to.is_(None))
+    return _dicts(connection, sa.select(PERSON_LINKS).where(*where))
+
+
+def person_ids(
+    connection: sa.Connection, district_id: str, source: str, moment: datetime | None = None
+) -> dict[tuple[str, str], str]:
+    """Return the person of each linked record of a feed, by kind and ID, as of `moment` (None: now)."""
+    of, found = PERSON_LINKS.c, dict[tuple[str, str], str]()
+    known: list[sa.ColumnElement[bool]] = (
+        [of.valid_to.is_(None)] if moment is None else [sa.and_(of.valid_to.is_(None), of.valid_from <= moment)]
+    )
+    if moment is not None:
+        known.append(sa.and_(of.valid_to.is_not(None), of.valid_from <= moment, of.valid_to > moment))
+    for side in _SIDES:
+        columns = (of[f"user_kind_{side}"], of[f"user_id_{side}"], of.person_id)
+        query = sa.select(*columns).where(
+            of.district_id == district_id, of[f"source_{side}"] == source, of.person_id.is_not(None)
+        )
+        for when in known:
+            found |= {(kind, user_id): person for kind, user_id, person in connection.execute(query.where(when))}
+    return found
+
+
+def link_counts(connection: sa.Connection, import_id: int) -> dict[str, int]:
+    """Return how many links an import opened, by verdict, and how many it closed (``closed``)."""
+    of = PERSON_LINKS.c
+    query = sa.select(of.verdict, sa.func.count()).where(of.valid_from_import == import_id).group_by(of.verdict)
+    found = {str(verdict): int(count) for verdict, count in connection.execute(query)}
+    closed = connection.execute(sa.select(sa.func.count()).where(of.valid_to_import == import_id)).scalar_one()
+    return found | ({"closed": int(closed)} if closed else {})
+
+
+def id_changes(connection: sa.Connection, district_id: str, source: str) -> list[tuple[str, str, str, int]]:
+    """Return the current ID changes of users of a feed: old ID, new ID, extensions (JSON), the import that found it."""
+    of = history_table("id_changes").c
+    feed = (of.district_id == district_id, of.source == source, of.entity == "users", of.valid_to_import.is_(None))
+    query = sa.select(of.old_id, of.new_id, of.extensions, of.valid_from_import).where(*feed)
+    return [(str(old), str(new), str(extensions), int(number)) for old, new, extensions, number in connection.execute(query)]
+
+
+def first_imports(connection: sa.Connection, district_id: str, records: Iterable[Record]) -> dict[Record, int]:
+    """Return the import that opened the first version of each record that ever was."""
+    of, found = history_table("users").c, dict[Record, int]()
+    for source, kind, some in _batches(records):
+        query = sa.select(of.user_id, sa.func.min(of.valid_from_import)).where(
+            of.district_id == district_id, of.source == source, of.user_kind == kind, of.user_id.in_(some)
+        )
+        for which in by_index(history_table("users")):
+            for user_id, number in connection.execute(query.where(which).group_by(of.user_id)):
+                record = (source, kind, user_id)
+                found[record] = min(number, found.get(record, number))
+    return found
+
+
+def current_users(connection: sa.Connection, district_id: str, records: Iterable[Record]) -> set[Record]:
+    """Return which of `records` are current."""
+    of, found = history_table("users").c, set[Record]()
+    for source, kind, some in _batches(records):
+        where = (of.district_id == district_id, of.source == source, of.user_kind == kind, of.user_id.in_(some))
+        query = sa.select(of.user_id).where(*where, of.valid_to_import.is_(None))
+        found |= {(source, kind, user_id) for user_id in connection.execute(query).scalars()}
+    return found
+
+
+def add_links(connection: sa.Connection, district_id: str, rows: Sequence[Row]) -> None:
+    """Insert links; each row has the columns of the table but for number and district."""
+    values = [{"district_id": district_id, **row} for row in rows]
+    for start in range(0, len(values), _AT_ONCE):
+        connection.execute(sa.insert(PERSON_LINKS), values[start : start + _AT_ONCE])
+
+
+def close_links(connection: sa.Connection, numbers: Sequence[int], reason: LinkCloseReason, at: datetime, import_id: int) -> None:
+    """Close links by their numbers."""
+    ended = {"valid_to": at, "valid_to_import": import_id, "close_reason": reason}
+    for start in range(0, len(numbers), _AT_ONCE):
+        these = PERSON_LINKS.c.link_id.in_(numbers[start : start + _AT_ONCE])
+        connection.execute(sa.update(PERSON_LINKS).where(these).values(**ended))
+
+
+def remove_links(
+    connection: sa.Connection, district_id: str, *, person: tuple[str, str] | None = None, before: datetime | None = None
+) -> None:
+    """Delete a district's links: those of a user (kind and ID) in any feed, those that ended before a moment, or all."""
+    of = PERSON_LINKS.c
+    for which in (of.valid_to.is_(None), of.valid_to.is_not(None)):
+        chosen = sa.and_(of.district_id == district_id, which)
+        if person is not None:
+            kind, user_id = person
+            sides = (sa.and_(of[f"user_kind_{side}"] == kind, of[f"user_id_{side}"] == user_id) for side in _SIDES)
+            chosen = sa.and_(chosen, sa.or_(*sides))
+        if before is not None:
+            chosen = sa.and_(chosen, of.valid_to < before)
+        connection.execute(sa.delete(PERSON_LINKS).where(chosen))
+
+
+def _of_records(district_id: str, records: Iterable[Record]) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield conditions, each of which the index of one side narrows."""
+    of = PERSON_LINKS.c
+    for source, kind, some in _batches(records):
+        for side in _SIDES:
+            place = (of.district_id == district_id, of[f"source_{side}"] == source, of[f"user_kind_{side}"] == kind)
+            yield sa.and_(*place, of[f"user_id_{side}"].in_(some))
+
+
+def _batches(records: Iterable[Record]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield feed, kind, and at most `_AT_ONCE` IDs."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for source, kind, user_id in records:
+        groups[source, kind].append(user_id)
+    for (source, kind), ids in groups.items():
+        for start in range(0, len(ids), _AT_ONCE):
+            yield source, kind, ids[start : start + _AT_ONCE]
+
+
+def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]

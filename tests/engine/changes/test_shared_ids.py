@@ -1,0 +1,73 @@
+"""Rows of one upload that describe different records under one id."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.changes import ChangeFile, mark_shared_ids
+from roster_etl.engine.changes.change_rows import SHARED_ID
+from roster_etl.frames.arrow import REFUSED, ROW
+from roster_etl.vendors.canvas.change_rules import CHANGE_PLAN
+
+NAMES = ("user_id", "login_id", "email", "integration_id", "first_name", "last_name", "full_name", "status")
+
+
+def users(*rows: str, file: str = "users.csv") -> ChangeFile:
+    lists = [[*(row.split(",") + [""] * 7)[:7], "deleted" if row.endswith("-") else "active"] for row in rows]
+    columns = {name: pa.array([cells[at].rstrip("-") or None for cells in lists], pa.string()) for at, name in enumerate(NAMES)}
+    marks = {ROW: pa.array(range(2, len(rows) + 2), pa.int64()), REFUSED: pa.array([False] * len(rows))}
+    return ChangeFile(kind="users", file=file, rows=pa.table(columns | marks))
+
+
+def marked(*sources: ChangeFile) -> list[tuple[str, int]]:
+    found = []
+    for source in mark_shared_ids(CHANGE_PLAN, sources, {"users": TABLES["users"].full_schema.empty_table()}):
+        for row in source.rows.to_pylist():
+            if row.get(SHARED_ID):
+                assert row[REFUSED]
+                found.append((source.file, row[ROW]))
+    return found
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "U1,bob,b@x.org",
+        "U1,bob,,K2",
+        "U1,bob,,,Bob,Ray",
+        "U1,bob,,,,,Bob Ray",
+    ],
+)
+def test_another_login_and_another_cell_are_another_person(second: str):
+    assert marked(users("U1,ann,a@x.org,K1,Ann,Lee", second)) == [("users.csv", 3)]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "U1,ANN,b@x.org,K2,Bob,Ray",  # one login is one person
+        "U1,annlee,A@x.org,k1,ANN,LEE",  # a new login, and all else agrees
+        "U1,annlee",  # nothing else is said
+        "U2,bob,b@x.org,K2,Bob,Ray",
+        "U1,bob,b@x.org,K2,Bob,Ray,-",  # it deletes
+    ],
+)
+def test_rows_of_one_person_are_changes(second: str):
+    assert marked(users("U1,ann,a@x.org,K1,Ann,Lee", second)) == []
+
+
+def test_the_rows_may_be_in_several_files():
+    one, other = users("U1,ann,,,Ann,Lee"), users("U1,bob,,,Bob,Ray", "U1,ann,,,Ann,Ray", file="more.csv")
+
+    assert marked(one, other) == [("more.csv", 2)]
+
+
+def test_the_message_names_the_row_that_stands():
+    (source,) = mark_shared_ids(CHANGE_PLAN, [users("U1,ann,,,Ann,Lee", "U1,bob,,,Bob,Ray")], {})
+
+    assert source.rows.column(SHARED_ID).to_pylist() == [
+        None,
+        "Row 2 of users.csv has the same user_id and describes another record; that row stands.",
+    ]

@@ -1,0 +1,117 @@
+"""Links between the records of people, as imports and stewards make them; on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.engine.reconcile.people import Record
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
+from roster_etl.pipeline.reconciliation.decide_people import (
+    DecidedOtherwise,
+    OneRecord,
+    PersonDecision,
+    UnknownPersonRecord,
+    Verb,
+    decide_people,
+    preview_decision,
+)
+from roster_etl.pipeline.reconciliation.people import as_link
+from roster_etl.pipeline.reconciliation.reconcile import reconcile
+from roster_etl.pipeline.workspace import Workspace
+from tests.pipeline.reconciliation.feeds import PAIR, canvas_users, of, run, students
+
+
+def links(workspace: Workspace, *, past: bool = False) -> list[dict[str, Any]]:
+    with workspace.warehouse.read_people() as session:
+        return session.links("lincoln", past=past)
+
+
+def decision(verb: Verb, one: Record, other: Record) -> PersonDecision:
+    return PersonDecision(district_id="lincoln", verb=verb, one=one, other=other, by="A. Steward", reason="seen")
+
+
+def test_who_a_rule_names_is_linked_and_keeps_the_person_when_one_record_leaves(
+    lincoln: Workspace, clever: Path, tmp_path: Path
+) -> None:
+    before = links(lincoln)
+    assert {row["rule"] for row in before} == {"email"}
+    assert {row["verdict"] for row in before} == {"same"}
+    assert len({row["person_id"] for row in before}) == len(before) > 1
+    reconcile(lincoln, PAIR)
+    assert links(lincoln, past=True) == before  # nothing is said twice
+
+    leaves, renamed = before[0], before[1]
+
+    def next_day(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        for row in rows:
+            row["status"] = "deleted" if row["user_id"] == leaves["user_id_a"] else row["status"]
+            row["email"] = "other@lincoln.example" if row["user_id"] == renamed["user_id_a"] else row["email"]
+        return rows
+
+    number = run(lincoln, "canvas", canvas_users(clever, tmp_path / "next", next_day))
+    after = {row["link_id"]: row for row in links(lincoln, past=True)}
+    assert after[leaves["link_id"]] == leaves  # gone from one feed: nothing speaks against the link
+    closed = after[renamed["link_id"]]
+    assert (closed["close_reason"], closed["valid_to_import"]) == ("not_named", number)
+
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "back"))
+    again = [row for row in links(lincoln) if row["user_id_a"] == renamed["user_id_a"]]
+    assert [row["person_id"] for row in again] == [renamed["person_id"]]
+
+
+def test_a_decision_sticks_and_is_undone_by_one(lincoln: Workspace) -> None:
+    known = as_link(links(lincoln)[0])
+    assert preview_decision(lincoln, decision("unlink", known.a, known.b)).closed == {known.number: "unlinked"}
+    assert len(links(lincoln, past=True)) == len(links(lincoln))  # a preview changes nothing
+
+    decide_people(lincoln, decision("unlink", known.b, known.a))
+    assert not decide_people(lincoln, decision("unlink", known.a, known.b)).opened
+    result = reconcile(lincoln, PAIR)
+    (apart,) = [row for row in links(lincoln) if as_link(row).pair == known.pair]
+    assert (apart["verdict"], apart["person_id"], apart["decided_by"]) == ("apart", None, "A. Steward")
+    missing = of(lincoln, result, table_name="users", kind="missing_in_b")
+    assert known.a.user_id in {row["key_a"]["user_id"] for row in missing}
+
+    decide_people(lincoln, decision("link", known.a, known.b))
+    (same,) = [row for row in links(lincoln) if as_link(row).pair == known.pair]
+    assert (same["verdict"], same["person_id"], same["rule"]) == ("same", known.person_id, "decision")
+    assert reconcile(lincoln, PAIR).tables["users"].by_rule["decision"] == 1
+    assert [row["verb"] for row in _decisions(lincoln)] == ["unlink", "link"]
+    assert lincoln.archive.decisions("lincoln") == tuple(row["decision_id"] for row in _decisions(lincoln))
+
+
+def test_decisions_that_cannot_be_are_refused(lincoln: Workspace) -> None:
+    one, other = (as_link(row) for row in links(lincoln)[:2])
+    nobody = Record("clever", "student", "nobody")
+    with pytest.raises(UnknownPersonRecord):
+        decide_people(lincoln, decision("link", one.a, nobody))
+    with pytest.raises(OneRecord):
+        decide_people(lincoln, decision("link", one.a, one.a))
+    decide_people(lincoln, decision("unlink", one.a, other.a))
+    decide_people(lincoln, decision("link", one.a, one.b))
+    with pytest.raises(DecidedOtherwise):
+        decide_people(lincoln, decision("link", one.b, other.a))
+    assert len(_decisions(lincoln)) == 2
+
+
+def test_a_purge_takes_links_and_what_decisions_say_of_the_person(lincoln: Workspace, clever: Path) -> None:
+    gone, stays = (as_link(row) for row in links(lincoln)[:2])
+    for one in (gone, stays):
+        decide_people(lincoln, decision("link", one.a, one.b))
+    assert len(students(clever)) > 2
+
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=(gone.b.user_kind, gone.b.user_id)), by="A. Steward")
+
+    assert all(gone.b not in as_link(row).pair for row in links(lincoln, past=True))
+    assert [row["about"][0]["b"]["user_id"] for row in _decisions(lincoln)] == [stays.b.user_id]
+    (number,) = lincoln.archive.decisions("lincoln")
+    assert lincoln.archive.read_decision("lincoln", number)["about"] == _decisions(lincoln)[0]["about"]
+    assert any(as_link(row).pair == stays.pair for row in links(lincoln))
+
+
+def _decisions(workspace: Workspace) -> list[dict[str, Any]]:
+    with workspace.warehouse.read_reconciliation() as session:
+        return session.decisions("lincoln")
