@@ -7,6 +7,7 @@ Great Expectations is not imported.
 from __future__ import annotations
 
 from roster_etl.orchestration.assets.export_assets import export_key
+from roster_etl.orchestration.assets.labels import label_assets, loaded_owners
 from roster_etl.orchestration.jobs.archive_upload import archive_upload
 from roster_etl.orchestration.jobs.build import build_definitions, check_keys, checks, import_jobs
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
@@ -30,7 +31,7 @@ CHECKS = checks(VENDORS)
 FRESHNESS_CHECK_KEYS = check_keys(CHECKS)
 JOBS = import_jobs(VENDORS, CHECKS)
 DESTINATIONS = loaded_destination_names()
-defs = build_definitions(
+_unlabelled = build_definitions(
     VENDORS,
     CHECKS,
     [*JOBS, *decision_jobs(), rerun_failed, archive_upload, reread_landing, send_rosters, late_feeds, housekeeping],
@@ -40,6 +41,7 @@ defs = build_definitions(
     destinations=DESTINATIONS,
     import_runner=import_runner,
 )
+defs = label_assets(_unlabelled, VENDORS, loaded_owners())
 enable_forkserver()
 cache_migration_scripts()
 

@@ -36,6 +36,7 @@ from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.vendors import Vendor
+from roster_etl.vendors.lineage import tables_of
 
 
 def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
@@ -50,7 +51,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             kinds={"sql"},
             owners=OWNERS,
             description=f"{TABLES[table].comment}: every version, and the current ones as a view. Counts are of one district.",
-            metadata=published_metadata(TABLES[table]),
+            metadata=published_metadata(TABLES[table], [one for one in vendors if table in tables_of(one)]),
         )
         for table in filled_tables(vendors)
     ]

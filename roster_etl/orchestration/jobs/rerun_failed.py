@@ -27,7 +27,8 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.vendors import vendor
 
 RERUN_FAILED = "rerun_failed"
-STATUSES = ("failed", "held", "rejected")
+MISSING = "missing"
+STATUSES = ("failed", "held", "rejected", MISSING)
 
 
 class NoRunQueue(PermanentError):
@@ -53,19 +54,20 @@ class RerunConfig(dg.Config):
     districts: list[str] = Field(default=[], description="Districts; none: all.")
     formats: list[str] = Field(default=[], description="Formats; none: all.")
     statuses: list[str] = Field(
-        default=["failed"], description="How the newest import of a feed ended: failed, held or rejected."
+        default=["failed"],
+        description="How the newest import of a feed ended: failed, held or rejected; or missing: it has none yet.",
     )
     dry_run: bool = Field(default=False, description="Only list the feeds.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeedToRerun:
-    """A feed, or a file set of it, whose newest import did not end well."""
+    """A feed, or a file set of it, whose newest import did not end well. ``import_id`` None: it has none (``missing``)."""
 
     district_id: str
     source: str
     file_set: str
-    import_id: int
+    import_id: int | None
     status: str
 
 
@@ -91,13 +93,14 @@ def feeds_to_rerun(
                 continue
             for file_set in vendor(feed.format).format.file_sets:
                 rows = workspace.warehouse.ledger.imports(district.id, feed.format, file_set=file_set.name, limit=1)
-                if rows and rows[0]["status"] in statuses:
+                newest = rows[0] if rows else {"import_id": None, "status": MISSING}
+                if newest["status"] in statuses:
                     yield FeedToRerun(
                         district_id=district.id,
                         source=feed.format,
                         file_set=file_set.name,
-                        import_id=rows[0]["import_id"],
-                        status=rows[0]["status"],
+                        import_id=newest["import_id"],
+                        status=newest["status"],
                     )
 
 
@@ -148,7 +151,7 @@ def rerun_failed_feeds(context: dg.OpExecutionContext, config: RerunConfig) -> N
             else:
                 run_id = queue_import(context, feed)
                 what = Link(run_id[:8], f"/runs/{run_id}")
-            lines.append((feed.district_id, feed.source, feed.file_set, f"{feed.import_id} {feed.status}", what))
+            lines.append((feed.district_id, feed.source, feed.file_set, f"{feed.import_id or ''} {feed.status}", what))
     context.log.info("%d feeds to import again.", len(lines))
     table = markdown_table(("district", "format", "file set", "newest import", "run"), lines)
     context.add_output_metadata({"feeds": len(lines), **({"imports": table} if lines else {})})

@@ -90,7 +90,10 @@ def test_feeds_are_chosen_by_how_their_newest_import_ended(failed: Home) -> None
     found = [(feed.district_id, feed.source, feed.import_id) for feed in feeds_to_rerun(failed.workspace)]
     failed.workspace.registry.pause("lincoln")
 
+    missing = list(feeds_to_rerun(failed.workspace, statuses=["failed", "missing"]))
+
     assert found == [("lincoln", "clever", 2)]
+    assert [(feed.district_id, feed.import_id) for feed in missing] == [("monroe", None)]
     assert list(feeds_to_rerun(failed.workspace)) == []
     with pytest.raises(UnknownStatus, match="failed, held, rejected"):
         list(feeds_to_rerun(failed.workspace, statuses=["published"]))
