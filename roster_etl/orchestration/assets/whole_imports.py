@@ -7,8 +7,9 @@ the job of the format would. Belongs here: when that is so, and which uploads. D
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -38,6 +39,8 @@ from roster_etl.vendors import vendor
 WHOLE_IMPORTS = "whole_imports"
 """The tag of a run that left its work to whole imports; its value is the run's id, since a re-execution inherits tags."""
 _ENDS_WELL = ("published", "unchanged")
+_Choose = Callable[[], tuple[Order, str] | None]
+"""Returns the order for an upload and a description of it; None: no upload has arrived yet. Raises: the landing zone cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,8 @@ class _Ended:
 
     def text(self) -> str:
         number = f"Import {self.import_id}" if self.import_id else f"The import of {self.name[0]}"
-        return f"{number} is {self.status}{f': {self.message}' if self.message else ''}; its run is {self.run_id}."
+        run = f"; its run is {self.run_id}" if self.run_id else ""
+        return f"{number} is {self.status}{f': {self.message}' if self.message else ''}{run}."
 
 
 def is_left_to_whole_imports(context: dg.AssetExecutionContext) -> bool:
@@ -73,9 +77,9 @@ def is_left_to_whole_imports(context: dg.AssetExecutionContext) -> bool:
             return False
         tag_run(context, **{WHOLE_IMPORTS: context.run.run_id})
         received = {key.path[0] for key in keys if key.path[-1] == "upload" and _receives(context, key.path[0])}
-        wanted = [found for found in imports_of(keys) if found[0] not in received]
-        orders = _restart(context, run_context.workspace) or _default_orders(context, run_context.workspace, wanted)
-        _execute(context, orders)
+        names = [found for found in imports_of(keys) if found[0] not in received]
+        newest = _newest_uploads(run_context.workspace, context.partition_key, names)
+        _execute(context, _restart(context, run_context.workspace) or newest)
     return True
 
 
@@ -90,12 +94,13 @@ def import_whole_uploads(context: dg.AssetExecutionContext, source: str, named: 
         return False
     run_context: RunContext = context.resources.run_context
     if named is not None:
-        orders: Iterable[tuple[ImportName, Order, str]] = [
-            ((source, named.file_set or ""), named, "the upload that the run config names")
+        wanted: list[tuple[ImportName, _Choose]] = [
+            ((source, named.file_set or ""), lambda: (named, "the upload that the run config names"))
         ]
     else:
-        orders = _default_orders(context, run_context.workspace, [name for name in imports_of(keys) if name[0] == source])
-    _execute(context, orders)
+        names = [name for name in imports_of(keys) if name[0] == source]
+        wanted = _newest_uploads(run_context.workspace, context.partition_key, names)
+    _execute(context, wanted)
     return True
 
 
@@ -194,51 +199,41 @@ def _is_staged(context: dg.AssetExecutionContext, workspace: Workspace, import_i
 # ---- which uploads
 
 
-def _restart(context: dg.AssetExecutionContext, workspace: Workspace) -> list[tuple[ImportName, Order, str]]:
+def _restart(context: dg.AssetExecutionContext, workspace: Workspace) -> list[tuple[ImportName, _Choose]]:
     """Return the upload of the import that this run cannot resume; none if it re-executes no import."""
     number = int(context.run.tags.get(IMPORT, "0"))
     if not number or context.run.parent_run_id is None:
         return []
     row = workspace.warehouse.ledger.import_(number)
     wanted = Order(district_id=row["district_id"], source=row["source"], file_set=row["file_set"])
-    return [((row["source"], row["file_set"]), *_again(workspace, wanted, number))]
+    return [((row["source"], row["file_set"]), partial(_again, workspace, wanted, number))]
 
 
-def _default_orders(
-    context: dg.AssetExecutionContext, workspace: Workspace, names: Collection[ImportName]
-) -> Iterator[tuple[ImportName, Order, str]]:
-    """Yield the newest upload of each feed of the district among `names`, that has one."""
-    district = workspace.registry.get(context.partition_key)
-    own = {feed.format: feed for feed in district.feeds}
-    for source, file_set in names:
-        feed = own.get(source)
-        if feed is None:
-            continue
-        has_landing = landing_folder(workspace.settings, district.id, feed.path)
-        several = len(vendor(source).format.file_sets) > 1
-        is_empty = not has_landing or (several and lists_no_file(workspace, district.id, feed, file_set))
-        if is_empty and newest_archived(workspace, district.id, source, file_set) is None:
-            context.log.info("Nothing to do for %s: no upload has arrived yet.", f"{source} {file_set}".strip())
-            continue
-        yield (source, file_set), *default_order(workspace, district.id, source, file_set=file_set)
+def _newest_uploads(workspace: Workspace, district_id: str, names: Iterable[ImportName]) -> list[tuple[ImportName, _Choose]]:
+    """Return the newest upload of each of `names` that is a feed of the district."""
+    own = {feed.format for feed in workspace.registry.get(district_id).feeds}
+    return [(name, partial(_newest_upload, workspace, district_id, name)) for name in names if name[0] in own]
+
+
+def _newest_upload(workspace: Workspace, district_id: str, name: ImportName) -> tuple[Order, str] | None:
+    source, file_set = name
+    feed = workspace.registry.get(district_id).feed(source)
+    is_empty = not landing_folder(workspace.settings, district_id, feed.path)
+    if not is_empty and len(vendor(source).format.file_sets) > 1:  # one of the sets may not have arrived yet
+        is_empty = lists_no_file(workspace, district_id, feed, file_set)
+    if is_empty and newest_archived(workspace, district_id, source, file_set) is None:
+        return None
+    return default_order(workspace, district_id, source, file_set=file_set)
 
 
 # ---- executing them
 
 
-def _execute(context: dg.AssetExecutionContext, orders: Iterable[tuple[ImportName, Order, str]]) -> None:
+def _execute(context: dg.AssetExecutionContext, wanted: Iterable[tuple[ImportName, _Choose]]) -> None:
     """Import each upload in a run of its own, and materialize what was selected of those that end well. Raises dg.Failure."""
-    ended = []
-    for name, order, choice in orders:
-        context.log.info(
-            "This run has not exactly the assets of one import. Importing %s in a run of its own: %s.", name[0], choice
-        )
-        try:
-            ended.append(_import(context, name, order))
-        except (UnknownFeed, DistrictPaused) as error:
-            context.log.info("Nothing to do: %s", error.message)
-            continue
-        context.log.info("%s", ended[-1].text())
+    ended = [one for name, choose in wanted if (one := _import(context, name, choose)) is not None]
+    for one in ended:
+        context.log.info("%s", one.text())
     bad = [one for one in ended if one.status not in _ENDS_WELL]
     spoilt = {key for one in bad for key in import_keys(*one.name)}
     selected = {*context.job_def.asset_layer.executable_asset_keys}
@@ -254,13 +249,23 @@ def _execute(context: dg.AssetExecutionContext, orders: Iterable[tuple[ImportNam
         )
 
 
-def _import(context: dg.AssetExecutionContext, name: ImportName, order: Order) -> _Ended:
+def _import(context: dg.AssetExecutionContext, name: ImportName, choose: _Choose) -> _Ended | None:
+    """Import one upload in a run of its own; None: there is none, or the feed is paused. An error is part of what is returned."""
     runs: list[str] = []
     run_context, runner = context.resources.run_context, context.resources.import_runner
     try:
+        chosen = choose()
+        if chosen is None:
+            context.log.info("Nothing to do for %s: no upload has arrived yet.", " ".join(name).strip())
+            return None
+        order, choice = chosen
+        context.log.info(
+            "This run has not exactly the assets of one import. Importing %s in a run of its own: %s.", name[0], choice
+        )
         number = runner(order, context.instance, runs.append)
-    except (UnknownFeed, DistrictPaused):
-        raise
+    except (UnknownFeed, DistrictPaused) as error:
+        context.log.info("Nothing to do: %s", error.message)
+        return None
     except Exception as error:  # noqa: BLE001 - the other feeds are imported all the same; a foreign text may hold a cell
         text = error.message if isinstance(error, RosterError) else type(error).__name__
         return _Ended(name=name, status="failed", import_id=None, run_id=next(iter(runs), None), message=text)

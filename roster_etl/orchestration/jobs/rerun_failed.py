@@ -7,6 +7,7 @@ Belongs here: which feeds, and queueing their runs. Does not belong here: which 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from dagster._core.events import DagsterEvent
@@ -93,7 +94,7 @@ def feeds_to_rerun(
                 continue
             for file_set in vendor(feed.format).format.file_sets:
                 rows = workspace.warehouse.ledger.imports(district.id, feed.format, file_set=file_set.name, limit=1)
-                newest = rows[0] if rows else {"import_id": None, "status": MISSING}
+                newest: dict[str, Any] = rows[0] if rows else {"import_id": None, "status": MISSING}
                 if newest["status"] in statuses:
                     yield FeedToRerun(
                         district_id=district.id,
