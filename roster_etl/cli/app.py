@@ -35,6 +35,7 @@ _COMMANDS = {
     "Get started": {"demo": "demo.story:demo", "sample": "generate:sample"},
     "Import": {"import": "imports:import_", "check": "imports:check", "rerun": "imports:rerun", "backfill": "backfill:backfill"},
     "Inspect": {
+        "status": "status:status",
         "show": "history:show",
         "trace": "lineage:trace",
         "as-of": "lineage:as_of",
@@ -153,6 +154,7 @@ READING_COMMANDS = frozenset(
         "refused",
         "sample",
         "show",
+        "status",
         "trace",
         "verify",
         "version",

@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "report": (("Write the report again", "report 7"),),
     "data-docs": (("Build Data Docs of an import", "data-docs 7"),),
+    "status": (("What needs a person now", "status"), ("The same for a script", "status --json")),
     "refused": (("Count rejected rows by reason and age", "refused --district lincoln"),),
     "changes": (
         ("What changed after import 7", "changes --district lincoln --since 7"),

@@ -24,6 +24,7 @@ from roster_etl.orchestration.sensors.export_sensor import export_sensor
 from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, late_feeds
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone_sensor
 from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
+from roster_etl.orchestration.sensors.today_sensor import today_sensor
 from roster_etl.vendors import discover_vendors
 
 VENDORS = tuple(discover_vendors().values())
@@ -35,7 +36,15 @@ _unlabelled = build_definitions(
     VENDORS,
     CHECKS,
     [*JOBS, *decision_jobs(), rerun_failed, archive_upload, reread_landing, send_rosters, late_feeds, housekeeping],
-    [landing_zone_sensor(JOBS), export_sensor(DESTINATIONS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
+    [
+        landing_zone_sensor(JOBS),
+        export_sensor(DESTINATIONS),
+        freshness_sensor,
+        today_sensor,
+        outbox_sensor,
+        failed_runs,
+        canceled_runs,
+    ],
     [nightly],
     executor=executor(),
     destinations=DESTINATIONS,

@@ -13,6 +13,7 @@ import pytest
 from roster_etl.orchestration import definitions
 from roster_etl.orchestration.assets.labels import loaded_owners
 from roster_etl.orchestration.assets.metadata import OWNERS
+from roster_etl.orchestration.assets.today_asset import TODAY
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
@@ -52,7 +53,7 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey):
     assert node.group_name == (key.path[0] if len(key.path) > 1 else "report")
     assert node.owners
     assert node.kinds
-    assert node.partitions_def == DISTRICTS
+    assert node.partitions_def == (None if key == TODAY else DISTRICTS)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,11 @@ def test_only_the_check_before_the_writer_blocks():
 
 
 def test_every_file_and_table_has_the_two_checks_of_its_suite():
-    judged = [key for key in KEYS if key.path[-1] not in ("upload", "state", "plan", "report") and key.path[0] != "warehouse"]
+    judged = [
+        key
+        for key in KEYS
+        if key.path[-1] not in ("upload", "state", "plan", "report") and key.path[0] not in ("warehouse", "operations")
+    ]
 
     assert all({check.name for check in GRAPH.get_check_keys_for_assets({key})} == {"suite", "tolerances"} for key in judged)
 

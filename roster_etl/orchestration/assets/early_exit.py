@@ -15,12 +15,14 @@ from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshne
 from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
+from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.pipeline.reporting.announce import publish_described_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 REPORT = dg.AssetKey("report")
+_UNCHANGED_PAUSE_SECONDS = 10.0  # such an import takes a fifth of a second, and the roster is the same after it
 
 
 def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -> bool:
@@ -68,6 +70,7 @@ def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) 
     report, about = publish_described_report(workspace, summary, partial(report_metadata, workspace))
     log_materialization(log, REPORT, about)
     log_freshness(log, workspace, summary.district_id, summary.source)
+    log_today(log, workspace, pause=_UNCHANGED_PAUSE_SECONDS)
     return report.summary
 
 
@@ -84,6 +87,7 @@ def fail_run(
     run_context.summary = report.summary
     log_materialization(context, REPORT, about)
     log_freshness(context, run_context.workspace, summary.district_id, summary.source)
+    log_today(context, run_context.workspace)
     metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}
     raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 

@@ -28,6 +28,10 @@ class RunLog(Protocol):
     """Where events of one partition are logged: a step's context, or a run that executes no step."""
 
     @property
+    def run(self) -> dg.DagsterRun:
+        """The run."""
+
+    @property
     def instance(self) -> dg.DagsterInstance:
         """Dagster's storage."""
 

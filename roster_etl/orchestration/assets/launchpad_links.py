@@ -19,23 +19,31 @@ STEP_BY_JOB = {APPROVE: "approve", DISCARD: "discard", UNDO: "undo"}
 
 def decision_metadata(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> dict[str, Any]:
     """Return metadata of a held import: config for the launchpads of its jobs, and links with it. ``by`` is left empty."""
-    approve = config_yaml(APPROVE, {"import_id": import_id, "plan": plan_sha256, "by": ""})
-    discard = config_yaml(DISCARD, {"import_id": import_id, "by": ""})
-    location = _code_location(run)
+    approve, discard = _decision_configs(import_id, plan_sha256)
+    location = code_location(run)
     words = (
         f"Say who you are after `by`, then launch the job `{APPROVE}` to publish exactly this plan:\n\n```yaml\n{approve}```\n\n"
         f"or the job `{DISCARD}` to leave the roster as it is:\n\n```yaml\n{discard}```"
     )
-    links = {
-        "approve": dg.MetadataValue.url(launchpad_url(location, APPROVE, approve)),
-        "discard": dg.MetadataValue.url(launchpad_url(location, DISCARD, discard)),
-    }
+    links = {name: dg.MetadataValue.url(url) for name, url in decision_links(location, import_id, plan_sha256).items()}
     return {"how to decide": dg.MetadataValue.md(words), **(links if location else {})}
+
+
+def decision_links(location: str, import_id: int, plan_sha256: str) -> dict[str, str]:
+    """Return links to the launchpads of the jobs that decide about a held import, all but the name filled in."""
+    approve, discard = _decision_configs(import_id, plan_sha256)
+    return {"approve": launchpad_url(location, APPROVE, approve), "discard": launchpad_url(location, DISCARD, discard)}
+
+
+def _decision_configs(import_id: int, plan_sha256: str) -> tuple[str, str]:
+    """Return the run configs of the two jobs."""
+    approve = config_yaml(APPROVE, {"import_id": import_id, "plan": plan_sha256, "by": ""})
+    return approve, config_yaml(DISCARD, {"import_id": import_id, "by": ""})
 
 
 def undo_metadata(run: dg.DagsterRun, import_id: int) -> dict[str, Any]:
     """Return metadata of a published import: the link to the launchpad of its undo."""
-    location = _code_location(run)
+    location = code_location(run)
     config = config_yaml(UNDO, {"import_id": import_id, "by": ""})
     return {"undo": dg.MetadataValue.url(launchpad_url(location, UNDO, config))} if location else {}
 
@@ -51,7 +59,7 @@ def launchpad_url(location: str, job: str, config: str) -> str:
     return f"/locations/{location}/jobs/{job}/playground/setup?{urlencode({'config': config})}"
 
 
-def _code_location(run: dg.DagsterRun) -> str:
+def code_location(run: dg.DagsterRun) -> str:
     """Return the name of the run's code location; empty: unknown."""
     origin = run.remote_job_origin
     return origin.repository_origin.code_location_origin.location_name if origin else ""

@@ -22,7 +22,10 @@ class Link:
     path: str
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str | Link]], footer: str = "") -> dg.MarkdownMetadataValue:
+Cell = str | Link | tuple[Link, ...]
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], footer: str = "") -> dg.MarkdownMetadataValue:
     """Return a table. ``head``: a colon at the end aligns the column to the right; ``footer``: Markdown after the table."""
     titles = [title.removesuffix(":") for title in head]
     rule = ["--:" if title.endswith(":") else "---" for title in head]
@@ -35,7 +38,9 @@ def escape_markdown(text: str) -> str:
     return _SPECIAL_CHARS.sub(r"\\\1", " ".join(text.split()))
 
 
-def _cell(cell: str | Link) -> str:
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, tuple):
+        return " · ".join(map(_cell, cell))
     return f"[{escape_markdown(cell.text)}]({cell.path})" if isinstance(cell, Link) else escape_markdown(cell)
 
 

@@ -14,6 +14,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.freshness_checks import log_freshness
 from roster_etl.orchestration.assets.run_resources import RunContext
+from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.runtime.current_home import record_error
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.staging import Staging
@@ -137,3 +138,4 @@ def _fail_import(context: dg.AssetExecutionContext, run_context: RunContext, upl
     try_publish_report(run_context.workspace, upload.import_id, error, summary)
     with suppress(RosterError):
         log_freshness(context, run_context.workspace, upload.district_id, upload.source)
+        log_today(context, run_context.workspace)

@@ -26,6 +26,7 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, roster_key, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
+from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
@@ -96,6 +97,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             )
             run_context.summary = written.summary
             log_freshness(context, run_context.workspace, upload.district_id, upload.source)
+            log_today(context, run_context.workspace)
             yield dg.MaterializeResult(metadata=about)
 
     return report

@@ -22,6 +22,7 @@ from roster_etl.orchestration.assets.io_manager import frame_io_manager
 from roster_etl.orchestration.assets.roster_assets import filled_tables, plan_asset, table_asset
 from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
+from roster_etl.orchestration.assets.today_asset import today_asset
 from roster_etl.orchestration.assets.vendor_assets import file_asset, upload_asset
 from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
@@ -35,8 +36,8 @@ def job_name(format_name: str, file_set: str = "") -> str:
     return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
-def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition]:
-    """Return all assets: of each of `vendors`, of the roster and the warehouse, the report, and the exports to `destinations`."""
+def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return all assets: of each of `vendors`, of the roster and the warehouse, the report, the exports, and the status of all feeds."""
     with warnings.catch_warnings():
         # Column types and code references are in beta, partitions of checks a preview. The version is pinned, and the tests
         # would notice a change.
@@ -45,12 +46,12 @@ def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[
         return [*_assets(vendors), *(export_asset(name, vendors) for name in destinations)]
 
 
-def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
+def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     found = [upload_asset(vendor) for vendor in vendors]
     found += [file_asset(vendor, file) for vendor in vendors for file in vendor.format.files]
     found += [state_asset(vendor) for vendor in vendors if vendor.change_plan is not None]
     found += [table_asset(TABLES[table], vendors) for table in filled_tables(vendors)]
-    return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors)]
+    return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors), today_asset()]
 
 
 def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:

@@ -21,6 +21,7 @@ from roster_etl.orchestration.assets.metadata import Metadata, plan_metadata, pu
 from roster_etl.orchestration.assets.roster_assets import PLAN, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import district_tags, redacted_failures, tag_run
+from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
@@ -111,6 +112,7 @@ def _discard_hold() -> dg.JobDefinition:
     def discard_hold(context: dg.OpExecutionContext, config: DiscardConfig) -> None:
         with _decision_run(context, config.import_id, "discard", config.by) as workspace:
             discard_import(workspace, config.import_id, config.by)
+            log_today(context, workspace)
 
     @dg.job(name=DISCARD, description="Discard a held import. The roster does not change.")
     def discard_() -> None:
@@ -225,6 +227,7 @@ def _plan_metadata(row: Mapping[str, Any]) -> Metadata:
 
 def _log_report(context: dg.OpExecutionContext, workspace: Workspace, report: ImportReport) -> None:
     _log_materialization(context, REPORT, report.summary.row, report_metadata(workspace, report))
+    log_today(context, workspace)
 
 
 def _log_materialization(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -69,8 +70,11 @@ def freshness(workspace: Workspace, now: datetime, districts: Sequence[District]
     """
     chosen = workspace.registry.scan().districts if districts is None else districts
     expected = [(district, feed) for district in chosen for feed in district.feeds if feed.expected_by]
-    known = _ledger_facts(workspace, [(district.id, feed.format) for district, feed in expected])
-    return [_feed_freshness(district, feed, known.get((district.id, feed.format), {}), now) for district, feed in expected]
+    known: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in workspace.warehouse.ledger.newest_of_feeds([(district.id, feed.format, "") for district, feed in expected]):
+        if row["kind"] == "upload":
+            known.setdefault((row["district_id"], row["source"]), []).append(row)
+    return [feed_freshness(district, feed, known.get((district.id, feed.format), ()), now) for district, feed in expected]
 
 
 def late_feeds(workspace: Workspace, now: datetime) -> list[Freshness]:
@@ -104,10 +108,14 @@ def _late_feed_steps(late_feed: Freshness) -> list[NextStep]:
 
 def deadlines(feed: Feed, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     """Return the last deadline at or before `now`, and the next one, in UTC."""
-    days = set(feed.expected_days or DAYS)
+    return _deadlines(feed.expected_by, feed.expected_days or DAYS, zone, now)
+
+
+@lru_cache(maxsize=256)  # many feeds are expected by the same time
+def _deadlines(clock: str, days: tuple[str, ...], zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     today = now.astimezone(zone).date()
     around = (today + timedelta(days=n) for n in range(-_WEEK - 1, _WEEK + 2))
-    found = [moment_of(day, feed.expected_by, zone) for day in around if DAYS[day.weekday()] in days]
+    found = [moment_of(day, clock, zone) for day in around if DAYS[day.weekday()] in days]
     return max(moment for moment in found if moment <= now), min(moment for moment in found if moment > now)
 
 
@@ -122,25 +130,18 @@ def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
     return max(shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
-def _ledger_facts(workspace: Workspace, feeds: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what the ledger knows of each of `feeds` (district, format): when it last ended well, and its newest import."""
-    known: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in workspace.warehouse.ledger.newest_uploads(feeds):
-        feed = known.setdefault((row["district_id"], row["source"]), {"good": None, "last": (0, "")})
-        feed["last"] = max(feed["last"], (row["import_id"], row["status"]))
-        if row["status"] in GOOD and (feed["good"] is None or row["finished_at"] > feed["good"]):
-            feed["good"] = row["finished_at"]
-    return known
+def feed_freshness(district: District, feed: Feed, uploads: Sequence[Mapping[str, Any]], now: datetime) -> Freshness:
+    """Return how one feed stands that is expected by a time of day.
 
-
-def _feed_freshness(district: District, feed: Feed, facts: Mapping[str, Any], now: datetime) -> Freshness:
+    Args: uploads: ledger rows of its newest uploads, of each status, and of those that ended last as published and unchanged.
+    """
     zone_name = feed.options.get("time_zone", district.time_zone)
     last, following = deadlines(feed, ZoneInfo(zone_name), now)
-    good = facts.get("good")
+    good = max((row["finished_at"] for row in uploads if row["status"] in GOOD), default=None)
     state: State = "fresh"
     if district.pause_reason(feed.format, now) or district.pause_reason(feed.format, last):
         state = "paused"
-    elif not facts:
+    elif not uploads:
         state = "awaited"
     elif good is None or good < last - timedelta(hours=feed.expected_hours):
         state = "late"
@@ -152,5 +153,5 @@ def _feed_freshness(district: District, feed: Feed, facts: Mapping[str, Any], no
         deadline=last,
         next=following,
         good=good,
-        last=facts.get("last"),
+        last=max(((row["import_id"], row["status"]) for row in uploads), default=None),
     )

@@ -155,13 +155,13 @@ def _template() -> Template:
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.finalize = _plain
+    environment.finalize = plain_text
     environment.filters["moment"] = _moment
     environment.filters["number"] = _number
     return environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
 
 
-def _plain(value: Any) -> Any:
+def plain_text(value: Any) -> Any:
     """Return text without signs that steer: names come from outside, and could turn the direction of what follows them."""
     if not isinstance(value, str) or value.isascii():
         return value

@@ -5,7 +5,7 @@ Belongs here: queries over ledger tables. Rows are returned as dicts by column n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +16,6 @@ from roster_etl.canonical.ledger import (
     FINDINGS,
     HOLDS,
     IMPORT_FILES,
-    IMPORT_STATUSES,
     IMPORTS,
     OVERRIDES,
     REJECTED_ROWS,
@@ -90,34 +89,6 @@ def import_counts(connection: sa.Connection, district_id: str | None = None) -> 
     )
     query = sa.select(*feed, *numbers).group_by(*feed).order_by(*feed)
     return _dicts(connection, query if district_id is None else query.where(IMPORTS.c.district_id == district_id))
-
-
-def newest_uploads(connection: sa.Connection, feeds: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return the newest upload of each status that feeds (district, format) have, and the one of each status that ended last.
-
-    Columns: ``district_id``, ``source``, ``status``, ``import_id``, ``finished_at``. Costs a few looks into an index for each feed,
-    however many imports it has.
-    """
-    found: list[dict[str, Any]] = []
-    for start in range(0, len(feeds), _FEEDS_PER_QUERY):
-        arms = [arm for feed in feeds[start : start + _FEEDS_PER_QUERY] for arm in _newest_of_feed(*feed)]
-        numbers = sa.union(*arms).subquery()
-        columns = (IMPORTS.c[name] for name in ("district_id", "source", "status", "import_id", "finished_at"))
-        query = sa.select(*columns).join_from(numbers, IMPORTS, numbers.c.import_id == IMPORTS.c.import_id)
-        found += _dicts(connection, query.order_by(IMPORTS.c.import_id))
-    return found
-
-
-def _newest_of_feed(district_id: str, source: str) -> Iterator[sa.Select[Any]]:
-    """Yield queries for the numbers of a feed's newest uploads by status: begun last, and ended last."""
-    for status in IMPORT_STATUSES:
-        of_feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == status)
-        uploads = sa.select(IMPORTS.c.import_id).where(*of_feed, IMPORTS.c.kind == "upload").limit(1)
-        orders: list[tuple[sa.ColumnElement[Any], ...]] = [(IMPORTS.c.import_id.desc(),)]
-        if status in _ENDED_WELL:  # approving an older import ends it after newer ones
-            orders.append((IMPORTS.c.finished_at.desc(), IMPORTS.c.import_id.desc()))
-        for order in orders:
-            yield sa.select(uploads.order_by(*order).subquery().c.import_id)
 
 
 def row_counts(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -203,8 +174,6 @@ def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
 
 
 _IDS_PER_QUERY = 500  # ids per query
-_FEEDS_PER_QUERY = 20  # each has nine subqueries; SQLite takes 500 in one statement
-_ENDED_WELL = ("published", "unchanged")
 
 _FINDING = pa.schema([(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c])
 _FOUND = pa.schema([*_FINDING, *((name, pa.int64()) for name in ("size", "total", "nth"))])

@@ -24,6 +24,7 @@ from roster_etl.store.warehouse import (
     audit,
     change_feed,
     export_ledger,
+    feed_status_read,
     ledger_read,
     ledger_write,
     people,
@@ -114,7 +115,9 @@ class SqlLedger(_Queries):
     import_ = _query(ledger_read.import_)
     imports_after = _query(ledger_read.imports_after)
     history = _query(ledger_read.history)
-    newest_uploads = _query(ledger_read.newest_uploads)
+    newest_of_feeds = _query(feed_status_read.newest_of_feeds)
+    quarantined_imports = _query(feed_status_read.quarantined_imports)
+    quarantine_totals = _query(feed_status_read.quarantine_totals)
     import_counts = _query(ledger_read.import_counts)
     row_counts = _query(ledger_read.row_counts)
     import_times = _query(ledger_read.import_times)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ from roster_etl.store.warehouse import (
     bulk_load,
     change_feed,
     export_ledger,
+    feed_status_read,
     ledger_read,
     people,
     receipts,
@@ -278,7 +280,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
             ledger_read.published_imports(c, *feed, **given)
             for given in ({}, {"file_set": "", "since": 1}, {"before": other, "limit": 1}, {"since": 1, "before": other})
         ],
-        "newest_uploads": lambda c: ledger_read.newest_uploads(c, [feed, ("other", "clever")]),
+        "newest_of_feeds": lambda c: feed_status_read.newest_of_feeds(c, [(*feed, ""), ("other", "clever", "roster")]),
+        "quarantined_imports": lambda c: feed_status_read.quarantined_imports(c, [(*feed, "")], [("other", "canvas", "")]),
+        "quarantine_totals": lambda c: feed_status_read.quarantine_totals(c, [number, other]),
         "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
         "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
@@ -382,7 +386,7 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
         calls = _readers(number, other)
         assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts) | _public(
             reconciliation
-        ) | _public(export_ledger) | _public(people)
+        ) | _public(export_ledger) | _public(people) | _public(feed_status_read)
         with explained(monkeypatch) as plans, warehouse.reading() as connection:
             for call in calls.values():
                 call(connection)
@@ -401,6 +405,35 @@ def _public(module: Any) -> set[str]:
         and not name.startswith("_")
         and next(iter(inspect.signature(function).parameters), "") == "connection"
         and name != "select_column"  # returns a column
+    }
+
+
+def test_the_status_of_all_feeds_is_read_through_these_indexes(tmp_path: Path) -> None:
+    """Each query looks for the newest import of a feed and status, for the open holds, and for the rows that one import refused."""
+    lines: list[str] = []
+
+    def explain(connection: sa.Connection, _: Any, sql: str, parameters: Any, *__: Any) -> None:
+        with bulk_load.driver(connection).cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            lines.extend(str(row[-1]) for row in cursor.fetchall())
+
+    feeds = [("lincoln", "clever", "")]
+    with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
+        published(warehouse, {})
+        with warehouse.reading() as connection:
+            sa.event.listen(connection, "before_cursor_execute", explain)
+            ledger_read.holds(connection)
+            feed_status_read.newest_of_feeds(connection, feeds)
+            feed_status_read.quarantined_imports(connection, feeds, feeds)
+            feed_status_read.quarantine_totals(connection, [1])
+
+    used = {found for line in lines for found in re.findall(r"USING (?:COVERING )?INDEX (\w+)", line)}
+    assert used == {
+        "ix_imports_feed",
+        "ix_imports_finished",
+        "ix_holds_open",
+        "ix_rejected_rows_place",
+        "ix_rejected_rows_record",
     }
 
 
