@@ -16,6 +16,7 @@ from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
 from roster_etl.orchestration.jobs.reread_landing import reread_landing
 from roster_etl.orchestration.jobs.rerun_failed import rerun_failed
 from roster_etl.orchestration.jobs.send_rosters import send_rosters
+from roster_etl.orchestration.jobs.trace_record import trace_record_job
 from roster_etl.orchestration.runtime.destination_names import loaded_destination_names
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import enable_forkserver
@@ -32,25 +33,38 @@ CHECKS = checks(VENDORS)
 FRESHNESS_CHECK_KEYS = check_keys(CHECKS)
 JOBS = import_jobs(VENDORS, CHECKS)
 DESTINATIONS = loaded_destination_names()
-_unlabelled = build_definitions(
+defs = label_assets(
+    build_definitions(
+        VENDORS,
+        CHECKS,
+        [
+            *JOBS,
+            *decision_jobs(),
+            rerun_failed,
+            trace_record_job,
+            archive_upload,
+            reread_landing,
+            send_rosters,
+            late_feeds,
+            housekeeping,
+        ],
+        [
+            landing_zone_sensor(JOBS),
+            export_sensor(DESTINATIONS),
+            freshness_sensor,
+            today_sensor,
+            outbox_sensor,
+            failed_runs,
+            canceled_runs,
+        ],
+        [nightly],
+        executor=executor(),
+        destinations=DESTINATIONS,
+        import_runner=import_runner,
+    ),
     VENDORS,
-    CHECKS,
-    [*JOBS, *decision_jobs(), rerun_failed, archive_upload, reread_landing, send_rosters, late_feeds, housekeeping],
-    [
-        landing_zone_sensor(JOBS),
-        export_sensor(DESTINATIONS),
-        freshness_sensor,
-        today_sensor,
-        outbox_sensor,
-        failed_runs,
-        canceled_runs,
-    ],
-    [nightly],
-    executor=executor(),
-    destinations=DESTINATIONS,
-    import_runner=import_runner,
+    loaded_owners(),
 )
-defs = label_assets(_unlabelled, VENDORS, loaded_owners())
 enable_forkserver()
 cache_migration_scripts()
 

@@ -45,6 +45,10 @@ def test_loading_the_code_location_imports_no_great_expectations_and_asks_nobody
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_the_module_has_one_definitions_object_since_dagster_loads_no_module_with_two():
+    assert [name for name, value in vars(definitions).items() if isinstance(value, dg.Definitions)] == ["defs"]
+
+
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.to_user_string())
 def test_every_asset_says_what_it_is(key: dg.AssetKey):
     node = GRAPH.get(key)
