@@ -127,7 +127,7 @@ def materialized(home: Home) -> set[dg.AssetKey]:
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize(("state", "choice"), every(7, [(state, choice) for choice in CHOICES for state in STATES]))
+@pytest.mark.parametrize(("state", "choice"), every(11, [(state, choice) for choice in CHOICES for state in STATES]))
 def test_any_selection_of_assets_imports_the_newest_archived_upload_from_the_start(
     in_state: Callable[[str], Home], state: str, choice: str
 ) -> None:
@@ -176,8 +176,7 @@ def test_a_failed_run_goes_on_or_begins_again(in_state: Callable[[str], Home], s
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize("state", every(3, ["failed", "held", "rejected", "published", "unchanged"]))
-@pytest.mark.parametrize("path", ["there", "gone"])
+@pytest.mark.parametrize(("state", "path"), every(7, [(state, path) for path in ("gone", "there") for state in STATES]))
 def test_all_steps_import_the_upload_of_the_config_or_the_archived_one(
     in_state: Callable[[str], Home], state: str, path: str
 ) -> None:
