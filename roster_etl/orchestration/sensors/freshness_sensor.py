@@ -7,6 +7,7 @@ Belongs here: the Dagster side, and the alerts about newly late feeds. Does not 
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,10 +30,11 @@ class LateConfig(dg.Config):
 @dg.op(description="Evaluate the check `fresh` of feeds on their vendor's uploads.")
 def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
     """Log the state of each given feed as a check evaluation."""
-    for found in freshness(Workspace.open(current_home()), datetime.now(UTC)):
-        if found.key in config.feeds:
-            context.log.info("%s: %s", found.key, found.text)
-            context.log_event(_evaluation(context.instance, found))  # type: ignore[arg-type] # of an asset's step it is said to be
+    with closing(Workspace.open(current_home())) as workspace:
+        feeds = [found for found in freshness(workspace, datetime.now(UTC)) if found.key in config.feeds]
+    for found in feeds:
+        context.log.info("%s: %s", found.key, found.text)
+        context.log_event(_evaluation(context.instance, found))  # type: ignore[arg-type] # of an asset's step it is said to be
 
 
 @dg.job(description="Reports late feeds, district by district. Requested by the sensor `freshness`.")
@@ -50,7 +52,8 @@ def late_feeds() -> None:
 )
 def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Find late feeds, queue the alerts, and request a run that shows them."""
-    tick = check_feed_freshness(Workspace.open(current_home()), context.cursor, datetime.now(UTC))
+    with closing(Workspace.open_to_write(current_home())) as workspace:
+        tick = check_feed_freshness(workspace, context.cursor, datetime.now(UTC))
     requests = [_run_request(tick.newly_late)] if tick.newly_late else []
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 

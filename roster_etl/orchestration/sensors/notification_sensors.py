@@ -70,7 +70,7 @@ def canceled_runs(context: dg.RunStatusSensorContext) -> None:
 
 
 def _notify(context: dg.RunStatusSensorContext) -> None:
-    with closing(Workspace.open(current_home())) as workspace:
+    with closing(Workspace.open_to_write(current_home())) as workspace:
         context.log.info(notify_run_failure(workspace, context.dagster_run))
 
 
