@@ -63,6 +63,34 @@ def register(home: Path) -> None:
         workspace.registry.add(District(id=FEED[0], feeds=(Feed(format=FEED[1]),)))
 
 
+def second_feed(home: Path) -> None:
+    """Register a Canvas feed of the district beside the one that it has."""
+    from dataclasses import replace
+
+    from roster_etl.store.registry.district import Feed
+
+    with _open(home) as workspace:
+        district = workspace.registry.get(FEED[0])
+        workspace.registry.update(replace(district, feeds=(*district.feeds, Feed(format="canvas"))))
+
+
+def decide_people(home: Path) -> None:
+    """Decide that the first two who are linked are not one human, and accept a difference, unless that is done."""
+    from roster_etl.pipeline.reconciliation.decide import decide
+    from roster_etl.pipeline.reconciliation.decide_people import PersonDecision
+    from roster_etl.pipeline.reconciliation.decide_people import decide_people as decide_link
+    from roster_etl.pipeline.reconciliation.people import as_link
+
+    with _open(home) as workspace:
+        with workspace.warehouse.read_people() as people, workspace.warehouse.read_reconciliation() as session:
+            link = as_link(min(people.links(FEED[0], past=True), key=lambda row: row["link_id"]))
+            difference = next(row for row in session.open_differences((FEED[0], "canvas", "clever"), "terms"))
+        decision = PersonDecision(district_id=FEED[0], verb="unlink", one=link.a, other=link.b, by="A. Steward")
+        decide_link(workspace, decision)
+        if difference["decision"] is None:
+            decide(workspace, "accept", [difference["difference_id"]], by="A. Steward")
+
+
 def _open(home: Path) -> Any:
     from roster_etl.pipeline.workspace import Workspace
 
@@ -334,6 +362,6 @@ ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
         *(cli, import_, resume, approve, discard, undo, override, keys, rotate, purge, rebuild, migrate, send, sweep, night),
-        *(house, forget, backup, restore, data_docs, twice, hurried, stay, export),
+        *(house, forget, backup, restore, data_docs, twice, hurried, stay, export, second_feed, decide_people),
     )
 }

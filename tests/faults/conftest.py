@@ -26,6 +26,8 @@ MADE = {
     "held": (("import", {"path": "half"}),),
     "copied": (("backup", {"to": "HOME/copy"}),),
     "keyed": (("keys", {}),),
+    "feeds": (("second_feed", {}),),
+    "lms": (("import", {"path": "lms", "feed": (FEED[0], "canvas")}),),
     "undone": (("undo", {"import_id": 3}),),
     "empty": (),
     "lake": (("import", {"path": "a", "feed": (OTHER, "clever")}), ("import", {"path": "users", "feed": (LAKE, "canvas")})),
@@ -45,7 +47,7 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
 
 @pytest.fixture(scope="package")
 def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The uploads a, b (the next day), half (of the students: held), users (Canvas); ``user`` names a student."""
+    """The uploads a, b (the next day), half (of the students: held), users, lms (Canvas); ``user`` names a student."""
     folder = tmp_path_factory.mktemp("uploads")
     write_sample(vendor("clever"), folder / "a", students=12, seed=5)
     write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
@@ -57,7 +59,17 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "user").write_text(next(csv.DictReader(file))["Student_id"])
     (folder / "users").mkdir()
     (folder / "users" / "users.csv").write_text(CANVAS.format("1"))
+    _write_lms(folder)
     return folder
+
+
+def _write_lms(folder: Path) -> None:
+    """Write a Canvas upload of the students of day a, by their addresses."""
+    with (folder / "a" / "students.csv").open(encoding="utf-8") as file:
+        people = {row["Student_id"]: row for row in csv.DictReader(file) if row["Student_email"]}
+    lines = [f"C{number},l{number},active,{row['Student_email']}" for number, row in people.items()]
+    (folder / "lms").mkdir()
+    (folder / "lms" / "users.csv").write_text("\n".join(["user_id,login_id,status,email", *lines, ""]))
 
 
 @pytest.fixture(scope="package")

@@ -23,8 +23,11 @@ import sqlalchemy as sa
 from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.canonical.people import PERSON_LINKS
+from roster_etl.canonical.reconciliation import FEED_DECISIONS, RECONCILIATION
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated
 from roster_etl.pipeline.maintenance.backup import NoBackup, restore
+from roster_etl.pipeline.reconciliation.decisions import as_document
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
 from roster_etl.store.archive import referenced_keys
@@ -39,6 +42,14 @@ _RANKS = ("valid_from_import", "valid_to_import")
 _OF_A_RERUN = ("archived_upload",)  # says that the bytes were run again
 _SURROGATE = ("came_with", "plan_base", "sha256", "read_in", "undoes", "hold", "asked_by", "closed_holds")
 """Of an import's summary: numbers of imports, and hashes that have such numbers in them."""
+
+
+_OF_FEEDS = {
+    PERSON_LINKS: ("link_id", "valid_from", "valid_to", "valid_from_import", "valid_to_import"),
+    RECONCILIATION: ("difference_id", "import_a", "import_b", "first_seen", "closed_at", "decided_at"),
+    FEED_DECISIONS: ("decision_id", "decided_at"),
+}
+"""What is known of several feeds, and its columns that a second try rightly changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +151,13 @@ def _the_chain_is_whole(place: Place) -> list[str]:
     return problems + [f"{unsigned} receipts are not signed"] * bool(unsigned) + ["the chain has a gap"] * (not found.is_whole)
 
 
+def _the_archive_has_every_decision(place: Place) -> list[str]:
+    with place.opened() as workspace, workspace.warehouse.read_reconciliation() as session:
+        told = {row["decision_id"]: as_document(row) for row in session.decisions(FEED[0])}
+        kept = {number: workspace.archive.read_decision(FEED[0], number) for number in workspace.archive.decisions(FEED[0])}
+    return [] if kept == told else ["the archive does not have the decisions of the warehouse"]
+
+
 def _the_docs_are_whole(place: Place) -> list[str]:
     made = list((place.home / "reports").glob("*/*.data_docs"))
     strangers = [path.name for path in (place.home / "reports").glob("*/.*")]
@@ -224,6 +242,20 @@ SCENARIOS = {
             after=("first", "keyed", "second"),
             own=("keys.next", "keys.public"),
             beside=_the_chain_is_whole,
+        ),
+        Scenario(
+            name="compare",
+            act="import",
+            how={"path": "lms", "feed": (FEED[0], "canvas")},
+            after=("first", "feeds"),
+            own=("reconcile.commit", "reconcile.committed"),
+        ),
+        Scenario(
+            name="people",
+            act="decide_people",
+            after=("first", "feeds", "lms"),
+            own=("people.decide", "people.decided", "people.archived"),
+            beside=_the_archive_has_every_decision,
         ),
         Scenario(
             name="export",
@@ -322,6 +354,9 @@ def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
             _line({"reason": hold["reason"], **_about(held[hold["import_id"]])}) for hold in holds if hold["import_id"] in held
         )
         edits = connection.execute(sa.select(OVERRIDES).where(OVERRIDES.c.cleared_at.is_(None))).mappings()
+        for table, moving in _OF_FEEDS.items():
+            rows = connection.execute(sa.select(table)).mappings().all()
+            lines[table.name] = sorted(_line({k: v for k, v in row.items() if k not in moving}) for row in rows)
         lines["overrides"] = sorted(_line({k: v for k, v in row.items() if k not in ("override_id", "set_at")}) for row in edits)
     return lines
 

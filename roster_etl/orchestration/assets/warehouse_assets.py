@@ -23,6 +23,7 @@ from roster_etl.orchestration.assets.metadata import (
     report_links,
     report_metadata,
 )
+from roster_etl.orchestration.assets.reconciliation_asset import log_reconciliation
 from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, roster_key, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
@@ -97,6 +98,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             )
             run_context.summary = written.summary
             log_freshness(context, run_context.workspace, upload.district_id, upload.source)
+            log_reconciliation(context, run_context.workspace, written.summary)
             log_today(context, run_context.workspace)
             yield dg.MaterializeResult(metadata=about)
 

@@ -19,6 +19,7 @@ from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
 from roster_etl.orchestration.assets.import_selections import import_keys
 from roster_etl.orchestration.assets.io_manager import frame_io_manager
+from roster_etl.orchestration.assets.reconciliation_asset import reconciliation_asset, reconciliation_checks
 from roster_etl.orchestration.assets.roster_assets import filled_tables, plan_asset, table_asset
 from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
@@ -37,13 +38,13 @@ def job_name(format_name: str, file_set: str = "") -> str:
 
 
 def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Return all assets: of each of `vendors`, of the roster and the warehouse, the report, the exports, and the status of all feeds."""
+    """Return all assets: of each of `vendors`, the roster, the warehouse, the report, reconciliation, exports, and the status of all feeds."""
     with warnings.catch_warnings():
         # Column types and code references are in beta, partitions of checks a preview. The version is pinned, and the tests
         # would notice a change.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [*_assets(vendors), *(export_asset(name, vendors) for name in destinations)]
+        return [*_assets(vendors), reconciliation_asset(vendors), *(export_asset(name, vendors) for name in destinations)]
 
 
 def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -55,10 +56,10 @@ def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpe
 
 
 def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks that do not run in an asset's step: the freshness of each vendor's uploads."""
+    """Return the checks that do not run in an asset's step: the freshness of each vendor's uploads, and reconciliation."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
-        return [freshness_check(vendor) for vendor in vendors]
+        return [*(freshness_check(vendor) for vendor in vendors), reconciliation_checks()]
 
 
 def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.AssetCheckKey]) -> Any:

@@ -23,6 +23,7 @@ from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_loc
 from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
+from roster_etl.pipeline.maintenance.rebuild_feeds import feeds_checkpoint
 from roster_etl.pipeline.reconciliation.decisions import rewrite_decisions
 from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
@@ -350,9 +351,11 @@ def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping
         document = workspace.archive.read_manifest(district_id, import_id)
         members = changed.get(str(import_id), document.get("members", []))
         finalize_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
+    feeds = feeds_checkpoint(workspace, district_id)
     for source, number in numbers.items():
         refresh_manifest(workspace, read_import_summary(workspace, number))
         versions = {name: workspace.warehouse.ledger.all_versions(district_id, source, name) for name in TABLES}
+        versions |= feeds if number == min(numbers.values()) else {}  # links and differences are the district's, not a feed's
         checkpoint = {name: workspace.archive.put_table(rows) for name, rows in versions.items() if rows.num_rows}
         edits = [
             {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.import_upload import ProgressCallback, run_steps
+from roster_etl.pipeline.maintenance.rebuild_feeds import ReplayedFeeds, restore_feeds
 from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.review import override, renames, undo
 from roster_etl.pipeline.staging import staging_of
@@ -84,11 +85,15 @@ def rebuild_district(
         replay.warehouse.migrate()
         if known := replay.warehouse.ledger.imports(district_id):
             raise NotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
+        feeds = ReplayedFeeds(replay, workspace, district_id, documents)
         for document in sorted(documents, key=_replay_order):
+            feeds.take_decisions(until=_replay_order(document)[0])
             if not REPLAYS[document["ledger"]["kind"]](replay, document):
                 differs.append(int(document["import_id"]))
+            feeds.compare(document)
             fault_point("rebuild.import")
             on_progress(f"import {document['import_id']}")
+        feeds.take_decisions()
         restore_receipt_rows(replay.warehouse, workspace.archive, district_id)
     published = sum(document["status"] == "published" for document in documents)
     return RebuildResult(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))
@@ -180,7 +185,8 @@ def replay_undo(replay: ReplayWorkspace, document: Document) -> bool:
 def replay_purge(replay: ReplayWorkspace, document: Document) -> bool:
     """Restore the checkpoint that a purge stored: after a purge, the history cannot be derived from the bytes alone."""
     replay.begin_again(document["ledger"])
-    tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
+    checkpoint = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
+    tables = restore_feeds(replay, document["district_id"], checkpoint)
     with replay.warehouse.write(directly=True) as session:
         session.restore_versions(tables, document.get("overrides", []))
     replay.end_again(document)

@@ -118,7 +118,8 @@ def write_decision(tx: WriteSession, decision: PersonDecision, at: datetime) -> 
         feeds = sorted({record.source for record in decision.pair})
         newest = max(tx.reconciliation.base_import(district_id, source) or 0 for source in feeds)
         write_links(tx.people, district_id, changes, at=at, import_id=newest)
-        tx.reconciliation.forget_compared(district_id)
+        if len(feeds) > 1:
+            tx.reconciliation.forget_compared(district_id, *feeds)
     return changes
 
 

@@ -149,13 +149,19 @@ def open_differences(workspace: Workspace, results: Iterable[PairResult]) -> lis
 
 
 def try_reconcile_published(workspace: Workspace, district_id: str, source: str) -> list[PairResult]:
-    """Reconcile a feed that was just published with each other feed of its district. A failure is logged, and stops no import."""
+    """Reconcile a feed with each other feed of its district with which it was not compared as it is now.
+
+    A failure is logged, and stops no import.
+    """
     known = district_id in workspace.registry.ids()
     if not known or len(workspace.registry.get(district_id).feeds) < 2:
         return []
     try:
         archive_decisions(workspace, district_id)
-        return [reconcile(workspace, pair) for pair in published_pairs(workspace, district_id) if source in pair[1:]]
+        pairs = [pair for pair in published_pairs(workspace, district_id) if source in pair[1:]]
+        with workspace.warehouse.read_reconciliation() as session:
+            behind = [pair for pair in pairs if not _is_compared(session, pair, _imports(session, pair))]
+        return [reconcile(workspace, pair) for pair in behind]
     except OneFeed:
         return []
     except RosterError as error:
@@ -200,10 +206,14 @@ def _moment(session: SqlReconciliation, pair: Pair, imports: Mapping[str, int]) 
 
     So a rebuild from the archive gives the same history.
     """
-    before = session.compared(pair)
-    known = before is not None and (before["import_a"], before["import_b"]) == tuple(imports[source] for source in pair[1:])
-    published = None if known else session.published_at(list(imports.values()))
+    published = None if _is_compared(session, pair, imports) else session.published_at(list(imports.values()))
     return published or datetime.now(UTC)
+
+
+def _is_compared(session: SqlReconciliation, pair: Pair, imports: Mapping[str, int]) -> bool:
+    """Return whether two feeds were compared up to these imports."""
+    before = session.compared(pair)
+    return before is not None and (before["import_a"], before["import_b"]) == tuple(imports[source] for source in pair[1:])
 
 
 def _state(pair: Pair, imports: Mapping[str, int]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def publish_described_report(
     A receipt, where there is a key, and Data Docs, where the settings ask for them, come first, so that the report can link to them; a failure stops neither.
     """
     summary = try_issue_receipts(workspace, summary)
-    if summary.status == "published":
+    if summary.status in ("published", "unchanged"):  # unchanged: the process may have been killed before it compared
         try_reconcile_published(workspace, summary.district_id, summary.source)
     if workspace.settings.reports.data_docs:
         try_write_data_docs(workspace, summary)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
+from roster_etl.pipeline.reporting.feed_differences import by_field, by_school, feed_differences
 from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, report_path
 from roster_etl.pipeline.reporting.json_text import indented_json
@@ -75,6 +76,7 @@ def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
     if document["hold"]:
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
     document["receipt"] = receipt_of(workspace, summary.import_id)
+    document["reconciliation"] = [{**row, "oldest": row["oldest"].isoformat()} for row in feed_differences(workspace, summary)]
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
     document["history"] = [_history_entry(row) for row in workspace.warehouse.ledger.history(summary.import_id, PAST)]
     return document
@@ -104,6 +106,8 @@ def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any
         tables=table_lines(document),
         schools=schools[:SCHOOLS],
         more_schools=max(len(schools) - SCHOOLS, 0),
+        feeds=by_field(document.get("reconciliation", ())),
+        feed_schools=by_school(document.get("reconciliation", ()))[:SCHOOLS],
         causes=group_by_cause(document["findings"] if findings is None else findings),
         most=MAX_LOCATIONS,
         rows_chart=chart("Rows", ("accepted", "refused"), rows_bars(history)),

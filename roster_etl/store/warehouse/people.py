@@ -119,7 +119,7 @@ def current_users(connection: sa.Connection, district_id: str, records: Iterable
 
 def add_links(connection: sa.Connection, district_id: str, rows: Sequence[Row]) -> None:
     """Insert links; each row has the columns of the table but for number and district."""
-    values = [{"district_id": district_id, **row} for row in rows]
+    values = [{**row, "district_id": district_id} for row in rows]
     for start in range(0, len(values), _AT_ONCE):
         connection.execute(sa.insert(PERSON_LINKS), values[start : start + _AT_ONCE])
 

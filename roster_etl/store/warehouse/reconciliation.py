@@ -49,11 +49,44 @@ def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, A
     return _dicts(connection, query.where(of.district_id == district_id, of.closed_at.is_(None)).group_by(*by).order_by(*by))
 
 
+def counts_at(connection: sa.Connection, district_id: str, moment: datetime) -> list[dict[str, Any]]:
+    """Return the number of a district's differences that were open at a moment, as `open_counts` has them.
+
+    ``differences``, ``new`` (found at that moment), ``decided`` (by then), ``oldest``.
+    """
+    of = RECONCILIATION.c
+    by = (of.source_a, of.source_b, of.table_name, of.kind, of.field, of.organization_id)
+    decided = sa.and_(of.decision.is_not(None), of.decided_at <= moment)
+    counts = (
+        sa.func.count().label("differences"),
+        sa.func.sum(sa.case((of.first_seen >= moment, 1), else_=0)).label("new"),
+        sa.func.sum(sa.case((decided, 1), else_=0)).label("decided"),
+        sa.func.min(of.first_seen).label("oldest"),
+    )
+    known = (of.district_id == district_id, of.first_seen <= moment)
+    rows: list[dict[str, Any]] = []
+    for when in (of.closed_at.is_(None), sa.and_(of.closed_at.is_not(None), of.closed_at > moment)):
+        rows += _dicts(connection, sa.select(*by, *counts).where(*known, when).group_by(*by))
+    return rows
+
+
 def undecided_counts(connection: sa.Connection) -> list[dict[str, Any]]:
     """Return, for each district and two feeds, the number of open differences that nobody has decided about (``differences``)."""
     by = (RECONCILIATION.c.district_id, RECONCILIATION.c.source_a, RECONCILIATION.c.source_b)
     waiting = (RECONCILIATION.c.closed_at.is_(None), RECONCILIATION.c.decision.is_(None))
     return _dicts(connection, sa.select(*by, sa.func.count().label("differences")).where(*waiting).group_by(*by))
+
+
+def all_differences(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
+    """Return all differences of a district, open and closed, in the order of their numbers."""
+    query = sa.select(RECONCILIATION).where(RECONCILIATION.c.district_id == district_id)
+    return _dicts(connection, query.order_by(RECONCILIATION.c.difference_id))
+
+
+def restore_differences(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert differences as they were elsewhere, with all columns but the number."""
+    for start in range(0, len(rows), _AT_ONCE):
+        connection.execute(sa.insert(RECONCILIATION), list(rows[start : start + _AT_ONCE]))
 
 
 def open_differences_of(connection: sa.Connection, pair: Pair, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -152,9 +185,13 @@ def published_at(connection: sa.Connection, numbers: Sequence[int]) -> datetime 
 
 
 def add_decision(connection: sa.Connection, row: Mapping[str, Any]) -> int:
-    """Insert a decision, and return its number."""
+    """Insert a decision, under the number that it had elsewhere if it has one, and return its number."""
     inserted = connection.execute(sa.insert(FEED_DECISIONS).values(**row))
     assert inserted.inserted_primary_key is not None
+    if "decision_id" in row and connection.dialect.name == "postgresql":  # an explicit number does not advance the sequence
+        newest = sa.select(sa.func.max(FEED_DECISIONS.c.decision_id)).scalar_subquery()
+        sequence = sa.func.pg_get_serial_sequence("feed_decisions", "decision_id")
+        connection.execute(sa.select(sa.func.setval(sequence, newest)))
     return int(inserted.inserted_primary_key[0])
 
 

@@ -152,9 +152,11 @@ class SqlReconciliation(_Queries):
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
+    all_differences = _query(reconciliation.all_differences)
     open_differences_of = _query(reconciliation.open_differences_of)
     open_identities = _query(reconciliation.open_identities)
     open_counts = _query(reconciliation.open_counts)
+    counts_at = _query(reconciliation.counts_at)
     undecided_counts = _query(reconciliation.undecided_counts)
     differences = _query(reconciliation.differences)
     compared = _query(reconciliation.compared)
@@ -188,6 +190,7 @@ class SqlPeopleWriter(SqlPeople):
 class SqlReconciliationWriter(SqlReconciliation):
     """Queries on the differences between feeds, and the statements that open, close and decide them."""
 
+    restore_differences = _query(reconciliation.restore_differences)
     add_decision = _query(reconciliation.add_decision)
     set_compared = _query(reconciliation.set_compared)
     forget_compared = _query(reconciliation.forget_compared)

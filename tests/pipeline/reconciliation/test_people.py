@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from roster_etl.engine.reconcile.people import Record
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
+from roster_etl.pipeline.reconciliation.decide import decide
 from roster_etl.pipeline.reconciliation.decide_people import (
     DecidedOtherwise,
     OneRecord,
@@ -21,7 +24,7 @@ from roster_etl.pipeline.reconciliation.decide_people import (
 from roster_etl.pipeline.reconciliation.people import as_link
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace
-from tests.pipeline.reconciliation.feeds import PAIR, canvas_users, of, run, students
+from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students
 
 
 def links(workspace: Workspace, *, past: bool = False) -> list[dict[str, Any]]:
@@ -110,6 +113,48 @@ def test_a_purge_takes_links_and_what_decisions_say_of_the_person(lincoln: Works
     (number,) = lincoln.archive.decisions("lincoln")
     assert lincoln.archive.read_decision("lincoln", number)["about"] == _decisions(lincoln)[0]["about"]
     assert any(as_link(row).pair == stays.pair for row in links(lincoln))
+
+
+def test_a_rebuild_gives_links_differences_and_decisions_back(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
+    one, other = (as_link(row) for row in links(lincoln)[:2])
+    decide_people(lincoln, decision("unlink", one.a, one.b))
+    open_ = of(lincoln, reconcile(lincoln, PAIR), table_name="users")
+    decide(lincoln, "accept", [open_[0]["difference_id"], open_[-1]["difference_id"]], by="A. Steward", reason="known")
+
+    def changed(rows: Rows) -> Rows:
+        return [{**row, "email": f"x{row['email']}" if row["user_id"] == other.a.user_id else row["email"]} for row in rows]
+
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "next", changed))
+    before = _everything(lincoln)
+    assert {row["verdict"] for row in before["links"]} == {"same", "apart"}
+    assert {row["decision"] for row in before["differences"]} == {None, "accepted"}
+
+    _require_rebuilt(lincoln, tmp_path / "one.sqlite", before)
+    person = as_link(links(lincoln)[-1]).b
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=(person.user_kind, person.user_id)), by="A. Steward")
+    _require_rebuilt(lincoln, tmp_path / "two.sqlite", _everything(lincoln))
+
+
+def _require_rebuilt(workspace: Workspace, target: Path, before: dict[str, list[dict[str, Any]]]) -> None:
+    rebuild_district(workspace, "lincoln", f"sqlite:///{target}")
+    again = Workspace(replace(workspace.settings, warehouse=f"sqlite:///{target}"))
+    found = _everything(again)
+    again.close()
+    for name, rows in before.items():
+        assert found[name] == rows, name
+
+
+def _everything(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
+    """Return all links, differences and decisions, without what a rebuild numbers anew."""
+    with workspace.warehouse.read_people() as people, workspace.warehouse.read_reconciliation() as session:
+        found = {
+            "links": people.links("lincoln", past=True),
+            "differences": session.all_differences("lincoln"),
+            "decisions": session.decisions("lincoln"),
+        }
+    numbers = ("link_id", "difference_id")
+    plain = {name: [{k: v for k, v in row.items() if k not in numbers} for row in rows] for name, rows in found.items()}
+    return {name: sorted(rows, key=str) for name, rows in plain.items()}
 
 
 def _decisions(workspace: Workspace) -> list[dict[str, Any]]:

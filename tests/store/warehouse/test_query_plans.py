@@ -304,6 +304,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "open_differences": lambda c: (reconciliation.open_differences(c, pair), reconciliation.open_differences(c, pair, "users")),
         "open_identities": lambda c: reconciliation.open_identities(c, pair),
         "open_counts": lambda c: reconciliation.open_counts(c, "lincoln"),
+        "counts_at": lambda c: reconciliation.counts_at(c, "lincoln", NOW),
         "undecided_counts": reconciliation.undecided_counts,
         "add_differences": lambda c: reconciliation.add_differences(c, pair, [{"table_name": "users", "kind": "ambiguous"}], NOW),
         "differences": lambda c: reconciliation.differences(c, [1]),
@@ -312,6 +313,8 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "remove_differences": lambda c: [
             reconciliation.remove_differences(c, "lincoln", **given) for given in ({"user_id": "a"}, {"before": NOW}, {})
         ],
+        "all_differences": lambda c: reconciliation.all_differences(c, "lincoln"),
+        "restore_differences": lambda c: reconciliation.restore_differences(c, []),
         "open_differences_of": lambda c: reconciliation.open_differences_of(c, pair, {"table_name": "users", "field": None}),
         "compared": lambda c: reconciliation.compared(c, pair),
         "compared_feeds": lambda c: reconciliation.compared_feeds(c, "lincoln"),
