@@ -26,7 +26,7 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.store.default_home import VARIABLE
 from roster_etl.store.registry.registry import Feed
 from roster_etl.vendors import vendor
-from tests.orchestration.conftest import register, selected, without_half_of_the_students
+from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,9 +204,9 @@ def test_a_backfill_over_all_formats_imports_the_newest_upload_of_each_feed(ui: 
 
 
 def test_a_run_by_command_whose_upload_is_gone_is_executed_again_from_the_ui(ui: Ui, tmp_path: Path):
-    write_sample(vendor("clever"), tmp_path / "lincoln", students=31, seed=0)
-    done = run_import(ui.workspace.home, Order(district_id="lincoln", source="clever", path=str(tmp_path / "lincoln")))
-    shutil.rmtree(tmp_path / "lincoln")
+    write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
+    done = run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(tmp_path / "monroe")))
+    shutil.rmtree(tmp_path / "monroe")
     launched = ui.ask(
         "mutation ($what: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $what) "
         "{ __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
@@ -215,18 +215,19 @@ def test_a_run_by_command_whose_upload_is_gone_is_executed_again_from_the_ui(ui:
 
     assert launched["__typename"] == "LaunchRunSuccess", launched
     run = wait_for(lambda: _ended(_run(ui, launched["run"]["runId"])), RUNS_S, ui.runs)
-    newest = ui.workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
+    newest = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
     assert (run["status"], newest["status"], newest["run_id"]) == ("SUCCESS", "unchanged", run["runId"])
     assert newest["import_id"] == done + 1
 
 
 def test_one_job_imports_again_what_failed(ui: Ui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_sample(vendor("clever"), tmp_path / "lincoln", students=32, seed=0)
+    write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
+    rewrite(tmp_path / "monroe" / "teachers.csv", lambda rows: [{**rows[0], "Last_name": "Changed"}, *rows[1:]])
     with monkeypatch.context() as broken:
         broken.setattr(warehouse_assets, "publish_import", _breaks)
         with pytest.raises(RuntimeError):
-            run_import(ui.workspace.home, Order(district_id="lincoln", source="clever", path=str(tmp_path / "lincoln")))
-    failed = ui.workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
+            run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(tmp_path / "monroe")))
+    failed = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
     ui.ask(
         "mutation ($what: ExecutionParams!) { launchRun(executionParams: $what) "
         "{ __typename ... on PythonError { message } ... on RunConfigValidationInvalid { errors { message } } } }",
@@ -234,7 +235,7 @@ def test_one_job_imports_again_what_failed(ui: Ui, tmp_path: Path, monkeypatch: 
     )
 
     run = wait_for(lambda: _import_run(ui, failed["import_id"] + 1), RUNS_S, ui.runs)
-    newest = ui.workspace.warehouse.ledger.imports("lincoln", limit=1)[0]
+    newest = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
     assert (run["status"], newest["status"], newest["run_id"]) == ("SUCCESS", "published", run["runId"])
 
 

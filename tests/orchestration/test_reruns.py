@@ -141,6 +141,15 @@ def test_any_selection_of_assets_imports_the_newest_archived_upload_from_the_sta
         assert {*CHOICES[choice]} & selected("clever") <= materialized(home)
 
 
+def test_a_backfill_of_everything_counts_what_the_district_has_no_feed_of(in_state: Callable[[str], Home]) -> None:
+    home = in_state("unchanged")
+
+    run = materialize(home, CHOICES["everything"], **{"dagster/backfill": "abc"})
+
+    assert run.status is SUCCESS
+    assert materialized(home) == {key for key in ALL if key.path[0] != "export"}
+
+
 def test_a_selection_that_is_held_says_so_and_links_to_the_run_of_its_import(in_state: Callable[[str], Home]) -> None:
     home = in_state("held")
     run = materialize(home, CHOICES["a table"])

@@ -32,7 +32,7 @@ def import_keys(source: str, file_set: str) -> frozenset[dg.AssetKey]:
 def whole_import(keys: Iterable[dg.AssetKey]) -> ImportName | None:
     """Return the import whose assets are exactly `keys`, exports aside; None: they are fewer or more."""
     selected = {key for key in keys if key.path[0] != "export"}
-    return next((name for name in _imports() if import_keys(*name) == selected), None)
+    return next((name for name in all_imports() if import_keys(*name) == selected), None)
 
 
 def imports_of(keys: Iterable[dg.AssetKey]) -> list[ImportName]:
@@ -42,10 +42,11 @@ def imports_of(keys: Iterable[dg.AssetKey]) -> list[ImportName]:
     if formats:
         return [name for source in sorted(formats) for name in _imports_of_files(vendor(source).format, paths)]
     tables = {path[1] for path in paths if path[0] in _TABLE_STAGES and path[1] != _PLAN}
-    return [name for name in _imports() if not tables or tables & {*tables_of(_of_set(name))}]
+    return [name for name in all_imports() if not tables or tables & {*tables_of(_of_set(name))}]
 
 
-def _imports() -> list[ImportName]:
+def all_imports() -> list[ImportName]:
+    """Return every import that there is: a format and a file set."""
     return [(source, found.name) for source, one in discover_vendors().items() for found in one.format.file_sets]
 
 

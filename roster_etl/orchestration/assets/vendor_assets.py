@@ -23,7 +23,12 @@ from roster_etl.orchestration.assets.metadata import (
 )
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, redacted_failures, tag_run
-from roster_etl.orchestration.assets.whole_imports import import_whole_uploads, is_left_to_whole_imports, reexecution_order
+from roster_etl.orchestration.assets.whole_imports import (
+    import_whole_uploads,
+    is_left_to_whole_imports,
+    record_missing_feed,
+    reexecution_order,
+)
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.review.approve import reject_person_ids
@@ -200,6 +205,8 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
             require_not_paused(run_context.workspace, Order(district_id=district_id, source=source))
     except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
+        if isinstance(error, UnknownFeed):
+            record_missing_feed(context, source)
         return None
     try:
         run_id = context.run.run_id

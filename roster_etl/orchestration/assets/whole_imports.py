@@ -16,9 +16,9 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.default_upload import default_order, lists_no_file
 from roster_etl.orchestration.assets.early_exit import log_materialization
-from roster_etl.orchestration.assets.import_selections import ImportName, import_keys, imports_of, whole_import
+from roster_etl.orchestration.assets.import_selections import ImportName, all_imports, import_keys, imports_of, whole_import
 from roster_etl.orchestration.assets.run_resources import RunContext
-from roster_etl.orchestration.assets.step_context import IMPORT, redacted_failures, tag_run
+from roster_etl.orchestration.assets.step_context import BACKFILL, IMPORT, redacted_failures, tag_run
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.uploads.archived_uploads import (
     NotArchived,
@@ -224,6 +224,23 @@ def _newest_upload(workspace: Workspace, district_id: str, name: ImportName) -> 
     if is_empty and newest_archived(workspace, district_id, source, file_set) is None:
         return None
     return default_order(workspace, district_id, source, file_set=file_set)
+
+
+def record_missing_feed(context: dg.AssetExecutionContext, source: str) -> None:
+    """Materialize the selected assets of a format that the district has no feed of, in a backfill: it counts only what is materialized.
+
+    Assets that another upload of this run fills are left to it.
+    """
+    if BACKFILL not in context.run.tags:
+        return
+    selected = {*context.job_def.asset_layer.executable_asset_keys}
+    formats = {key.path[0] for key in selected if key.path[-1] == "upload"}
+    workspace = context.resources.run_context.workspace
+    own = {feed.format for feed in workspace.registry.get(context.partition_key).feeds} & formats
+    filled = {key for name in all_imports() if name[0] in own for key in import_keys(*name)}
+    wanted = {key for name in all_imports() if name[0] == source for key in import_keys(*name)}
+    for key in sorted((wanted & selected) - filled):
+        log_materialization(context, key, {"note": "The district has no feed of this format: nothing was imported."})
 
 
 # ---- executing them
