@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-many pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +85,12 @@ cluster: $(VENV)/.dev ## workers of a cluster that die, come back, and share not
 bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
 	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
 
+bench-check: $(VENV)/.dev ## fail if the import of 10,000 students has become more than 15 % worse, beside the reference, than benchmarks/recorded.json says
+	$(PY) benchmarks/run.py --sizes 10000 --nights 3 --check benchmarks/recorded.json $(ARGS)
+
+bench-record: $(VENV)/.dev ## record what `make bench-check` compares with
+	$(PY) benchmarks/run.py --sizes 10000 --nights 3 --record benchmarks/recorded.json $(ARGS)
+
 bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS=1000 UPLOADING=200 ARGS='--sftp 1000 --imports 20'
 	$(PY) benchmarks/many.py --districts $(DISTRICTS) --uploading $(UPLOADING) $(ARGS)
 
@@ -92,8 +98,14 @@ lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
 	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s -c requirements.lock $(LOCKED) -o requirements-cluster.lock
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
+	uv pip compile deploy/dbt/requirements.in $(LOCKED) -o deploy/dbt/requirements.lock
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
+
+dbt: $(VENV)/.dev ## build and test the dbt package on DuckDB, in an environment of its own
+	$(PY) -m venv .venv-dbt
+	.venv-dbt/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r deploy/dbt/requirements.lock
+	$(PY) -m pytest tests/projections/test_dbt_package.py $(ARGS)
 
 licences: $(VENV)/.dev ## write docs/licences.md and the bill of materials from the installed packages
 	$(PY) tools/licences.py

@@ -15,17 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Self
 
+from benchmarks.recorded import compare, read_ratios, verdict_text, write_ratios
+
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE / "reference"
 PHASES = {"first": "day1", "churn": "day2", "unchanged": "day2"}
-PROGRAMS = ("reference", "import", "dirty")
-"""The reference and ours on clean uploads, in turn, and ours on the same uploads with damaged rows."""
+PROGRAMS = ("reference", "import", "clean", "warm")
+"""In turn, the reference and ours on uploads with damaged rows, as uploads are; ours on the same ones without; and ours as the daemon runs it."""
 DIRT_LIMITS = ((0.003, 1.15), (0.05, 1.6), (0.2, 2.0))
 """CPU seconds of an import with up to this share of damaged rows, against those of a clean one."""
 NIGHT_STUDENTS = 200  # of the district whose nights are measured: what grows with history does so whatever its size
@@ -50,6 +52,11 @@ class Bar:
     found: float
     limit: float
     students: int = 100_000
+
+    @property
+    def held(self) -> bool:
+        """Whether the figure keeps to the limit."""
+        return self.found <= self.limit
 
 
 def measure(command: list[str], *, log: Path, answers: Sequence[int] = (0,)) -> tuple[Run, str]:
@@ -145,33 +152,52 @@ def reference_command(district: Path, work: Path, phase: str) -> list[str]:
     return [sys.executable, script, str(district / PHASES[phase]), str(work / "state"), f"adbc:{work / 'reference.db'}", number]
 
 
-def import_command(upload: Path, home: Path) -> list[str]:
+def import_command(upload: Path, home: Path, district: str) -> list[str]:
     """Return our import command for an upload, as a person would type it."""
-    words = ["import", str(upload), "--district", "bench", "--format", "clever"]
+    words = ["import", str(upload), "--district", district, "--format", "clever"]
     return [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(home), "--json"]
 
 
-def published(upload: Path, home: Path, log: Path) -> Run:
+def published(upload: Path, home: Path, log: Path, district: str = "bench") -> Run:
     """Import an upload, and approve it if it is held: the next one is then compared with it. Returns the cost of the import."""
-    run, text = measure(import_command(upload, home), log=log, answers=(0, 4))
-    document = json.loads(text)
-    if document["status"] == "held":
-        words = ["holds", "approve", str(document["import_id"]), "--by", "bench", "--home", str(home), "--json"]
-        measure([sys.executable, "-m", "roster_etl.cli", *words], log=log)
+    run, text = measure(import_command(upload, home, district), log=log, answers=(0, 4))
+    approve(json.loads(text), home, log)
     return run
 
 
-def one_round(district: Path, dirty: Path, work: Path) -> dict[str, dict[str, Run]]:
-    """Run all phases once, the reference and ours in turn, into new databases. Returns {program: {phase: run}}."""
+def approve(document: Mapping[str, Any], home: Path, log: Path) -> None:
+    """Approve an import that is held."""
+    if document["status"] == "held":
+        words = ["holds", "approve", str(document["import_id"]), "--by", "bench", "--home", str(home), "--json"]
+        measure([sys.executable, "-m", "roster_etl.cli", *words], log=log)
+
+
+def warm_run(upload: Path, home: Path, log: Path) -> Run:
+    """Import an upload as the daemon runs it, and approve it if it is held. Returns the cost of the import."""
+    _, text = measure([sys.executable, str(HERE / "warm.py"), str(home), str(upload)], log=log)
+    outcome, cost = map(json.loads, text.splitlines())
+    approve(outcome, home, log)
+    return Run(wall=cost["wall"], cpu=cost["cpu"], peak=0)
+
+
+def one_round(district: Path, clean: Path, work: Path, history: Path | None) -> dict[str, dict[str, Run]]:
+    """Run all phases once, the reference and ours in turn, into new databases. Returns {program: {phase: run}}.
+
+    Args: history: a home with earlier nights of another district, which ours begin with.
+    """
     shutil.rmtree(work, ignore_errors=True)
     (work / "state").mkdir(parents=True)
+    for home in ("home", "clean") if history else ():
+        shutil.copytree(history or work, work / home)
     runs: dict[str, dict[str, Run]] = {program: {} for program in PROGRAMS}
     for phase, day in PHASES.items():
         runs["reference"][phase], _ = measure(reference_command(district, work, phase), log=work / "reference.log")
         runs["import"][phase] = published(district / day, work / "home", work / "import.log")
-        runs["dirty"][phase] = published(dirty / day, work / "dirty", work / "dirty.log")
-        for program in PROGRAMS:
-            print(f"  {phase:9} {program:9} {runs[program][phase].wall:6.2f} s", file=sys.stderr)
+        runs["clean"][phase] = published(clean / day, work / "clean", work / "clean.log")
+    for phase in ("churn", "unchanged"):  # the home has the second day's upload: the first day's differs as much
+        runs["warm"][phase] = warm_run(district / PHASES["first"], work / "home", work / "warm.log")
+    for program, phases in runs.items():
+        print(f"  {program:10}" + "".join(f" {phase} {run.cpu:.2f} CPU s" for phase, run in phases.items()), file=sys.stderr)
     return runs
 
 
@@ -183,9 +209,10 @@ def bench_nights(work: Path, nights: int, *, churn: float, dirty: float) -> dict
     district, home = work / f"district-{NIGHT_STUDENTS}-{churn}-{dirty}", work / "nights"
     generate(NIGHT_STUDENTS, district, churn=churn, dirty=dirty)
     shutil.rmtree(home, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
     cpu, sizes = [], []
     for night in range(nights):
-        cpu.append(published(district / f"day{1 + night % 2}", home, work / "nights.log").cpu)
+        cpu.append(published(district / f"day{1 + night % 2}", home, work / "nights.log", "earlier").cpu)
         sizes.append(folder_sizes(home))
     grown = {name: (sizes[-1][name] - sizes[0].get(name, 0)) / max(nights - 1, 1) for name in sizes[-1]}
     ratio = statistics.median(cpu[-5:]) / statistics.median(cpu[1:6] or cpu)
@@ -214,7 +241,10 @@ def print_nights(found: dict[str, Any]) -> None:
 
 def medians(rounds: list[dict[str, dict[str, Run]]]) -> dict[str, dict[str, Run]]:
     """Return the median of every figure over the rounds."""
-    return {program: {phase: median([one[program][phase] for one in rounds]) for phase in PHASES} for program in PROGRAMS}
+    return {
+        program: {phase: median([one[program][phase] for one in rounds]) for phase in phases}
+        for program, phases in rounds[0].items()
+    }
 
 
 def median(runs: list[Run]) -> Run:
@@ -228,42 +258,70 @@ def median(runs: list[Run]) -> Run:
     )
 
 
-def bars(result: dict[str, dict[str, Run]], csv_bytes: int, dirty: float) -> list[Bar]:
-    """Return the limits with the measured values: ratios of wall time, of dirt those of CPU time; memory in MiB."""
-    reference, ours, damaged = result["reference"], result["import"], result["dirty"]
+def ratios(result: Mapping[str, Mapping[str, Run]]) -> dict[str, float]:
+    """Return the ratios of CPU seconds that do not depend on the machine, for the record."""
+    reference, ours, clean, warm = (result[program] for program in PROGRAMS)
+    return {
+        "first load / H": ours["first"].cpu / reference["first"].cpu,
+        "churn / H": ours["churn"].cpu / reference["churn"].cpu,
+        "churn / first load": ours["churn"].cpu / ours["first"].cpu,
+        "unchanged / the reference's": ours["unchanged"].cpu / reference["unchanged"].cpu,
+        "churn as the daemon runs it / H": warm["churn"].cpu / reference["churn"].cpu,
+        "unchanged as the daemon runs it / H": warm["unchanged"].cpu / reference["unchanged"].cpu,
+        "dirty / clean, first": ours["first"].cpu / clean["first"].cpu,
+        "dirty / clean, churn": ours["churn"].cpu / clean["churn"].cpu,
+    }
+
+
+def bars(result: Mapping[str, Mapping[str, Run]], students: int, largest: int, dirty: float) -> list[Bar]:
+    """Return the limits with the measured values: ratios of wall and of CPU time, memory in MiB. ``largest``: bytes of the largest file."""
+    reference, ours = result["reference"], result["import"]
+    found = ratios(result)
     limit = next((limit for share, limit in DIRT_LIMITS if dirty <= share), DIRT_LIMITS[-1][1])
+    of_first = 2.0 if students >= 1_000_000 else 2.2
     peak = max(run.peak for run in ours.values())
+    wall = {
+        "first load / H": (ours["first"].wall / reference["first"].wall, of_first),
+        "churn / first load": (ours["churn"].wall / ours["first"].wall, 0.45),
+        "unchanged / the reference's": (ours["unchanged"].wall / reference["unchanged"].wall, 0.5),
+    }
     return [
-        Bar(name="first load / H", found=ours["first"].wall / reference["first"].wall, limit=3.5),
-        Bar(name="1 % churn / first load", found=ours["churn"].wall / ours["first"].wall, limit=0.8),
-        Bar(name="unchanged / reference unchanged", found=ours["unchanged"].wall / reference["unchanged"].wall, limit=1.0),
+        *(Bar(name=f"{name}, wall", found=ratio, limit=limit) for name, (ratio, limit) in wall.items()),
+        *(Bar(name=f"{name}, CPU", found=found[name], limit=limit) for name, (_, limit) in wall.items()),
+        Bar(
+            name="churn as the daemon runs it / H, CPU",
+            found=found["churn as the daemon runs it / H"],
+            limit=2.5,
+            students=10_000,
+        ),
+        Bar(name="unchanged as the daemon runs it, CPU s", found=result["warm"]["unchanged"].cpu, limit=0.3, students=0),
         *(
             Bar(
-                name=f"{dirty:.1%} dirty / clean, {phase}",
-                found=damaged[phase].cpu / ours[phase].cpu,
+                name=f"{dirty:.1%} dirty / clean, {phase}, CPU",
+                found=found[f"dirty / clean, {phase}"],
                 limit=limit,
                 students=10_000,
             )
             for phase in ("first", "churn")
         ),
-        Bar(name="peak memory, MiB", found=peak / MIB, limit=(350e6 + 8 * csv_bytes) / MIB, students=0),
+        Bar(name="peak memory, MiB", found=peak / MIB, limit=(350e6 + 4 * largest) / MIB, students=1_000_000),
     ]
 
 
-def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]], dirty: float) -> None:
+def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]], limits: Sequence[Bar]) -> None:
     """Print one size: figures, limits, and the step times of our imports."""
     print(f"\n{students:,} students, {csv_bytes / 1e6:.1f} MB of CSV a day (medians)")
     print(f"  {'phase':10}{'program':11}{'wall s':>8}{'cpu s':>8}{'peak MiB':>10}{'wall/ref':>10}{'cpu/ref':>9}")
     for phase in PHASES:
         base = result["reference"][phase]
         for program in PROGRAMS:
-            run = result[program][phase]
-            ratios = f"{run.wall / base.wall:>10.2f}{run.cpu / base.cpu:>9.2f}"
-            print(f"  {phase:10}{program:11}{run.wall:8.2f}{run.cpu:8.2f}{run.peak / MIB:10.0f}{ratios}")
-    for bar in bars(result, csv_bytes, dirty):
-        verdict = "held" if bar.found <= bar.limit else "MISSED"
-        verdict = verdict if students >= bar.students else f"(set for {bar.students:,} students)"
-        print(f"  {bar.name:33}{bar.found:8.2f}  bar {bar.limit:.2f}  {verdict}")
+            if phase in result[program]:
+                run = result[program][phase]
+                compared = f"{run.wall / base.wall:>10.2f}{run.cpu / base.cpu:>9.2f}"
+                print(f"  {phase:10}{program:11}{run.wall:8.2f}{run.cpu:8.2f}{run.peak / MIB:10.0f}{compared}")
+    for bar in limits:
+        verdict = ("held" if bar.held else "MISSED") if students >= bar.students else f"(set for {bar.students:,} students)"
+        print(f"  {bar.name:42}{bar.found:8.2f}  bar {bar.limit:.2f}  {verdict}")
     for phase in PHASES:
         print_steps(phase, result["import"][phase])
 
@@ -283,48 +341,69 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000], help="districts by number of students")
     parser.add_argument("--churn", type=float, default=0.01, help="share of the records that change from one day to the next")
+    parser.add_argument("--dirty", type=float, default=0.003, help="share of the rows that are damaged")
     parser.add_argument(
-        "--dirty", type=float, default=0.003, help="share of the rows that are damaged, in the uploads that are so"
-    )
-    parser.add_argument(
-        "--nights", type=int, default=30, help=f"nights of a district of {NIGHT_STUDENTS} students (0: leave out)"
+        "--nights",
+        type=int,
+        default=30,
+        help=f"nights of a district of {NIGHT_STUDENTS} students, which are in the warehouse before the rest is measured (0: leave out)",
     )
     parser.add_argument("--repeat", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--work", type=Path, help="folder to work in and to keep (default: a temporary one)")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--check", type=Path, help="fail if a ratio is worse than the one recorded in this file; takes one size")
+    parser.add_argument("--record", type=Path, help="record the ratios in this file; takes one size")
     return parser.parse_args()
 
 
-def bench(asked: argparse.Namespace, students: int, work: Path) -> dict[str, Any]:
+def bench(asked: argparse.Namespace, students: int, work: Path, history: Path | None) -> dict[str, Any]:
     """Measure one size, print it, and return its figures."""
-    district, dirty = (work / f"district-{students}-{asked.churn}-{share}" for share in (0.0, asked.dirty))
-    generate(students, district, churn=asked.churn)
-    generate(students, dirty, churn=asked.churn, dirty=asked.dirty)
-    csv_bytes = sum(path.stat().st_size for path in (district / "day1").glob("*.csv"))
-    result = medians([one_round(district, dirty, work / f"run-{students}") for _ in range(asked.repeat)])
-    print_result(students, csv_bytes, result, asked.dirty)
+    district, clean = (work / f"district-{students}-{asked.churn}-{share}" for share in (asked.dirty, 0.0))
+    generate(students, district, churn=asked.churn, dirty=asked.dirty)
+    generate(students, clean, churn=asked.churn)
+    sizes = [path.stat().st_size for path in (district / "day1").glob("*.csv")]
+    result = medians([one_round(district, clean, work / f"run-{students}", history) for _ in range(asked.repeat)])
+    limits = bars(result, students, max(sizes), asked.dirty)
+    print_result(students, sum(sizes), result, limits)
     return {
         "students": students,
-        "csv_bytes": csv_bytes,
+        "csv_bytes": sum(sizes),
         "dirty": asked.dirty,
         "runs": {program: {phase: asdict(run) for phase, run in phases.items()} for program, phases in result.items()},
-        "bars": [asdict(bar) for bar in bars(result, csv_bytes, asked.dirty)],
+        "ratios": ratios(result),
+        "bars": [asdict(bar) for bar in limits],
     }
 
 
+def check(asked: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Record the ratios of a size, or compare them with the record. Raises SystemExit: one is worse."""
+    setup = {"students": figures["students"], "dirty": asked.dirty, "churn": asked.churn, "nights": asked.nights}
+    if asked.record:
+        write_ratios(asked.record, setup, figures["ratios"])
+    if asked.check:
+        verdicts = compare(figures["ratios"], read_ratios(asked.check, setup))
+        print("\nagainst the record, CPU seconds", *map(verdict_text, verdicts), sep="\n  ")
+        if any(verdict.worse for verdict in verdicts):
+            sys.exit("a ratio is worse than the recorded one: mend it, or record it anew and say why")
+
+
 def main() -> None:
-    """Measure every requested size, and the nights."""
+    """Measure the nights, and every requested size after them."""
     asked = arguments()
+    if (asked.check or asked.record) and len(asked.sizes) != 1:
+        sys.exit("--check and --record take one size")
     with tempfile.TemporaryDirectory(prefix="roster-bench-") as temporary:
         work = (asked.work or Path(temporary)).absolute()
-        figures: list[dict[str, Any]] = [bench(asked, students, work) for students in asked.sizes]
+        figures: list[dict[str, Any]] = []
         if asked.nights:
-            work.mkdir(parents=True, exist_ok=True)
-            nights = bench_nights(work, asked.nights, churn=asked.churn, dirty=asked.dirty)
-            print_nights(nights)
-            figures.append(nights)
+            figures.append(bench_nights(work, asked.nights, churn=asked.churn, dirty=asked.dirty))
+            print_nights(figures[-1])
+        history = work / "nights" if asked.nights else None
+        figures += [bench(asked, students, work, history) for students in asked.sizes]
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if asked.check or asked.record:
+        check(asked, figures[-1])
 
 
 if __name__ == "__main__":

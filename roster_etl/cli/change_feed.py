@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,8 +17,8 @@ from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DistrictOption, FormatOption, check_import_id, resolve_format
 from roster_etl.cli.text_tables import TextTable
 from roster_etl.pipeline.reporting.change_feed import changes_page
+from roster_etl.pipeline.reporting.prometheus import Metric, exposition
 from roster_etl.pipeline.reporting.prometheus import collect_metrics as measure
-from roster_etl.pipeline.reporting.prometheus import exposition
 
 _DEFAULT_LIMIT = 10_000
 _SHOWN = 50  # for people
@@ -73,12 +74,16 @@ def _summary(changes: Sequence[Mapping[str, Any]]) -> list[str]:
 def metrics(
     ctx: typer.Context,
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write this file atomically instead.")] = None,
+    serve: Annotated[
+        str,
+        typer.Option("--serve", metavar="[HOST:]PORT", help="Serve /metrics over HTTP until Ctrl-C; without a host: loopback."),
+    ] = "",
 ) -> int:
-    """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
+    """Print numbers for monitoring in Prometheus' text form, or serve them: for a scraper or node_exporter's textfile collector."""
     call: Call = ctx.obj
-    from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
-
-    found = measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
+    if serve:
+        return _serve(call, serve)
+    found = _measure(call)
     text = exposition(found)
     if to is not None:
         _replace_file(to, text)
@@ -87,6 +92,27 @@ def metrics(
         call.print_json(samples)
     elif to is None:
         call.write(text)
+    return 0
+
+
+def _measure(call: Call) -> list[Metric]:
+    from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
+
+    return measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
+
+
+def _serve(call: Call, address: str) -> int:
+    """Serve the metrics until the process is interrupted."""
+    from roster_etl.cli.metrics_server import MetricsCollector, parse_address, serve_metrics
+
+    host, port = parse_address(address)
+    _measure(call)  # what is wrong with the home is told now, and not at each scrape
+    stop, port = serve_metrics(host, port, MetricsCollector(lambda: _measure(call), call.log))
+    call.log(f"metrics: http://{host}:{port}/metrics; Ctrl-C ends it")
+    try:
+        threading.Event().wait()
+    finally:
+        stop()
     return 0
 
 

@@ -62,7 +62,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "completion": (("Complete commands in this shell", "completion bash"), ("In every new shell", "completion zsh --install")),
     "doctor": (("Check the installation and one district", "doctor --district lincoln"),),
     "migrate": (("Bring the warehouse to this version's schema", "migrate"),),
-    "metrics": (("Write metrics for node_exporter", "metrics --to /var/lib/node_exporter/roster_etl.prom"),),
+    "metrics": (
+        ("Write metrics for node_exporter", "metrics --to /var/lib/node_exporter/roster_etl.prom"),
+        ("Serve them for Prometheus", "metrics --serve 9464"),
+    ),
     "rebuild": (("Replay the archive into an empty warehouse", "rebuild --district lincoln --to sqlite:///again.sqlite"),),
     "purge": (
         ("Count what would be removed", "purge --district lincoln --user student:1001 --dry-run"),

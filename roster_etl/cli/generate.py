@@ -10,7 +10,10 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
+from roster_etl.pipeline.reporting.monitoring_files import generated_files as monitoring
+from roster_etl.projections.dbt_sources import generated_files as dbt
 from roster_etl.projections.docs import generated_files as documents
+from roster_etl.projections.json_schemas import generated_files as schemas
 from roster_etl.projections.samples import write_sample
 from roster_etl.projections.suite_generator import FOLDER
 from roster_etl.projections.suite_generator import generated_files as suites
@@ -74,7 +77,8 @@ def generated_texts(root: Path) -> dict[str, str]:
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
     formats = [vendor.format for vendor in discover_vendors().values()]
-    return {**documents(), **suites(committed, formats=formats), ASSET_KEYS_FILE: asset_keys()}
+    others = {**schemas(), **dbt(), **monitoring()}
+    return {**documents(), **others, **suites(committed, formats=formats), ASSET_KEYS_FILE: asset_keys()}
 
 
 def checkout() -> Path:

@@ -280,6 +280,11 @@ _ENV_VARIABLES = (
 )
 
 
+def setting_keys() -> dict[str, dict[str, tuple[tuple[type, ...], tuple[str, ...]]]]:
+    """Return every key of the settings file by table: its types, and the values it is limited to (none: any)."""
+    return {table: {key: (types, _CHOICES.get((table, key), ())) for key, types in keys.items()} for table, keys in _KEYS.items()}
+
+
 def spelling_hint(name: str, known: list[str]) -> str:
     """Return a hint such as ``; did you mean "url"?``, or all known names if none is similar."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

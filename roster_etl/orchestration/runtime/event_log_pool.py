@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 
+_QUESTIONS = ("has_table", "has_dynamic_partition", "has_secondary_index", "_has_asset_key_col_on_connection")
+"""Methods of the storage that say whether something exists, once it does for good."""
+
+
 @contextmanager
 def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
     """Keep the event log's SQLite connections open inside the block, for this thread.
@@ -39,26 +43,28 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
         return
     with ExitStack() as opened:
         storage._connect = _ConnectionPool(storage, opened).connect  # type: ignore[method-assign] # noqa: SLF001
-        storage.has_table = _remembered(storage.has_table)  # type: ignore[method-assign]
-        storage.has_dynamic_partition = _remembered(storage.has_dynamic_partition)  # type: ignore[method-assign]
+        for question in _QUESTIONS:
+            setattr(storage, question, _remembered(getattr(storage, question)))
         try:
             yield
         finally:
-            del storage._connect, storage.has_table, storage.has_dynamic_partition  # noqa: SLF001 - the class's own are visible again
+            for name in ("_connect", *_QUESTIONS):
+                delattr(storage, name)  # the class's own are visible again
 
 
 def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:
     """Return `exists`, which asks the storage until it says yes, and then no more.
 
-    Dagster looks for a table of the index with every event, and for the run's partition with every asset and each of its inputs.
-    Tables are never dropped, and a district keeps its partition.
+    Dagster looks for a table of the index with every event, for columns and indexes that older versions lack with every asset, and for
+    the run's partition with every asset and each of its inputs. Nothing of that is ever dropped, and a district keeps its partition.
     """
-    found: set[tuple[str, ...]] = set()
+    found: set[tuple[object, ...]] = set()
 
-    def remembering(*names: str) -> bool:
-        if names not in found and exists(*names):
-            found.add(names)
-        return names in found
+    def remembering(*names: Any) -> bool:
+        asked = tuple(name if isinstance(name, str) else name.engine.url for name in names)  # a connection stands for its file
+        if asked not in found and exists(*names):
+            found.add(asked)
+        return asked in found
 
     return remembering
 

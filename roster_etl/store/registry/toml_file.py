@@ -7,18 +7,14 @@ Does not belong here: where the files are stored (``registry``), or whether an o
 from __future__ import annotations
 
 import datetime
-import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
-from roster_etl.store.files.urls import has_password
 from roster_etl.store.registry.district import (
     DAYS,
-    DISTRICT_ID,
     Destination,
     District,
     Feed,
@@ -29,7 +25,28 @@ from roster_etl.store.registry.district import (
     Window,
     check_id,
 )
-from roster_etl.store.settings import is_email_address, is_single_line, spelling_hint
+from roster_etl.store.registry.toml_checks import (
+    check_calendar_options,
+    check_contact,
+    check_count,
+    check_destination_name,
+    check_hours,
+    check_line,
+    check_path,
+    check_percent,
+    check_place,
+    check_reason,
+    check_replacements,
+    check_share,
+    check_text,
+    check_text_lists,
+    check_text_table,
+    check_time_of_day,
+    check_time_zone,
+    check_when,
+    one_of,
+)
+from roster_etl.store.settings import spelling_hint
 
 
 def parse_district(district_id: str, text: str) -> District:
@@ -39,7 +56,7 @@ def parse_district(district_id: str, text: str) -> District:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RegistryError(where=where, problem=f"not a TOML file ({error})") from None
-    if problems := list(_problems(values, _DISTRICT, "")):
+    if problems := list(_problems(values, DISTRICT_KEYS, "")):
         raise RegistryError(where=where, problem="; ".join(problems))
     feeds = tuple(_feed(feed) for feed in values.pop("feed", ()))
     contacts = tuple(values.pop("contacts", ()))
@@ -64,159 +81,44 @@ def edit_district(text: str, district: District) -> str:
     return tomlkit.dumps(document)
 
 
-CALENDAR_OPTIONS = frozenset(
-    {
-        "delete_threshold_pct",
-        "delete_threshold_min",
-        "update_threshold_pct",
-        "add_warning_pct",
-        "refused_rows_pct",
-        "refused_rows_min",
-    }
-)
-"""The options that a calendar period may set: thresholds for the expected amount of change."""
-
-_MAX_LINE_LENGTH = 200
-_CRON_FIELDS = 5
-_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _Validator = Any  # a type, a nested table {key: check}, a list [check], or a function value → problem | None
 
-
-def _check_time_zone(value: Any) -> str | None:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, TypeError, OSError):
-        return "must be an IANA time zone such as America/Chicago"
-    return None
-
-
-def _check_path(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return "must be text"
-    return "must not hold a password; use password_env or password_file" if has_password(value) else None
-
-
-def _check_share(value: Any) -> str | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return None if number and 0 <= value <= 1 else "must be a share from 0 to 1"
-
-
-def _one_of(allowed: Sequence[str]) -> Callable[[Any], str | None]:
-    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
-
-
-def _check_contact(value: Any) -> str | None:
-    return (
-        None if isinstance(value, str) and is_email_address(value) else "must be a plain e-mail address such as data@example.org"
-    )
-
-
-def _check_destination_name(value: Any) -> str | None:
-    fine = isinstance(value, str) and DISTRICT_ID.fullmatch(value)
-    return None if fine else "must be 1 to 64 of a-z, 0-9, - and _, beginning with a letter or a digit"
-
-
-def _check_place(value: Any) -> str | None:
-    return _check_text(value) or _check_path(value)
-
-
-def _check_when(value: Any) -> str | None:
-    fine = isinstance(value, str) and (value == "after_import" or len(value.split()) == _CRON_FIELDS)
-    return None if fine else 'must be "after_import" or a cron line of five fields, such as "30 2 * * 1-5"'
-
-
-def _check_percent(value: Any) -> str | None:
-    return None if type(value) is int and 0 <= value <= 100 else "must be a whole number from 0 to 100"
-
-
-def _check_count(value: Any) -> str | None:
-    return None if type(value) is int and value >= 0 else "must be a whole number, 0 or more"
-
-
-def _check_time_of_day(value: Any) -> str | None:
-    fine = isinstance(value, str) and _TIME_OF_DAY.fullmatch(value)
-    return None if fine else "must be a time of day from 00:00 to 23:59, in quotes"
-
-
-def _check_hours(value: Any) -> str | None:
-    return None if type(value) is int and 1 <= value <= 168 else "must be a whole number of hours from 1 to 168"
-
-
-def _check_text_table(value: Any) -> str | None:
-    texts = isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
-    return None if texts else "must be a table of texts (put numbers and true/false in quotes)"
-
-
-def _check_calendar_options(value: Any) -> str | None:
-    if problem := _check_text_table(value):
-        return problem
-    if strange := sorted(set(value) - CALENDAR_OPTIONS):
-        return f"may set {', '.join(sorted(CALENDAR_OPTIONS))}; not {', '.join(strange)}"
-    return None
-
-
-def _check_replacements(value: Any) -> str | None:
-    tables = isinstance(value, dict) and not any(_check_text_table(item) for item in value.values())
-    return None if tables else "must be tables of texts: column, then value = replacement"
-
-
-def _check_text_lists(value: Any) -> str | None:
-    lists = isinstance(value, dict) and all(
-        isinstance(item, list) and item and all(isinstance(name, str) for name in item) for item in value.values()
-    )
-    return None if lists else 'must be a table of lists: table = ["column"]'
-
-
-def _check_line(value: Any) -> str | None:
-    """Return the problem with a name or reason, which must fit on one line of lists, mails and pages; None: there is none."""
-    fine = isinstance(value, str) and len(value) <= _MAX_LINE_LENGTH and is_single_line(value)
-    return None if fine else f"must be text on one line, of at most {_MAX_LINE_LENGTH} signs"
-
-
-def _check_reason(value: Any) -> str | None:
-    return _check_text(value) or _check_line(value)
-
-
-def _check_text(value: Any) -> str | None:
-    return None if isinstance(value, str) and value else "must be text"
-
-
 _GATE: dict[str, _Validator] = {
-    "expectation": _check_text,
-    "mostly": _check_share,
-    "severity": _one_of(get_args(GateSeverity)),
-    "reason": _check_text,
+    "expectation": check_text,
+    "mostly": check_share,
+    "severity": one_of(get_args(GateSeverity)),
+    "reason": check_text,
     "date": datetime.date,
 }
 _FEED: dict[str, _Validator] = {
-    "format": _check_text,
-    "path": _check_path,
+    "format": check_text,
+    "path": check_path,
     "known_hosts": str,
     "key_file": str,
     "password_file": str,
     "password_env": str,
-    "contacts": [_check_contact],
-    "options": _check_text_table,
+    "contacts": [check_contact],
+    "options": check_text_table,
     "gate": [_GATE],
-    "replacements": _check_replacements,
-    "expected_by": _check_time_of_day,
-    "expected_days": [_one_of(DAYS)],
-    "expected_hours": _check_hours,
+    "replacements": check_replacements,
+    "expected_by": check_time_of_day,
+    "expected_days": [one_of(DAYS)],
+    "expected_hours": check_hours,
 }
 _DESTINATION: dict[str, _Validator] = {
-    "name": _check_destination_name,
-    "format": _check_text,
-    "to": _check_place,
+    "name": check_destination_name,
+    "format": check_text,
+    "to": check_place,
     "source": str,
-    "options": _check_text_table,
+    "options": check_text_table,
     "schools": [str],
     "leave_out": [str],
     "enrolled_only": bool,
-    "formulas": _one_of(("guard", "keep", "refuse")),
+    "formulas": one_of(("guard", "keep", "refuse")),
     "strict": bool,
-    "when": _check_when,
-    "shrink_pct": _check_percent,
-    "shrink_min": _check_count,
+    "when": check_when,
+    "shrink_pct": check_percent,
+    "shrink_min": check_count,
     "known_hosts": str,
     "key_file": str,
     "password_file": str,
@@ -225,24 +127,24 @@ _DESTINATION: dict[str, _Validator] = {
 _WINDOW: dict[str, _Validator] = {
     "from": datetime.date,
     "to": datetime.date,
-    "reason": _check_reason,
+    "reason": check_reason,
     "pause": bool,
-    "options": _check_calendar_options,
+    "options": check_calendar_options,
     "feeds": [str],
 }
-_DISTRICT: dict[str, _Validator] = {
-    "name": _check_line,
-    "time_zone": _check_time_zone,
+DISTRICT_KEYS: dict[str, _Validator] = {
+    "name": check_line,
+    "time_zone": check_time_zone,
     "paused": bool,
-    "contacts": [_check_contact],
-    "mail": _one_of(get_args(MailWhen)),
+    "contacts": [check_contact],
+    "mail": one_of(get_args(MailWhen)),
     "feed": [_FEED],
     "calendar": [_WINDOW],
     "destination": [_DESTINATION],
-    "reconcile": {"match": _check_text_lists, "ignore": _check_text_lists},
+    "reconcile": {"match": check_text_lists, "ignore": check_text_lists},
 }
 _DEFAULT_MAIL, _DEFAULT_HOURS = District.mail, Feed.expected_hours
-_REQUIRED_KEYS = {
+REQUIRED_KEYS = {
     id(_GATE): ("expectation", "reason", "date"),
     id(_FEED): ("format",),
     id(_WINDOW): ("from", "to", "reason"),
@@ -257,7 +159,7 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Validator], prefix: 
             yield from _value_problems(value, checks[key], f"{prefix}{key}")
         else:
             yield f'unknown key "{prefix}{key}"{spelling_hint(key, list(checks))}'
-    for key in _REQUIRED_KEYS.get(id(checks), ()):
+    for key in REQUIRED_KEYS.get(id(checks), ()):
         if key not in values:
             yield f'"{prefix}{key}" is missing'
     if checks is _GATE and not {"mostly", "severity"} & set(values):
@@ -272,7 +174,7 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Validator], prefix: 
         and values["to"] < values["from"]
     ):
         yield f'"{prefix}to" is before "{prefix}from"'
-    if checks is _DISTRICT:
+    if checks is DISTRICT_KEYS:
         yield from _feed_problems(values)
 
 

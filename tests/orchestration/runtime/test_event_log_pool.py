@@ -16,7 +16,7 @@ from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import NAME, sync_partitions
 
-REPLACED = {"_connect", "has_table", "has_dynamic_partition"}
+REPLACED = {"_connect", "has_table", "has_dynamic_partition", "has_secondary_index", "_has_asset_key_col_on_connection"}
 
 
 def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | None]:
@@ -71,6 +71,27 @@ def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: p
 
     assert answers == [True, False, True, False]
     assert asked == ["event_logs", "nothing", "nothing"]
+
+
+def test_a_column_of_the_index_is_looked_for_once_and_one_that_is_missing_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    look = SqliteEventLogStorage._has_asset_key_col_on_connection
+
+    def counted(storage: SqliteEventLogStorage, connection: object, column_name: str) -> bool:
+        asked.append(column_name)
+        return look(storage, connection, column_name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqliteEventLogStorage, "_has_asset_key_col_on_connection", counted)
+    with home_instance(tmp_path) as instance, pooled_connections(instance):
+        storage = instance.event_log_storage
+        assert isinstance(storage, SqliteEventLogStorage)
+        asked.clear()
+        answers = [storage.has_asset_key_col(name) for name in ("cached_status_data", "nothing") * 2]
+
+    assert answers == [True, False, True, False]
+    assert asked == ["cached_status_data", "nothing", "nothing"]
 
 
 def test_a_partition_that_is_there_is_looked_for_once_and_one_that_is_added_is_found(

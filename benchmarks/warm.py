@@ -1,0 +1,64 @@
+"""Import an upload as the daemon runs it: in a process forked from one that has loaded everything.
+
+Run: ``python benchmarks/warm.py HOME UPLOAD``. Prints two lines of JSON: what became of the upload, and what it cost. ``cpu``: user and
+system seconds of the forked process. The sensor's tick, which asked for the run, and the request to the code server are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from roster_etl.orchestration.jobs.build import definitions_for, job_name
+from roster_etl.orchestration.jobs.in_process_runs import execute_import
+from roster_etl.orchestration.runtime.forkserver import PRELOADED_MODULES
+from roster_etl.pipeline.uploads.order import Order
+
+DISTRICT, FORMAT = "bench", "clever"
+
+
+def preload() -> None:
+    """Load what the process has loaded from which the daemon's runs are forked, but for the watchdog, which looks for the daemon."""
+    for name in PRELOADED_MODULES:
+        if not name.endswith("watchdog"):
+            import_module(name)
+    definitions_for(FORMAT).resolve_job_def(job_name(FORMAT))
+
+
+def import_once(home: Path, upload: str) -> None:
+    """Import one upload, print what became of it, and end this process; 1: the import failed."""
+    code = 1
+    try:
+        done = execute_import(home, Order(district_id=DISTRICT, source=FORMAT, path=upload))
+        status = done.summary.status if done.summary else ""
+        print(json.dumps({"import_id": done.import_id, "status": status}), flush=True)
+        code = 0 if status in ("published", "unchanged", "held") else 1
+    finally:
+        os._exit(code)
+
+
+def forked(home: Path, upload: str) -> dict[str, float]:
+    """Import one upload in a forked process, and return its cost in seconds. Raises SystemExit: the import failed."""
+    start = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        import_once(home, upload)
+    _, status, usage = os.wait4(pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        sys.exit(f"the import of {upload} failed")
+    return {"cpu": usage.ru_utime + usage.ru_stime, "wall": time.perf_counter() - start}
+
+
+def main() -> None:
+    """Import the upload that the command line names."""
+    home, upload = sys.argv[1:]
+    preload()
+    print(json.dumps(forked(Path(home), upload)))
+
+
+if __name__ == "__main__":
+    main()
