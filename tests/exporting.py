@@ -16,7 +16,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
-FEEDS = ("canvas", "catapult_connect", "clever", "dyknow", "mastery_connect")
+FEEDS = ("canvas", "catapult_connect", "clever", "dyknow", "mastery_connect", "oneroster")
 STUDENTS = 24
 _ROW_KINDS = ("table_left_out", "row_left_out", "rows_joined")
 

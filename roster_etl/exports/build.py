@@ -104,14 +104,18 @@ def count_homeless_columns(work: Work, format_: ExportFormat) -> None:
                 continue
             cells = len(rows) - rows.column(name).null_count
             work.losses.add("column_left_out", "no_home", cells, table=table, column=name)
-    for table, prefix in {file.table: file.extensions for file in format_.files if file.extensions}.items():
-        work.losses.add("column_left_out", "no_home", _foreign_extensions(work, table, prefix), table=table, column="extensions")
+    for table, file in {file.table: file for file in format_.files if file.extensions}.items():
+        work.losses.add("column_left_out", "no_home", _foreign_extensions(work, file), table=table, column="extensions")
 
 
-def _foreign_extensions(work: Work, table: str, prefix: str) -> int:
+def _foreign_extensions(work: Work, file: OutFile) -> int:
     """Return how many records have extra columns that the format does not let through."""
-    cells = work.col(table, "extensions")
-    foreign = each_distinct(
-        cells, lambda cell: any(not name.casefold().startswith(prefix) for name in json.loads(cell)), pa.bool_()
-    )
+
+    def has_foreign(cell: str) -> bool:
+        return any(
+            not name.casefold().startswith(file.extensions) and name not in file.said_extensions for name in json.loads(cell)
+        )
+
+    cells = work.col(file.table, "extensions")
+    foreign = each_distinct(cells, has_foreign, pa.bool_())
     return int(pc.sum(pc.fill_null(foreign, False)).as_py() or 0) if len(cells) else 0

@@ -64,6 +64,7 @@ class OutFile:
     - ``rows``: makes its rows; ``key``: its columns by which rows are ordered; ``table``: whose records they are
     - ``columns_of``: makes further columns from the data: families, extra columns
     - ``identity``: the columns of the file that tell its records apart, for deltas; empty: the file is written whole in a delta, too
+    - ``extensions``: the prefix of extra columns that are written as they are; ``said_extensions``: those that columns of the file say
     - ``when``: ``always``: a file without rows has its header; ``rows``: it is not written; ``option:NAME``: only with that option
     """
 
@@ -75,6 +76,7 @@ class OutFile:
     columns_of: Callable[[Work, pa.Table], tuple[Out, ...]] | None = None
     when: str = "always"
     extensions: str = ""
+    said_extensions: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
 
 

@@ -91,9 +91,11 @@ POINTS: Mapping[str, str] = MappingProxyType(
         # exports
         "export.open": "an export is entered in the ledger, and not committed",
         "export.opened": "it is committed, and nothing is written yet",
+        "export.write": "some of a file of an export is written beside its place",
         "export.staged": "the files of an export are written beside their place, and not read back yet",
         "export.move": "they are read back, and about to be moved into place",
         "export.part": "a file of an export is about to go to its place",
+        "export.exchanged": "a former export has left its place, and the new one is not in it yet",
         "export.moved": "an export is in its place, and the ledger does not say so yet",
         "export.close": "the end of an export is entered, and not committed",
         "export.closed": "it is committed",

@@ -262,9 +262,16 @@ SCENARIOS = {
             act="export",
             how={"to": "out"},
             own=(
-                *("export.open", "export.opened", "export.staged", "export.part", "export.move", "export.moved"),
+                *("export.open", "export.opened", "export.write", "export.staged", "export.part", "export.move", "export.moved"),
                 *("export.close", "export.closed"),
             ),
+            beside=_the_export_is_whole,
+        ),
+        Scenario(
+            name="export again",
+            act="export_twice",
+            how={"to": "out"},
+            own=("export.exchanged",),
             beside=_the_export_is_whole,
         ),
         Scenario(name="migrate", act="migrate", after=("empty",), own=("migrate.upgraded", "migrate.done")),

@@ -22,7 +22,7 @@ NAMES = list(POINTS)
 SHORT = (
     *("ledger.opened", "file.part", "archive.written", "plan.done", "publish.merged", "publish.commit", "publish.committed"),
     *("hold.record", "ledger.superseded", "decide.recorded", "undo.held", "override.published", "purge.removed", "purge.settled"),
-    *("export.opened", "export.moved", "reconcile.commit", "people.decided"),
+    *("export.opened", "export.write", "export.exchanged", "export.moved", "reconcile.commit", "people.decided"),
     *("migrate.upgraded", "outbox.sent", "arrival.forget", "fold.begin", "backup.note", "restore.warehouse"),
 )
 """The points of the short form: each taught something, or guards what cannot be had back."""

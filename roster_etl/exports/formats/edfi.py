@@ -6,7 +6,7 @@ Belongs here: the resources and the rules. The records are made in ``exports.rul
 from __future__ import annotations
 
 from roster_etl.exports.plan import ExportFormat, Resource
-from roster_etl.exports.rules import agents, class_lists, classes, edfi, people, schools, sessions
+from roster_etl.exports.rules import agents, class_lists, classes, edfi, edfi_classes, people, schools, sessions
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
@@ -72,20 +72,22 @@ EXPORT = ExportFormat(
         Resource("staffSchoolAssociations", records=edfi.staff_schools, key=("schoolReference", "staffReference")),
         Resource(
             "sessions",
-            records=edfi.session_records,
+            records=edfi_classes.session_records,
             key=("schoolReference", "schoolYearTypeReference", "sessionName"),
             holds=("terms.term_id", "terms.name", "terms.start_at", "terms.end_at", "terms.school_year", "terms.type"),
         ),
         Resource(
             "courses",
-            records=edfi.courses,
+            records=edfi_classes.courses,
             key=("courseCode", "educationOrganizationReference"),
             holds=("courses.course_id", "courses.name", "courses.organization_id", "courses.number"),
         ),
-        Resource("courseOfferings", records=edfi.offerings, key=("localCourseCode", "schoolReference", "sessionReference")),
+        Resource(
+            "courseOfferings", records=edfi_classes.offerings, key=("localCourseCode", "schoolReference", "sessionReference")
+        ),
         Resource(
             "sections",
-            records=edfi.sections,
+            records=edfi_classes.sections,
             key=("sectionIdentifier", "courseOfferingReference"),
             holds=(
                 "sections.section_id",
@@ -98,7 +100,7 @@ EXPORT = ExportFormat(
         ),
         Resource(
             "studentSectionAssociations",
-            records=edfi.student_sections,
+            records=edfi_classes.student_sections,
             key=("sectionReference", "studentReference", "beginDate"),
             holds=(
                 "enrollments.section_id",
@@ -112,7 +114,7 @@ EXPORT = ExportFormat(
                 "enrollments.is_primary",
             ),
         ),
-        Resource("staffSectionAssociations", records=edfi.staff_sections, key=("sectionReference", "staffReference")),
+        Resource("staffSectionAssociations", records=edfi_classes.staff_sections, key=("sectionReference", "staffReference")),
         Resource(
             "contacts",
             records=edfi.contact_records,

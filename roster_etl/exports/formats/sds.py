@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from roster_etl.exports.plan import ExportFormat, Out, OutFile
 from roster_etl.exports.rows import enrollment_rows, table_rows
-from roster_etl.exports.rules import agents, class_lists, classes, people, sds, sessions
+from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sds, sessions
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
@@ -215,7 +215,7 @@ EXPORT = ExportFormat(
         agents.roles_from_enrollments,
         agents.required_names,
         sds.usernames_with_domain,
-        agents.contacts_as_users,
+        contact_users.contacts_as_users,
         agents.say_roles,
         agents.demographics,
     ),

@@ -1,6 +1,7 @@
-"""Rules of OneRoster about people: names, user names, roles, contacts as users, demographics.
+"""Rules of OneRoster about people: names, user names, roles, demographics.
 
 Belongs here: what users.csv, roles.csv and demographics.csv require. The words of roles are those of the two versions.
+Does not belong here: contacts as users (``contact_users``).
 """
 
 from __future__ import annotations
@@ -28,17 +29,16 @@ from roster_etl.exports.arrays import (
     mask,
     nulls,
     present,
-    rank_in_group,
     with_columns,
 )
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.class_lists import comma_list
-from roster_etl.exports.rules.people import IdClash, enrolled_as
+from roster_etl.exports.rules.people import enrolled_as
 from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
 from roster_etl.exports.work import Work
 
 if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
+    from roster_etl.exports.arrays import Array
 
 ROLE_ORDER_11 = ("student", "teacher", "admin", "aide", "proctor", "guardian", "parent", "relative")
 _ADMINS = (
@@ -54,8 +54,6 @@ ROLES_12 = (
     "aide", "counselor", "districtAdministrator", "guardian", "parent", "principal", "proctor", "relative", "siteAdministrator", "student",
     "systemAdministrator", "teacher",
 )  # fmt: skip
-_PARENTS, _GUARDIANS = ("mother", "father", "parent", "stepparent", "stepmother", "stepfather"), ("guardian", "foster")
-_RELATIVES = ("grand", "aunt", "uncle", "sibling", "brother", "sister", "cousin", "relative")
 RACE_FLAGS = {"I": "american_indian", "A": "asian", "B": "black", "P": "pacific", "W": "white"}
 
 
@@ -73,12 +71,12 @@ def roles_from_enrollments(work: Work) -> None:
         "organization_id": column(found, "organization_id"),
         "role": each_distinct(column(found, "role"), lambda role: word.get(role, role)),
     }
-    _add_rows(work, "user_roles", made, found.num_rows, "missing_required")
+    add_rows(work, "user_roles", made, found.num_rows, "missing_required")
     work.keep("users", is_in(work.user_keys("users"), work.user_keys("user_roles")), "missing_required")
     work.cascade()
 
 
-def _add_rows(work: Work, table: str, made: dict[str, Array], size: int, reason: str) -> None:
+def add_rows(work: Work, table: str, made: dict[str, Array], size: int, reason: str) -> None:
     """Add records that the format requires, and count them as made up."""
     if not size:
         return
@@ -187,137 +185,6 @@ def primary_organizations(work: Work) -> None:
     pairs = keys_of(work.table("user_roles"), ("user_id", "organization_id"))
     known = is_in(compound(work.col("users", "user_id"), place), pairs)
     drop_cells(work, "users", "primary_organization_id", present(place) & ~known)
-
-
-def contacts_as_users(work: Work) -> None:
-    """Make users of contacts: one for those with an id of the source's own, one a student for the others (option ``contacts``)."""
-    if work.options.get("contacts") == "leave_out":
-        work.losses.add("table_left_out", "left_out", work.table("contacts").num_rows, table="contacts")
-        work.tables["contacts"] = work.table("contacts").slice(0, 0)
-        return
-    contacts = _ordered(work)
-    size = contacts.num_rows
-    if not size:
-        return
-    linked = is_in(keys_of(contacts, ("user_kind", "contact_user_id")), work.user_keys("users"))
-    derived = mask(pc.match_substring(pc.fill_null(column(contacts, "derived"), ""), '"contact_id"'))
-    own = column(contacts, "contact_id")
-    rest = pc.replace_substring_regex(own, pattern="^[^:]*:", replacement="")
-    made = pc.binary_join_element_wise("contact", column(contacts, "user_id"), rest, "-")
-    said = choose(linked, column(contacts, "contact_user_id"), choose(derived, made, own))
-    work.tables["contacts"] = contacts
-    allowed = mask(pc.match_substring_regex(said, pattern=ID_PATTERN))
-    work.keep("contacts", allowed, "id_not_allowed")
-    kept = pa.array(allowed)
-    said, linked = said.filter(kept), linked[allowed]
-    work.change("contacts", "contact_id", said, "id_not_allowed")
-    _one_person_each(work, linked)
-    _add_people(work, linked)
-    _say_contacts(work, said)
-
-
-def _ordered(work: Work) -> pa.Table:
-    rows = work.table("contacts")
-    keys = [("user_id", "ascending"), ("position", "ascending"), ("contact_id", "ascending")]
-    found = rows.take(pc.sort_indices(rows, sort_keys=keys))
-    return found if "derived" in found.column_names else with_columns(found, derived=nulls(found.num_rows))
-
-
-def _one_person_each(work: Work, linked: Mask) -> None:
-    """Say one person's name, e-mail and phone the same wherever an id occurs: as for the first student."""
-    ids = work.col("contacts", "contact_id")
-    for name in ("name", "email", "phone", "relationship"):
-        values = work.col("contacts", name)
-        first = lookup(ids, ids, values)
-        work.change("contacts", name, choose(linked, values, first), "several_values")
-
-
-def _add_people(work: Work, linked: Mask) -> None:
-    """Add a user, with roles at the schools of the students, for each contact who is none."""
-    contacts = work.table("contacts")
-    fresh = contacts.filter(pa.array(~linked))
-    people = first_rows(fresh, ("contact_id",))
-    ids = column(people, "contact_id")
-    name = column(people, "name")
-    given, family = _split_name(name, ids)
-    made = {
-        "user_kind": constant("user", len(ids)),
-        "user_id": ids,
-        "first_name": given,
-        "last_name": family,
-        "full_name": pc.binary_join_element_wise(given, family, " "),
-        "email": column(people, "email"),
-        "phone": column(people, "phone"),
-        "username": pc.coalesce(column(people, "email"), ids),
-        "status": constant("active", len(ids)),
-    }
-    clashes = is_in(ids, work.col("users", "user_id"))
-    if clashes.any():
-        raise IdClash(count=int(clashes.sum()), format="OneRoster")
-    _add_rows(work, "users", made, len(ids), "synthetic")
-    _add_roles_at_schools(work, fresh)
-
-
-def _add_roles_at_schools(work: Work, contacts: pa.Table) -> None:
-    """Add a role for each contact at each school of the students, one for a contact and school."""
-    owners = pa.table({"key": work.user_keys("user_roles"), "school": work.col("user_roles", "organization_id")})
-    pairs = pa.table(
-        {
-            "contact": column(contacts, "contact_id"),
-            "key": keys_of(contacts, ("user_kind", "user_id")),
-            "word": relationship_words(column(contacts, "relationship")),
-        }
-    )
-    joined = pairs.join(first_rows(owners, ("key", "school")), "key", join_type="inner", use_threads=False)
-    joined = joined.filter(pc.is_valid(joined.column("school"))).combine_chunks()
-    joined = joined.take(
-        pc.sort_indices(joined, sort_keys=[("contact", "ascending"), ("school", "ascending"), ("word", "ascending")])
-    )
-    joined = first_rows(joined, ("contact", "school"))
-    roles = {
-        "user_kind": constant("user", joined.num_rows),
-        "user_id": column(joined, "contact"),
-        "organization_id": column(joined, "school"),
-        "role": column(joined, "word"),
-    }
-    _add_rows(work, "user_roles", roles, joined.num_rows, "synthetic")
-
-
-def _split_name(name: Array, ids: Array) -> tuple[Array, Array]:
-    """Return given and family name: a whole name split at its last blank, the id where there is nothing to split."""
-    several = mask(pc.match_substring_regex(name, pattern=r"\S\s+\S"))
-    first = pc.replace_substring_regex(name, pattern=r"^(.*\S)\s+\S+\s*$", replacement=r"\1")
-    last = pc.replace_substring_regex(name, pattern=r"^.*\s(\S+)\s*$", replacement=r"\1")
-    return choose(several, first, ids), pc.coalesce(choose(several, last, name), ids)
-
-
-def relationship_words(values: Array) -> Array:
-    """Return the role of a contact by the relationship: parent, guardian or relative; others and none: guardian."""
-
-    def word(text: str) -> str:
-        found = text.casefold()
-        if any(part in found for part in _RELATIVES):
-            return "relative"
-        if any(part in found for part in _GUARDIANS):
-            return "guardian"
-        return "parent" if any(part in found for part in _PARENTS) else "guardian"
-
-    return pc.fill_null(each_distinct(values, word), "guardian")
-
-
-def _say_contacts(work: Work, ids: Array) -> None:
-    """Say of contacts what comes back: the name in two parts, the role as relationship, the place in the list."""
-    users = work.col("users", "user_id")
-    roles = work.table("user_roles")
-    word = lookup(ids, column(roles, "user_id"), column(roles, "role"))
-    work.change("contacts", "relationship", word, "coarser_code")
-    whole = pc.binary_join_element_wise(work.col("users", "first_name"), work.col("users", "last_name"), " ")
-    work.change("contacts", "name", lookup(ids, users, whole), "name_split")
-    for name in ("email", "phone"):
-        work.change("contacts", name, lookup(ids, users, work.col("users", name)), "several_values")
-    places = pa.array(rank_in_group(work.user_keys("contacts")), pa.int64())
-    work.change("contacts", "position", places, "coarser_code")
-    work.change("contacts", "contact_user_id", ids, "synthetic")
 
 
 def demographics(work: Work) -> None:

@@ -6,6 +6,7 @@ Belongs here: validating the written files as an import would, and the canonical
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,17 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
+from roster_etl.engine.csv.continue_file import continue_file
+from roster_etl.engine.csv.format_manifest import read_manifest
 from roster_etl.engine.csv.reader import STRICT_LIMITS, read_csv
 from roster_etl.engine.transform.mapper import SourceFile, map_table
 from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.exports.arrays import column, same
 from roster_etl.exports.build import BuiltFile
-from roster_etl.frames.arrow import REFUSED
+from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.frames.arrow import DELETED, REFUSED
 from roster_etl.mapping.column_plan import RECEIVED_ON
+from roster_etl.spec import File
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.options import resolve_options
 from roster_etl.vendors import Vendor, vendor
@@ -38,17 +43,87 @@ class ReadBackFailed(PermanentError):
     template = "{file}: our own reader refuses what was written ({what}); nothing was moved into place. This is a fault of roster_etl: report it with this line"
 
 
-def read_back(format_: ExportFormat, folder: Path, names: list[str], zone: str) -> dict[str, pa.Table] | None:
+def read_back(
+    format_: ExportFormat, folder: Path, names: list[str], zone: str, options: Mapping[str, Any]
+) -> dict[str, pa.Table] | None:
     """Validate the written files as an import of their format would, and return the canonical tables that it would make of them.
 
+    Args: zone: the time zone of the roster; options: those of the export, of which one may name the version that was written.
     None: the format is not imported. Raises ReadBackFailed.
     """
     if format_.vendor is None:
         return None
-    found = vendor(format_.vendor)
+    found = _of_version(vendor(format_.vendor), options)
     values = resolve_options(found.format, {"time_zone": zone})
+    _require_manifest(found, folder, names, changes=False)
     judged = _validated(found, folder, names, values)
     return _changed(found, judged, values) if found.change_plan is not None else _mapped(found, judged, values)
+
+
+def read_back_changes(
+    format_: ExportFormat,
+    folder: Path,
+    names: list[str],
+    options: Mapping[str, Any],
+    before: Mapping[str, BuiltFile],
+    now: Mapping[str, BuiltFile],
+) -> None:
+    """Continue the whole files of `before` with the written changes, validate them as an import would, and require the records of `now`.
+
+    For a format whose uploads say file by file what they are; others are compared cell by cell only. Raises ReadBackFailed.
+    """
+    found = _of_version(vendor(format_.vendor), options) if format_.vendor else None
+    if found is None or found.format.manifest is None:
+        return
+    _require_manifest(found, folder, names, changes=True)
+    results: dict[str, ValidatedFile] = {}
+    for file in found.format.files:
+        whole = before.get(file.file_name)
+        earlier = b"".join(csv_bytes(whole.cells, format_.newline)) if whole is not None and whole.rows else b""
+        fresh = 0
+        if file.changes and file.file_name in names:
+            changes = read_csv((folder / file.file_name).read_bytes())
+            earlier = continue_file(file, changes, read_csv(earlier) if earlier else None)
+            fresh = changes.rows_read
+        if not file.changes or not earlier:
+            results[file.name] = empty_result(file)
+            continue
+        results[file.name] = result = _validate(found, file, earlier, results, {}, changes=fresh or None)
+        _require_accepted(file.file_name, result)
+        _require_records(file, result, now.get(file.file_name))
+
+
+def _require_records(file: File, result: ValidatedFile, now: BuiltFile | None) -> None:
+    """Require that the records that stand after the changes are those of the whole file. Raises ReadBackFailed."""
+    rows = result.rows
+    if DELETED in rows.column_names:
+        rows = rows.filter(pc.invert(pc.fill_null(rows.column(DELETED), False)))
+    standing = sorted(map(str, column(rows, file.key[0]).to_pylist()))
+    wanted = sorted(map(str, now.cells[file.key[0]].to_pylist())) if now is not None and now.rows else []
+    if standing != wanted:
+        raise ReadBackFailed(file=file.file_name, what=f"{len(standing)} records after the changes, {len(wanted)} in the roster")
+
+
+def _of_version(found: Vendor, options: Mapping[str, Any]) -> Vendor:
+    """Return the vendor with the files of the version that an option of the export names."""
+    manifest = found.format.manifest
+    version = str(options.get(manifest.version_option, "")) if manifest else ""
+    return replace(found, format=found.format.for_version(version)) if version else found
+
+
+def _require_manifest(found: Vendor, folder: Path, names: list[str], *, changes: bool) -> None:
+    """Require that the manifest, read strictly, names each written file as what it is, and no other. Raises ReadBackFailed."""
+    facts = found.format.manifest
+    if facts is None:
+        return
+    own = found.format.file(facts.file).file_name
+    reading = read_manifest(read_csv((folder / own).read_bytes()), found.format, strict=True)
+    if refused := [finding.code for finding in reading.findings if finding.severity == "upload"]:
+        raise ReadBackFailed(file=own, what=", ".join(sorted(set(refused))))
+    word = facts.changes if changes else facts.whole
+    stated = {found.format.file(name).file_name for name, mode in reading.modes.items() if mode == word}
+    if stated != set(names) - {own} or {*reading.modes.values()} - {word, facts.absent}:
+        raise ReadBackFailed(file=own, what="it names other files than those that were written")
 
 
 def _validated(found: Vendor, folder: Path, names: list[str], values: Mapping[str, Any]) -> dict[str, ValidatedFile]:
@@ -58,16 +133,33 @@ def _validated(found: Vendor, folder: Path, names: list[str], values: Mapping[st
         if file.file_name not in written:
             results[file.name] = empty_result(file)
             continue
-        others = {
-            name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name)
-            for name, result in results.items()
-        }
-        raw = read_csv((folder / file.file_name).read_bytes())
         listed: dict[str, Any] = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
-        result = validate_file(raw, file, referenced_files=others, fixed_order=found.format.fixed_column_order, listed=listed)
+        result = _validate(found, file, (folder / file.file_name).read_bytes(), results, listed)
         _require_accepted(file.file_name, result)
         results[file.name] = result
     return results
+
+
+def _validate(
+    found: Vendor,
+    file: File,
+    content: bytes,
+    results: Mapping[str, ValidatedFile],
+    listed: Mapping[str, Any],
+    *,
+    changes: int | None = None,
+) -> ValidatedFile:
+    others = {
+        name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name) for name, result in results.items()
+    }
+    return validate_file(
+        read_csv(content),
+        file,
+        referenced_files=others,
+        fixed_order=found.format.fixed_column_order,
+        listed=dict(listed),
+        changes=changes,
+    )
 
 
 def _require_accepted(name: str, result: ValidatedFile) -> None:

@@ -15,7 +15,7 @@ from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
 from roster_etl.exports.measured import measure
 from roster_etl.frames.arrow import release_memory
-from roster_etl.pipeline.exports.read_back import compare_cells, read_back
+from roster_etl.pipeline.exports.read_back import compare_cells, read_back, read_back_changes
 from roster_etl.pipeline.exports.read_roster import read_roster
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written:
     written.losses = work.losses
     prepare(work, resolved.format)
     if resolved.since_at is not None:
-        _write_files(resolved, folder, written, work, _delta(workspace, resolved, work))
+        _write_changes(workspace, resolved, folder, written, work)
         return
     _write_files(resolved, folder, written, work, build_files(work, resolved.format, resolved.order.formulas))  # type: ignore[arg-type]
-    read = read_back(resolved.format, folder, [file["file"] for file in written.files], resolved.zone)
+    read = read_back(resolved.format, folder, [file["file"] for file in written.files], resolved.zone, resolved.options)
     if read is not None:
         measure(work, read, resolved.format)
 
@@ -54,10 +54,18 @@ def _write_file(resolved: ResolvedExport, folder: Path, written: Written, built:
     release_memory()
 
 
-def _delta(workspace: Workspace, resolved: ResolvedExport, now: Work) -> list[BuiltFile]:
-    """Return what changed since the import that the order names: the bulk exports after each import are compared."""
-    assert resolved.since_at is not None
+def _write_changes(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written, work: Work) -> None:
+    """Write what changed, and read it back after the files of before."""
     assert resolved.format.delta is not None
+    snapshots = _snapshots(workspace, resolved, work)
+    _write_files(resolved, folder, written, work, delta_files(resolved.format.delta, snapshots))
+    names = [file["file"] for file in written.files]
+    read_back_changes(resolved.format, folder, names, resolved.options, snapshots[0][1], snapshots[-1][1])
+
+
+def _snapshots(workspace: Workspace, resolved: ResolvedExport, now: Work) -> list[tuple[datetime, Snapshot]]:
+    """Return the bulk exports after the import that the order names, and after each import since, with when each was published."""
+    assert resolved.since_at is not None
     with workspace.warehouse.read() as session:
         place = (resolved.order.district_id, resolved.source, resolved.since_at, resolved.as_of)
         between = session.ledger.change_moments(*place)
@@ -65,7 +73,7 @@ def _delta(workspace: Workspace, resolved: ResolvedExport, now: Work) -> list[Bu
     snapshots = [(at, _snapshot(workspace, resolved, at)) for at in moments]
     files = build_files(now, resolved.format, resolved.order.formulas)  # type: ignore[arg-type]
     snapshots.append((between[-1] if between else resolved.since_at, {built.name: built for built in files}))
-    return delta_files(resolved.format.delta, snapshots)
+    return snapshots
 
 
 def _snapshot(workspace: Workspace, resolved: ResolvedExport, at: datetime) -> Snapshot:

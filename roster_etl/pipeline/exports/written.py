@@ -11,6 +11,7 @@ from typing import Any
 
 from roster_etl.exports.losses import Losses
 from roster_etl.spec.errors import RosterError
+from roster_etl.store.fault_injection import fault_point
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Written:
         with (folder / name).open("xb") as out:
             for piece in content:
                 out.write(piece)
+                fault_point("export.write")
         self.note(folder, name, rows)
 
     def note(self, folder: Path, name: str, rows: int) -> None:

@@ -124,6 +124,7 @@ class LocalTarget:
         exchanged = self._path.exists() and bool(os.listdir(self._path))
         if exchanged:
             os.rename(self._path, before)
+            fault_point("export.exchanged")
         try:
             os.rename(folder, self._path)
         except OSError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import discover_vendors
 from roster_etl.vendors.export_formats import export_formats
 from tests.cli.calling import call
@@ -16,8 +17,11 @@ pytestmark = [pytest.mark.sampled, pytest.mark.timeout(900)]  # five districts a
 
 IMPORTED = [name for name, found in export_formats().items() if found.vendor in discover_vendors()]
 SAME = [(feed, feed) for feed in FEEDS]
-OTHERS = [(feed, name) for feed in FEEDS for name in IMPORTED if feed != name]
-FULL = {"catapult_connect": ("--option", "schools=true", "--option", "attendance=true")}
+NEWEST = "oneroster 1.2"
+"""The newest version of a format that is written in several; its own name means the default one."""
+OTHERS = [(feed, name) for feed in FEEDS for name in (*IMPORTED, NEWEST) if feed != name.partition(" ")[0]]
+VERSION = ("--option", "oneroster_version=1.2")
+FULL = {"catapult_connect": ("--option", "schools=true", "--option", "attendance=true"), "oneroster": VERSION}
 
 
 @pytest.fixture
@@ -30,9 +34,10 @@ def districts(saved, database, tmp_path):
 
 def words_for(feed: str, name: str) -> tuple[str, ...]:
     """Return the options with which a feed can be said in a format that has one space of ids."""
+    name, _, version = name.partition(" ")
     known = {option.name for option in export_formats()[name].options}
     kinded = ("--option", "user_ids=kinded") if "user_ids" in known and feed not in ("canvas", "mastery_connect") else ()
-    return (*(FULL.get(name, ()) if feed == name else ()), *kinded)
+    return (*(FULL.get(name, ()) if feed == name else ()), *kinded, *(VERSION if version else ()))
 
 
 def import_again(home: Path, name: str, folder: Path) -> None:
@@ -61,7 +66,8 @@ def test_an_export_in_the_feeds_own_format_comes_back(districts, tmp_path, feed,
 @pytest.mark.parametrize(("feed", "name"), every(7, OTHERS))
 def test_whatever_differs_after_an_export_to_another_format_is_named(districts, tmp_path, feed, name):
     home, url = districts
-    document = export(home, feed, name, tmp_path / "out", *words_for(feed, name))
+    words, name = words_for(feed, name), name.partition(" ")[0]
+    document = export(home, feed, name, tmp_path / "out", *words)
     if any(not file["rows"] for file in document["files"]):
         pytest.skip("a file that the format requires has its header only, which no import takes")
     import_again(home, name, tmp_path / "out")
@@ -69,3 +75,30 @@ def test_whatever_differs_after_an_export_to_another_format_is_named(districts, 
     before, after = current(url, district_of(feed), feed), current(url, "again", name)
 
     assert unnamed_differences(before, after, document["losses"]) == []
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_whole_files_and_then_the_changes_are_imported_as_the_roster_of_now(districts, tmp_path, version):
+    home, url = districts
+    words = ("--option", f"oneroster_version={version}", "--option", "user_ids=kinded")
+    since = _first_import(url, "clever")
+    for folder, more in (("then", ("--as-of", f"import:{since}")), ("changes", ("--since", since)), ("now", ())):
+        export(home, "clever", "oneroster", tmp_path / folder, *words, *more)
+
+    for folder in ("then", "changes"):
+        import_again(home, "oneroster", tmp_path / folder)
+    answer = call("import", tmp_path / "now", "--district", "whole", "--format", "oneroster", home=home)
+
+    assert answer.code == 0
+    again, whole = current(url, "again", "oneroster"), current(url, "whole", "oneroster")
+    assert {name: _as_set(rows) for name, rows in again.items()} == {name: _as_set(rows) for name, rows in whole.items()}
+
+
+def _first_import(url: str, feed: str) -> int:
+    with Warehouse(url) as warehouse, warehouse.read() as session:
+        return min(row["import_id"] for row in session.ledger.imports(district_of(feed), feed, "published"))
+
+
+def _as_set(rows: list[dict[str, object]]) -> set[str]:
+    return {repr(sorted(row.items())) for row in rows}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from roster_etl.exports.arrays import texts
 from roster_etl.exports.plan import ExportFormat, Out, OutFile
 from roster_etl.exports.rows import table_rows
-from roster_etl.exports.rules import agents, class_lists, classes, people, sessions
+from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sessions
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
@@ -264,6 +264,7 @@ PROFILES = OutFile(
     identity=("sourcedId",),
     when="rows",
     extensions="metadata.",
+    said_extensions=("profileType", "applicationId", "description", "credentialType"),
     columns=(
         Out("sourcedId", value="logins.login_user_id", required=True),
         *_MARKS,
@@ -310,7 +311,7 @@ _RULES = (
     agents.roles_from_enrollments,
     class_lists.enrollments_said,
     agents.required_names,
-    agents.contacts_as_users,
+    contact_users.contacts_as_users,
     agents.say_roles,
     agents.primary_organizations,
     agents.identifiers,
@@ -351,10 +352,12 @@ def _version(version: str) -> tuple[OutFile, ...]:
 EXPORT = ExportFormat(
     name="oneroster",
     title="OneRoster CSV",
+    vendor="oneroster",
     delta="oneroster",
     files=_version("1.1"),
     by_option={("oneroster_version", "1.2"): _version("1.2")},
     options=_OPTIONS,
     rules=_RULES,
+    also_holds=("courses.status",),
     manifest=_manifest,
 )

@@ -1,0 +1,153 @@
+"""Records of Ed-Fi about what is taught: sessions, courses, offerings, sections, and who is in them.
+
+Belongs here: what a resource's object holds. Records are in the order of their keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from roster_etl.exports.arrays import equals
+from roster_etl.exports.rules.edfi_records import Record, day_of, descriptor, given, last_day_of, rows_of, school_ids, student_ids
+from roster_etl.exports.work import Work
+
+_TERMS = {"schoolYear": "Year Round", "semester": "Semester", "term": "Trimester", "gradingPeriod": "Quarter"}
+
+
+def _offered(work: Work) -> list[tuple[Record, Record, int]]:
+    """Return each section with its term and the number of its school."""
+    orgs, terms = school_ids(work), {row["term_id"]: row for row in work.table("terms").to_pylist()}
+    return [(row, terms[row["term_id"]], orgs[row["organization_id"]]) for row in rows_of(work, "sections", "section_id")]
+
+
+def _session(term: Record, school: int) -> Record:
+    return {"schoolId": school, "schoolYear": term["school_year"], "sessionName": term["name"]}
+
+
+def session_records(work: Work) -> list[Record]:
+    """Return one object for each term at each school that teaches in it; its days are counted, not known."""
+    pairs = {(term["term_id"], school): term for _, term, school in _offered(work)}
+    found: dict[tuple[int, int, str], Record] = {}
+    for (_, school), term in sorted(pairs.items(), key=lambda item: (item[0][1], str(item[0][0]))):
+        start, end = day_of(work, term["start_at"]), last_day_of(work, term["end_at"])
+        kind = _TERMS.get(term["type"], "Semester")
+        found[(school, term["school_year"], term["name"])] = {
+            "schoolReference": {"schoolId": school},
+            "schoolYearTypeReference": {"schoolYear": term["school_year"]},
+            "sessionName": term["name"],
+            "beginDate": start,
+            "endDate": end,
+            "termDescriptor": descriptor(work, "Term", kind, f"term:{term['type']}"),
+            "totalInstructionalDays": _weekdays(str(start), str(end)),
+        }
+    work.losses.add("value_made_up", "missing_required", len(found), table="terms", column=None, file="sessions.jsonl")
+    return list(found.values())
+
+
+def _weekdays(first: str, last: str) -> int:
+    return int(np.busday_count(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1)))
+
+
+def courses(work: Work) -> list[Record]:
+    """Return one object a course."""
+    orgs = school_ids(work)
+    system = descriptor(work, "CourseIdentificationSystem", "LEA course code", "course:lea")
+    return [
+        {
+            "courseCode": row["course_id"],
+            "educationOrganizationReference": {"educationOrganizationId": orgs[row["organization_id"]]},
+            "courseTitle": row["name"],
+            "numberOfParts": 1,
+            "identificationCodes": [
+                {"courseIdentificationSystemDescriptor": system, "identificationCode": row["number"] or row["course_id"]}
+            ],
+        }
+        for row in rows_of(work, "courses", "course_id")
+    ]
+
+
+def offerings(work: Work) -> list[Record]:
+    """Return one object for each course in each term at each school."""
+    orgs, course_orgs = school_ids(work), {row["course_id"]: row["organization_id"] for row in work.table("courses").to_pylist()}
+    found: dict[str, Record] = {}
+    for section, term, school in _offered(work):
+        reference = _offering(section, term, school)
+        found[json.dumps(reference, sort_keys=True)] = {
+            "localCourseCode": section["course_id"],
+            "schoolReference": {"schoolId": school},
+            "sessionReference": _session(term, school),
+            "courseReference": {
+                "courseCode": section["course_id"],
+                "educationOrganizationId": orgs[course_orgs[section["course_id"]]],
+            },
+        }
+    return list(found.values())
+
+
+def _offering(section: Record, term: Record, school: int) -> Record:
+    return {"localCourseCode": section["course_id"], **_session(term, school)}
+
+
+def sections(work: Work) -> list[Record]:
+    """Return one object a section."""
+    return [
+        given(
+            {
+                "sectionIdentifier": section["section_id"],
+                "courseOfferingReference": _offering(section, term, school),
+                "sectionName": section["name"],
+            }
+        )
+        for section, term, school in _offered(work)
+    ]
+
+
+def _enrolled(work: Work, role: str) -> Iterator[tuple[Record, Record, Record]]:
+    """Yield the enrollments in a role, each with its section's reference and its term."""
+    known = {section["section_id"]: (section, term, school) for section, term, school in _offered(work)}
+    chosen = work.table("enrollments").filter(pa.array(equals(work.col("enrollments", "role"), role)))
+    for row in sorted(chosen.to_pylist(), key=lambda row: (row["section_id"], row["user_id"])):
+        section, term, school = known[row["section_id"]]
+        yield row, {"sectionIdentifier": section["section_id"], **_offering(section, term, school)}, term
+
+
+def student_sections(work: Work) -> list[Record]:
+    """Return one object an enrollment of a student; without dates of its own it has its term's."""
+    ids = student_ids(work)
+    return [
+        given(
+            {
+                "sectionReference": reference,
+                "studentReference": {"studentUniqueId": ids[row["user_id"]]},
+                "beginDate": day_of(work, row["start_at"] or term["start_at"]),
+                "endDate": last_day_of(work, row["end_at"] or term["end_at"]),
+            }
+        )
+        for row, reference, term in _enrolled(work, "student")
+    ]
+
+
+def staff_sections(work: Work) -> list[Record]:
+    """Return one object a teacher of a section; a person who is a student is not named as staff."""
+    ids = student_ids(work)
+    first = descriptor(work, "ClassroomPosition", "Teacher of Record", "position:primary")
+    other = descriptor(work, "ClassroomPosition", "Assistant Teacher", "position:other")
+    found = []
+    for row, reference, _ in _enrolled(work, "teacher"):
+        if row["user_id"] in ids:
+            work.losses.add("row_left_out", "no_home", 1, table="enrollments", file="staffSectionAssociations.jsonl")
+            continue
+        position = other if row["is_primary"] is False else first
+        found.append(
+            {
+                "sectionReference": reference,
+                "staffReference": {"staffUniqueId": row["user_id"]},
+                "classroomPositionDescriptor": position,
+            }
+        )
+    return found
