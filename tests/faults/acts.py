@@ -123,7 +123,7 @@ def resume(home: Path) -> None:
     with _open(home) as workspace:
         number = workspace.warehouse.ledger.imports(*FEED, limit=1)[0]["import_id"]
         upload = Staging(workspace.frames, FEED[0], number).upload()
-        workspace.import_locks.take(number)
+        workspace.import_locks.acquire(number)
         in_transaction(workspace.warehouse).resume(number)
         _, summary = run_steps(workspace, upload)
         release_import(workspace, number)
