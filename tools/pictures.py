@@ -134,12 +134,12 @@ class Studio:
             self.page.get_by_text("Hide navigation").click(timeout=60_000)
             at = f"view=partitions&partition={DISTRICT}"
             self._open(f"{url}/assets/roster/plan?{at}", 1180, 1080)
-            self._shoot("ui-plan", text="how to decide")
+            self._shoot("ui-plan", text="how_to_decide")
             link = self.page.locator("a[href*='/jobs/approve_hold/playground/setup']").first.get_attribute("href")
             self._open(f"{url}/assets/warehouse/users?{at}", 1100, 1080)
-            self._shoot("ui-published", text="look closer")
+            self._shoot("ui-published", text="cli_commands")
             self._open(f"{url}/assets/report?{at}", 1100, 1080)
-            self._shoot("ui-report", text="look closer")
+            self._shoot("ui-report", text="cli_commands")
             self._open(f"{url}{link}", 1100, 560)
             self._shoot("ui-approve", text="Launch run")
             self._open(f"{url}/assets/clever/upload?view=checks&checkDetail=fresh", 1100, 640)
@@ -230,10 +230,10 @@ def _look_for_late_feeds(home: Path) -> None:
     """Run one tick of the sensor `freshness`: write mail, and have a run show late feeds."""
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.runtime.current_home import use_home
-    from roster_etl.orchestration.sensors.freshness_sensor import check_feed_freshness, late_feeds, say_late
+    from roster_etl.orchestration.sensors.freshness_sensor import check_feed_freshness, evaluate_freshness, late_feeds
 
     tick = check_feed_freshness(Workspace.open(home), None, datetime.now(UTC))
-    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in tick.newly_late]}}}}
+    config = {"ops": {evaluate_freshness.name: {"config": {"feeds": [feed.key for feed in tick.newly_late]}}}}
     with use_home(home), home_instance(home) as instance:
         late_feeds.execute_in_process(run_config=config, instance=instance)
 

@@ -150,7 +150,7 @@ def test_a_published_table_leads_back_to_its_files_and_a_held_plan_shows_its_sch
     assert "/assets/clever/students" in page.url
 
     page.goto(f"{ui.url}/assets/roster/plan?view=partitions&partition=lincoln")
-    for text in ("by school", "plan sha256", "how to decide"):
+    for text in ("changes_by_school", "plan_sha256", "how_to_decide"):
         page.get_by_text(text, exact=True).first.wait_for(timeout=30_000)
 
 
@@ -273,7 +273,7 @@ def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, st
     assert ui.workspace.warehouse.ledger.hold(held)["decided_by"] == "A. Steward"
 
     page.goto(f"{ui.url}/assets/warehouse/users?view=partitions&partition=monroe")
-    page.get_by_text("current records of this district").first.wait_for(timeout=30_000)
+    page.get_by_text("cli_commands").first.wait_for(timeout=30_000)
     undo = _launched(ui, page, page.url, "undo_import")
     assert (undo["district"], undo["import_status"]) == ("monroe", "held")
     page.goto(f"{ui.url}/assets/roster/plan?view=partitions&partition=monroe")

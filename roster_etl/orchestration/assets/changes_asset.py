@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from roster_etl.orchestration.assets.frame_types import NOTHING
-from roster_etl.orchestration.assets.metadata import OWNERS, code_references, findings_metadata
+from roster_etl.orchestration.assets.metadata import OWNERS, code_references, findings_metadata, import_number
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
@@ -60,7 +60,7 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
                 metadata={
                     **rows,
                     **findings_metadata(staging_of(run_context.workspace, upload).changes_findings()),
-                    "import": upload.import_id,
+                    **import_number(upload.import_id),
                 },
             )
 

@@ -10,13 +10,16 @@ from functools import partial
 from typing import NoReturn
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeProcessError
+from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
 from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness
-from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
+from roster_etl.orchestration.assets.metadata import Metadata, import_number, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
 from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.pipeline.reporting.announce import publish_described_report
+from roster_etl.pipeline.reporting.hold_text import stopped_text
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -34,11 +37,7 @@ def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -
     if upload.ended == "unchanged":
         finish_unchanged(context, _summary(context), context.job_def.asset_layer.executable_asset_keys)
     elif upload.ended is not None:
-        fail_run(
-            context,
-            _summary(context),
-            f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_findings_text(_summary(context))}",
-        )
+        fail_run(context, _summary(context))
     return upload.ended is not None
 
 
@@ -57,7 +56,7 @@ def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, 
     run_context.summary = report_unchanged(context, run_context.workspace, summary)
     if BACKFILL in context.run.tags:
         for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
-            log_materialization(context, key, {"import": summary.import_id, "unchanged": True})
+            log_materialization(context, key, {**import_number(summary.import_id), "unchanged": True})
 
 
 def unchanged_text(summary: ImportSummary) -> str:
@@ -74,13 +73,22 @@ def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) 
     return report.summary
 
 
-def fail_run(
-    context: dg.AssetExecutionContext, summary: ImportSummary, reason: str, instructions: Metadata | None = None
-) -> NoReturn:
+class ImportStopped(DagsterUserCodeProcessError, dg.Failure):
+    """An import that is held or rejected, by decision and not by an error: a failure without a stack trace.
+
+    Dagster shows of a `DagsterUserCodeProcessError` the error that it carries, and of any other the place where it was raised.
+    """
+
+    def __init__(self, text: str, metadata: Metadata) -> None:
+        shown = SerializableErrorInfo(message=text, stack=[], cls_name=None)
+        super().__init__(text, metadata, False, user_code_process_error_infos=[shown])  # type: ignore[no-untyped-call]
+
+
+def fail_run(context: dg.AssetExecutionContext, summary: ImportSummary, instructions: Metadata | None = None) -> NoReturn:
     """End the run as failed, so that the partition is red until a person or a newer upload resolves it.
 
-    Args: instructions: metadata that explains how to resolve it.
-    Raises: dg.Failure: always, without retries, because a retry changes nothing.
+    Args: instructions: metadata with links to what resolves it.
+    Raises: ImportStopped: always, without retries, because a retry changes nothing.
     """
     run_context: RunContext = context.resources.run_context
     report, about = publish_described_report(run_context.workspace, summary, partial(report_metadata, run_context.workspace))
@@ -88,15 +96,10 @@ def fail_run(
     log_materialization(context, REPORT, about)
     log_freshness(context, run_context.workspace, summary.district_id, summary.source)
     log_today(context, run_context.workspace)
-    metadata = {**about, "report": dg.MetadataValue.path(str(report.page)), **(instructions or {})}
-    raise dg.Failure(reason, metadata=metadata, allow_retries=False)
+    metadata = {**(instructions or {}), **about, "report": dg.MetadataValue.path(str(report.page))}
+    raise ImportStopped(stopped_text(report.summary), metadata)
 
 
 def log_materialization(log: RunLog, key: dg.AssetKey, metadata: Metadata) -> None:
     """Record that `key` is up to date for the run's district although its own step did not run."""
     log.log_event(dg.AssetMaterialization(key, partition=log.partition_key, metadata=metadata))
-
-
-def _findings_text(summary: ImportSummary) -> str:
-    found = [f for f in summary.folded_findings if f["severity"] in ("upload", "file")]
-    return " ".join(f"{f['file']}: {f['message']}" if f["file"] else f["message"] for f in found) or "see the import's findings."

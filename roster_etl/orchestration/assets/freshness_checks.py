@@ -121,6 +121,6 @@ def _is_on_time(feed: Freshness) -> bool:
 
 
 def _metadata(feed: Freshness) -> dict[str, dg.MetadataValue]:
-    moments = {"deadline": feed.deadline, "next deadline": feed.next, "last in the roster": feed.good}
+    moments = {"deadline": feed.deadline, "next_deadline": feed.next, "last_published": feed.good}
     times = {name: dg.MetadataValue.timestamp(moment) for name, moment in moments.items() if moment}
-    return {"state": dg.MetadataValue.text(feed.state), "what": dg.MetadataValue.text(feed.text), **times}
+    return {"state": dg.MetadataValue.text(feed.state), "description": dg.MetadataValue.text(feed.text), **times}

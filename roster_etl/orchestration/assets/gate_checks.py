@@ -72,7 +72,7 @@ def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
 def publishable_result(asset: dg.AssetKey, planned: PlanDecision, reason: str) -> dg.AssetCheckResult:
     """Return whether a plan may be published; `reason` is the text why not."""
     passed = planned.decision in ("publish", "unchanged")
-    metadata = {"decision": planned.decision, **({} if passed else {"why": reason})}
+    metadata = {"decision": planned.decision, **({} if passed else {"reason": reason})}
     return dg.AssetCheckResult(
         asset_key=asset, check_name=PUBLISHABLE, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=metadata
     )
@@ -90,6 +90,6 @@ def _result(
         metadata={
             "expectations": len(verdict.results),
             "failed": len(failed),
-            **({"what failed": dg.MetadataValue.md(lines)} if failed else {}),
+            **({"failed_expectations": dg.MetadataValue.md(lines)} if failed else {}),
         },
     )

@@ -26,7 +26,7 @@ def decision_metadata(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> d
         f"or the job `{DISCARD}` to leave the roster as it is:\n\n```yaml\n{discard}```"
     )
     links = {name: dg.MetadataValue.url(url) for name, url in decision_links(location, import_id, plan_sha256).items()}
-    return {"how to decide": dg.MetadataValue.md(words), **(links if location else {})}
+    return {"how_to_decide": dg.MetadataValue.md(words), **(links if location else {})}
 
 
 def decision_links(location: str, import_id: int, plan_sha256: str) -> dict[str, str]:

@@ -22,8 +22,8 @@ from roster_etl.store.files.urls import join, redact
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import reads_of
 
-ACTIVE_OVERRIDES = "edits in force"
-CLI_COMMANDS = "look closer"
+ACTIVE_OVERRIDES = "active_overrides"
+CLI_COMMANDS = "cli_commands"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class Provenance:
             if file["kind"] in kinds
         ]
         upload = {"upload": self.row["upload_id"]} if self.row["upload_id"] else {}
-        return {**upload, **({"made of": markdown_table(("file", "rows:", "refused:"), rows)} if rows else {})}
+        return {**upload, **({"source_files": markdown_table(("file", "rows:", "refused:"), rows)} if rows else {})}
 
     def _edits_metadata(self, edits: Mapping[tuple[str, str], int]) -> dict[str, Any]:
         rows = [(f"{table}.{field}", f"{count:,}") for (table, field), count in sorted(edits.items())]

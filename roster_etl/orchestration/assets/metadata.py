@@ -39,7 +39,6 @@ CHANGE_LABELS = {"created": "created", "updated": "updated", "deleted": "removed
 """Kinds of changes to records, and their labels for people."""
 MAX_SCHOOL_LINES = 20
 """Number of rows of a plan by school in the UI; the report has more, its JSON all."""
-CURRENT_RECORDS = "current records of this district"  # the row count's own label does not show that it is one partition's
 
 
 def file_metadata(vendor: Vendor, file: File) -> Metadata:
@@ -140,22 +139,27 @@ def code_references(files: Mapping[str, Path]) -> Metadata:
 
 
 def row_count(rows: int) -> Metadata:
-    """Return the number of rows of one district, under the keys that Dagster plots."""
-    return {"dagster/row_count": rows, "dagster/partition_row_count": rows}
+    """Return the number of rows of one district, under the key that Dagster has for a partition's."""
+    return {"dagster/partition_row_count": rows}
+
+
+def import_number(import_id: int) -> Metadata:
+    """Return the number of an import, as text: Dagster would plot a number."""
+    return {"import": dg.MetadataValue.text(str(import_id))}
 
 
 def validation_metadata(workspace: Workspace, upload: Upload, name: str) -> Metadata:
     """Return the rows of file `name` read, accepted and rejected, and the findings; zeros if the upload lacks it."""
     if upload.member(name) is None:
-        return {"rows_read": 0, "rows_accepted": 0, "rows_refused": 0, "in the upload": False}
+        return {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0, "present": False}
     staging = staging_of(workspace, upload)
     result = staging.file_result(name)
     return {
         "rows_read": result.rows_read,
         "rows_accepted": result.rows_accepted,
-        "rows_refused": result.rows_rejected,
-        "in the upload": True,
-        **({"refused": result.refused} if result.refused else {}),
+        "rows_rejected": result.rows_rejected,
+        "present": True,
+        **({"rejection_code": result.refused} if result.refused else {}),
         **findings_metadata(staging.file_findings(name)),
     }
 
@@ -164,7 +168,7 @@ def findings_metadata(findings: pa.Table) -> Metadata:
     """Return the number of `findings` (FINDINGS), in total and by code."""
     sums = findings.group_by("code").aggregate([("count", "sum")]).sort_by("code")
     by_code = {str(row["code"]): row["count_sum"] for row in sums.to_pylist()}
-    return {"findings": int(pc.sum(findings["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
+    return {"findings": int(pc.sum(findings["count"]).as_py() or 0), "findings_by_code": dg.MetadataValue.json(by_code)}
 
 
 def plan_metadata(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:
@@ -189,14 +193,14 @@ def plan_metadata(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256
     )
     return {
         "decision": decision,
-        "plan sha256": sha256,
+        "plan_sha256": sha256,
         **totals,
-        "plan": markdown_table(
+        "changes_by_table": markdown_table(
             ("table", "current:", *(f"{word}:" for word in CHANGE_LABELS.values()), "columns updated; why removed"), rows
         ),
         **(
             {
-                "by school": markdown_table(
+                "changes_by_school": markdown_table(
                     ("school", "table", "current:", *(f"{word}:" for word in CHANGE_LABELS.values())), shown, more
                 )
             }
@@ -210,7 +214,7 @@ def published_counts(table: Mapping[str, Any], import_id: int) -> Metadata:
     """Return a district's current number of records in a table, and the changes by the import that published its plan."""
     rows = table["current"] + table["created"] - table["deleted"]
     changes = {shown: table[what] for what, shown in CHANGE_LABELS.items()}
-    return {**row_count(rows), CURRENT_RECORDS: rows, **changes, "import": import_id}
+    return {**row_count(rows), **changes, **import_number(import_id)}
 
 
 def upload_metadata(upload: Upload) -> Metadata:
@@ -220,7 +224,7 @@ def upload_metadata(upload: Upload) -> Metadata:
         for member in upload.members
     )
     return {
-        "import": upload.import_id,
+        **import_number(upload.import_id),
         "upload": upload.upload_id,
         "files": len(upload.members),
         "bytes": sum(member.size for member in upload.members),
@@ -230,11 +234,11 @@ def upload_metadata(upload: Upload) -> Metadata:
 
 def report_links(workspace: Workspace, district_id: str, import_id: int) -> Metadata:
     """Return the path of an import's report, and its URL if the settings have one."""
-    links = {"open the report": report_url(workspace, district_id, import_id)}
+    links = {"report_url": report_url(workspace, district_id, import_id)}
     found: Metadata = {"report": dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))}
     if (docs := data_docs_path(workspace, district_id, import_id)).exists():
-        found["data docs"] = dg.MetadataValue.path(str(docs))
-        links["open the data docs"] = data_docs_url(workspace, district_id, import_id)
+        found["data_docs"] = dg.MetadataValue.path(str(docs))
+        links["data_docs_url"] = data_docs_url(workspace, district_id, import_id)
     return found | {name: dg.MetadataValue.url(url) for name, url in links.items() if url}
 
 
@@ -246,7 +250,7 @@ def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
         provenance = Provenance.read(workspace, summary)
         quarantine = _quarantine_metadata(workspace, summary.district_id, summary.source)
     return {
-        "import": summary.import_id,
+        **import_number(summary.import_id),
         "path": link.pop("report"),
         **link,
         **provenance.import_metadata(),
@@ -259,11 +263,7 @@ def _quarantine_metadata(workspace: Workspace, district_id: str, source: str) ->
     """Return the feed's currently quarantined rows, by age; empty if there are none."""
     found = refused_rows(workspace, district_id, source, datetime.now(UTC))
     rows = [(line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES)) for line in found]
-    return (
-        {"rows of the feed that are refused, by age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)}
-        if rows
-        else {}
-    )
+    return {"quarantine_by_age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)} if rows else {}
 
 
 def _file_columns(vendor: Vendor, file: File) -> list[dg.TableColumn]:

@@ -22,6 +22,7 @@ from roster_etl.orchestration.assets.metadata import (
     Metadata,
     code_references,
     findings_metadata,
+    import_number,
     plan_metadata,
     row_count,
     table_metadata,
@@ -91,7 +92,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
                 metadata={
                     **row_count(rows.num_rows),
                     **findings_metadata(staging_of(run_context.workspace, upload).table_findings(name)),
-                    "import": upload.import_id,
+                    **import_number(upload.import_id),
                     "format": upload.source,
                     "upload": upload.upload_id,
                     **show_command_metadata(upload.import_id),
@@ -137,10 +138,10 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 asset_key=PLAN,
                 check_results=[publishable_result(PLAN, planned, why)],
                 data_version=dg.DataVersion(planned.sha256),
-                metadata={**numbers, "import": upload.import_id, **how, **show_command_metadata(upload.import_id)},
+                metadata={**numbers, **import_number(upload.import_id), **how, **show_command_metadata(upload.import_id)},
             )
             if planned.decision != "publish":
-                _end_run(context, run_context.import_summary(), planned.decision, why, how, tables)
+                _end_run(context, run_context.import_summary(), planned.decision, how, tables)
 
     return plan
 
@@ -152,14 +153,14 @@ def _refused_suites(run_context: RunContext, upload: Upload) -> dict[str, str]:
 
 
 def _end_run(
-    context: dg.AssetExecutionContext, summary: ImportSummary, decision: str, why: str, how: Metadata, tables: Iterable[str]
+    context: dg.AssetExecutionContext, summary: ImportSummary, decision: str, how: Metadata, tables: Iterable[str]
 ) -> None:
     """End the run of an import that is not published: as a success if the upload is unchanged. Raises Failure otherwise."""
     tag_run(context, import_status=decision)
     if decision == "unchanged":
         finish_unchanged(context, summary, [REPORT, *(warehouse_key(table) for table in tables)])
     else:
-        fail_run(context, summary, f"Import {summary.import_id} of {summary.district_id} is {decision}: {why}", how)
+        fail_run(context, summary, how)
 
 
 def _plan_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:

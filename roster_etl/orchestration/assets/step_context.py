@@ -22,7 +22,9 @@ from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.errors import RetryableError, RosterError
 
-DISTRICT, FORMAT, UPLOAD, IMPORT, STATUS = "district", "format", "upload_id", "import_id", "import_status"
+DISTRICT, FORMAT, IMPORT, STATUS = "district", "format", "import_id", "import_status"
+UPLOAD = ".dagster/upload_id"
+"""A hash. Dagster's UI does not show tags that begin so; they can be filtered by."""
 FILE_SET = "file_set"
 RESOURCES = {"run_context", "import_runner"}
 """What every step of an import needs."""

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import dagster as dg
 
@@ -30,6 +31,13 @@ MAX_ROWS = 50
 _COLUMNS = ("district", "format", "status", "last_upload", "people", "enrollments", "what", "late_by", "quarantine")
 
 
+_RUN_FILTERS = " · ".join(
+    f"[{status}](/runs?{urlencode({'q[0]': f'tag:import_status={status}'})})"
+    for status in ("held", "rejected", "failed", "published", "unchanged")
+)
+"""Links to the list of runs, filtered."""
+
+
 def today_asset() -> dg.AssetSpec:
     """Return the asset. Nothing executes it."""
     return dg.AssetSpec(
@@ -38,7 +46,8 @@ def today_asset() -> dg.AssetSpec:
         kinds={"html"},
         owners=OWNERS,
         description="How every district's feed stands: last upload, status, people and enrollments before and after, open holds, "
-        "lateness, quarantine. What needs a person comes first. The sensor `operations_today` and imports refresh it.",
+        "lateness, quarantine. What needs a person comes first. The sensor `operations_today` and imports refresh it.\n\n"
+        f"Runs by how their import ended: {_RUN_FILTERS}.",
         metadata=code_references({"status": Path(feed_status.__file__)}),
     )
 

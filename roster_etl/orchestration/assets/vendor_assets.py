@@ -17,6 +17,7 @@ from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     code_references,
     file_metadata,
+    import_number,
     row_count,
     upload_metadata,
     validation_metadata,
@@ -152,7 +153,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
             if taken is None or finish_if_already_ended(context, taken[0]):
                 return
             received, choice = taken
-            metadata = {**upload_metadata(received), "taken": choice}
+            metadata = {**upload_metadata(received), "upload_source": choice}
             yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(received.content))
 
     return upload
@@ -188,7 +189,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 value=rows,
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
-                metadata={**row_count(rows.num_rows), **numbers, "import": upload.import_id},
+                metadata={**row_count(rows.num_rows), **numbers, **import_number(upload.import_id)},
             )
 
     return validated_file

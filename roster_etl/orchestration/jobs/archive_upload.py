@@ -15,7 +15,7 @@ from roster_etl.pipeline.uploads.pending_uploads import archive_settled_upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 
-ARCHIVE_FEED, ARCHIVE_REQUEST, ARCHIVE_PROBLEM = "archive_feed", "archive_request", "archive_problem"
+ARCHIVE_FEED, ARCHIVE_REQUEST, ARCHIVE_PROBLEM = "archive_feed", ".dagster/archive_request", "archive_problem"
 """Tags of its runs: ``district/format``, the arrival, and why the run failed. The queue limits runs with the first."""
 _MAX_SECONDS = "3600"  # in which a run is ended, whatever its server does
 

@@ -17,10 +17,17 @@ from roster_etl.orchestration.assets.freshness_checks import newest_materializat
 from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
 from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO, decision_metadata, undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
-from roster_etl.orchestration.assets.metadata import Metadata, plan_metadata, published_counts, report_links, report_metadata
+from roster_etl.orchestration.assets.metadata import (
+    Metadata,
+    import_number,
+    plan_metadata,
+    published_counts,
+    report_links,
+    report_metadata,
+)
 from roster_etl.orchestration.assets.roster_assets import PLAN, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext
-from roster_etl.orchestration.assets.step_context import district_tags, redacted_failures, tag_run
+from roster_etl.orchestration.assets.step_context import UPLOAD, district_tags, redacted_failures, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.reporting.announce import publish_report
@@ -193,7 +200,7 @@ def _tag_run_with_import(context: dg.OpExecutionContext, workspace: Workspace, i
         context,
         district=row["district_id"],
         format=row["source"],
-        upload_id=row["upload_id"],
+        **{UPLOAD: row["upload_id"]},
         import_id=import_id,
         import_status=row["status"],
     )
@@ -222,7 +229,7 @@ def _log_published_assets(context: dg.OpExecutionContext, workspace: Workspace, 
 
 
 def _plan_metadata(row: Mapping[str, Any]) -> Metadata:
-    return {**plan_metadata(row["summary"]["plan"], row["status"], row["summary"]["sha256"]), "import": row["import_id"]}
+    return {**plan_metadata(row["summary"]["plan"], row["status"], row["summary"]["sha256"]), **import_number(row["import_id"])}
 
 
 def _log_report(context: dg.OpExecutionContext, workspace: Workspace, report: ImportReport) -> None:

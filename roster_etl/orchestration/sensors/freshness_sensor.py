@@ -28,7 +28,7 @@ class LateConfig(dg.Config):
 
 
 @dg.op(description="Evaluate the check `fresh` of feeds on their vendor's uploads.")
-def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
+def evaluate_freshness(context: dg.OpExecutionContext, config: LateConfig) -> None:
     """Log the state of each given feed as a check evaluation."""
     with closing(Workspace.open(current_home())) as workspace:
         feeds = [found for found in freshness(workspace, datetime.now(UTC)) if found.key in config.feeds]
@@ -40,7 +40,7 @@ def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
 @dg.job(description="Reports late feeds, district by district. Requested by the sensor `freshness`.")
 def late_feeds() -> None:
     """Report late feeds in the UI."""
-    say_late()
+    evaluate_freshness()
 
 
 @dg.sensor(
@@ -93,5 +93,5 @@ def _summary(found: Sequence[Freshness], late: Sequence[Freshness]) -> str:
 
 def _run_request(newly_late: Sequence[Freshness]) -> dg.RunRequest:
     key = json.dumps([(feed.key, feed.deadline.isoformat()) for feed in newly_late])
-    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in newly_late]}}}}
+    config = {"ops": {evaluate_freshness.name: {"config": {"feeds": [feed.key for feed in newly_late]}}}}
     return dg.RunRequest(run_key=hashlib.sha256(key.encode()).hexdigest()[:24], run_config=config)

@@ -153,7 +153,8 @@ def _claim(target: Folder) -> None:
 
 def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
     archive, purges = Folder(workspace.settings.archive), _purges(workspace)
-    _copy_archive_folder(archive, writer, "arrivals")
+    for name in ("arrivals", "decisions"):  # a decision that is made meanwhile is not of the warehouse that is copied
+        _copy_archive_folder(archive, writer, name)
     newest = _copy_warehouse(workspace, writer)
     fault_point("backup.warehouse")
     is_copied = newest is not None
@@ -414,10 +415,10 @@ def _select_files(backup: VerifiedBackup) -> _RestoreSelection:
     keys: set[str] = set()
     for file in (*arrivals, *removals):  # an interrupted purge has rewritten objects that no manifest refers to yet
         keys |= _keys(backup, file)
-    receipts = backup.files_in("archive/receipts")
+    receipts, decisions = (backup.files_in(f"archive/{name}") for name in ("receipts", "decisions"))
     return _RestoreSelection(
         manifests={file: _keys(backup, file) for file in backup.files_in("archive/manifests")},
-        always=[*arrivals, *removals, *receipts],
+        always=[*arrivals, *removals, *receipts, *decisions],
         keys=keys,
         pages=backup.files_in("archive/reports"),
         objects=backup.files_in("archive/objects"),

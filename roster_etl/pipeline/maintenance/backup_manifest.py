@@ -30,6 +30,7 @@ ARCHIVE_PATTERNS: Mapping[str, str] = {
     "manifests": r"[\w-]+/[0-9]+\.json",
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)(?:\.zst)?",
     "removals": r"[\w-]+\.json",
+    "decisions": r"[\w-]+/[0-9]+\.json",
     "receipts": r"[\w-]+/[\w-]+/[0-9]+\.(?:dsse\.json|outcomes\.csv)",
 }
 """The archive's folders to copy, and the patterns of their file names; other files are not ours."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.pipeline.reporting.freshness import Freshness, feed_freshness
-from roster_etl.pipeline.reporting.hold_text import hold_headline
+from roster_etl.pipeline.reporting.hold_text import decision_commands, hold_headline
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.registry.district import District
@@ -53,11 +53,7 @@ class OpenHold:
     @property
     def commands(self) -> dict[str, str]:
         """What a person can do, as commands."""
-        return {
-            "review": f"roster-etl holds show {self.import_id}",
-            "approve": f"roster-etl holds approve {self.import_id} --by NAME",
-            "discard": f"roster-etl holds discard {self.import_id} --by NAME",
-        }
+        return decision_commands(self.import_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Why an import is held, in one line.
+"""Why an import is held or rejected, in one line, and what to do.
 
 Belongs here: the line that people read first, in the run, in lists and in reports. Counts and ids of schools only, never a cell.
 """
@@ -8,7 +8,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.spec.findings import CODES
+
+
+def decision_commands(import_id: int) -> dict[str, str]:
+    """Return what a person can do about a held import, as commands."""
+    return {
+        "review": f"roster-etl holds show {import_id}",
+        "approve": f"roster-etl holds approve {import_id} --by NAME",
+        "discard": f"roster-etl holds discard {import_id} --by NAME",
+    }
+
+
+def stopped_text(summary: ImportSummary) -> str:
+    """Return the text about an import that is held or rejected: the first line says why, the others what to do."""
+    number = summary.import_id
+    if summary.status == "held" and summary.hold:
+        head = f"HELD: {hold_headline(summary.hold['reason'], summary.details)}"
+        commands, end = (
+            decision_commands(number),
+            "Nothing was published. In the UI, the links below open the form to approve or discard it.",
+        )
+    else:
+        head, end = (
+            f"{summary.status.upper()}: {_findings_line(summary)}",
+            "Nothing was published. Correct the files, and upload all of them again.",
+        )
+        commands = {"review": f"roster-etl show {number}"}
+    lines = [f"{name.capitalize():<8} {command}" for name, command in commands.items()]
+    return "\n".join([head, *lines, end])
+
+
+def _findings_line(summary: ImportSummary) -> str:
+    """Return the findings because of which nothing was processed, the first ones in words."""
+    found = [finding for finding in summary.folded_findings if finding["severity"] in ("upload", "file")]
+    texts = [f"{f['file']}: {f['message']}" if f["file"] else str(f["message"]) for f in found[:_MAX_FINDINGS]]
+    more = f" And {len(found) - _MAX_FINDINGS} more." if len(found) > _MAX_FINDINGS else ""
+    return (" ".join(texts) or "see the import's findings.") + more
+
+
+_MAX_FINDINGS = 3
 
 
 def hold_headline(reason: str, summary: Mapping[str, Any]) -> str:

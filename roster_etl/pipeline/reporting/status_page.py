@@ -165,8 +165,8 @@ def what_text(feed: FeedStatus) -> str:
         parts.append(f"import {feed.hold.import_id}: {feed.hold.headline}{others}")
     elif {"parked", "failed", "rejected"} & set(feed.needs) and feed.last:
         parts.append(f"import {feed.last['import_id']} is {feed.state}; the roster is as it was")
-    if "late" in feed.needs and feed.lateness:
-        parts.append(feed.lateness.text)
+    if feed.needs == ("late",) and feed.lateness:  # of the others, the status and the column say it
+        parts.append(feed.lateness.text.removesuffix("."))
     return "; ".join(parts)
 
 

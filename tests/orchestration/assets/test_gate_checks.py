@@ -74,6 +74,6 @@ def test_a_file_that_the_upload_lacks_passes_and_a_refused_one_fails_with_its_co
     results = {(r.asset_key, r.check_name): r for r in gate_results(suites, verdicts, {"clever/students": "malformed_csv"})}
 
     assert not results[STUDENTS, "suite"].passed
-    assert "malformed_csv" in str(results[STUDENTS, "suite"].metadata["what failed"])
+    assert "malformed_csv" in str(results[STUDENTS, "suite"].metadata["failed_expectations"])
     assert results[STUDENTS, "tolerances"].passed
     assert results[USERS, "suite"].metadata["note"].value == "The upload does not have this file."

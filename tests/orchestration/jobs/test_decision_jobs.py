@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -62,13 +63,21 @@ def test_a_held_run_says_how_to_decide_in_config_that_the_jobs_take(held: Home) 
         e.dagster_event.step_failure_data for e in held.events() if e.dagster_event and e.dagster_event.is_step_failure
     )
 
-    text = str(metadata["how to decide"].value)
+    text = str(metadata["how_to_decide"].value)
     for job in (APPROVE, DISCARD):
         config = next(block.split("```")[0] for block in text.split("```yaml\n")[1:] if f"  {STEP_BY_JOB[job]}:" in block)
         assert dg.validate_run_config(defs.resolve_job_def(job), yaml.safe_load(config))
     assert plan(held) in text
     assert metadata["approve"].value.startswith("/locations/roster_etl/jobs/approve_hold/playground/setup?config=")
-    assert {"how to decide", "approve", "discard"} <= set(failure.user_failure_data.metadata)
+    assert {"how_to_decide", "approve", "discard"} <= set(failure.user_failure_data.metadata)
+    first, *steps = failure.error.message.splitlines()
+    assert re.fullmatch(r"HELD: \d+ of \d+ users would be removed, and \d more", first)
+    assert steps[:3] == [
+        "Review   roster-etl holds show 2",
+        "Approve  roster-etl holds approve 2 --by NAME",
+        "Discard  roster-etl holds discard 2 --by NAME",
+    ]
+    assert failure.error.stack == []
 
 
 def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) -> None:
@@ -88,8 +97,8 @@ def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) ->
         "import_status": "published",
     }
     assert users.partition == "lincoln"
-    assert users.metadata["import"].value == 2
-    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.roster.count_current(
+    assert users.metadata["import"].value == "2"
+    assert users.metadata["dagster/partition_row_count"].value == held.workspace.warehouse.roster.count_current(
         "lincoln", "clever", "users"
     )
     assert held.checks()[("roster/plan", "publishable")].passed
@@ -200,13 +209,13 @@ def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
     number = decide(held, UNDO, import_id=2, by="A. Steward")
     run, metadata = held.newest_run(), held.materialized()["roster/plan"].metadata
     assert (run.status, run.tags["import_id"], run.tags["import_status"]) == (dg.DagsterRunStatus.SUCCESS, str(number), "held")
-    assert plan(held, number) in str(metadata["how to decide"].value)
+    assert plan(held, number) in str(metadata["how_to_decide"].value)
     assert metadata["created"].value > 0
 
     decide(held, APPROVE, import_id=number, plan=plan(held, number), by="A. Steward")
     users = held.materialized()["warehouse/users"]
     assert held.status(number) == "published"
-    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.roster.count_current(
+    assert users.metadata["dagster/partition_row_count"].value == held.workspace.warehouse.roster.count_current(
         "lincoln", "clever", "users"
     )
     decisions = [("approve", "done", "A", None), ("undo", "done", "A. Steward", None), ("approve", "done", "A. Steward", None)]

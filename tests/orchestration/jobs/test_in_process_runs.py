@@ -60,7 +60,7 @@ def test_an_import_publishes_and_its_run_says_so(published: Home):
         "format": "clever",
         "import_id": "1",
         "import_status": "published",
-        "upload_id": row["upload_id"],
+        ".dagster/upload_id": row["upload_id"],
     }
     assert wanted.items() <= run.tags.items()
 
@@ -70,11 +70,12 @@ def test_a_run_materializes_all_that_its_format_fills_with_numbers(published: Ho
     students = {name: value.value for name, value in made["clever/students"].metadata.items()}
 
     assert set(made) == {key.to_user_string() for key in selected("clever")}
-    assert students["rows_read"] == students["rows_accepted"] + students["rows_refused"] > 0
-    assert students["dagster/partition_row_count"] == students["dagster/row_count"] > 0
+    assert students["rows_read"] == students["rows_accepted"] + students["rows_rejected"] > 0
+    assert students["dagster/partition_row_count"] > 0
+    assert "dagster/row_count" not in students
     users = {name: value.value for name, value in made["warehouse/users"].metadata.items()}
     assert users["removed"] == 0
-    assert users["created"] == users["current records of this district"] == users["dagster/row_count"] > 40
+    assert users["created"] == users["dagster/partition_row_count"] > 40
     assert {event.partition for event in made.values()} == {"lincoln"}
 
 
@@ -82,11 +83,11 @@ def test_a_published_table_leads_back_to_its_upload_and_says_how_to_trace(publis
     users = {name: value.value for name, value in published.materialized()["warehouse/users"].metadata.items()}
     row = published.workspace.warehouse.ledger.import_(1)
 
-    assert (users["import"], users["upload"], users["edits in force"]) == (1, row["upload_id"], "none")
-    assert "| [students.csv](/assets/clever/students?view=partitions&partition=lincoln) |" in users["made of"]
-    assert "enrollments.csv" not in users["made of"]
-    assert "roster-etl trace users user_kind=… user_id=… --district lincoln --format clever" in users["look closer"]
-    (moment,) = re.findall(r"roster-etl as-of (\S+) users --district lincoln --format clever", users["look closer"])
+    assert (users["import"], users["upload"], users["active_overrides"]) == ("1", row["upload_id"], "none")
+    assert "| [students.csv](/assets/clever/students?view=partitions&partition=lincoln) |" in users["source_files"]
+    assert "enrollments.csv" not in users["source_files"]
+    assert "roster-etl trace users user_kind=… user_id=… --district lincoln --format clever" in users["cli_commands"]
+    (moment,) = re.findall(r"roster-etl as-of (\S+) users --district lincoln --format clever", users["cli_commands"])
     assert (
         published.workspace.warehouse.roster.as_of(datetime.fromisoformat(moment), "users", "lincoln", "clever").num_rows
         == users["created"]
@@ -96,9 +97,9 @@ def test_a_published_table_leads_back_to_its_upload_and_says_how_to_trace(publis
 def test_the_plan_shows_what_would_change_by_table_and_by_school(published: Home):
     plan = {name: value.value for name, value in published.materialized()["roster/plan"].metadata.items()}
 
-    assert plan["plan sha256"] == published.workspace.warehouse.ledger.import_(1)["summary"]["sha256"]
-    assert re.search(r"^\| users \| 0 \| \d+ \| 0 \| 0 \|  \|$", plan["plan"].replace("\\_", "_"), re.MULTILINE)
-    assert re.search(r"^\| \d+ \| enrollments \| 0 \| \d+ \| 0 \| 0 \|$", plan["by school"], re.MULTILINE)
+    assert plan["plan_sha256"] == published.workspace.warehouse.ledger.import_(1)["summary"]["sha256"]
+    assert re.search(r"^\| users \| 0 \| \d+ \| 0 \| 0 \|  \|$", plan["changes_by_table"].replace("\\_", "_"), re.MULTILINE)
+    assert re.search(r"^\| \d+ \| enrollments \| 0 \| \d+ \| 0 \| 0 \|$", plan["changes_by_school"], re.MULTILINE)
 
 
 def test_the_uploads_hash_is_the_data_version(published: Home):
@@ -195,7 +196,7 @@ def test_a_changed_setting_makes_the_same_upload_a_new_import(published: Home, s
 def test_an_upload_says_where_it_was_taken_from(published: Home):
     published.run(None, archived=1, options={"delete_threshold_pct": "20"})
 
-    taken = published.materialized()["clever/upload"].metadata["taken"].value
+    taken = published.materialized()["clever/upload"].metadata["upload_source"].value
     assert taken == "the archived upload of import 1 again, as the run config says"
 
 

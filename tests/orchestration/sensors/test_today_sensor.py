@@ -71,7 +71,8 @@ def test_an_event_links_to_the_launchpads_of_a_hold(workspace: Workspace) -> Non
 
 
 def test_an_import_refreshes_the_asset_in_its_own_run(published: Home) -> None:
-    event = published.materialized()[TODAY.to_user_string()]
+    found = (entry.asset_materialization for entry in published.events())
+    event = next(event for event in found if event and event.asset_key == TODAY)
 
     assert event.partition is None
     assert event.metadata["summary"].value == "None of 1 feeds needs a person. 1 published."

@@ -245,6 +245,15 @@ def test_a_home_that_was_restored_in_part_is_not_opened(published: Workspace, up
         restore(str(tmp_path / "copy"), tmp_path / "half")
 
 
+def test_decisions_about_a_districts_feeds_are_restored_with_it(published: Workspace, tmp_path: Path) -> None:
+    published.archive.write_decision("lincoln", 7, {"decision_id": 7, "reason": "Moved."})
+    back_up(published, str(tmp_path / "backup"))
+
+    restore(str(tmp_path / "backup"), tmp_path / "new")
+
+    assert Workspace.open(tmp_path / "new").archive.read_decision("lincoln", 7) == {"decision_id": 7, "reason": "Moved."}
+
+
 def test_suites_of_the_home_are_restored_with_it(published: Workspace, tmp_path: Path) -> None:
     packaged = published.suites["clever/students"]
     own = tmp_path / "home" / "expectations" / "clever" / "students.json"
