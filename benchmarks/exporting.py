@@ -33,7 +33,7 @@ def bench(students: int, work: Path, version: str) -> dict[str, Any]:
     for old in (home, to):
         shutil.rmtree(old, ignore_errors=True)
     log = work / "export.log"
-    imported, _ = measure(import_command(district / "day1", home), log=log)
+    imported, _ = measure(import_command(district / "day1", home, "bench"), log=log)
     exported, text = measure(export_command(home, to, version), log=log)
     files = json.loads(text)["files"]
     return {

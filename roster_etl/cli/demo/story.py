@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
+from roster_etl.cli.demo.application import USER, DemoApplication
 from roster_etl.cli.demo.processes import free_port, require_free_port, running_process
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.history import feed_label
@@ -99,11 +100,12 @@ def demo(
         require_free_port(port)
     call.home, call.creates_home = _demo_home(call), True
     guests = _demo_districts(students)
+    application = DemoApplication(district_id=guests[0].id)
     install_sigterm_handler()
     with ExitStack() as stack:
-        story = DemoRun(call, guests, stack.enter_context(_sftp_server(call, guests)))
+        story = DemoRun(call, guests, application, stack.enter_context(_sftp_server(call, guests, application)))
         story.register_districts()
-        daemon = stack.enter_context(_dagster_daemon(call, guests))
+        daemon = stack.enter_context(_dagster_daemon(call, guests, application))
         story.import_first_day(daemon)
         story.import_next_day(daemon)
         story.upload_truncated_roster(daemon)
@@ -152,19 +154,19 @@ def _demo_home(call: Call) -> Path:
 
 
 @contextmanager
-def _sftp_server(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[SftpServer]:
+def _sftp_server(call: Call, districts: Sequence[DemoDistrict], application: DemoApplication) -> Iterator[SftpServer]:
     keys = call.home / "sftp.keys"
     create_private_folder(keys)
     accounts = [
         Account(user=g.id, password=g.password, public_keys=() if g.password else (make_key(keys / f"{g.id}_key"),))
         for g in districts
     ]
-    with SftpServer(call.home / "sftp", accounts, keys=keys) as server:
+    with SftpServer(call.home / "sftp", [*accounts, application.account], keys=keys) as server:
         yield server
 
 
 @contextmanager
-def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[Popen[bytes]]:
+def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict], application: DemoApplication) -> Iterator[Popen[bytes]]:
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
 
     with home_instance(call.home) as instance:  # two processes that create the same storage at once fail
@@ -173,7 +175,7 @@ def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[P
     with running_process(
         "dagster._daemon",
         ["run", "-w", str(_workspace_file(call))],
-        environment={**_home_variables(call), **_FAST_ENVIRONMENT, **passwords},
+        environment={**_home_variables(call), **_FAST_ENVIRONMENT, **passwords, **application.environment},
         folder=call.home,
         log=_log_file(call),
     ) as process:
@@ -191,8 +193,8 @@ def _log_file(call: Call) -> Path:
 class DemoRun:
     """One run of the demo, which prints each event as it happens."""
 
-    def __init__(self, call: Call, districts: Sequence[DemoDistrict], server: SftpServer) -> None:
-        self.call, self.districts, self.server = call, districts, server
+    def __init__(self, call: Call, districts: Sequence[DemoDistrict], application: DemoApplication, server: SftpServer) -> None:
+        self.call, self.districts, self.application, self.server = call, districts, application, server
         self.started_at = time.monotonic()
         self.changes: dict[str, Sequence[SampleChange]] = {}
 
@@ -219,6 +221,9 @@ class DemoRun:
                 f"{guest.name} is registered as {guest.id}, uploads {vendor(guest.format).format.title} files, and logs in with {how}."
             )
 
+        self.application.add_destination(self.call, self.server)
+        self.log(f"The roster of {self.application.district_id} is to leave for {USER}, another account, after each publish.")
+
     def import_first_day(self, daemon: Popen[bytes]) -> None:
         """Upload each district's files, and wait until the sensor's runs have imported them."""
         for guest in self.districts:
@@ -226,6 +231,7 @@ class DemoRun:
             self._upload_files(guest, files)
         self.log("The sensor looks every few seconds, and waits until an upload has stood still.")
         self._wait_for_imports(daemon, count=1)
+        self._wait_for_export(daemon, count=1)
 
     def import_next_day(self, daemon: Popen[bytes]) -> None:
         """Upload the next day's files, with some invalid rows, and wait again."""
@@ -235,6 +241,7 @@ class DemoRun:
             )
             self._upload_files(guest, sorted(self._day_folder(guest, 2).glob("*.csv")))
         self._wait_for_imports(daemon, count=2)
+        self._wait_for_export(daemon, count=2)
 
     def upload_truncated_roster(self, daemon: Popen[bytes]) -> None:
         """Upload files of the first district without half of the people: valid, but suspicious, so the import is held."""
@@ -253,13 +260,20 @@ class DemoRun:
         documents = [*first, *second]
         if self.call.json:
             self.call.print_json(
-                {"home": str(self.call.home), "imports": documents, "held": self._held_import(), "ui": ui_command}
+                {
+                    "home": str(self.call.home),
+                    "imports": documents,
+                    "held": self._held_import(),
+                    "exports": self.application.sent(self.call),
+                    "ui": ui_command,
+                }
             )
             return
         self._print_first_day(first)
         self._print_next_day(self.districts[0], second[0])
         self._print_other_districts(second[1:])
         self._print_trace(self.districts[0], second[0])
+        self.application.print_arrival(self.call, self.server, _program_command())
         self._print_hold(self.districts[0], self._held_import())
         self.call.print("", f"More: {_program_command()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
         if not opens_ui:
@@ -386,13 +400,28 @@ class DemoRun:
                 raise DemoStuck(seconds=time.monotonic() - self.started_at, what=what, log=_log_file(self.call))
             time.sleep(_POLL_SECONDS)
 
+    def _wait_for_export(self, daemon: Popen[bytes], *, count: int) -> None:
+        """Wait until the roster was sent to the application `count` times."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while True:
+            ended = [row for row in self.application.sent(self.call) if row["finished_at"] is not None]
+            if len(ended) >= count and not self._has_unfinished_run():
+                newest = ended[count - 1]
+                self.log(
+                    f"{newest['district_id']}: its roster after import {newest['as_of_import']} is {newest['status']} to {USER}."
+                )
+                return
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                raise DemoStuck(seconds=time.monotonic() - self.started_at, what=f"an export to {USER}", log=_log_file(self.call))
+            time.sleep(_POLL_SECONDS)
+
     def _has_unfinished_run(self) -> bool:
         """Return whether a run has not finished: after publishing it still writes the report."""
         from roster_etl.orchestration.jobs.in_process_runs import home_instance
-        from roster_etl.orchestration.sensors.landing_sensor import busy_feeds
+        from roster_etl.orchestration.sensors.landing_sensor import has_unfinished_run
 
         with home_instance(self.call.home) as instance:
-            return bool(busy_feeds(instance))
+            return has_unfinished_run(instance)
 
     def _import_summary(self, district: DemoDistrict, file_set: str, day: int) -> dict[str, Any]:
         return outcome(self.call.workspace, self._imports(district, file_set)[day]["import_id"])

@@ -34,7 +34,7 @@ def items_of(cell: str) -> list[str]:
 
 def check_list(state: FileState, column: Column, form: ListOf) -> None:
     """Check the lists of a column, and write them as later steps read them."""
-    allowed = _allowed(form.item)
+    allowed = _allowed(form.item, state.columns[column.name])
     readings, at = _read_distinct(state.columns[column.name], partial(_read_pairs if form.pairs else _read, allowed=allowed))
     told = {what: _rows(readings, at, what) for what in (_JSON, _UNTYPED, _BARE, _TRIMMED, _WRONG)}
     values, name = state.columns[column.name], column.name
@@ -116,13 +116,14 @@ def _read_pairs(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _R
     return ",".join(kept) or None, frozenset(told)
 
 
-def _allowed(item: Text | Choice | Identifier) -> Callable[[Sequence[str]], list[bool]]:
+def _allowed(item: Text | Choice | Identifier, cells: pa.Array) -> Callable[[Sequence[str]], list[bool]]:
+    """Return a function that says which items have the form. The items of all `cells` are checked at once: a call costs no check."""
     form = item if item != Text() else Text(max_length=ITEM_CHARS)
+    items = pa.array({one for cell in pc.unique(cells).to_pylist() if cell for one in items_of(cell)}, pa.string())
+    wrong = frozenset(items.filter(pa.array(cell_formats.find_invalid(form, items))).to_pylist())
 
     def fits(items: Sequence[str]) -> list[bool]:
-        if not items:
-            return []
-        return [not wrong for wrong in cell_formats.find_invalid(form, pa.array(items, pa.string())).tolist()]
+        return [one not in wrong for one in items]
 
     return fits
 

@@ -154,5 +154,10 @@ def busy_feeds(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
     return imports | {(district_id, source, ARCHIVING) for district_id, _, source in feeds} | rereading
 
 
+def has_unfinished_run(instance: dg.DagsterInstance) -> bool:
+    """Return whether a run of any job is queued or running."""
+    return instance.get_runs_count(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))) > 0
+
+
 def _is_import(run: dg.DagsterRun) -> bool:
     return {DISTRICT, FORMAT} <= set(run.tags)

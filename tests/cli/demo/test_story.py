@@ -59,6 +59,10 @@ def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_proces
     held = document["held"]
     assert (held["status"], held["hold"]["reason"]) == ("held", "change_threshold_exceeded")
     assert held["district_id"] == second[0]["district_id"]
+    assert [(row["destination_name"], row["status"]) for row in document["exports"]] == [("reading-app", "written")] * 2
+    assert document["exports"][0]["files"] != document["exports"][1]["files"]
+    there = {path.name for path in (home / "sftp" / "reading-app" / "rosters").iterdir()}
+    assert there == {file["file"] for file in document["exports"][1]["files"]}
     assert "dagster-webserver" in document["ui"]
     assert group_members(home) == []
 
