@@ -190,6 +190,9 @@ def test_the_workspace_and_the_project_name_the_same_definitions():
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"][0]["python_module"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dagster"]
 
+    of_homes = yaml.safe_load((ROOT / "roster_etl/orchestration/runtime/default_workspace.yaml").read_text())["load_from"]
+
+    assert of_homes == [{"python_module": workspace}]
     assert (workspace["module_name"], workspace["location_name"]) == (project["module_name"], project["code_location_name"])
 
 

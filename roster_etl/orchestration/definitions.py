@@ -7,12 +7,16 @@ Great Expectations is not imported.
 from __future__ import annotations
 
 from roster_etl.orchestration.assets.export_assets import export_key
+from roster_etl.orchestration.assets.labels import label_assets, loaded_owners
 from roster_etl.orchestration.jobs.archive_upload import archive_upload
 from roster_etl.orchestration.jobs.build import build_definitions, check_keys, checks, import_jobs
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
+from roster_etl.orchestration.jobs.in_process_runs import import_runner
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
 from roster_etl.orchestration.jobs.reread_landing import reread_landing
+from roster_etl.orchestration.jobs.rerun_failed import rerun_failed
 from roster_etl.orchestration.jobs.send_rosters import send_rosters
+from roster_etl.orchestration.jobs.trace_record import trace_record_job
 from roster_etl.orchestration.runtime.destination_names import loaded_destination_names
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import enable_forkserver
@@ -29,22 +33,37 @@ CHECKS = checks(VENDORS)
 FRESHNESS_CHECK_KEYS = check_keys(CHECKS)
 JOBS = import_jobs(VENDORS, CHECKS)
 DESTINATIONS = loaded_destination_names()
-defs = build_definitions(
+defs = label_assets(
+    build_definitions(
+        VENDORS,
+        CHECKS,
+        [
+            *JOBS,
+            *decision_jobs(),
+            rerun_failed,
+            trace_record_job,
+            archive_upload,
+            reread_landing,
+            send_rosters,
+            late_feeds,
+            housekeeping,
+        ],
+        [
+            landing_zone_sensor(JOBS),
+            export_sensor(DESTINATIONS),
+            freshness_sensor,
+            today_sensor,
+            outbox_sensor,
+            failed_runs,
+            canceled_runs,
+        ],
+        [nightly],
+        executor=executor(),
+        destinations=DESTINATIONS,
+        import_runner=import_runner,
+    ),
     VENDORS,
-    CHECKS,
-    [*JOBS, *decision_jobs(), archive_upload, reread_landing, send_rosters, late_feeds, housekeeping],
-    [
-        landing_zone_sensor(JOBS),
-        export_sensor(DESTINATIONS),
-        freshness_sensor,
-        today_sensor,
-        outbox_sensor,
-        failed_runs,
-        canceled_runs,
-    ],
-    [nightly],
-    executor=executor(),
-    destinations=DESTINATIONS,
+    loaded_owners(),
 )
 enable_forkserver()
 cache_migration_scripts()

@@ -129,6 +129,10 @@ class Staging:
         """Write what the import is about."""
         self._frames.write_json(*self._at, _RECEIVED, "upload", upload.to_dict())
 
+    def has_upload(self) -> bool:
+        """Return whether the import got as far as receiving its upload, and what it left is still there."""
+        return self._frames.exists(*self._at, _RECEIVED, "upload")
+
     def upload(self) -> Upload:
         """Return what the import is about."""
         return Upload.from_dict(self._frames.read_json(*self._at, _RECEIVED, "upload"))
@@ -216,6 +220,10 @@ class Staging:
         """Return the validated rows of the file `name`."""
         return self._read_part(_FILE_ROWS, name, "rows")
 
+    def has_file_rows(self, name: str) -> bool:
+        """Return whether the validated rows of the file `name` are staged."""
+        return self._has(_FILE_ROWS, name, f"rows/{name}")
+
     # ---- applying changes
 
     def write_changes(
@@ -236,6 +244,10 @@ class Staging:
         if upload.vendor.change_plan is None or not (complete or self._frames.exists(*self._at, _APPLIED, "changes")):
             return AppliedChanges()
         return AppliedChanges.from_dict(self._frames.read_json(*self._at, _APPLIED, "changes"))
+
+    def has_changes(self) -> bool:
+        """Return whether the changes of the upload were applied."""
+        return self._frames.exists(*self._at, _APPLIED, "changes")
 
     def changes_findings(self) -> pa.Table:
         """Return what was found while changes were applied (FINDINGS)."""
@@ -269,6 +281,10 @@ class Staging:
         """Return the mapped rows of canonical `table`."""
         return self._read_part(_TABLE_ROWS, table, "rows")
 
+    def has_table(self, table: str) -> bool:
+        """Return whether the mapped rows of canonical `table` are staged."""
+        return self._has(_TABLE_ROWS, table, f"rows/{table}")
+
     def tables(self, names: Iterable[str]) -> LazyMapping[pa.Table]:
         """Return the mapped canonical tables `names`, each read when it is asked for."""
         return LazyMapping(names, self.table)
@@ -298,6 +314,10 @@ class Staging:
     def plan(self) -> PlanDecision:
         """Return the decision on the import."""
         return PlanDecision.from_dict(self._frames.read_json(*self._at, _PLANNED, "plan"))
+
+    def has_plan(self) -> bool:
+        """Return whether the import was planned."""
+        return self._frames.exists(*self._at, _PLANNED, "plan")
 
     def write_plan_findings(self, findings: pa.Table) -> None:
         """Write what planning found (FINDINGS)."""

@@ -367,8 +367,21 @@ def _agreement_text(rule: SameLength | SelfReference | ReferenceType | OnlyOne |
             return f"`{begin}` and `{end}` lie within the `{periods}` of {file}; others are kept, with a warning."
 
 
+def column_text(column: Column | Family) -> str:
+    """Return what a file's column must be, on one line: whether it is required, its form and codes, what it refers to, and the note."""
+    required, form = ("", cell_format_text(column.cell_format)) if isinstance(column, Family) else _column_rules(column)
+    requirement = required.replace("yes", "Required", 1) if required else "Optional"
+    reference = f"Refers to {_reference(column)}." if column.references else ""
+    return " ".join(filter(None, (f"{requirement}: {form}.", reference, column.note)))
+
+
 def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]:
     name = f"`{column.name}`" + "".join(f", also `{alias}`" for alias in column.aliases)
+    return (name, *_column_rules(column), _reference(column), column.note, *_target(file, column.name, targets))
+
+
+def _column_rules(column: Column) -> tuple[str, str]:
+    """Return whether a column is required, and its form."""
     required = "yes" if column.required else ""
     if column.required_where:
         required += f", where `{column.required_where.column}` is {_names(column.required_where.values)}"
@@ -383,7 +396,7 @@ def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]
         form += ", unique"
     if column.matches:
         form += f", which the feed that `{column.matches.option}` names should have"
-    return (name, required, form, _reference(column), column.note, *_target(file, column.name, targets))
+    return required, form
 
 
 def _family_row(file: File, family: Family, targets: Targets) -> tuple[str, ...]:

@@ -161,6 +161,13 @@ class ReceiptSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CatalogSettings:
+    """What Dagster's catalog shows of the assets. ``owners``: e-mail addresses, or teams as ``team:name``; none: the package's."""
+
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
@@ -182,6 +189,7 @@ class Settings:
     imports: ImportSettings = field(default_factory=ImportSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
+    catalog: CatalogSettings = field(default_factory=CatalogSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None, *, create: bool = True) -> Settings:
@@ -215,6 +223,7 @@ class Settings:
             imports=ImportSettings(**values.get("imports", {})),
             retention=_retention(values.get("retention", {})),
             receipts=_receipts(home, values.get("receipts", {})),
+            catalog=_catalog(values.get("catalog", {})),
         )
 
     @property
@@ -235,6 +244,7 @@ class Settings:
             "imports": dict(vars(self.imports)),
             "retention": dict(vars(self.retention)),
             "receipts": dict(vars(self.receipts)),
+            "catalog": {"owners": list(self.catalog.owners)},
         }
 
     def __repr__(self) -> str:
@@ -243,6 +253,7 @@ class Settings:
 
 _STORES = ("warehouse", "archive", "staging", "districts")
 _NUMBERS = (int, float)
+_TEAM = re.compile(r"team:[A-Za-z0-9_-]+")
 
 
 def _key_types(of: type) -> dict[str, tuple[type, ...]]:
@@ -260,6 +271,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "imports": {f.name: (int,) for f in fields(ImportSettings)},
     "retention": _key_types(RetentionSettings),
     "receipts": _key_types(ReceiptSettings),
+    "catalog": _key_types(CatalogSettings),
 }
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _ENV_VARIABLES = (
@@ -370,6 +382,14 @@ def _receipts(home: Path, values: Mapping[str, Any]) -> ReceiptSettings:
     if not is_single_line(found.installation):
         raise SettingsError(where=FILE_NAME, problem='"receipts.installation" must be one line')
     return found
+
+
+def _catalog(values: Mapping[str, Any]) -> CatalogSettings:
+    owners = tuple(values.get("owners", ()))
+    if wrong := [one for one in owners if not (isinstance(one, str) and (is_email_address(one) or _TEAM.fullmatch(one)))]:
+        problem = f'"catalog.owners": {wrong[0]!r} is neither an e-mail address nor a team such as "team:data-stewards"'
+        raise SettingsError(where=FILE_NAME, problem=problem)
+    return CatalogSettings(owners=owners)
 
 
 def _retention(values: Mapping[str, str]) -> RetentionSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from roster_etl.orchestration.assets import warehouse_assets
+from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -23,11 +26,12 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.store.default_home import VARIABLE
 from roster_etl.store.registry.registry import Feed
 from roster_etl.vendors import vendor
-from tests.orchestration.conftest import register, selected, without_half_of_the_students
+from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_S, RUNS_S = 120, 180
+ALL = defs.resolve_asset_graph().executable_asset_keys
 
 
 class Ui:
@@ -187,19 +191,86 @@ def _ended(run: dict[str, Any]) -> dict[str, Any] | None:
     return run if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
 
 
-def test_a_backfill_takes_every_district_once_more(ui: Ui):
-    keys = [{"path": list(key.path)} for key in sorted(selected("clever"), key=str)]  # a run imports one format
+def _backfill(ui: Ui, keys: list[dict[str, Any]], partitions: list[str]) -> str:
+    """Launch a backfill of assets, and return how it ended."""
     launched = ui.ask(
         "mutation ($what: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $what) "
         "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
-        what={"assetSelection": keys, "partitionNames": ["lincoln", "monroe"]},
+        what={"assetSelection": keys, "partitionNames": partitions},
     )["launchPartitionBackfill"]
     status = "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
-    ask = lambda: ui.ask(status, id=launched["backfillId"])["partitionBackfillOrError"]["status"]  # noqa: E731
+    ask = lambda: str(ui.ask(status, id=launched["backfillId"])["partitionBackfillOrError"]["status"])  # noqa: E731
+    return str(wait_for(lambda: ask() if ask().startswith("COMPLETED") else None, RUNS_S, lambda: (ask(), ui.runs())))
 
-    ended = wait_for(lambda: ask() if ask().startswith("COMPLETED") else None, RUNS_S, lambda: (ask(), ui.runs()))
-    assert ended == "COMPLETED_SUCCESS"
+
+def test_a_backfill_takes_every_district_once_more(ui: Ui):
+    keys = [{"path": list(key.path)} for key in sorted(selected("clever"), key=str)]  # a run imports one format
+
+    assert _backfill(ui, keys, ["lincoln", "monroe"]) == "COMPLETED_SUCCESS"
     assert {row["status"] for row in ui.workspace.warehouse.ledger.imports()[:2]} == {"unchanged"}
+
+
+def test_a_backfill_over_all_formats_imports_the_newest_upload_of_each_feed(ui: Ui):
+    graph = [{"path": list(key.path)} for key in sorted(ALL, key=str)]
+    before = ui.workspace.warehouse.ledger.imports(limit=1)[0]["import_id"]
+    backfill = _backfill(ui, graph, ["lincoln", "monroe"])
+
+    assert backfill == "COMPLETED_SUCCESS"
+    since = ui.workspace.warehouse.ledger.imports(since=before + 1)
+    assert {(row["district_id"], row["status"]) for row in since} == {("lincoln", "unchanged"), ("monroe", "unchanged")}
+
+
+def test_a_run_by_command_whose_upload_is_gone_is_executed_again_from_the_ui(ui: Ui, tmp_path: Path):
+    write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
+    done = run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(tmp_path / "monroe")))
+    shutil.rmtree(tmp_path / "monroe")
+    launched = ui.ask(
+        "mutation ($what: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $what) "
+        "{ __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
+        what={"parentRunId": ui.runs()[0]["runId"], "strategy": "ALL_STEPS"},
+    )["launchRunReexecution"]
+
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run = wait_for(lambda: _ended(_run(ui, launched["run"]["runId"])), RUNS_S, ui.runs)
+    newest = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
+    assert (run["status"], newest["status"], newest["run_id"]) == ("SUCCESS", "unchanged", run["runId"])
+    assert newest["import_id"] == done + 1
+
+
+def test_one_job_imports_again_what_failed(ui: Ui, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
+    rewrite(tmp_path / "monroe" / "teachers.csv", lambda rows: [{**rows[0], "Last_name": "Changed"}, *rows[1:]])
+    with monkeypatch.context() as broken:
+        broken.setattr(warehouse_assets, "publish_import", _breaks)
+        with pytest.raises(RuntimeError):
+            run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(tmp_path / "monroe")))
+    failed = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
+    ui.ask(
+        "mutation ($what: ExecutionParams!) { launchRun(executionParams: $what) "
+        "{ __typename ... on PythonError { message } ... on RunConfigValidationInvalid { errors { message } } } }",
+        what={"selector": {**LOCATION, "jobName": "rerun_failed"}, "runConfigData": {}},
+    )
+
+    run = wait_for(lambda: _import_run(ui, failed["import_id"] + 1), RUNS_S, ui.runs)
+    newest = ui.workspace.warehouse.ledger.imports("monroe", limit=1)[0]
+    assert (run["status"], newest["status"], newest["run_id"]) == ("SUCCESS", "published", run["runId"])
+
+
+LOCATION = {"repositoryLocationName": "roster_etl", "repositoryName": "__repository__"}
+
+
+def _breaks(*_: object) -> None:
+    raise RuntimeError
+
+
+def _run(ui: Ui, run_id: str) -> dict[str, Any]:
+    return next(run for run in ui.runs() if run["runId"] == run_id)
+
+
+def _import_run(ui: Ui, import_id: int) -> dict[str, Any] | None:
+    """Return the run of an import, once it has ended."""
+    tag = {"key": "import_id", "value": str(import_id)}
+    return next((run for run in ui.runs() if tag in run["tags"] and _ended(run)), None)
 
 
 @pytest.fixture

@@ -11,11 +11,15 @@ import dagster as dg
 import pytest
 
 from roster_etl.orchestration import definitions
+from roster_etl.orchestration.assets.labels import loaded_owners
+from roster_etl.orchestration.assets.metadata import OWNERS
 from roster_etl.orchestration.assets.today_asset import TODAY
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.spec import File
+from roster_etl.spec.errors import SettingsError
+from roster_etl.store.settings import Settings
 from tests.parsing import parsed
 
 SNAPSHOT = Path(__file__).parent / "asset_keys.txt"
@@ -41,6 +45,10 @@ def test_loading_the_code_location_imports_no_great_expectations_and_asks_nobody
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_the_module_has_one_definitions_object_since_dagster_loads_no_module_with_two():
+    assert [name for name, value in vars(definitions).items() if isinstance(value, dg.Definitions)] == ["defs"]
+
+
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.to_user_string())
 def test_every_asset_says_what_it_is(key: dg.AssetKey):
     node = GRAPH.get(key)
@@ -50,6 +58,54 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey):
     assert node.owners
     assert node.kinds
     assert node.partitions_def == (None if key == TODAY else DISTRICTS)
+
+
+@pytest.mark.parametrize(
+    ("key", "layer", "vendor", "pii"),
+    [
+        (["clever", "upload"], "landing", "clever", "yes"),
+        (["dyknow", "schools"], "validated", "dyknow", "no"),
+        (["canvas", "users"], "validated", "canvas", "yes"),
+        (["roster", "terms"], "mapped", None, "no"),
+        (["roster", "plan"], "planned", None, "no"),
+        (["warehouse", "id_changes"], "published", None, "yes"),
+        (["report"], "reported", None, "no"),
+    ],
+)
+def test_an_asset_has_tags_to_filter_by(key: list[str], layer: str, vendor: str | None, pii: str):
+    tags = GRAPH.get(dg.AssetKey(key)).tags
+
+    assert (tags["layer"], tags.get("vendor"), tags["pii"]) == (layer, vendor, pii)
+
+
+def test_owners_are_those_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ROSTER_ETL_HOME", str(tmp_path))
+    settings = tmp_path / "roster_etl.toml"
+    settings.write_text('[catalog]\nowners = ["team:rosters", "ops@example.org"]\n', "utf-8")
+    assert loaded_owners() == ("team:rosters", "ops@example.org")
+    settings.write_text('[catalog]\nowners = ["rosters"]\n', "utf-8")
+
+    assert loaded_owners() == OWNERS
+    with pytest.raises(SettingsError, match="team:data-stewards"):
+        Settings.load(tmp_path)
+
+
+def test_a_column_says_what_it_is_made_of_and_what_it_must_be():
+    def column(key: list[str], name: str) -> str:
+        schema = GRAPH.get(dg.AssetKey(key)).metadata["dagster/column_schema"]
+        return next(str(one.description) for one in schema.columns if one.name == name)
+
+    assert "From canvas: users.integration_id." in column(["roster", "users"], "integration_id")
+    assert column(["warehouse", "users"], "integration_id") == column(["roster", "users"], "integration_id")
+    assert column(["clever", "students"], "School_id").startswith("Required: text. Refers to `School_id` of schools.")
+    assert "one of `" in column(["clever", "students"], "Gender")
+
+
+def test_a_table_lists_the_sources_of_its_columns_with_links_to_their_files():
+    for stage in ("roster", "warehouse"):
+        text = GRAPH.get(dg.AssetKey([stage, "users"])).metadata["column_sources"].value
+
+        assert "| user\\_id | clever | [students](/assets/clever/students?view=definition) | Student\\_id |" in text
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.format.name)

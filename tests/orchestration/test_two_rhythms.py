@@ -16,7 +16,6 @@ from roster_etl.demo_server.sftp_server import HOST, Account, SftpServer
 from roster_etl.demo_server.sftp_upload import upload_files
 from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.assets.step_context import PRIORITY
-from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, single_file_set
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
@@ -27,6 +26,7 @@ from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
@@ -195,30 +195,27 @@ def test_runs_that_have_not_ended_are_known_by_set(instance: dg.DagsterInstance)
     assert busy_feeds(instance) == {(DISTRICT, FORMAT, "attendance")}
 
 
-def test_a_run_that_is_asked_for_several_uploads_says_so_and_imports_nothing(tmp_path: Path, instance: dg.DagsterInstance):
+def test_a_run_of_everything_imports_the_newest_upload_of_each_feed_and_set(tmp_path: Path, instance: dg.DagsterInstance):
     home = tmp_path / "home"
     workspace = Workspace.open(home)
-    feeds = (Feed(format="clever"), Feed(format=FORMAT))
-    workspace.registry.add(District(id=DISTRICT, feeds=feeds))
+    feeds = []
+    for name in ("clever", FORMAT):
+        write_sample(vendor(name), tmp_path / name, students=10, seed=1)
+        feeds.append(Feed(format=name, path=str(tmp_path / name), options={"quiet_period": "0s"}))
+    workspace.registry.add(District(id=DISTRICT, feeds=tuple(feeds)))
     instance.add_dynamic_partitions("districts", [DISTRICT])
     with use_home(home):
         done = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance, partition_key=DISTRICT, raise_on_error=False
         )
 
-    failures = [event.step_failure_data.user_failure_data for event in done.all_events if event.is_step_failure]
-    assert not done.success
-    assert {failure.metadata["code"].value for failure in failures if failure} == {SeveralUploads.code}
-    assert workspace.warehouse.ledger.imports() == []
-
-
-def test_files_of_two_sets_in_one_run_are_two_uploads():
-    keys = [dg.AssetKey([FORMAT, name]) for name in ("upload", "students", "attendance")]
-
-    with pytest.raises(SeveralUploads, match="import_catapult_connect, import_catapult_connect_attendance"):
-        single_file_set(vendor(FORMAT).format, keys)
-    assert single_file_set(vendor(FORMAT).format, keys[:2]) == "roster"
-    assert single_file_set(vendor(FORMAT).format, [keys[0], keys[2]]) == "attendance"
+    imports = workspace.warehouse.ledger.imports()
+    assert done.success
+    assert {(row["source"], row["file_set"]): row["status"] for row in imports} == {
+        ("clever", ""): "published",
+        (FORMAT, "roster"): "published",
+        (FORMAT, "attendance"): "published",
+    }
 
 
 def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, instance: dg.DagsterInstance):

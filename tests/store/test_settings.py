@@ -53,7 +53,7 @@ def test_relative_places_are_below_the_home(tmp_path: Path) -> None:
     [
         ('[warehose]\nurl="x"', 'unknown key "warehose"; did you mean "warehouse"?'),
         ("[landing]\nstall_second=1", 'unknown key "landing.stall_second"; did you mean "stall_seconds"?'),
-        ("[zzz]\n", "known are: alerts, archive, districts"),
+        ("[zzz]\n", "known are: alerts, archive, catalog, districts"),
         ("archive='x'", '"archive" must be a table'),
         ("[limits]\narchive_ratio='many'", '"limits.archive_ratio" must be a number, found str'),
         ("[limits]\narchive_ratio=true", "found bool"),

@@ -54,7 +54,6 @@ SAMPLE_DISTRICTS = (
     ("anchor", "Anchor Point Borough", "America/Anchorage"),
     ("mesa", "Mesa Verde Academies", "America/Phoenix"),
 )
-MODULE = "roster_etl.orchestration.definitions"
 UI_PORT = 3000  # port of the command that opens the UI later
 TIMEOUT_SECONDS = 240.0  # seconds for one round of imports on a slow machine; ten to thirty are usual
 _FEED_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
@@ -175,7 +174,7 @@ def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict], application: 
     passwords = {guest.password_variable: guest.password for guest in districts if guest.password}
     with running_process(
         "dagster._daemon",
-        ["run", "-m", MODULE],
+        ["run", "-w", str(_workspace_file(call))],
         environment={**_home_variables(call), **_FAST_ENVIRONMENT, **passwords, **application.environment},
         folder=call.home,
         log=_log_file(call),
@@ -440,7 +439,14 @@ def _count_rows(document: dict[str, Any], field: str) -> int:
 
 def _ui_command(call: Call, port: int) -> str:
     settings = " ".join(f"{name}={value}" for name, value in _home_variables(call).items())
-    return f"{settings} {_shorter_path(_script_path('dagster-webserver'))} -m {MODULE} -h 127.0.0.1 -p {port}"
+    return f"{settings} {_shorter_path(_script_path('dagster-webserver'))} -w {_shorter_path(_workspace_file(call))} -h 127.0.0.1 -p {port}"
+
+
+def _workspace_file(call: Call) -> Path:
+    """Return the file by which Dagster loads the definitions, under the name that imports by command have in their runs."""
+    from roster_etl.orchestration.jobs.in_process_runs import ensure_config
+
+    return ensure_config(call.home).with_name("workspace.yaml")
 
 
 def _program_command() -> str:
@@ -462,7 +468,7 @@ def _script_path(name: str) -> Path:
 
 
 def _open_ui(call: Call, stack: ExitStack, port: int) -> None:
-    words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
+    words = ["-h", "127.0.0.1", "-p", str(port), "-w", str(_workspace_file(call))]
     webserver = stack.enter_context(
         running_process("dagster_webserver", words, environment=_home_variables(call), folder=call.home, log=_log_file(call))
     )

@@ -46,6 +46,14 @@ def default_order(
     return again, f"the archived upload of import {archived} once more: {hindrance}"
 
 
+def lists_no_file(workspace: Workspace, district_id: str, feed: Feed, file_set: str) -> bool:
+    """Return whether no file of the feed's format, or of one of its file sets, is in the landing zone. Raises as `default_order`."""
+    if not landing_folder(workspace.settings, district_id, feed.path):
+        return True
+    with open_landing(district_id, feed, workspace.settings) as landing:
+        return not file_selection(vendor(feed.format).format, file_set)("folder", landing.listing()).read
+
+
 def why_not_ready(workspace: Workspace, district_id: str, feed: Feed, file_set: str) -> str | None:
     """Return why the upload in the landing zone is not ready, None if it is."""
     if not landing_folder(workspace.settings, district_id, feed.path):

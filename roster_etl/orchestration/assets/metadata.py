@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
-from roster_etl.orchestration.assets.markdown import escape_markdown, markdown_table
+from roster_etl.orchestration.assets.markdown import Link, escape_markdown, markdown_table
 from roster_etl.pipeline.reporting.data_docs import data_docs_url
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
 from roster_etl.pipeline.reporting.notifications import summary_text
@@ -26,12 +26,15 @@ from roster_etl.pipeline.reporting.report_files import ImportReport, report_url
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.docs import column_text
 from roster_etl.spec import File
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import reads_of
 
 OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
+Sources = Mapping[str, Sequence[tuple[str, str, str]]]
+"""Column of a roster table → the columns that it is made of, each as format, file and column."""
 CHANGE_LABELS = {"created": "created", "updated": "updated", "deleted": "removed"}
 """Kinds of changes to records, and their labels for people."""
 MAX_SCHOOL_LINES = 20
@@ -50,15 +53,15 @@ def file_metadata(vendor: Vendor, file: File) -> Metadata:
 
 def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
     """Return the static metadata of a mapped table: its columns, and the vendor columns from which each is derived."""
-    deps: dict[str, list[dg.TableColumnDep]] = {}
-    for vendor in vendors:
-        for target, pairs in reads_of(vendor, table.name):
-            found = deps.setdefault(target, [])
-            new = (dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs)
-            found.extend(dep for dep in new if dep not in found)
+    sources = column_sources(table, vendors)
+    deps = {
+        name: [dg.TableColumnDep(dg.AssetKey([source, file]), column) for source, file, column in found]
+        for name, found in sources.items()
+    }
     return {
-        "dagster/column_schema": table_schema(table),
-        "dagster/column_lineage": dg.TableColumnLineage(deps_by_column={name: found for name, found in deps.items() if found}),
+        "dagster/column_schema": table_schema(table, sources),
+        "dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps),
+        "column_sources": _sources_table(table, sources),
         **code_references(
             {
                 f"{vendor.format.name} {_mapping_module(vendor)}": vendor.folder() / f"{_mapping_module(vendor)}.py"
@@ -72,11 +75,31 @@ def _mapping_module(vendor: Vendor) -> str:
     return "mapping" if vendor.change_plan is None else "change_rules"
 
 
-def published_metadata(table: RosterTable) -> Metadata:
+def column_sources(table: RosterTable, vendors: Sequence[Vendor]) -> Sources:
+    """Return the vendor columns that each column of a table is made of; a column that none fills is absent."""
+    found: dict[str, dict[tuple[str, str, str], None]] = {}
+    for vendor in vendors:
+        for target, pairs in reads_of(vendor, table.name):
+            for file, column in pairs:
+                found.setdefault(target, {})[vendor.format.name, file, column] = None
+    return {name: tuple(columns) for name, columns in found.items()}
+
+
+def _sources_table(table: RosterTable, sources: Sources) -> dg.MarkdownMetadataValue:
+    """Return a table with a line for each column and format, whose files link to their assets."""
+    rows: list[tuple[str | Link, ...]] = []
+    for name in table.names:
+        for source, file, column in sources.get(name, ()):
+            rows.append((name, source, Link(file, f"/assets/{source}/{file}?view=definition"), column))
+    return markdown_table(("column", "format", "file", "made of"), rows)
+
+
+def published_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
     """Return the static metadata of a published table: its columns, each derived from the mapped column of the same name."""
-    origin = dg.AssetKey(["roster", table.name])
+    origin, sources = dg.AssetKey(["roster", table.name]), column_sources(table, vendors)
     return {
-        "dagster/column_schema": table_schema(table),
+        "dagster/column_schema": table_schema(table, sources),
+        "column_sources": _sources_table(table, sources),
         "dagster/column_lineage": dg.TableColumnLineage(
             deps_by_column={name: [dg.TableColumnDep(origin, name)] for name in table.names}
         ),
@@ -84,13 +107,27 @@ def published_metadata(table: RosterTable) -> Metadata:
     }
 
 
-def table_schema(table: RosterTable) -> dg.TableSchema:
-    """Return the columns of a roster table with their types and comments."""
+def table_schema(table: RosterTable, sources: Sources | None = None) -> dg.TableSchema:
+    """Return the columns of a roster table with their types and comments, and the vendor columns that each is made of."""
     columns = [
-        dg.TableColumn(column.name, column.type, column.comment, _constraints(needed=column.name in table.key))
+        dg.TableColumn(
+            column.name,
+            column.type,
+            ". ".join(filter(None, (column.comment, _sources_text((sources or {}).get(column.name, ()))))),
+            _constraints(needed=column.name in table.key),
+        )
         for column in table.columns
     ]
     return dg.TableSchema(columns=columns)
+
+
+def _sources_text(columns: Sequence[tuple[str, str, str]]) -> str:
+    """Return the sources of a column, each format with its files' columns."""
+    by_format: dict[str, list[str]] = {}
+    for source, file, column in columns:
+        by_format.setdefault(source, []).append(f"{file}.{column}")
+    text = "; ".join(f"{source}: {', '.join(names)}" for source, names in by_format.items())
+    return f"From {text}." if text else ""
 
 
 def code_references(files: Mapping[str, Path]) -> Metadata:
@@ -237,13 +274,13 @@ def _file_columns(vendor: Vendor, file: File) -> list[dg.TableColumn]:
         dg.TableColumn(
             column.name,
             "text",
-            column.note or None,
+            column_text(column),
             _constraints(needed=not column.optional_cells),
             tags={"secret": ""} if column.secret else None,
         )
         for column in (*file.columns, *others)
     ]
-    return columns + [dg.TableColumn(family.pattern, "text", family.note or None) for family in file.families]
+    return columns + [dg.TableColumn(family.pattern, "text", column_text(family)) for family in file.families]
 
 
 def _format_number(value: int | None) -> str:

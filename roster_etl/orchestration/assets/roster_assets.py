@@ -28,8 +28,9 @@ from roster_etl.orchestration.assets.metadata import (
     table_metadata,
 )
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
-from roster_etl.orchestration.assets.step_context import import_step, tag_run
+from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
 from roster_etl.orchestration.assets.vendor_assets import file_key
+from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
@@ -69,16 +70,19 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         key=key,
         deps=[key for vendor in filling for key in upstream_keys(vendor, name)],
         partitions_def=DISTRICTS,
+        output_required=False,  # as that of a file
         dagster_type=table_type(table),
         io_manager_key="frames",
         group_name="roster",
         kinds={"pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"run_context"},
+        required_resource_keys=RESOURCES,
         description=f"{table.comment}, as mapped from the upload.",
         metadata=table_metadata(table, filling),
     )
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
+        if is_left_to_whole_imports(context):
+            return
         with import_step(context) as (run_context, upload):
             validated = {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
             rows = build_table(run_context.workspace, upload, name, validated, run_context.feed_state())
@@ -113,10 +117,12 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             *(s for asset, suite in suites_of(vendors).items() for s in suite_specs(asset, suite)),
         ],
         can_subset=True,  # a run has the files of one vendor, and some of the tables
-        required_resource_keys={"run_context"},
+        required_resource_keys=RESOURCES,
         allow_arbitrary_check_specs=True,  # the checks are on assets of earlier steps
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        if is_left_to_whole_imports(context):
+            return
         with import_step(context) as (run_context, upload):
             if PLAN not in context.selected_asset_keys:
                 return  # only files were selected: the import is not planned, and ends with the run

@@ -20,26 +20,18 @@ from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.uploads.upload import Upload
-from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+from roster_etl.spec.errors import RetryableError, RosterError
 
 DISTRICT, FORMAT, IMPORT, STATUS = "district", "format", "import_id", "import_status"
 UPLOAD = ".dagster/upload_id"
 """A hash. Dagster's UI does not show tags that begin so; they can be filtered by."""
 FILE_SET = "file_set"
+RESOURCES = {"run_context", "import_runner"}
+"""What every step of an import needs."""
 BACKFILL, PRIORITY = "dagster/backfill", "dagster/priority"
 
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext
-
-
-class NoImport(PermanentError):
-    """A step was started alone, and belongs to no import."""
-
-    code = "no_import"
-    template = (
-        "district {district_id}: this run takes in no upload and continues no import; materialize the format's upload together with all "
-        "that follows it, or re-execute the run that failed"
-    )
 
 
 class Interrupted(RetryableError):
@@ -124,11 +116,8 @@ def import_tags(upload: Upload, status: str) -> dict[str, str]:
 def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -> Upload:
     """Return the upload of the import that this run continues: its own, or that of the run that it resumes."""
     district_id = context.partition_key
-    tagged = context.run.tags.get(IMPORT)
-    if tagged is None:
-        raise NoImport(district_id=district_id)
     workspace = run_context.workspace
-    upload = Staging(workspace.frames, district_id, int(tagged)).upload()
+    upload = Staging(workspace.frames, district_id, int(context.run.tags[IMPORT])).upload()
     row = workspace.warehouse.ledger.import_(upload.import_id)
     with workspace.import_locks.exclusive():
         workspace.import_locks.acquire(

@@ -23,7 +23,13 @@ from roster_etl.orchestration.assets.metadata import (
     validation_metadata,
 )
 from roster_etl.orchestration.assets.run_resources import RunContext
-from roster_etl.orchestration.assets.step_context import import_step, redacted_failures, tag_run
+from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, redacted_failures, tag_run
+from roster_etl.orchestration.assets.whole_imports import (
+    import_whole_uploads,
+    is_left_to_whole_imports,
+    record_missing_feed,
+    reexecution_order,
+)
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.review.approve import reject_person_ids
@@ -33,7 +39,7 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import DistrictPaused, PermanentError, RosterError, UnknownFeed
+from roster_etl.spec.errors import DistrictPaused, RosterError, UnknownFeed
 from roster_etl.vendors import Vendor
 
 UPLOAD_NAME = "upload"
@@ -134,7 +140,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
         group_name=format_.name,
         kinds={"sftp"},
         owners=OWNERS,
-        required_resource_keys={"run_context"},
+        required_resource_keys=RESOURCES,
         description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}.",
         metadata={
             "document": f"{format_.document} ({format_.version})",
@@ -162,16 +168,19 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         key=key,
         deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file, vendor.format))],
         partitions_def=DISTRICTS,
+        output_required=False,  # a run of fewer assets than an import has leaves them to a whole import
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
         group_name=vendor.format.name,
         kinds={"csv", "pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"run_context"},
+        required_resource_keys=RESOURCES,
         description=f"{file.file_name}: {file.title}, read strictly and validated by the format's rules.{note}",
         metadata=file_metadata(vendor, file),
     )
     def validated_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
+        if is_left_to_whole_imports(context):
+            return
         with import_step(context) as (run_context, upload):
             others = {other: run_context.read_frame([upload.source, other]) for other in references_of(file, vendor.format)}
             rows = validate_member(run_context.workspace, upload, name, others)
@@ -190,53 +199,51 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
     """Receive the run's upload, and describe it; None if the district has no such feed, or it is paused."""
     run_context: RunContext = context.resources.run_context
     district_id, source = context.partition_key, vendor.format.name
-    file_set = single_file_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
+    file_set = config.file_set or first_file_set(vendor.format, context.job_def.asset_layer.executable_asset_keys)
     try:
         run_context.workspace.registry.get(district_id).feed(source)
         if not config.approves:
             require_not_paused(run_context.workspace, Order(district_id=district_id, source=source))
     except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
+        if isinstance(error, UnknownFeed):
+            record_missing_feed(context, source)
         return None
     try:
         run_id = context.run.run_id
         named = config.order(district_id, source, run_id, file_set)
-        order, choice = (
-            (named, config.describe_upload())
-            if named
-            else default_order(run_context.workspace, district_id, source, file_set=file_set, run_id=run_id)
-        )
+        if import_whole_uploads(context, source, named):
+            return None
+        order, choice = _choose_upload(context, named, config, file_set)
         context.log.info("Taking %s.", choice)
         return run_context.receive(order), choice
+    except dg.Failure:  # of an import that has a run of its own
+        raise
     except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
         _report_failed_import(run_context.workspace, district_id, source, context.run.run_id, error)
         raise
 
 
-class SeveralUploads(PermanentError):
-    """A run was requested for assets of several formats, or of several file sets of one format."""
+def _choose_upload(
+    context: dg.AssetExecutionContext, named: Order | None, config: UploadConfig, file_set: str
+) -> tuple[Order, str]:
+    """Return the order of the run and a description of its upload: the one that the config names, or the newest."""
+    run_context: RunContext = context.resources.run_context
+    workspace, run = run_context.workspace, context.run
+    if named is None:
+        source = context.asset_key.path[0]
+        return default_order(workspace, context.partition_key, source, file_set=file_set, run_id=run.run_id)
+    if run_context.upload is not None or run_context.receive_error is not None:  # received before the run began
+        return named, config.describe_upload()
+    return reexecution_order(workspace, run, named) or (named, config.describe_upload())
 
-    code = "several_uploads"
-    template = "a run imports one upload, and this one was asked for those of {what}; nothing was imported. Start one job for each: {jobs}"
 
-
-def single_file_set(format_: Format, keys: Iterable[dg.AssetKey], requested: str | None = None) -> str:
-    """Return the file set of a run with the assets `keys`. Raises SeveralUploads, UnknownFileSet.
-
-    Such a run cannot skip the files of another upload and continue: Dagster skips every step downstream of a skipped one.
-    """
+def first_file_set(format_: Format, keys: Iterable[dg.AssetKey]) -> str:
+    """Return the file set of a run with the assets `keys`: the first of which it has a file; the format's first if it has none."""
     names = {tuple(key.path) for key in keys}
-    formats = sorted(path[0] for path in names if path[1:] == (UPLOAD_NAME,))
-    if len(formats) > 1:
-        raise SeveralUploads(what=", ".join(formats), jobs=", ".join(f"import_{name}" for name in formats))
-    if requested is not None:
-        return format_.file_set(requested).name
-    sets = [s.name for s in format_.file_sets if any((format_.name, file) in names for file in s.files)]
-    if len(sets) > 1:
-        jobs = (f"import_{format_.name}{f'_{name}' if name != format_.file_sets[0].name else ''}" for name in sets)
-        raise SeveralUploads(what=f"{format_.name} {' and '.join(sets)}", jobs=", ".join(jobs))
-    return sets[0] if sets else format_.file_sets[0].name
+    sets = (s.name for s in format_.file_sets if any((format_.name, file) in names for file in s.files))
+    return next(sets, format_.file_sets[0].name)
 
 
 def _report_failed_import(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:

@@ -26,8 +26,9 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.reconciliation_asset import log_reconciliation
 from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, roster_key, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
-from roster_etl.orchestration.assets.step_context import import_step, tag_run
+from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
+from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
@@ -37,6 +38,7 @@ from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.vendors import Vendor
+from roster_etl.vendors.lineage import tables_of
 
 
 def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
@@ -51,13 +53,15 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             kinds={"sql"},
             owners=OWNERS,
             description=f"{TABLES[table].comment}: every version, and the current ones as a view. Counts are of one district.",
-            metadata=published_metadata(TABLES[table]),
+            metadata=published_metadata(TABLES[table], [one for one in vendors if table in tables_of(one)]),
         )
         for table in filled_tables(vendors)
     ]
 
-    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"run_context"})
+    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys=RESOURCES)
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        if is_left_to_whole_imports(context):
+            return
         with import_step(context) as (run_context, upload):
             planned = staging_of(run_context.workspace, upload).plan()
             if planned.decision != "publish":
@@ -76,15 +80,18 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         key=REPORT,
         deps=[warehouse_key(table) for table in filled_tables(vendors)],
         partitions_def=DISTRICTS,
+        output_required=False,  # as that of a file
         dagster_type=NOTHING,
         group_name="report",
         kinds={"html"},
         owners=OWNERS,
-        required_resource_keys={"run_context"},
+        required_resource_keys=RESOURCES,
         description="The report of an import: counts and places of changes, rejected rows and findings, never a cell value.",
         metadata=code_references({"report": Path(report_files.__file__)}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        if is_left_to_whole_imports(context):
+            return
         with import_step(context) as (run_context, upload):
             written, about = publish_described_report(
                 run_context.workspace, run_context.import_summary(), partial(report_metadata, run_context.workspace)

@@ -14,22 +14,21 @@ from typing import Any
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.orchestration.assets.changes_asset import state_asset, state_key
-from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.changes_asset import state_asset
 from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
+from roster_etl.orchestration.assets.import_selections import import_keys
 from roster_etl.orchestration.assets.io_manager import frame_io_manager
 from roster_etl.orchestration.assets.reconciliation_asset import reconciliation_asset, reconciliation_checks
-from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, plan_asset, roster_key, table_asset, warehouse_key
+from roster_etl.orchestration.assets.roster_assets import filled_tables, plan_asset, table_asset
 from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
 from roster_etl.orchestration.assets.today_asset import today_asset
-from roster_etl.orchestration.assets.vendor_assets import file_asset, file_key, upload_asset, upload_key
+from roster_etl.orchestration.assets.vendor_assets import file_asset, upload_asset
 from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover_vendors, vendor
-from roster_etl.vendors.lineage import tables_of
 
 
 def job_name(format_name: str, file_set: str = "") -> str:
@@ -68,14 +67,12 @@ def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.A
 
     Args: excluded_checks: checks of these assets that an import does not run.
     """
-    of_set, format_ = vendor.for_file_set(file_set.name), vendor.format
-    keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in of_set.format.files)]
-    keys += [state_key(vendor)] if vendor.change_plan is not None else []
-    keys += [key(table) for table in tables_of(of_set) for key in (roster_key, warehouse_key)]
+    format_ = vendor.format
     what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
     return dg.define_asset_job(
         job_name(format_.name, file_set.name),
-        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*excluded_checks),
+        selection=dg.AssetSelection.assets(*import_keys(format_.name, file_set.name))
+        - dg.AssetSelection.checks(*excluded_checks),
         tags={
             FORMAT: format_.name,
             **({FILE_SET: file_set.name} if file_set.name else {}),
@@ -105,15 +102,21 @@ def build_definitions(
     *,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
     destinations: Sequence[str] = (),
+    import_runner: dg.ResourceDefinition | None = None,
 ) -> dg.Definitions:
     """Return the definitions for `vendors`, with the given checks, jobs, sensors and schedules.
 
-    Args: executor: runs the steps; destinations: names of the destinations that are shown as assets.
+    Args: executor: runs the steps; destinations: names of the destinations that are shown as assets. import_runner: imports whole
+        uploads for runs of other assets than those of one import; None: no run needs it, since each is of one import.
     """
     return dg.Definitions(
         assets=assets(vendors, destinations),
         asset_checks=freshness_checks,
-        resources={"run_context": run_context_resource, "frames": frame_io_manager},
+        resources={
+            "run_context": run_context_resource,
+            "frames": frame_io_manager,
+            "import_runner": import_runner or dg.ResourceDefinition.none_resource(),
+        },
         executor=executor,
         jobs=jobs,
         sensors=sensors,

@@ -5,6 +5,7 @@ Belongs here: the Dagster instance of a home, and one execution of a job. Does n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from roster_etl.orchestration.assets.step_context import IMPORT, district_tags, 
 from roster_etl.orchestration.assets.vendor_assets import upload_config, upload_step
 from roster_etl.orchestration.jobs.build import decision_definitions, definitions_for, job_name
 from roster_etl.orchestration.jobs.recorded_run import RecordedRun
-from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.current_home import current_home, use_home
 from roster_etl.orchestration.runtime.dagster_storage import open_instance, redacted_errors
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
@@ -42,8 +43,10 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import has_password
 
-MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
-_CONFIG = "dagster.yaml"
+MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in every workspace.yaml of ours
+LOCATION_VARIABLE = "ROSTER_ETL_CODE_LOCATION"
+"""The environment variable with the name that the code location has in a Dagster deployment of someone's own."""
+_CONFIGS = {"dagster.yaml": "default_dagster.yaml", "workspace.yaml": "default_workspace.yaml"}
 # No compute logs: the standard output of this process belongs to the caller of the import.
 _NO_COMPUTE_LOGS = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
@@ -139,6 +142,18 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
         return _import_id(here, run.run_id)
 
 
+@dg.resource(
+    description="Imports an upload in a run of its own, executed in this process: (order, instance, on_start) to its import id."
+)
+def import_runner(_: dg.InitResourceContext) -> Callable[[Order, dg.DagsterInstance, Callable[[str], None]], int]:
+    """Return the function that imports one upload within a step of another run. It raises as `execute_import`."""
+
+    def run(order: Order, instance: dg.DagsterInstance, on_start: Callable[[str], None]) -> int:
+        return execute_import(current_home(), order, instance=instance, receive_first=True, on_start=on_start).import_id
+
+    return run
+
+
 @contextmanager
 def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the Dagster instance of `home`, adding a ``dagster.yaml`` if missing. Raises as ``dagster_storage.open_instance``."""
@@ -148,13 +163,14 @@ def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def ensure_config(home: Path) -> Path:
-    """Return the ``dagster.yaml`` of `home`; the package's default is copied if it has none."""
+    """Return the ``dagster.yaml`` of `home`; it and ``workspace.yaml`` are copied from the package where missing."""
     create_private_folder(home)
-    path = home / _CONFIG
-    if not path.exists():
-        path.write_bytes(files(runtime).joinpath("default_dagster.yaml").read_bytes())
-        path.chmod(0o600)
-    return path
+    for name, default in _CONFIGS.items():
+        path = home / name
+        if not path.exists():
+            path.write_bytes(files(runtime).joinpath(default).read_bytes())
+            path.chmod(0o600)
+    return home / "dagster.yaml"
 
 
 def _job(order: Order) -> dg.JobDefinition:
@@ -196,7 +212,9 @@ def _record_unchanged_run(instance: dg.DagsterInstance, order: Order, prepared: 
 def _job_origin(name: str) -> RemoteJobOrigin:
     """Return the code location of the run, so that the UI can re-execute it."""
     target = LoadableTargetOrigin(module_name=MODULE)
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(loadable_target_origin=target, location_name=LOCATION)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(
+        loadable_target_origin=target, location_name=os.environ.get(LOCATION_VARIABLE) or LOCATION
+    )
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)
 
 

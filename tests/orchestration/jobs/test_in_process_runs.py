@@ -14,7 +14,14 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from roster_etl.orchestration.assets import run_resources, vendor_assets, warehouse_assets
 from roster_etl.orchestration.definitions import FRESHNESS_CHECK_KEYS, defs
 from roster_etl.orchestration.jobs.build import job_name
-from roster_etl.orchestration.jobs.in_process_runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
+from roster_etl.orchestration.jobs.in_process_runs import (
+    LOCATION_VARIABLE,
+    MODULE,
+    PasswordInPath,
+    ensure_config,
+    home_instance,
+    run_import,
+)
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -227,12 +234,13 @@ def test_an_approved_plan_is_published_under_its_own_number(published: Home, hal
     assert published.status(held) == "published"
 
 
-def test_going_on_from_a_hold_publishes_nothing(published: Home, halved: Path):
+def test_going_on_from_a_hold_publishes_nothing_and_holds_the_upload_again(published: Home, halved: Path):
     held = published.run(halved)
     run = again(published, published.newest_run().run_id, from_failure=True)
 
     assert run.status is FAILURE
-    assert published.status(held) == "held"
+    assert published.status(held + 1) == "held"
+    assert published.workspace.warehouse.roster.base("lincoln", "clever") == 1
 
 
 def test_a_missing_required_file_rejects_at_the_door(fresh: Home, upload: Path):
@@ -328,18 +336,6 @@ def test_starting_over_opens_a_new_import(published: Home, upload: Path, monkeyp
     assert [published.status(number) for number in (2, 3)] == ["failed", "published"]
 
 
-def test_a_step_alone_belongs_to_no_import_and_says_so(published: Home):
-    with use_home(published.path), home_instance(published.path) as instance:
-        done = defs.resolve_job_def(job_name("clever")).execute_in_process(
-            instance=instance, partition_key="lincoln", asset_selection=[dg.AssetKey(["roster", "users"])], raise_on_error=False
-        )
-
-    assert not done.success
-    assert "materialize the format's upload together" in str(
-        done.get_step_failure_events()[0].step_failure_data.user_failure_data
-    )
-
-
 def test_what_fails_before_an_import_began_is_raised(fresh: Home, tmp_path: Path):
     with pytest.raises(UnknownDistrict):
         run_import(fresh.path, Order(district_id="nowhere", source="clever", path=str(tmp_path)))
@@ -390,6 +386,15 @@ def test_a_run_can_be_started_again_from_the_ui(published: Home):
     assert origin is not None
     assert origin.job_name == "import_clever"
     assert origin.repository_origin.code_location_origin.location_name == "roster_etl"
+
+
+def test_a_run_names_the_code_location_of_a_deployment_that_calls_it_otherwise(published: Home, sample: Path, monkeypatch):
+    monkeypatch.setenv(LOCATION_VARIABLE, "district-data")
+    published.run(sample)
+    origin = published.newest_run().remote_job_origin
+
+    assert origin is not None
+    assert origin.repository_origin.code_location_origin.location_name == "district-data"
 
 
 def test_an_error_in_receiving_ends_the_run_as_failed(fresh: Home, sample: Path, monkeypatch):
