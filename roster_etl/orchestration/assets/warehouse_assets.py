@@ -4,7 +4,6 @@ Belongs here: the only writer of the roster. It runs only after the check ``publ
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -17,6 +16,7 @@ from roster_etl.orchestration.assets.launchpad_links import undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
+    Metadata,
     code_references,
     published_counts,
     published_metadata,
@@ -93,13 +93,16 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         if is_left_to_whole_imports(context):
             return
         with import_step(context) as (run_context, upload):
-            written, about = publish_described_report(
-                run_context.workspace, run_context.import_summary(), partial(report_metadata, run_context.workspace)
-            )
+            workspace = run_context.workspace
+
+            def describe(written: report_files.ImportReport) -> Metadata:
+                log_freshness(context, workspace, upload.district_id, upload.source)
+                log_reconciliation(context, workspace, written.summary)
+                log_today(context, workspace)
+                return report_metadata(workspace, written)
+
+            written, about = publish_described_report(workspace, run_context.import_summary(), describe)
             run_context.summary = written.summary
-            log_freshness(context, run_context.workspace, upload.district_id, upload.source)
-            log_reconciliation(context, run_context.workspace, written.summary)
-            log_today(context, run_context.workspace)
             yield dg.MaterializeResult(metadata=about)
 
     return report

@@ -32,6 +32,7 @@ class ImportSummary:
         checks: one row a quality gate, by name.
         hold: the hold, decided or not; None: the import was never held.
         import_published_since: the import that was published after this one was held; None: none was, or the hold is decided.
+        people: how many links between people of several feeds came with the import; None: that was not read yet.
     """
 
     row: Mapping[str, Any]
@@ -40,6 +41,7 @@ class ImportSummary:
     checks: Sequence[Mapping[str, Any]]
     hold: Mapping[str, Any] | None
     overtaken_by: int | None
+    people: Mapping[str, int] | None = None
 
     @property
     def import_id(self) -> int:
@@ -130,7 +132,7 @@ def import_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
         "renames": details.get("renames", {}),
         "edit": details.get("edit"),
         "undoes": details.get("undoes", []),
-        "people": _people(workspace, summary),
+        "people": _people(workspace, summary) if summary.people is None else summary.people,
         "error": details.get("error"),
         "parked": is_parked(row),
         "report": _existing_path(report_path(workspace, summary.district_id, summary.import_id)),

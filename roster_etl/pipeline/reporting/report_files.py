@@ -11,7 +11,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -66,7 +66,7 @@ def write_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
         Folder(str(page.parent)).write(f"{import_id}.{kind}", content)
         workspace.archive.write_report(district_id, import_id, kind, content)
     fault_point("report.written")
-    return ImportReport(summary=summary, document=document, page=page)
+    return ImportReport(summary=replace(summary, people=document["people"]), document=document, page=page)
 
 
 def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, Any]:
