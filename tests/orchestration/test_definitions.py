@@ -105,7 +105,7 @@ def test_a_table_lists_the_sources_of_its_columns_with_links_to_their_files():
     for stage in ("roster", "warehouse"):
         text = GRAPH.get(dg.AssetKey([stage, "users"])).metadata["column_sources"].value
 
-        assert "| user\\_id | clever | [students](/assets/clever/students?view=definition) | Student\\_id |" in text
+        assert "| user\\_id | clever | [students](/assets/clever/students?view=overview) | Student\\_id |" in text
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.format.name)

@@ -90,7 +90,7 @@ def _sources_table(table: RosterTable, sources: Sources) -> dg.MarkdownMetadataV
     rows: list[tuple[str | Link, ...]] = []
     for name in table.names:
         for source, file, column in sources.get(name, ()):
-            rows.append((name, source, Link(file, f"/assets/{source}/{file}?view=definition"), column))
+            rows.append((name, source, Link(file, f"/assets/{source}/{file}?view=overview"), column))
     return markdown_table(("column", "format", "file", "made of"), rows)
 
 
