@@ -97,7 +97,7 @@ def test_an_import_says_in_its_own_run_how_its_feed_stands(published: Home, halv
     assert info[0].is_current
 
 
-@pytest.mark.parametrize(("tags", "shown"), [({"dagster/partition": "lincoln"}, "what"), ({}, "late")])
+@pytest.mark.parametrize(("tags", "shown"), [({"dagster/partition": "lincoln"}, "description"), ({}, "late")])
 def test_a_person_can_ask_for_one_district_or_all(workspace: Workspace, tags: dict[str, str], shown: str) -> None:
     (check,) = [check for check in CHECKS if UPLOAD in {key.asset_key for key in check.check_keys}]
     job = dg.define_asset_job("ask", selection=dg.AssetSelection.checks(check))
