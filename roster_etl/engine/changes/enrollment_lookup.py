@@ -306,8 +306,9 @@ def _reject_shared_ids(
 ) -> None:
     """Reject the rows of `asked` that begin something for an id which rows of `table` give to different records."""
     for is_retried in (False, True):
-        if shared := state.shared_by(table, is_retried=is_retried):
-            named = to_mask(pc.is_in(ids, value_set=pa.array(list(shared), pa.string())))
+        shared = [id_ for found in state.shared_by(table, is_retried=is_retried) for id_ in found]
+        if shared:
+            named = to_mask(pc.is_in(ids, value_set=pa.array(shared, pa.string())))
             own = candidates.retried if is_retried else ~candidates.retried
             candidates.reject(named & own & asked & ~candidates.ends, "unknown_reference", about, AMBIGUOUS_ID, table)
 

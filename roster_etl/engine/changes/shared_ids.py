@@ -32,7 +32,7 @@ _IDENTITY: Mapping[str, tuple[str, ...]] = {
 """Handler of a kind → the cells that tell its records apart."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Claim:
     """A row that does not delete, and its identifying cells, without regard to case."""
 
@@ -73,9 +73,9 @@ def record_shared_ids(state: State, kind: RowKind, sources: Sequence[ChangeFile]
             if message is None:
                 continue
             if source.is_retried:
-                state.waiting_ids.setdefault((kind.table, ids[at]), (source.file, numbers[at]))
+                state.waiting_ids.setdefault(kind.table, {}).setdefault(ids[at], (source.file, numbers[at]))
             else:
-                state.shared_ids.setdefault((kind.table, ids[at]), (source.file, numbers[at]))
+                state.shared_ids.setdefault(kind.table, {}).setdefault(ids[at], (source.file, numbers[at]))
                 why = RowRejected("duplicate_key", message, about=kind.key[0])
                 state.log.reject_rows(kind, source, [at], [numbers[at]], why, [None])
 
@@ -95,29 +95,34 @@ def _strangers(kind: RowKind, sources: Sequence[ChangeFile], current: pa.Table |
     claims: dict[str, list[_Claim]] = defaultdict(list)
     for claim in _claims(kind, sources):
         claims[claim.row.get(kind.key[0])].append(claim)
-    disputed = {id_: rows for id_, rows in claims.items() if any(_differs(kind, rows[0].cells, row.cells) for row in rows)}
+    disputed = {id_: rows for id_, rows in claims.items() if _others(kind, rows[0].cells, rows)}
     known = _published(kind, current, list(disputed))
     for id_, rows in disputed.items():
-        stands, record, ending = _standing(kind, rows, known.get(id_))
-        for claim in rows:
-            if stands is None or _differs(kind, record, claim.cells):
-                other = stands or (rows[0] if claim is not rows[0] else rows[1])
-                where = f"Row {other.row.number} of {other.row.source.file}"
-                message = f"{where} has the same {kind.column(kind.key[0])} and describes another record; {ending}"
-                found[claim.source][claim.row.position] = message
+        person = known.get(id_)
+        others = _others(kind, rows[0].cells if person is None else person, rows)
+        set_aside = set(others)
+        stands = next((row for row in rows if row not in set_aside), None)
+        if stands is None:
+            ending = "no row agrees with the published record, which stays as it is."
+        else:
+            ending = "that row stands." if person is None else "that row agrees with the published record, and stands."
+        for claim in others:
+            other = stands or (rows[0] if claim is not rows[0] else rows[1])
+            where = f"Row {other.row.number} of {other.row.source.file}"
+            message = f"{where} has the same {kind.column(kind.key[0])} and describes another record; {ending}"
+            found[claim.source][claim.row.position] = message
     return found
 
 
-def _standing(
-    kind: RowKind, rows: Sequence[_Claim], known: Mapping[str, str] | None
-) -> tuple[_Claim | None, Mapping[str, str], str]:
-    """Return (the row that stands, the record that the id stands for, the end of the others' message)."""
-    if known is None:
-        return rows[0], rows[0].cells, "that row stands."
-    stands = next((row for row in rows if not _differs(kind, known, row.cells)), None)
-    if stands is None:
-        return None, known, "no row agrees with the published record, which stays as it is."
-    return stands, known, "that row agrees with the published record, and stands."
+def _others(kind: RowKind, record: Mapping[str, str], rows: Sequence[_Claim]) -> list[_Claim]:
+    """Return the rows that describe another record than `record`, as the rows before them that do not have changed it."""
+    found = []
+    for row in rows:
+        if _differs(kind, record, row.cells):
+            found.append(row)
+        else:
+            record = {**record, **row.cells}
+    return found
 
 
 def _claims(kind: RowKind, sources: Sequence[ChangeFile]) -> Iterator[_Claim]:

@@ -5,7 +5,7 @@ Belongs here: the state, and the loop over rows. Does not belong here: the effec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class State:
     """The working state for one upload.
 
     ``stated_enrollments``: enrollments that rows of the upload named, fully or partly (``enrollment_lookup``); ``id_changes``:
-    those of earlier imports, then those of this one, in order; ``shared_ids``: (table, id) that rows of this upload give to
+    those of earlier imports, then those of this one, in order; ``shared_ids``: table → ids that rows of this upload give to
     different records → a rejected row; ``waiting_ids``: those of such rows of earlier uploads that are still in the quarantine.
     """
 
@@ -53,8 +53,8 @@ class State:
     reads: dict[str, list[ReadRows]] = field(default_factory=dict)
     stated_enrollments: list[pa.Table] = field(default_factory=list)
     id_changes: list[IdChange] = field(default_factory=list)
-    shared_ids: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
-    waiting_ids: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
+    shared_ids: dict[str, dict[str, tuple[str, int | None]]] = field(default_factory=dict)
+    waiting_ids: dict[str, dict[str, tuple[str, int | None]]] = field(default_factory=dict)
 
     def table(self, name: str) -> WorkingTable:
         """Return a table."""
@@ -159,14 +159,15 @@ class State:
 
     def require_clear_id(self, row: Row, name: str, table: str) -> None:
         """Require that a cell names no id that rows give to different records of `table`. Raises RowRejected."""
-        shared = self.shared_by(table, is_retried=row.source.is_retried)
-        if row.get(name) in shared:
-            raise RowRejected("unknown_reference", AMBIGUOUS_ID, about=name, cause=shared[row.get(name)])
+        for shared in self.shared_by(table, is_retried=row.source.is_retried):
+            if row.get(name) in shared:
+                raise RowRejected("unknown_reference", AMBIGUOUS_ID, about=name, cause=shared[row.get(name)])
 
-    def shared_by(self, table: str, *, is_retried: bool) -> Mapping[str, tuple[str, int | None]]:
-        """Return the ids that rows give to different records, with a rejected row, as rows of this upload or retried ones see it."""
-        found = {**self.waiting_ids, **self.shared_ids} if is_retried else self.shared_ids
-        return {id_: origin for (own, id_), origin in found.items() if own == table}
+    def shared_by(self, table: str, *, is_retried: bool) -> Iterator[Mapping[str, tuple[str, int | None]]]:
+        """Yield the ids that rows give to different records, with a rejected row: those of this upload; a retried row sees older ones, too."""
+        yield self.shared_ids.get(table, {})
+        if is_retried:
+            yield self.waiting_ids.get(table, {})
 
     def cascade(self, name: str, columns: Iterable[str], ids: Iterable[str]) -> pa.Table:
         """End the records of table `name` where one of `columns` is in `ids`, and return them."""

@@ -71,3 +71,8 @@ def test_the_message_names_the_row_that_stands():
         None,
         "Row 2 of users.csv has the same user_id and describes another record; that row stands.",
     ]
+
+
+def test_a_row_is_compared_with_what_the_rows_before_it_made_of_the_person():
+    assert marked(users("U1,ann,,,Ann,Lee", "U1,ann,,,Ann,Ray", "U1,annray,,,Ann,Ray")) == []  # a new name, then a new login
+    assert marked(users("U1,ann", "U1,annlee,,,Ann,Lee", "U1,bob,,,Bob,Ray")) == [("users.csv", 4)]  # the first row has no name
