@@ -294,17 +294,22 @@ def _execute_purge(
         try_reconcile_published(workspace, district_id, source)
     _close_void_holds(workspace, district_id, numbers, removal.imports, done)
     _finalize_manifests(workspace, district_id, numbers)
+    _remove_bytes(workspace, district_id, numbers.values(), what)
+    holds = _holds_closed_by(workspace, district_id, numbers.values())
+    return PurgeResult(district_id=district_id, what=what, imports=tuple(numbers.values()), versions=counts, holds=holds, **sizes)
+
+
+def _remove_bytes(workspace: Workspace, district_id: str, numbers: Iterable[int], what: str) -> None:
+    """Remove the files that nothing refers to any more, write reports and receipts anew, and end the removal."""
     fault_point("purge.settled")
     workspace.archive.remove_unreferenced(workspace.archive.pending_removal(district_id)["keys"])
     fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
     workspace.archive.remove_outcomes(district_id)
-    for number in numbers.values():
+    for number in numbers:
         try_issue_receipts(workspace, read_import_summary(workspace, number))
     workspace.archive.end_removal(district_id)
-    holds = _holds_closed_by(workspace, district_id, numbers.values())
-    return PurgeResult(district_id=district_id, what=what, imports=tuple(numbers.values()), versions=counts, holds=holds, **sizes)
 
 
 def _holds_closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
