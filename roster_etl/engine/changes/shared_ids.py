@@ -127,11 +127,14 @@ def _others(kind: RowKind, record: Mapping[str, str], rows: Sequence[_Claim]) ->
 
 def _claims(kind: RowKind, sources: Sequence[ChangeFile]) -> Iterator[_Claim]:
     """Yield the rows that share their id with another row and do not delete, in order."""
-    key, reads = kind.key[0], [read_source(kind, source, skip_deletes=False) for source in sources]
-    ids = pa.concat_arrays([*(read.columns[key] for read in reads if key in read.columns), pa.array([], pa.string())])
-    counts = pc.value_counts(pc.drop_null(ids))
+    key, column = kind.key[0], kind.column(kind.key[0])
+    ids = {
+        at: combine_chunks(source.rows.column(column)) for at, source in enumerate(sources) if column in source.rows.column_names
+    }
+    counts = pc.value_counts(pc.drop_null(pa.concat_arrays([*ids.values(), pa.array([], pa.string())])))
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    for number, read in enumerate(reads if len(repeated) else ()):
+    for number in ids if len(repeated) else ():
+        read = read_source(kind, sources[number], skip_deletes=False)
         alive = pc.fill_null(pc.not_equal(read.status, "deleted"), fill_value=False).to_numpy(zero_copy_only=False)
         own = pc.is_in(read.columns[key], value_set=repeated).to_numpy(zero_copy_only=False)
         for row in replace(read, applies=read.applies & alive & own).rows():
