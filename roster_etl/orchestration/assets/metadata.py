@@ -255,7 +255,7 @@ def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
         **link,
         **provenance.import_metadata(),
         **quarantine,
-        "summary": dg.MetadataValue.md(summary_text(workspace, report.document)),
+        "summary": dg.MetadataValue.md(summary_text(report.document)),
     }
 
 

@@ -58,7 +58,7 @@ class TransportBusy(RetryableError):
 class Message:
     """One message to one recipient. ``about``: its subject; with kind and recipient it makes the id, so that it is queued once.
 
-    ``to``: an address, empty for a webhook. ``attachments``: (file name, media type such as ``text/html``, content). Times are
+    ``to``: an address, empty for a webhook. ``reply_to``: where answers go, empty: to the sender. ``attachments``: (file name, media type such as ``text/html``, content). Times are
     ISO text in UTC; ``due``: earliest time of the next try; ``problem``: why the last try failed, without a secret.
     """
 
@@ -70,6 +70,7 @@ class Message:
     to: str = ""
     subject: str = ""
     html: str = ""
+    reply_to: str = ""
     attachments: tuple[tuple[str, str, str], ...] = ()
     tries: int = 0
     parked: bool = False
