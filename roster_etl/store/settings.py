@@ -381,7 +381,7 @@ def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
     lists = {name: tuple(values[name]) for name in ("operators", "operators_on") if name in values}
     mail = MailSettings(**{**values, **lists, **_files(home, values, "password_file", "ca_file")})
     problems = []
-    if any(not (isinstance(one, str) and is_email_address(one)) for one in (*mail.operators, *filter(None, (mail.reply_to,)))):
+    if any(not is_email_address(str(one)) for one in (*mail.operators, *filter(None, (mail.reply_to,)))):
         problems.append('"mail.operators" and "mail.reply_to" must be e-mail addresses')
     if mail.host and not mail.sender:
         problems.append('"mail.sender" is missing: the address that mail comes from')

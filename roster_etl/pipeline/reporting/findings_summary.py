@@ -141,6 +141,13 @@ def group_by_cause(findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
     return sorted(made, key=_order)
 
 
+def causes_beside_hold(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
+    """Return `findings` by cause, without those that only repeat which tables and schools of the hold are over a threshold."""
+    hold = document["hold"] or {}
+    known = "change_threshold_exceeded" if hold.get("tables") or hold.get("schools") else None
+    return [cause for cause in group_by_cause(findings) if cause.code != known]
+
+
 def _root(number: int, cause_of: dict[int, int]) -> int:
     """Return the finding that `number` follows from, by way of others; what was walked is remembered in `cause_of`."""
     walked: list[int] = []

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.corrections import FileCorrections, corrections_by_file
-from roster_etl.pipeline.reporting.findings_summary import Cause, group_by_cause
+from roster_etl.pipeline.reporting.findings_summary import Cause, causes_beside_hold, group_by_cause
 from roster_etl.pipeline.reporting.headline_numbers import Tile, headline_tiles
 from roster_etl.pipeline.reporting.hold_text import hold_headline
 from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
@@ -90,7 +90,7 @@ def district_mail(document: Mapping[str, Any], *, has_operators: bool, can_reply
 
 def operator_mail(document: Mapping[str, Any]) -> OperatorMail:
     """Return the mail to operators. Args: document: as for `district_mail`."""
-    causes = [cause for cause in group_by_cause(document["findings"]) if cause.severity != "info"]
+    causes = [cause for cause in causes_beside_hold(document, document["findings"]) if cause.severity != "info"]
     schools, links = school_rows(document), dict(document.get("links", {}))
     district = document["district_name"] or document["district_id"]
     hold = document["hold"]
@@ -161,7 +161,7 @@ def _answers(document: Mapping[str, Any], *, can_reply: bool) -> list[str]:
         replaces = "" if hold.get("outlasts_uploads") else " The new upload replaces this one."
         return [
             f"If the files are wrong: correct them at their source, and upload all of them again.{replaces}",
-            f"If the files are right: {tell}, say that import {number} is right, and why so much changes. It is then published as it is.",
+            f"If the files are right: {tell}, say that import {number} is right, and why so much changes. It can then be published as it is.",
         ]
     if document["status"] == "rejected":
         return ["Correct the files at their source, and upload all of them again.", question]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.charts import change_bars, chart, people_bars, rows_bars
 from roster_etl.pipeline.reporting.feed_differences import by_field, by_school
-from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, Cause, group_by_cause
+from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, causes_beside_hold
 from roster_etl.pipeline.reporting.headline_numbers import headline_tiles, share_text
 from roster_etl.pipeline.reporting.hold_text import hold_headline
 from roster_etl.pipeline.reporting.next_steps import closed_holds_text, next_steps
@@ -41,7 +41,7 @@ def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any
         "steps": document["next_steps"] if "next_steps" in document else [asdict(step) for step in next_steps(document)],
         "closed_holds": closed_holds_text(document),
         "buttons": [(name.capitalize(), links[name]) for name in ("review", "approve", "discard") if name in links],
-        "causes": _causes(document, document["findings"] if findings is None else findings),
+        "causes": causes_beside_hold(document, document["findings"] if findings is None else findings),
         "tables": table_lines(document),
         "feeds": by_field(document.get("reconciliation", ())),
         "charts": _charts(document.get("history", ())),
@@ -98,13 +98,6 @@ def _hold_text(hold: Mapping[str, Any] | None) -> str:
     if not hold["decision"]:
         return f"{reason} Nothing was published."
     return f"It was held: {reason} It was {hold['decision']} by {hold['decided_by']}, {_moment(hold['decided_at'])}."
-
-
-def _causes(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """Return the findings by cause, without those that say of a hold what its tables and schools say."""
-    hold = document["hold"] or {}
-    known = "change_threshold_exceeded" if hold.get("tables") or hold.get("schools") else None
-    return [cause for cause in group_by_cause(findings) if cause.code != known]
 
 
 def _contents(document: Mapping[str, Any], parts: Mapping[str, Any]) -> list[tuple[str, str]]:
