@@ -96,7 +96,7 @@ bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS
 
 lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
-	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s -c requirements.lock $(LOCKED) -o requirements-cluster.lock
+	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s --extra openlineage -c requirements.lock $(LOCKED) -o requirements-cluster.lock
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
 	uv pip compile deploy/dbt/requirements.in $(LOCKED) -o deploy/dbt/requirements.lock
 

@@ -12,7 +12,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,21 @@ class CatalogSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpenLineageSettings:
+    """Where OpenLineage events go: an http(s) URL, or a file, to which each is added as a line; empty: none are emitted.
+
+    ``namespace``: of jobs and uploaded files. The API key is given by reference only: a file, or the name of an environment variable.
+    """
+
+    url: str = ""
+    endpoint: str = "api/v1/lineage"
+    namespace: str = "roster_etl"
+    api_key_env: str = ""
+    api_key_file: str = ""
+    timeout_seconds: float = 10
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
@@ -203,6 +218,7 @@ class Settings:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
+    openlineage: OpenLineageSettings = field(default_factory=OpenLineageSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None, *, create: bool = True) -> Settings:
@@ -238,6 +254,7 @@ class Settings:
             retention=_retention(values.get("retention", {})),
             receipts=_receipts(home, values.get("receipts", {})),
             catalog=_catalog(values.get("catalog", {})),
+            openlineage=_openlineage(home, values.get("openlineage", {})),
         )
 
     @property
@@ -260,6 +277,7 @@ class Settings:
             "retention": dict(vars(self.retention)),
             "receipts": dict(vars(self.receipts)),
             "catalog": {"owners": list(self.catalog.owners)},
+            "openlineage": {**vars(self.openlineage), "url": redact(self.openlineage.url)},
         }
 
     def __repr__(self) -> str:
@@ -288,6 +306,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "retention": _key_types(RetentionSettings),
     "receipts": _key_types(ReceiptSettings),
     "catalog": _key_types(CatalogSettings),
+    "openlineage": _key_types(OpenLineageSettings),
 }
 _CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("mail", "security"): ("starttls", "tls", "none"),
@@ -401,6 +420,13 @@ def _ui(values: Mapping[str, Any]) -> UiSettings:
     if found.url and not found.url.startswith(("http://", "https://")):
         raise SettingsError(where=FILE_NAME, problem='"ui.url" must begin with http:// or https://')
     return found
+
+
+def _openlineage(home: Path, values: Mapping[str, Any]) -> OpenLineageSettings:
+    found = OpenLineageSettings(**{**values, **_files(home, values, "api_key_file")})
+    if is_url(found.url) and not found.url.startswith(("http://", "https://")):
+        raise SettingsError(where=FILE_NAME, problem='"openlineage.url" must begin with http:// or https://, or be a file')
+    return replace(found, url=_absolute_location(home, found.url)) if found.url else found
 
 
 def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:

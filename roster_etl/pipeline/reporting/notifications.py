@@ -13,6 +13,7 @@ from typing import Any
 
 from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
 from roster_etl.pipeline.reporting.import_summary import report_path
+from roster_etl.pipeline.reporting.lineage_events import MISSING, can_emit, lineage_messages
 from roster_etl.pipeline.reporting.mail_content import Notice, district_mail, operator_mail, render_mail, status_reason
 from roster_etl.pipeline.reporting.next_steps import NextStep, closed_holds_text, next_steps
 from roster_etl.pipeline.workspace import Workspace
@@ -25,13 +26,19 @@ _PROBLEMS = ("held", "rejected", "failed")
 
 
 def queue_notifications(workspace: Workspace, document: Mapping[str, Any]) -> list[str]:
-    """Queue mail and alerts about an import that has ended, unless that was done before. Returns the ids of new messages.
+    """Queue mail, alerts and the OpenLineage event of an import that has ended, unless that was done before. Returns the ids of new messages.
 
     Args: document: of its report (``pipeline.reporting.report_files.report_document``).
     """
     if document["status"] == "running":
         return []
-    messages = [*_import_mails(workspace, document), *_import_alert(workspace, document)]
+    messages = [
+        *_import_mails(workspace, document),
+        *_import_alert(workspace, document),
+        *lineage_messages(workspace, document),
+    ]
+    if workspace.settings.openlineage.url and not can_emit():
+        queue_alert(workspace, "failed", about="openlineage-missing", text=MISSING)
     return [message.id for message in messages if workspace.outbox.put(message)]
 
 
