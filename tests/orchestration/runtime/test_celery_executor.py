@@ -147,7 +147,7 @@ def test_workers_listen_where_steps_are_handed_out(monkeypatch: pytest.MonkeyPat
 
 def test_a_broker_of_another_machine_must_be_asked_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BROKER, f"redis://:{SECRET}@broker.example.org/0")
-    with pytest.raises(SettingsError, match="write rediss://") as caught:
+    with pytest.raises(SettingsError, match="use rediss://") as caught:
         ping_workers()
 
     assert SECRET not in str(caught.value)
