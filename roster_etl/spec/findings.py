@@ -141,7 +141,7 @@ _ROW = (
     ("not_linked", "The two records are not linked, so the link cannot be removed.", "Check the ids."),
     ("not_enrolled", "The user is not enrolled where the row needs it.", "Enroll the user first."),
     ("two_contexts", "The row names two contexts where one is allowed.", "Leave one of them empty."),
-    ("move_blocked", "The record cannot be moved there.", "See the message for what stands in the way."),
+    ("move_blocked", "The record cannot be moved there.", "See the message for what prevents it."),
     (
         "moved_to_root",
         "The parent is blank, so a record that had one was moved to the root.",
@@ -164,13 +164,13 @@ _ROW = (
     ),
     (
         "unnamed_row",
-        "A row does not tell which record it is about; nothing came of it, and it waits.",
+        "A row does not identify its record; nothing came of it, and it waits.",
         "Add the id to the row, or to the district's settings; see the message.",
     ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
     (
         "replaced",
-        "Values were replaced as the district's settings say, before anything was judged; one finding a column, with their number.",
+        "Values were replaced as the district's settings say, before anything was validated; one finding a column, with their number.",
         "Nothing needs to be done; a district that exports the format's own codes needs no replacements.",
     ),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
