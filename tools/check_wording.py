@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
 def documents() -> list[str]:
     """Return the tracked documents that are checked."""
     listed = subprocess.run(["git", "ls-files", "*.md"], capture_output=True, text=True, check=True).stdout.split()
-    return [file for file in listed if not file.startswith(_UNCHECKED)]
+    return [file for file in sorted(set(listed)) if not file.startswith(_UNCHECKED)]
 
 
 def wrong_terms(name: str, text: str) -> Iterator[str]:
