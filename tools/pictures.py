@@ -185,7 +185,7 @@ class Studio:
 
     def exports(self) -> None:
         """Generate the pictures of an export, and of one that is refused, as half of the students are missing by then."""
-        if self.only and not "ui-export".startswith(self.only):
+        if self.only and not "ui-export".startswith(tuple(self.only)):
             return
         add = (
             "destinations",
