@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test tests cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,7 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: lint types contracts generated cover ## what CI runs: lint, types, import contracts, generated files, tests with coverage
+check: lint types contracts generated tests ## what CI runs: lint, types, import contracts, generated files, tests
 
 lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, and no credentials in files
 	$(VENV)/bin/ruff check .
@@ -63,10 +63,15 @@ generated: $(VENV)/.dev ## generated files are what the specs say
 generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the specs
 	$(PY) -m roster_etl.cli generate
 
-cover: $(VENV)/.dev
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered $(ARGS)
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
 
-test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
+tests: $(VENV)/.dev
+	$(PY) -m pytest $(PARALLEL) $(ARGS)
+
+cover: $(VENV)/.dev ## all tests with coverage, before a release: tracing every call takes as long again as most tests do
+	$(PY) -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
+
+test: $(VENV)/.dev ## tests in one process: make test ARGS='tests/engine -k ragged'
 	$(PY) -m pytest $(ARGS)
 
 faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon; all cases of sampled tests (ARGS='-k purge' takes a part)

@@ -5,6 +5,7 @@ Belongs here: fixtures that tests of more than one room use. The PostgreSQL that
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -17,7 +18,7 @@ import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.pg", "tests.s3", "tests.saved"]
+pytest_plugins = ["tests.pg", "tests.prepared", "tests.s3", "tests.saved"]
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG", "AWS_")
@@ -53,6 +54,13 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(_OWN_SETTINGS)]:
         del os.environ[name]
     os.environ.update({"GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "TZ": "UTC", "NO_COLOR": "1"})
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded out of garbage collection, and collect less often: scanning Dagster's objects again and again takes time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 _UNMEASURED = ("e2e", "faults")
