@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate docs test tests cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts static generated generate docs test tests cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,9 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: lint types contracts generated docs tests ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+check: static tests ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+
+static: lint types contracts generated docs
 
 lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, and no credentials in files
 	$(VENV)/bin/ruff check .

@@ -5,7 +5,6 @@ Belongs here: fixtures that tests of more than one room use. The PostgreSQL that
 
 from __future__ import annotations
 
-import gc
 import ipaddress
 import os
 import shutil
@@ -54,13 +53,6 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(_OWN_SETTINGS)]:
         del os.environ[name]
     os.environ.update({"GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "TZ": "UTC", "NO_COLOR": "1"})
-
-
-def pytest_collection_finish() -> None:
-    """Leave what is loaded out of garbage collection, and collect less often: scanning Dagster's objects again and again takes time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 _UNMEASURED = ("e2e", "faults")
