@@ -153,7 +153,7 @@ def _version_parts(format_: Format, targets: Targets) -> list[str]:
         rows = [(f"`{file.file_name}`", file.title, ", ".join(file.versions)) for file in format_.unread]
         parts += [
             "## Files that are not loaded",
-            "They are told by name and counted.",
+            "They are recognized by name and counted.",
             _table(("File", "Title", "Versions"), rows),
         ]
     return parts

@@ -24,7 +24,7 @@ USERS = File(
             "out, with a warning.",
         ),
         Column("account_id", required=True, references=Reference("accounts", "account_id"), note="The user's school."),
-        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the user is there or gone."),
+        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the user is active or deleted."),
         Column(
             "student_ell_status",
             cell_format=Choice(("True", "False")),
