@@ -47,11 +47,12 @@ check: static tests ## what CI runs: lint, types, import contracts, generated fi
 
 static: lint types contracts generated docs
 
-lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, and no credentials in files
+lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, wording of documents, and no credentials in files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/typos
 	$(PY) tools/find_secrets.py
+	$(PY) tools/check_wording.py
 
 types: $(VENV)/.dev ## mypy, strict
 	$(VENV)/bin/mypy

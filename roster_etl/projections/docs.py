@@ -125,7 +125,7 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
     ]
     if format_.fixed_column_order:
         unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
-        head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
+        head.append(f"The columns of a file are in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     files += _version_parts(format_, targets or {})
     options = ["## Options", _options_table(format_.options)] if format_.options else []

@@ -20,7 +20,7 @@ USERS = File(
         Column("last_name", required=True, note="Last name."),
         Column(
             "login_id",
-            note="The username; the e-mail address stands in where it is empty. It belongs to one user: of any other it is left "
+            note="The username; the e-mail address is used where it is empty. It belongs to one user: of any other it is left "
             "out, with a warning.",
         ),
         Column("account_id", required=True, references=Reference("accounts", "account_id"), note="The user's school."),
