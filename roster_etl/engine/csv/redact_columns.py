@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -168,7 +169,9 @@ def _redacted_body(content: Content, start: int, names: tuple[str, ...], secret:
     return _pieces(content, begin[order], end[order], fills) if len(order) else iter(())
 
 
-def _pieces(content: Content, begin: npt.NDArray[np.int32], end: npt.NDArray[np.int32], fills: Fillers) -> Iterator[memoryview]:
+def _pieces(
+    content: Content, begin: npt.NDArray[np.signedinteger[Any]], end: npt.NDArray[np.signedinteger[Any]], fills: Fillers
+) -> Iterator[memoryview]:
     """Yield the remaining parts of `content`, in order, and what is written in place of the rest."""
     view, position, released = memoryview(content), 0, 0
     for at in range(len(begin)):
