@@ -228,10 +228,9 @@ def holds(
 ) -> list[dict[str, Any]]:
     """Return holds with the district, source and summary of their imports, newest first."""
     about = (IMPORTS.c[name] for name in ("district_id", "source", "file_set", "upload_id", "summary"))
-    chosen = sa.select(HOLDS)
-    if undecided:
-        chosen = chosen.where(HOLDS.c.decision.is_(None)).offset(0)  # offset: else SQLite begins with all imports of the feed
-    found = chosen.subquery("holds")
+    found: sa.FromClause = HOLDS
+    if undecided:  # offset: else SQLite begins with all imports of the feed
+        found = sa.select(HOLDS).where(HOLDS.c.decision.is_(None)).offset(0).subquery("chosen")
     query = sa.select(*found.c, *about).join_from(found, IMPORTS, found.c.import_id == IMPORTS.c.import_id)
     for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source)):
         if wanted is not None:
