@@ -121,7 +121,9 @@ def copy_files(home: Path, imports: int) -> None:
         hold = {"decision": "discarded"} if status == "discarded" else None
         templates[status] = manifests / DISTRICT / f"{status}.template"
         templates[status].write_text(json.dumps({**document, "status": status, "hold": hold}))
-    newest = real - PAGES // timedelta(minutes=MINUTES)
+    newest = real - (PAGES - timedelta(days=1)) // timedelta(
+        minutes=MINUTES
+    )  # those of a page's age are gone, as its file is a new one
     for folder, kinds in (("archive/reports", ("html.zst", "json.zst", "csv.zst")), ("reports", ("html", "json", "csv"))):
         for number, district, _ in rows if folder == "archive/reports" else rows[max(0, newest) :]:
             for kind in kinds:
