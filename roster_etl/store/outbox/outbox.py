@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -31,6 +31,7 @@ MessageKind = Literal["mail", "webhook", "openlineage"]
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 """Delay after the first, second, … failed try; the last one repeats."""
 RECEIPT_RETENTION = timedelta(days=90)
+_LAST_REMOVAL, _REMOVAL_SECONDS = ".removed", 86_400.0
 
 
 class MessageRefused(PermanentError):
@@ -205,11 +206,17 @@ class Outbox:
             return None
 
     def _remove_old_receipts(self, now: datetime) -> None:
-        """Remove receipts older than RECEIPT_RETENTION, whose messages would not be queued again."""
+        """Remove receipts older than RECEIPT_RETENTION, whose messages would not be queued again; once a day, as there may be many."""
+        last = self._path / _LAST_REMOVAL
+        with suppress(FileNotFoundError):
+            if 0 <= now.timestamp() - last.stat().st_mtime < _REMOVAL_SECONDS:
+                return
         for name in self._folder.names("sent"):
             path = self._path / "sent" / name
             if now.timestamp() - path.stat().st_mtime > RECEIPT_RETENTION.total_seconds():
                 path.unlink(missing_ok=True)
+        last.touch(mode=0o600)
+        os.utime(last, (now.timestamp(),) * 2)
 
     @contextmanager
     def _exclusive(self) -> Iterator[bool]:

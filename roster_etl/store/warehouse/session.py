@@ -129,7 +129,6 @@ class SqlLedger(_Queries):
     previous_finding_counts = _query(ledger_read.previous_finding_counts)
     quarantined_rows = _query(ledger_read.quarantined_rows)
     quarantined_since = _query(ledger_read.quarantined_since)
-    waiting_imports = _query(ledger_read.waiting_imports)
     holds = _query(ledger_read.holds)
     hold = _query(ledger_read.hold)
     imports_published_after = _query(change_feed.imports_published_after)
@@ -141,7 +140,7 @@ class SqlLedger(_Queries):
     exports = _query(export_ledger.list_exports)
     export_rows = _query(export_ledger.roster_rows)
     newest_published = _query(export_ledger.newest_published)
-    published_sources = _query(export_ledger.published_sources)
+    published_sources = _query(ledger_read.published_sources)
     newest_publishes = _query(export_ledger.newest_publishes)
     change_moments = _query(export_ledger.change_moments)
 
