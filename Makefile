@@ -43,7 +43,8 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: static tests ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+check: $(VENV)/.dev ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+	@failed=0; $(MAKE) -k -j 2 static || failed=$$?; $(MAKE) tests || failed=$$?; exit $$failed
 
 static: lint types contracts generated docs
 
@@ -110,7 +111,7 @@ bench-growth: $(VENV)/.dev ## an import after 200 nights, and beside 1,000 distr
 
 lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
-	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s -c requirements.lock $(LOCKED) -o requirements-cluster.lock
+	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s --extra openlineage -c requirements.lock $(LOCKED) -o requirements-cluster.lock
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
 	uv pip compile deploy/dbt/requirements.in $(LOCKED) -o deploy/dbt/requirements.lock
 

@@ -298,6 +298,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
         "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
+        "school_names": lambda c: roster_read.school_names(c, *feed, ["S1", "S2"], number),
         "trace": lambda c: (
             roster_read.trace(c, "users", {"user_kind": "student", "user_id": "a"}, *feed), roster_read.trace(c, "id_changes", {}, *feed)
         ),
