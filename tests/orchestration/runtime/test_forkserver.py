@@ -13,6 +13,7 @@ import pytest
 from dagster._grpc import server as dagster_server
 
 from roster_etl.orchestration.runtime import forkserver, forkserver_watchdog, tested_dagster
+from roster_etl.pipeline.reporting.mail_content import TEMPLATES
 
 
 class Server:
@@ -90,7 +91,12 @@ print(GX_CLIENT.run_expectations([SuiteRequest(name="s", expectations=[rule], li
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["1 []", "1 [1, 2, 1]", "[(ExpectationResult(passed=False, judged=4, failing=1),)] None"]
+    mails = 2 * len(TEMPLATES)  # as text and as HTML
+    assert done.stdout.splitlines() == [
+        "1 []",
+        f"1 [1, {mails}, 1]",
+        "[(ExpectationResult(passed=False, judged=4, failing=1),)] None",
+    ]
     assert done.stderr == ""
 
 
