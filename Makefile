@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate docs test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts static generated generate docs test tests cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,9 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: lint types contracts generated docs cover ## what CI runs: lint, types, import contracts, generated files, documentation site, tests with coverage
+check: static tests ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+
+static: lint types contracts generated docs
 
 lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, wording of documents, and no credentials in files
 	$(VENV)/bin/ruff check .
@@ -67,10 +69,15 @@ generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the
 docs: $(VENV)/.dev ## build the documentation site in build/site: broken links and pages outside the navigation fail
 	@$(PY) tools/build_docs.py
 
-cover: $(VENV)/.dev
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered $(ARGS)
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
 
-test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
+tests: $(VENV)/.dev
+	$(PY) -m pytest $(PARALLEL) $(ARGS)
+
+cover: $(VENV)/.dev ## all tests with coverage, before a release: tracing every call takes as long again as most tests do
+	$(PY) -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
+
+test: $(VENV)/.dev ## tests in one process: make test ARGS='tests/engine -k ragged'
 	$(PY) -m pytest $(ARGS)
 
 faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon; all cases of sampled tests (ARGS='-k purge' takes a part)

@@ -15,7 +15,7 @@ from roster_etl.vendors import Vendor, discover_vendors
 from tests.cli.calling import call
 from tests.stored import stored_bytes
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("prepared_storage")]
 CANARY = "Quillfeather"
 WHERE_PEOPLE_REST = ("warehouse.sqlite", "archive", "staging")
 
