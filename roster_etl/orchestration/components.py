@@ -134,7 +134,7 @@ class _Declaration(dg.Component, dg.Model, dg.Resolvable):
 
 
 class Feed(_Declaration):
-    """A feed of a district, as ``[[feed]]`` of its file; ``name`` and ``time_zone`` are the district's.
+    """A feed of a district, with the keys of ``feed`` in its file; ``name`` and ``time_zone`` are the district's.
 
     Secrets by reference only: a file, or the name of an environment variable of the daemon that imports.
     """
@@ -187,7 +187,7 @@ class Feed(_Declaration):
 
 
 class Destination(_Declaration):
-    """A destination of a district, as ``[[destination]]`` of its file: where its roster is sent, in which format, and when."""
+    """A destination of a district, with the keys of ``destination`` in its file: where its roster is sent, in which format, and when."""
 
     name: _Text
     format: _Text
