@@ -2,7 +2,7 @@
 
 Belongs here: queueing a message once, retrying with growing delays, dead-lettering after too many tries.
 Does not belong here: the text of a message (``pipeline.reporting.notifications``), or its transport (``store.outbox.smtp``,
-``store.outbox.webhook``).
+``store.outbox.webhook``, ``store.outbox.openlineage``).
 
 ``<home>/outbox/<id>.json`` is a queued or dead-lettered (``parked``) message. ``sent/<id>`` is the receipt of a delivered one,
 kept as long as the same message could be queued again. A crash between delivery and receipt sends it twice, with the same
@@ -27,7 +27,7 @@ from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder, create_private_folder
 
-MessageKind = Literal["mail", "webhook"]
+MessageKind = Literal["mail", "webhook", "openlineage"]
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 """Delay after the first, second, … failed try; the last one repeats."""
 RECEIPT_RETENTION = timedelta(days=90)
@@ -59,7 +59,7 @@ class TransportBusy(RetryableError):
 class Message:
     """One message to one recipient. ``about``: its subject; with kind and recipient it makes the id, so that it is queued once.
 
-    ``to``: an address, empty for a webhook. ``attachments``: (file name, media type such as ``text/html``, content). Times are
+    ``to``: an address, empty for a webhook. ``reply_to``: where answers go, empty: to the sender. ``attachments``: (file name, media type such as ``text/html``, content). Times are
     ISO text in UTC; ``due``: earliest time of the next try; ``problem``: why the last try failed, without a secret.
     """
 
@@ -71,6 +71,7 @@ class Message:
     to: str = ""
     subject: str = ""
     html: str = ""
+    reply_to: str = ""
     attachments: tuple[tuple[str, str, str], ...] = ()
     tries: int = 0
     parked: bool = False

@@ -84,6 +84,7 @@ class SqlRoster(_Queries):
     since = _query(roster_read.since)
     versions_touched_by = _query(roster_read.versions_touched_by)
     as_of = _query(roster_read.as_of)
+    school_names = _query(roster_read.school_names)
     trace = _query(roster_read.trace)
     overrides = _query(ledger_read.overrides)
     open_quarantine = _query(ledger_read.open_quarantine)
