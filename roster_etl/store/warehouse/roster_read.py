@@ -46,6 +46,37 @@ def current_records(connection: sa.Connection, district_id: str, source: str, na
     return bulk_load.fetch(connection, query, schema)
 
 
+def current_records_by(
+    connection: sa.Connection, district_id: str, source: str, name: str, wanted: Mapping[str, pa.Array], columns: Sequence[str]
+) -> pa.Table:
+    """Return `columns` of the current versions that have, in a column of `wanted`, one of the texts there; in no order.
+
+    E-mail addresses are compared in lower case.
+    """
+    history, full = history_table(name), TABLES[name].full_schema
+    schema = pa.schema([full.field(column) for column in columns])
+    feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
+    staged, arms = [], []
+    for column, values in wanted.items():
+        staged.append(bulk_load.stage(connection, f"wanted_{name}_{column}", pa.table({"wanted": values.cast(pa.string())})))
+        arms.append(_is_wanted(TABLES[name], history.c[column], staged[-1]))
+    found = bulk_load.fetch(connection, sa.select(*_columns(connection, history, schema)).where(*feed, sa.or_(*arms)), schema)
+    for one in staged:
+        bulk_load.unstage(connection, one)
+    return found
+
+
+def _is_wanted(table: RosterTable, column: sa.Column[Any], staged: sa.TableClause) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` has a staged text, in the words of the index on it."""
+    condition: sa.ColumnElement[bool] = column.in_(sa.select(staged.c.wanted))
+    if column.name == "email":
+        condition = sa.literal_column("lower(email)", sa.Text()).in_(sa.select(sa.func.lower(staged.c.wanted)))
+    condition = sa.and_(column.is_not(None), condition)
+    if table.key[0] == "user_kind" and column.name == "user_id":  # the index of keys begins with the kind
+        condition = sa.and_(history_table(table.name).c.user_kind.in_(USER_KINDS), condition)
+    return condition
+
+
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return ``version_id`` and ``row_hash`` of every current version."""
     history = history_table(name)

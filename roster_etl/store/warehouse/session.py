@@ -149,6 +149,10 @@ class SqlReconciliation(_Queries):
     """Queries on the differences between feeds."""
 
     current_records = _query(roster_read.current_records)
+    current_records_by = _query(roster_read.current_records_by)
+    versions_ended_since = _query(roster_read.versions_ended_since)
+    versions_begun_since = _query(roster_read.versions_begun_since)
+    open_identities_of = _query(reconciliation.open_identities_of)
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
@@ -171,7 +175,8 @@ class SqlPeople(_Queries):
     links = _query(people.links)
     link = _query(people.link)
     links_of = _query(people.links_of)
-    links_between = _query(people.links_between)
+    links_of_person = _query(people.links_of_person)
+    decided_links = _query(people.decided_links)
     person_ids = _query(people.person_ids)
     link_counts = _query(people.link_counts)
     id_changes = _query(people.id_changes)

@@ -81,7 +81,7 @@ def test_a_decision_sticks_and_is_undone_by_one(lincoln: Workspace) -> None:
     decide_people(lincoln, decision("link", known.a, known.b))
     (same,) = [row for row in links(lincoln) if as_link(row).pair == known.pair]
     assert (same["verdict"], same["person_id"], same["rule"]) == ("same", known.person_id, "decision")
-    assert reconcile(lincoln, PAIR).tables["users"].by_rule["decision"] == 1
+    assert reconcile(lincoln, PAIR).by_rule["users"]["decision"] == 1
     assert [row["verb"] for row in _decisions(lincoln)] == ["unlink", "link"]
     assert lincoln.archive.decisions("lincoln") == tuple(row["decision_id"] for row in _decisions(lincoln))
 

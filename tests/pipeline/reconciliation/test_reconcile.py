@@ -26,9 +26,8 @@ def test_people_are_matched_by_a_rule_that_names_one_on_each_side(lincoln: Works
     with_address = [row for row in students(clever) if row["Student_email"]]
     result = reconcile(lincoln, PAIR)
 
-    users = result.tables["users"]
-    assert users.by_rule == {"email": len(with_address)}
-    assert users.matched == len(with_address) > 0
+    assert result.by_rule["users"] == {"email": len(with_address)}
+    assert len(with_address) > 0
     missing = of(lincoln, result, table_name="users", kind="missing_in_a")
     assert {row["key_b"]["user_kind"] for row in missing} >= {"teacher"}
     assert (result.opened, len(of(lincoln, result)) > 0) == (0, True)  # publishing the second feed has found them
@@ -107,7 +106,7 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
 
     with_(match={"users": ("username",)}, ignore={"users": ("email",)})
     result = reconcile(lincoln, PAIR)
-    assert set(result.tables["users"].by_rule) <= {"username"}
+    assert set(result.by_rule["users"]) <= {"username"}
     assert of(lincoln, result, field="email") == []
     for wrong in ({"match": {"persons": ("email",)}}, {"ignore": {"users": ("address",)}}):
         with_(**wrong)
