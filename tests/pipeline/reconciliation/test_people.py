@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from roster_etl.pipeline.reconciliation.decide_people import (
     preview_decision,
 )
 from roster_etl.pipeline.reconciliation.people import as_link
+from roster_etl.pipeline.reconciliation.person_ids import person_ids
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students
@@ -113,6 +115,35 @@ def test_a_purge_takes_links_and_what_decisions_say_of_the_person(lincoln: Works
     (number,) = lincoln.archive.decisions("lincoln")
     assert lincoln.archive.read_decision("lincoln", number)["about"] == _decisions(lincoln)[0]["about"]
     assert any(as_link(row).pair == stays.pair for row in links(lincoln))
+
+
+def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace) -> None:
+    first = as_link(links(lincoln)[0])
+    person = first.b
+    alone = of(lincoln, reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")[0]["key_a"]
+    decide_people(lincoln, decision("link", first.a, Record("canvas", alone["user_kind"], alone["user_id"])))
+    others = [{"section_id": person.user_id}, {"user_kind": "teacher", "user_id": person.user_id}]
+    theirs = {"course_id": "c1", "section_id": "s1", "user_kind": person.user_kind, "user_id": person.user_id, "role": "student"}
+    with lincoln.warehouse.write(directly=True) as tx:
+        rows = [
+            {"table_name": table, "kind": "missing_in_a", "key_b": key}
+            for table, key in (("sections", others[0]), ("users", others[1]), ("enrollments", theirs))
+        ]
+        tx.reconciliation.add_differences(PAIR, rows, datetime(2026, 9, 1, tzinfo=UTC))
+    assert {row["person_id"] for row in links(lincoln) if first.a in as_link(row).pair} == {first.person_id}
+
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=(person.user_kind, person.user_id)), by="A. Steward")
+
+    with lincoln.warehouse.read_reconciliation() as session, lincoln.warehouse.read_people() as people:
+        keys = [row["key_b"] for row in session.all_differences("lincoln")]
+        own = person_ids(people, "lincoln", "canvas").own
+    assert all(key in keys for key in others)
+    assert theirs not in keys
+    left = links(lincoln, past=True)
+    assert all(person not in as_link(row).pair for row in left)
+    assert first.person_id not in {row["person_id"] for row in left}  # it is made of the ID of the person who is gone
+    (kept,) = [row for row in links(lincoln) if first.a in as_link(row).pair]
+    assert (kept["rule"], kept["person_id"] in {own[record] for record in as_link(kept).pair}) == ("decision", True)
 
 
 def test_a_rebuild_gives_links_differences_and_decisions_back(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:

@@ -35,7 +35,6 @@ from roster_etl.store.warehouse import (
     feed_status_read,
     ledger_read,
     people,
-    purged_person,
     receipts,
     reconciliation,
     roster_read,
