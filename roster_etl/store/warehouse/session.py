@@ -138,6 +138,7 @@ class SqlLedger(_Queries):
     mentions_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
     exports = _query(export_ledger.list_exports)
+    export = _query(export_ledger.one_export)
     export_rows = _query(export_ledger.roster_rows)
     newest_published = _query(export_ledger.newest_published)
     published_sources = _query(export_ledger.published_sources)
@@ -232,6 +233,7 @@ class SqlReceiptWriter(SqlReceipts):
 
     reserve = _query(receipts.reserve)
     append = _query(receipts.append)
+    append_export = _query(receipts.append_export)
     complete = _query(receipts.complete)
 
 

@@ -306,6 +306,8 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "last": lambda c: receipts.last(c, *feed),
         "chains": receipts.chains,
         "reserve": lambda c: receipts.reserve(c, *feed, number),
+        "append_export": lambda c: receipts.append_export(c, "lincoln", "nothing", 1, None),
+        "one_export": lambda c: export_ledger.one_export(c, 1),
         "append": lambda c: receipts.append(c, {**receipts.last(c, *feed), "number": 9}),
         "complete": lambda c: receipts.complete(c, receipts.last(c, *feed)),
         "current_records": lambda c: [roster_read.current_records(c, *feed, name, TABLES[name].key) for name in every],
