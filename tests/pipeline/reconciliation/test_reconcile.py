@@ -17,6 +17,7 @@ from roster_etl.pipeline.reconciliation.reconcile import (
     published_pairs,
     reconcile,
 )
+from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Reconcile
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, write
@@ -112,6 +113,39 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
         with_(**wrong)
         with pytest.raises(BadReconcile):
             reconcile(lincoln, PAIR)
+
+
+def test_an_edit_leads_to_a_comparison(lincoln: Workspace, clever: Path) -> None:
+    student = next(row for row in students(clever) if row["Student_email"])
+    key = {"user_kind": "student", "user_id": student["Student_id"]}
+    result = reconcile(lincoln, PAIR)
+    assert (of(lincoln, result, field="first_name"), result.is_full) == ([], False)
+
+    set_override(
+        lincoln, Target(district_id="lincoln", source="clever", table="users", key=key, field="first_name"), "Zed", "A. Steward"
+    )
+
+    (found,) = of(lincoln, result, field="first_name")
+    assert (found["key_b"], found["value_b"]) == (key, "Zed")
+
+
+def test_all_is_compared_after_other_rules_a_decision_about_people_and_a_purge(lincoln: Workspace, clever: Path) -> None:
+    district = lincoln.registry.get("lincoln")
+    assert not reconcile(lincoln, PAIR).is_full
+    lincoln.registry.update(District(**{**vars(district), "reconcile": Reconcile(ignore={"users": ("email",)})}))
+    assert (reconcile(lincoln, PAIR).is_full, reconcile(lincoln, PAIR).is_full) == (True, False)
+    assert reconcile(lincoln, PAIR, full=True).is_full
+
+    student = students(clever)[0]["Student_id"]
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=("student", student)), by="A. Steward")
+    with lincoln.warehouse.read_reconciliation() as session:
+        state = session.compared(PAIR)
+    assert state is not None  # the purge has compared all
+    assert not reconcile(lincoln, PAIR).is_full
+    with lincoln.warehouse.write(directly=True) as tx:
+        tx.reconciliation.forget_compared("lincoln")
+    again = reconcile(lincoln, PAIR)
+    assert (again.is_full, again.opened, again.closed) == (True, 0, 0)
 
 
 def test_a_purge_takes_the_differences_of_the_person(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
