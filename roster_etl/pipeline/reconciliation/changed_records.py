@@ -123,10 +123,9 @@ class ChangedRecords:
                 feed.read_all(table)
             a, b = ({str(one) for rows in feed.both(table) for one in record_ids(rows, table)} for feed in self.feeds)
             return a, b
-        values = {
-            value for feed, some in zip(self.feeds, ids, strict=True) for value in _values_of(feed, table, column, some) if value
-        }
-        a, b = (_having(feed, table, column, values) for feed in self.feeds)
+        found = (_values_of(feed, table, column, some) for feed, some in zip(self.feeds, ids, strict=True))
+        values = {value for side in found for value in side if value is not None}
+        a, b = (_found(feed, table, column, values) for feed in self.feeds)
         return a, b
 
     def _decided_with(self, ids: Sides) -> Sides:
@@ -166,26 +165,15 @@ class ChangedRecords:
 
 
 def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[str]:
-    feed.read(table, {column: values})
-    return _having(feed, table, column, values, read=False)
-
-
-def _having(feed: FeedRecords, table: str, column: str, values: set[str], *, read: bool = True) -> set[str]:
-    """Return the records, current and former, that have one of `values`."""
-    if read and column == "course_number":
+    """Read the records that have one of `values`, and return them, current and former ones."""
+    if column == "course_number":
         feed.read("courses", {"number": values})
-        courses = [
-            str(one)
-            for rows in feed.both("courses")
-            for one, number in zip(record_ids(rows, "courses"), text_values(rows, "number"), strict=True)
-            if number in values
-        ]
-        feed.read(table, {"course_id": courses})
+        numbers = (zip(record_ids(rows, "courses"), text_values(rows, "number"), strict=True) for rows in feed.both("courses"))
+        feed.read(table, {"course_id": {str(course) for part in numbers for course, number in part if number in values}})
         _read_courses(feed)
-    elif read:
+    else:
         feed.read(table, {column: values})
-    found = _with_values(feed, table, column)
-    return {one for one, value in found if value in values}
+    return {one for one, value in _with_values(feed, table, column) if value in values}
 
 
 def _values_of(feed: FeedRecords, table: str, column: str, ids: set[str]) -> set[str | None]:
@@ -213,7 +201,10 @@ def _with_values(feed: FeedRecords, table: str, column: str) -> Iterable[tuple[s
 
 def _read_courses(feed: FeedRecords) -> None:
     """Read the courses of the sections that were read."""
-    feed.read("courses", {"course_id": {one for rows in feed.both("sections") for one in text_values(rows, "course_id") if one}})
+    feed.read(
+        "courses",
+        {"course_id": {one for rows in feed.both("sections") for one in text_values(rows, "course_id") if one is not None}},
+    )
 
 
 def _column_of(table: str, rule: str) -> str | None:

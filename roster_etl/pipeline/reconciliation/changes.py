@@ -169,7 +169,9 @@ class _ChangedRosters:
                     continue
                 rows = feed.now(table)
                 pairs = zip(record_ids(rows, table), text_values(rows, name), strict=True)
-                self._records.ensure(reference[0], (set(), {value for one, value in pairs if value and one in touched}))
+                self._records.ensure(
+                    reference[0], (set(), {value for one, value in pairs if value is not None and one in touched})
+                )
 
     # ---- enrollments
 

@@ -26,7 +26,7 @@ from roster_etl.pipeline.reconciliation.people import as_link
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace
-from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students
+from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, write
 
 
 def links(workspace: Workspace, *, past: bool = False) -> list[dict[str, Any]]:
@@ -117,11 +117,15 @@ def test_a_purge_takes_links_and_what_decisions_say_of_the_person(lincoln: Works
     assert any(as_link(row).pair == stays.pair for row in links(lincoln))
 
 
-def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace) -> None:
+def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace, tmp_path: Path) -> None:
     first = as_link(links(lincoln)[0])
     person = first.b
-    alone = of(lincoln, reconcile(lincoln, PAIR), table_name="users", kind="missing_in_b")[0]["key_a"]
-    decide_people(lincoln, decision("link", first.a, Record("canvas", alone["user_kind"], alone["user_id"])))
+    run(
+        lincoln,
+        "canvas",
+        write(tmp_path / "more", [{"user_id": "C-two", "login_id": "two", "full_name": "Ann Two", "status": "active"}]),
+    )
+    decide_people(lincoln, decision("link", first.a, Record("canvas", "user", "C-two")))
     others = [{"section_id": person.user_id}, {"user_kind": "teacher", "user_id": person.user_id}]
     theirs = {"course_id": "c1", "section_id": "s1", "user_kind": person.user_kind, "user_id": person.user_id, "role": "student"}
     with lincoln.warehouse.write(directly=True) as tx:

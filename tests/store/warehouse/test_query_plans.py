@@ -46,7 +46,13 @@ from tests.rosters import begin, change, day, end, enrollment, published, user, 
 GROWING = frozenset(METADATA.tables)
 STAGED = ("new_", "opening_", "closing_", "wanted_", "keys_", "leaving", "restored_")
 """How temporary tables begin, which hold the rows of one import."""
-OPEN_ONLY = ("ix_holds_open", "ix_receipts_unsigned", "ix_reconciliation_open")
+OPEN_ONLY = (
+    "ix_holds_open",
+    "ix_receipts_unsigned",
+    "ix_reconciliation_open",
+    "ix_reconciliation_open_key_a",
+    "ix_reconciliation_open_key_b",
+)
 """Indexes that hold what waits: reading all of one is reading what was asked for."""
 RECORDS_FOUND_BY = (
     *(("users", column) for column in ("user_id", "state_id", "number", "email")),
