@@ -24,7 +24,6 @@ WHOLE = ("organizations", "terms")
 """Tables of few records, which are read and compared as a whole."""
 _UNSURE = "user"
 """The kind of user that does not say whether somebody is a student."""
-Rows = tuple[pa.Table, pa.Table]
 
 
 class ChangedRecords:
@@ -49,6 +48,9 @@ class ChangedRecords:
             for feed in self.feeds:
                 feed.read_all(table)
         changed = joined(self._changed(table), self._referring(table, self.rematched))
+        self.touched[table] = self.rematched[table] = set(), set()
+        if table not in WHOLE and not any(changed):
+            return
         touched = self._settle(table, changed)
         before, now = self.outcomes[table]
         self.rematched[table] = rematched(before, now, touched)
@@ -60,6 +62,8 @@ class ChangedRecords:
 
     def ensure(self, table: str, ids: Sides) -> None:
         """Read what decides how records with `ids` match, then and now, and match again."""
+        if table in self.outcomes and not any(ids):
+            return
         self._close(table, ids)
         self.match(table)
 
@@ -111,6 +115,11 @@ class ChangedRecords:
     def _sharing(self, table: str, ids: Sides) -> Sides:
         """Return the records that share a value of any rule, or a decision, with those with `ids`."""
         self._read_ids(table, ids)
+        columns = {_column_of(table, rule) for rule in self._rules[table]} - {None, "course_number"}
+        if table not in WHOLE:
+            values = {str(column): self._values(table, str(column), ids) for column in columns}
+            for feed in self.feeds:
+                feed.read(table, values)
         found: Sides = (set(), set())
         for rule in self._rules[table]:
             found = joined(found, self._sharing_rule(table, rule, ids))
@@ -123,10 +132,14 @@ class ChangedRecords:
                 feed.read_all(table)
             a, b = ({str(one) for rows in feed.both(table) for one in record_ids(rows, table)} for feed in self.feeds)
             return a, b
-        found = (_values_of(feed, table, column, some) for feed, some in zip(self.feeds, ids, strict=True))
-        values = {value for side in found for value in side if value is not None}
+        values = self._values(table, column, ids)
         a, b = (_found(feed, table, column, values) for feed in self.feeds)
         return a, b
+
+    def _values(self, table: str, column: str, ids: Sides) -> set[str]:
+        """Return the values, then and now, of the records with `ids`."""
+        found = (_values_of(feed, table, column, some) for feed, some in zip(self.feeds, ids, strict=True))
+        return {value for side in found for value in side if value is not None}
 
     def _decided_with(self, ids: Sides) -> Sides:
         """Return the users whom decisions join with those with `ids`, directly or through others."""

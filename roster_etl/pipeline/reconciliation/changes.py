@@ -90,14 +90,16 @@ def is_incremental(rules: Names) -> bool:
 
 
 def compare_changes(
-    session: SqlReconciliation, people: SqlPeople, how: Comparison, decided: DecidedPeople, last: tuple[int, int]
+    session: SqlReconciliation, people: SqlPeople, how: Comparison, decided: DecidedPeople, imports: Sequence[tuple[int, int]]
 ) -> Compared | None:
-    """Compare the records that were touched since the `last` imports of A and of B that were compared.
+    """Compare the records that were touched since the last comparison.
+
+    Args: imports: of A, and of B: the last import that was compared, and the newest one.
 
     Returns: None: all must be compared, since schools or terms match otherwise.
     """
     district_id, *sources = how.pair
-    a, b = (FeedRecords(session, district_id, source, number) for source, number in zip(sources, last, strict=True))
+    a, b = (FeedRecords(session, district_id, source, both) for source, both in zip(sources, imports, strict=True))
     also = _users_of_changed_ids(people, district_id, a), _users_of_changed_ids(people, district_id, b)
     records = ChangedRecords((a, b), how.rules, how.compared, (decided, also))
     for table in RULES:
@@ -121,7 +123,7 @@ class _ChangedRosters:
         self._ensure_parents()
         named: Sequence[tuple[User, User, str]] = ()
         for table in RULES:
-            if table != "enrollments":
+            if table in self._records.outcomes:
                 found = self._add_table(table)
                 named = matched_people(self._records.now, found) if table == "users" else named
         self._add_enrollments(enrollments)

@@ -5,11 +5,13 @@ Belongs here: reading records by the values of a column, each once. Which ones a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.rosters import RULES, columns_to_read
 from roster_etl.store.warehouse import SqlReconciliation
 
@@ -20,13 +22,16 @@ _ROLE = ("user_kind", "user_id", "role", "valid_from_import", "version_id")
 class FeedRecords:
     """Current and former records of one feed. What changed since the last comparison is read at once, the rest on demand."""
 
-    def __init__(self, session: SqlReconciliation, district_id: str, source: str, since: int) -> None:
-        """Args: since: the last import of the feed that was compared."""
-        self._session, self._feed, self._since = session, (district_id, source), since
+    def __init__(self, session: SqlReconciliation, district_id: str, source: str, imports: tuple[int, int]) -> None:
+        """Args: imports: the last import of the feed that was compared, and its newest one."""
+        self._session, self._feed, self._since = session, (district_id, source), imports[0]
         self.source = source
         names = (*RULES, "user_roles", "id_changes")
-        self._ended = {name: session.versions_ended_since(*self._feed, name, since + 1) for name in names}
-        self._begun = {name: session.versions_begun_since(*self._feed, name, since + 1) for name in names}
+        self._ended = {name: TABLES[name].full_schema.empty_table() for name in names}
+        self._begun = dict(self._ended)
+        for name in names if imports[0] != imports[1] else ():
+            self._ended[name] = session.versions_ended_since(*self._feed, name, imports[0] + 1)
+            self._begun[name] = session.versions_begun_since(*self._feed, name, imports[0] + 1)
         self._read = {name: self._begun[name].select(_columns(name)) for name in (*RULES, "user_roles")}
         self._asked: dict[tuple[str, str], set[str]] = {}
         self._whole: set[str] = set()
@@ -53,7 +58,7 @@ class FeedRecords:
         yield self._read[table]
         yield self._ended[table]
 
-    def read(self, table: str, wanted: dict[str, Iterable[str]]) -> None:
+    def read(self, table: str, wanted: Mapping[str, Iterable[str]]) -> None:
         """Read the current records that have, in a column of `wanted`, one of the values there."""
         fresh = {}
         for column, values in wanted.items():
@@ -101,5 +106,9 @@ def _columns(table: str) -> tuple[str, ...]:
 
 
 def _added(known: pa.Table, found: pa.Table) -> pa.Table:
-    new = pc.invert(pc.is_in(found.column("version_id"), value_set=known.column("version_id")))
-    return pa.concat_tables([known, found.filter(new)])
+    """Return the versions in `known`, and those that were found besides, each once."""
+    versions = found.column("version_id").to_numpy()
+    _, first = np.unique(versions, return_index=True)
+    once = found.take(pa.array(first))
+    new = pc.invert(pc.is_in(once.column("version_id"), value_set=known.column("version_id")))
+    return pa.concat_tables([known, once.filter(new)])

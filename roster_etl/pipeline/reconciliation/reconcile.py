@@ -112,7 +112,7 @@ def reconcile(
         with workspace.warehouse.read_people() as links, workspace.warehouse.read_reconciliation() as session:
             imports, decided, state = _imports(session, pair), decided_people(links, pair), session.compared(pair)
             last = None if full or not is_incremental(rules) else _known_imports(state, digest)
-            found = compare_changes(session, links, how, decided, last) if last else None
+            found = compare_changes(session, links, how, decided, _spans(pair, last, imports)) if last else None
             rosters = None if found else [_read(session, pair[0], source) for source in pair[1:]]
         if rosters:
             found = compare_all(rosters[0], rosters[1], how, decided)
@@ -141,6 +141,11 @@ def _known_imports(state: Mapping[str, Any] | None, digest: str) -> tuple[int, i
     if state is None or state["settings"] != digest:
         return None
     return int(state["import_a"]), int(state["import_b"])
+
+
+def _spans(pair: Pair, last: tuple[int, int], imports: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return, of A and of B, the last import that was compared, and the newest one."""
+    return [(number, imports[source]) for number, source in zip(last, pair[1:], strict=True)]
 
 
 def _added(counts: Mapping[str, Mapping[str, int]], more: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
