@@ -67,7 +67,8 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
         if name not in RULES:
             raise UnknownTable(table=name, hint=suggestion(name, RULES, "the tables"))
     results = [
-        reconcile_pair(call.workspace, pair, full=full) for pair in published_pairs(call.workspace, district, _feeds(between))
+        reconcile_pair(call.workspace, pair, full=full or None)
+        for pair in published_pairs(call.workspace, district, _feeds(between))
     ]
     document = _document(call, district, results, table, values=values)
     call.show_result(document, *_lines(document))

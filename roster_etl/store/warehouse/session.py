@@ -150,6 +150,7 @@ class SqlReconciliation(_Queries):
     """Queries on the differences between feeds."""
 
     current_records = _query(roster_read.current_records)
+    count_current = _query(roster_read.count_current)
     current_records_by = _query(roster_read.current_records_by)
     versions_ended_since = _query(roster_read.versions_ended_since)
     versions_begun_since = _query(roster_read.versions_begun_since)
