@@ -10,6 +10,7 @@ from typing import Literal
 
 from roster_etl.canonical.roster import COMMON, FEED, TABLES
 from roster_etl.projections.export_docs import exports_page
+from roster_etl.projections.settings_docs import settings_page
 from roster_etl.spec import (
     AnyOf,
     CellFormat,
@@ -78,6 +79,7 @@ def generated_files() -> dict[str, str]:
         "columns": columns_page(),
         "findings": findings_page(),
         "options": options_page(),
+        "settings": settings_page(),
         "tables": tables_page(),
     }
     return {**formats, **{f"docs/{name}.md": page for name, page in pages.items()}}
@@ -123,7 +125,7 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
     ]
     if format_.fixed_column_order:
         unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
-        head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
+        head.append(f"The columns of a file are in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     files += _version_parts(format_, targets or {})
     options = ["## Options", _options_table(format_.options)] if format_.options else []
@@ -151,7 +153,7 @@ def _version_parts(format_: Format, targets: Targets) -> list[str]:
         rows = [(f"`{file.file_name}`", file.title, ", ".join(file.versions)) for file in format_.unread]
         parts += [
             "## Files that are not loaded",
-            "They are told by name and counted.",
+            "They are recognized by name and counted.",
             _table(("File", "Title", "Versions"), rows),
         ]
     return parts

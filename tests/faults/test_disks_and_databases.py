@@ -33,8 +33,9 @@ from roster_etl.store.warehouse.database import Database
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 from tests.dumps import dump
+from tests.sampling import every
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("prepared_storage")]
 FEED = Feed(format="clever", options={"delete_threshold_pct": "100", "update_threshold_pct": "100"})
 
 
@@ -127,8 +128,11 @@ def leave(disk: Path, left: int) -> None:
     (disk / "filler").write_bytes(b"x" * max(0, shutil.disk_usage(disk).free - left))
 
 
-@pytest.mark.parametrize("left", [0, 60_000, 200_000, 400_000])
-@pytest.mark.parametrize("place", ["warehouse", "staging", "archive"])
+@pytest.mark.sampled
+@pytest.mark.parametrize(
+    ("place", "left"),
+    every(5, [(place, left) for place in ("warehouse", "staging", "archive") for left in (0, 60_000, 200_000, 400_000)]),
+)
 def test_a_full_disk_is_one_clear_error_and_the_next_import_works(
     workspace: Workspace, tmp_path: Path, tiny: Path, place: str, left: int
 ) -> None:
@@ -178,7 +182,7 @@ def test_a_full_disk_under_the_private_copies_is_not_taken_for_a_damaged_upload(
     ("sqlstate", "said"),
     [
         ("53100", "disk is full"),
-        ("53300", "no connection to spare"),
+        ("53300", "all its connections are in use"),
         ("57P03", "starting, or shutting down"),
         ("08006", "broke off"),
     ],
@@ -218,14 +222,14 @@ def test_of_two_that_wait_for_each_other_one_gives_way(postgres_url: str) -> Non
     second.close()
 
     assert [type(error) for error in caught] == [WarehouseUnavailable]
-    assert "gave way (SQLSTATE 40P01)" in caught[0].message
+    assert "rolled back (SQLSTATE 40P01)" in caught[0].message
 
 
 @pytest.mark.pg
 @pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
 def test_a_server_that_is_restarted_fails_the_transaction_and_the_next_one_finds_it_again(warehouse_url: str) -> None:
     with Warehouse(warehouse_url) as warehouse:
-        with pytest.raises(WarehouseUnavailable, match="SQLSTATE 57P01|does not answer|broke off"):
+        with pytest.raises(WarehouseUnavailable, match="SQLSTATE 57P01|does not respond|broke off"):
             _read_while_it_ends(warehouse, warehouse_url)
 
         assert warehouse.ledger.imports() == []

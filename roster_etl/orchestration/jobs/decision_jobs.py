@@ -15,7 +15,7 @@ from roster_etl.canonical.audit import Action
 from roster_etl.orchestration.assets.early_exit import REPORT
 from roster_etl.orchestration.assets.freshness_checks import newest_materialization
 from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
-from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO, decision_metadata, undo_metadata
+from roster_etl.orchestration.assets.launchpad_links import decision_metadata, undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.metadata import (
     Metadata,
@@ -33,6 +33,7 @@ from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import ImportReport
+from roster_etl.pipeline.reporting.ui_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO
 from roster_etl.pipeline.review.approve import (
     ApprovalRequest,
     apply_approval,
@@ -54,7 +55,7 @@ class DistrictBusy(RetryableError):
     """An import of the district is running; a concurrent decision would make one of the two fail."""
 
     code = "district_busy"
-    template = "district {district_id}: import {import_id} is at work; decide once it is over"
+    template = "district {district_id}: import {import_id} is running; decide after it has ended"
 
 
 class ApproveConfig(dg.Config):

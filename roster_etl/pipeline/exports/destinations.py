@@ -60,7 +60,7 @@ def send_unattended(workspace: Workspace, district_id: str, name: str, *, reques
         return send(workspace, district_id, name, requested_by=requested_by)
     except Exception as error:
         ours = isinstance(error, RosterError)
-        reason = error.message if isinstance(error, RosterError) else f"{type(error).__name__}; the log of its run says where"
+        reason = error.message if isinstance(error, RosterError) else f"{type(error).__name__}; see the log of its run"
         about = f"export-{district_id}-{name}-{error.code if ours else 'error'}-{datetime.now(UTC):%Y-%m-%d}"  # type: ignore[attr-defined]
         step = NextStep(
             text="See what is wrong with it.", command=f"roster-etl destinations check {name} --district {district_id}"
@@ -142,10 +142,11 @@ def _hashes(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _tell(workspace: Workspace, destination: Destination, document: Mapping[str, Any]) -> None:
     """Queue what is to be told of a refusal; the same one of the same roster is told once."""
     district_id = document["district_id"]
-    step = NextStep(
-        text="Look at the last exports; if the roster is right, send it.",
-        command=f"roster-etl destinations send {destination.name} --district {district_id} --accept-shrink --by NAME",
-    )
+    name, text = destination.name, "Look at the last exports; if the roster is right, send it."
+    command = f"roster-etl destinations send {name} --district {district_id} --accept-shrink"
+    if document["error"]["code"] != Shrunk.code:
+        text, command = "See what is wrong with it.", f"roster-etl destinations check {name} --district {district_id}"
+    step = NextStep(text=text, command=command)
     _notify(
         workspace,
         destination,
@@ -171,6 +172,6 @@ def _notify(
 ) -> None:
     """Queue an alert, and one mail to the contacts of the district and of the feed."""
     title = f"{district_id}: the roster was not sent to {destination.name}"
-    queue_alert(workspace, kind, about=about, text=f"{title}. {reason}")
+    queue_alert(workspace, kind, about=about, text=f"{title}. {reason}", title=title, steps=[step])
     to = recipients(workspace, district_id, source or destination.source, problem=True)
-    queue_mail(workspace, to, about=about, title=title, reason=reason, steps=[step])
+    queue_mail(workspace, kind, to, about=about, title=title, reason=reason, steps=[step])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.spool import spool
+from roster_etl.store.files.spool import spool, spool_pieces
 
 
 def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
@@ -64,9 +65,13 @@ def _validate_file(
     values = upload.values
     if member.key is None:
         return _unarchived_result(workspace, upload, file, member)
-    content = spool(workspace.archive.get(member.key), workspace.settings.scratch)
-    raw = read_csv(content, encoding=str(values["encoding"]), limits=limits_of(upload.format))
-    del content
+    scratch = workspace.settings.scratch
+    raw = read_csv(
+        spool(workspace.archive.get(member.key), scratch),  # nothing else refers to the bytes
+        encoding=str(values["encoding"]),
+        limits=limits_of(upload.format),
+        join=partial(spool_pieces, scratch=scratch),
+    )
     release_memory()
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {
