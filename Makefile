@@ -43,7 +43,8 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: static tests ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+check: $(VENV)/.dev ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+	@failed=0; $(MAKE) -k -j 2 static || failed=$$?; $(MAKE) tests || failed=$$?; exit $$failed
 
 static: lint types contracts generated docs
 
