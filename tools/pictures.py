@@ -132,10 +132,12 @@ class Studio:
         self._shoot("report")
         self._shoot("report-plan", "#changes")
         self._shoot("report-charts", "#history")
+        self.page.evaluate("scrollTo(0, 0)")  # a picture of a part leaves the page there
         self.page.emulate_media(color_scheme="dark")
         self._shoot("report-dark")
         self.page.set_viewport_size({"width": 794, "height": 1123})  # A4 at 96 dots an inch
         self.page.emulate_media(color_scheme="light", media="print")
+        self.page.evaluate("scrollTo(0, 0)")
         self._shoot("report-paper")
         self.page.emulate_media(media="screen")
         self._open(f"file://{reports}/{self.held}.html", 390, 1400)
