@@ -323,6 +323,10 @@ def _identity_facts(file: File) -> list[str]:
     if file.identity:
         named = f"Rows with one {_names(file.identity_key)} describe different records where they contradict each other in "
         facts.append(f"{named}{_names(file.identity.columns)}.")
+        if file.identity.shared:
+            facts.append(f"Rows of {file.identity.shared.file} with the same {_names(file.identity_key)} are compared, too.")
+    for part in file.parts:
+        facts.append(f"Rows with one {_names(part.key)} contradict each other in {_names(part.columns)}: the later one is refused.")
     return facts
 
 

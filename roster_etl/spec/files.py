@@ -146,18 +146,35 @@ class Family:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedIds:
+    """Another file of the same upload whose rows describe the same records under the same ids.
+
+    ``columns``: pairs of (column of the identity or its key, column of ``file``). ``first``: of an id that the roster does not know, the
+    rows of ``file`` stand before those of this file. Each of the two files names the other one, one of them as the first.
+    """
+
+    file: str
+    columns: tuple[tuple[str, str], ...]
+    first: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """What tells one record from another: rows with the same ``key`` (the file's key unless given) must not contradict each other here.
 
-    Empty cells contradict nothing; case does not count. A row that contradicts the one that stands describes another record.
+    Empty cells contradict nothing; case does not count. A row that contradicts the one that stands describes another record. A row of
+    changes does so where it contradicts the first of ``columns`` and another one: changes may rename a record. ``shared``: see there.
     """
 
     columns: tuple[str, ...]
     key: tuple[str, ...] = ()
+    shared: SharedIds | None = None
 
     def __post_init__(self) -> None:
         if not self.columns:
             raise ValueError("Identity: name the columns that identify a record")
+        if self.shared and {own for own, _ in self.shared.columns} != {*self.columns, *self.key}:
+            raise ValueError("Identity: name the column of the other file for each column, and for the whole key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,8 +225,8 @@ class File:
     """One CSV file of a format.
 
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
-    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``identity``: see there. ``in_order``: rows are changes
-    that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
+    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``identity``: see there.
+    ``parts``: identities of records that a row has beside its own, such as a contact. ``in_order``: rows are changes that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
     formats where its name does not. ``other_column_orders``: where the format fixes the order of columns, further orders that were published;
     that of ``columns`` is the first. ``carried_forward``: given once; an upload without the file goes on with the newest one that the
     feed has published. ``record_groups``: groups of optional columns that make a record of their own, such as a contact; one whose
@@ -229,6 +246,7 @@ class File:
     extensions: tuple[str, ...] = ()
     repeats: RepeatedRows | None = None
     identity: Identity | None = None
+    parts: tuple[Identity, ...] = ()
     in_order: bool = False
     recognised_by: Signature | None = None
     deleted: RowCondition | None = None
@@ -251,7 +269,8 @@ class File:
         known = {column.name for column in self.columns}
         named = {*self.key, *(name for group in self.record_groups for name in group)}
         named |= {*self.repeats.columns, *self.repeats.first_counts} if self.repeats else set()
-        named |= {*self.identity.columns, *self.identity.key} if self.identity else set()
+        identities = (*((self.identity,) if self.identity else ()), *self.parts)
+        named |= {name for identity in identities for name in (*identity.columns, *identity.key)}
         named |= {self.changes.status, self.changes.modified} if self.changes else set()
         named |= {own for reference in self.references() for own, _ in reference.disambiguated_by}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
@@ -261,7 +280,7 @@ class File:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
-        if self.in_order and (self.repeats or self.identity):
+        if self.in_order and (self.repeats or identities):
             raise ValueError(f"File {self.name}: rows that apply in order are changes, not repeats of one record")
         if any(sorted(order) != sorted(known) for order in self.other_column_orders):
             raise ValueError(f"File {self.name}: an order of columns names each column once")
@@ -283,7 +302,9 @@ class File:
         periods = [rule for rule in self.rules if isinstance(rule, WithinPeriods)]
         through: list[tuple[str, tuple[str, ...]]] = [(rule.file, (rule.key, rule.periods)) for rule in periods]
         through += [(rule.period_file, (rule.period_key, rule.start, rule.finish)) for rule in periods]
-        return tuple(dict.fromkeys([*single, *together, *types, *through]))
+        shared = self.identity.shared if self.identity else None
+        before = [(shared.file, tuple(there for _, there in shared.columns))] if shared and shared.first else []
+        return tuple(dict.fromkeys([*single, *together, *types, *through, *before]))
 
     def references(self) -> tuple[Reference, ...]:
         """Return the references of the file's columns, including those of numbered columns."""

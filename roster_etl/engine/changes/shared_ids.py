@@ -1,4 +1,4 @@
-"""Rows of one upload that describe different people or sections under one id: which of them the id stands for.
+"""Rows of one upload that describe different people, accounts, courses or sections under one id: which of them the id stands for.
 
 Belongs here: telling such rows apart, before uploads are compared and rows applied. What follows for rows that refer to the id is
 decided where references are resolved. The rule is that of ``engine.validation.identity_checks``, with one difference: rows of changes
@@ -26,7 +26,9 @@ from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
 WAITS = "It waits for a newer row about this id."
 _IDENTITY: Mapping[str, tuple[str, ...]] = {
+    "organizations": ("name", "parent_organization_id", "integration_id"),
     "people": ("username", "email", "integration_id", "full_name"),
+    "courses": ("name", "short_name", "organization_id", "term_id", "integration_id"),
     "sections": ("course_id", "integration_id", "name"),
 }
 """Handler of a kind → the cells that tell its records apart."""

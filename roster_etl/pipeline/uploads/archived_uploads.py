@@ -76,9 +76,10 @@ def is_upload(manifest: Mapping[str, Any]) -> bool:
 
 
 def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
-    """Return the import with the newest archived upload of a feed (or file set) that was not rejected; None: no such import.
+    """Return the import with the newest archived upload of a feed (or file set); None: no such import.
 
-    A rerun of an older upload counts as old as that upload.
+    One that was rejected counts: running an older one in its place would look as if it had been accepted. A rerun of an older upload
+    counts as old as that upload.
     """
     best: tuple[int, int] | None = None
     for row in newest_first(workspace, district_id, source, file_set=file_set):
@@ -89,7 +90,8 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
             continue
         manifest = workspace.archive.read_manifest(district_id, import_id)
         same_set = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
-        usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
+        rejected = manifest["status"] == "rejected"
+        usable = rejected or (manifest.get("members") and manifest["status"] not in ("unchanged", "running"))
         if manifest["source"] == source and same_set and usable:
             best = max(best or (0, 0), (origin_import(manifest), import_id))
     return best[1] if best else None
