@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate docs test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,7 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: lint types contracts generated cover ## what CI runs: lint, types, import contracts, generated files, tests with coverage
+check: lint types contracts generated docs cover ## what CI runs: lint, types, import contracts, generated files, documentation site, tests with coverage
 
 lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, and no credentials in files
 	$(VENV)/bin/ruff check .
@@ -62,6 +62,9 @@ generated: $(VENV)/.dev ## generated files are what the specs say
 
 generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the specs
 	$(PY) -m roster_etl.cli generate
+
+docs: $(VENV)/.dev ## build the documentation site in build/site: broken links and pages outside the navigation fail
+	@$(PY) tools/build_docs.py
 
 cover: $(VENV)/.dev
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered $(ARGS)
