@@ -325,9 +325,8 @@ def _identity_facts(file: File) -> list[str]:
         facts.append(f"{named}{_names(file.identity.columns)}.")
         if file.identity.shared:
             facts.append(f"Rows of {file.identity.shared.file} with the same {_names(file.identity_key)} are compared, too.")
-    for part in file.parts:
-        facts.append(f"Rows with one {_names(part.key)} contradict each other in {_names(part.columns)}: the later one is refused.")
-    return facts
+    told = "Rows with one {} that contradict each other in {} are not of one record, and one of them is refused."
+    return [*facts, *(told.format(_names(part.key), _names(part.columns)) for part in file.parts)]
 
 
 def signature_text(signature: Signature) -> str:

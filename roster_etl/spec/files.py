@@ -162,7 +162,7 @@ class SharedIds:
 class Identity:
     """What tells one record from another: rows with the same ``key`` (the file's key unless given) must not contradict each other here.
 
-    Empty cells contradict nothing; case does not count. A row that contradicts the one that stands describes another record. A row of
+    Empty cells contradict nothing; case and accents do not count. A row that contradicts the one that stands describes another record. A row of
     changes does so where it contradicts the first of ``columns`` and another one: changes may rename a record. ``shared``: see there.
     """
 

@@ -199,7 +199,7 @@ def tiny_database(postgres_server: str, postgres_template: str) -> Iterator[tupl
 
 
 @pytest.mark.pg
-@pytest.mark.parametrize("left", [0, 100_000, 300_000, 700_000])
+@pytest.mark.parametrize("left", [0, 300_000])
 def test_a_full_disk_under_postgresql_is_one_clear_error_and_the_next_import_works(
     workspace: Workspace, tmp_path: Path, tiny_database: tuple[str, Path], left: int
 ) -> None:
@@ -207,21 +207,24 @@ def test_a_full_disk_under_postgresql_is_one_clear_error_and_the_next_import_wor
     (workspace.home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
     import_words = ("--district", "lincoln", "--format", "clever", "--json")
     first = call("import", tmp_path / "a", *import_words, home=workspace.home)
-    before = roster_of(Workspace.open(workspace.home).warehouse)
+    opened = Workspace.open(workspace.home)
+    before = roster_of(opened.warehouse)
     leave(disk, left)
     full = call("import", tmp_path / "b", *import_words, home=workspace.home)
     (disk / "filler").unlink()
-    opened = Workspace.open(workspace.home)
-    rows = [row["status"] for row in opened.warehouse.ledger.imports("lincoln")]
     after = roster_of(opened.warehouse)
     again = call("import", tmp_path / "b", *import_words, home=workspace.home)
+    rows = [row["status"] for row in opened.warehouse.ledger.imports("lincoln")]
+    opened.warehouse.close()
 
-    assert (first.code, again.code) == (0, 0)
-    assert full.code == 1
+    assert (first.code, full.code, again.code) == (0, 1, 0)
     assert "Traceback" not in full.err
     assert "disk is full" in full.document["error"]["message"]
     assert after == before
-    assert rows in (["published"], ["failed", "published"])  # none where the ledger itself has no room for it
+    assert rows in (
+        ["published", "published"],
+        ["published", "failed", "published"],
+    )  # no row where the ledger has no room for it
 
 
 @pytest.mark.pg

@@ -22,6 +22,7 @@ from roster_etl.engine.changes.change_rows import SHARED_ID, ChangeFile, Row, re
 from roster_etl.engine.changes.person_names import NAME_PARTS
 from roster_etl.engine.changes.state import State
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
+from roster_etl.frames.folded_text import fold
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
 WAITS = "It waits for a newer row about this id."
@@ -36,7 +37,7 @@ _IDENTITY: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Claim:
-    """A row that does not delete, and its identifying cells, without regard to case."""
+    """A row that does not delete, and its identifying cells, without regard to case and accents."""
 
     source: int
     row: Row
@@ -157,7 +158,7 @@ def _identifying(kind: RowKind, cells: Mapping[str, Any]) -> Mapping[str, str]:
     said = {name: cells.get(name) for name in _IDENTITY[kind.handler]}
     if "full_name" in said:
         said["full_name"] = said["full_name"] or parts
-    return {name: value.casefold() for name, value in said.items() if value}
+    return {name: fold(value) for name, value in said.items() if value}
 
 
 def _differs(kind: RowKind, one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -33,6 +33,7 @@ from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, to_mask
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes
+from roster_etl.frames.folded_text import folded_text
 from roster_etl.spec import Date, Identity
 
 KNOWN = "_known"  # of a published record that was looked up: the roster has it (bool)
@@ -239,8 +240,8 @@ def _agreeing(pool: _Pool, claims: _Claims, columns: Sequence[str], published: P
     for line, name in enumerate(columns):
         if name not in published.comparable:
             continue
-        cells = pc.utf8_lower(published.comparable[name](pool.columns[name].take(pa.array(claims.places))))
-        same = pc.equal(cells, pc.utf8_lower(found.column(name).combine_chunks()).take(pa.array(claims.ids)))
+        cells = folded_text(published.comparable[name](pool.columns[name].take(pa.array(claims.places))))
+        same = pc.equal(cells, folded_text(found.column(name).combine_chunks()).take(pa.array(claims.ids)))
         agree += to_mask(same)
         differing[line] = to_mask(pc.invert(same))
     known = to_mask(found.column(KNOWN).combine_chunks())
@@ -304,7 +305,7 @@ def _codes(column: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def _comparable(pool: _Pool, name: str, places: RowPositions) -> npt.NDArray[np.int64]:
-    """Return one code a cell: dates compare as dates, other cells without regard to case."""
+    """Return one code a cell: dates compare as dates, other cells without regard to case and accents."""
     cells = pool.columns[name].take(pa.array(places))
     form = pool.sheet.header.columns[name].cell_format
-    return _codes(cell_formats.parse_dates(form, cells) if isinstance(form, Date) else pc.utf8_lower(cells))
+    return _codes(cell_formats.parse_dates(form, cells) if isinstance(form, Date) else folded_text(cells))

@@ -70,7 +70,7 @@ def _begun_at(workspace: Workspace, feed: Feed, edit: Mapping[str, Any]) -> Any:
     """Return when the column was first edited: an edit that replaced another one goes on with it."""
     same = [
         row
-        for row in workspace.warehouse.ledger.overrides(*feed, ended=True)
+        for row in workspace.warehouse.roster.overrides(*feed, ended=True)
         if (row["table_name"], row["field"]) == (edit["table_name"], edit["field"])
         and json.loads(row["key"]) == json.loads(edit["key"])
         and row["override_id"] <= edit["override_id"]

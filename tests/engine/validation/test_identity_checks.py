@@ -114,8 +114,13 @@ def test_another_person_under_a_known_id_is_refused_and_changes_no_cell_of_the_f
 
 @pytest.mark.parametrize(
     "second",
-    ["1,Ada,Abel,1/2/2014,,A,3,Dad", "1,ADA,abel,,,A,3,Dad", "1,Ada,Abel,13/45/2014,ada@example.org,A,3,Dad"],
-    ids=["date without zeros", "case and an empty date", "a broken date"],
+    [
+        "1,Ada,Abel,1/2/2014,,A,3,Dad",
+        "1,ADA,abel,,,A,3,Dad",
+        "1,Adá,Ábel,,,A,3,Dad",
+        "1,Ada,Abel,13/45/2014,ada@example.org,A,3,Dad",
+    ],
+    ids=["date without zeros", "case and an empty date", "accents", "a broken date"],
 )
 def test_another_contact_of_the_same_person_is_no_other_person(second: str) -> None:
     result = pupils("1,Ada,Abel,01/02/2014,ada@example.org,A,3,Mum", second)
