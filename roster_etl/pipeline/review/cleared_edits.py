@@ -23,7 +23,7 @@ from roster_etl.pipeline.steps.feed_state import read_feed_state
 from roster_etl.pipeline.steps.map_tables import map_roster_table
 from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.steps.validate import references_of, validate_member
-from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
+from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_first
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import vendor
@@ -55,15 +55,21 @@ def source_value(
     file_set = vendor(feed[1]).file_set_for_table(table.name)
     begun = _begun_at(workspace, feed, edit)
     with workspace.warehouse.read() as session:
-        last = session.roster.last_published(*feed, "upload", file_set=file_set)
         undone = session.roster.last_published(*feed, "undo", file_set=file_set)
     if undone is not None and undone["finished_at"] > begun:
         return None
+    last = _last_accepted(workspace, feed, file_set)
     if last is None or last["finished_at"] < begun:
         return _before_edit(workspace, feed, table, edit, begun)
     if vendor(feed[1]).change_plan is not None or table.holds_events:
         return None
     return _in_upload(workspace, feed, table, edit, int(last["import_id"]), version)
+
+
+def _last_accepted(workspace: Workspace, feed: Feed, file_set: str) -> dict[str, Any] | None:
+    """Return the newest upload that made the roster what it is, also one that changed nothing: an edit may hide what is new in it."""
+    rows = newest_first(workspace, *feed, file_set=file_set)
+    return next((row for row in rows if row["kind"] == "upload" and row["status"] in ("published", "unchanged")), None)
 
 
 def _begun_at(workspace: Workspace, feed: Feed, edit: Mapping[str, Any]) -> Any:
