@@ -22,6 +22,7 @@ from roster_etl.vendors import discover_vendors, vendor
 
 VENDORS = "roster_etl/vendors"
 ASSET_KEYS_FILE = "tests/orchestration/asset_keys.txt"
+COMMANDS_FILE = "docs/commands.md"
 
 
 def sample(
@@ -73,11 +74,12 @@ def new_vendor(
 
 def generated_texts(root: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below `root`, which holds the committed ones."""
+    from roster_etl.cli.command_reference import commands_page
     from roster_etl.orchestration.definitions import asset_keys
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
     formats = [vendor.format for vendor in discover_vendors().values()]
-    others = {**schemas(), **dbt(), **monitoring()}
+    others = {**schemas(), **dbt(), **monitoring(), COMMANDS_FILE: commands_page()}
     return {**documents(), **others, **suites(committed, formats=formats), ASSET_KEYS_FILE: asset_keys()}
 
 

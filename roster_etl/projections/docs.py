@@ -10,6 +10,7 @@ from typing import Literal
 
 from roster_etl.canonical.roster import COMMON, FEED, TABLES
 from roster_etl.projections.export_docs import exports_page
+from roster_etl.projections.settings_docs import settings_page
 from roster_etl.spec import (
     AnyOf,
     CellFormat,
@@ -78,6 +79,7 @@ def generated_files() -> dict[str, str]:
         "columns": columns_page(),
         "findings": findings_page(),
         "options": options_page(),
+        "settings": settings_page(),
         "tables": tables_page(),
     }
     return {**formats, **{f"docs/{name}.md": page for name, page in pages.items()}}

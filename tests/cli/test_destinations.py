@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from roster_etl.demo_server.sftp_server import Account, SftpServer
+from roster_etl.pipeline.exports import export_roster
+from roster_etl.spec.errors import LandingUnavailable
+from roster_etl.store.landing.sftp_target import SftpTarget
 from tests.cli.calling import call
 
 
@@ -148,3 +151,39 @@ def test_a_roster_is_sent_over_sftp_to_a_server_with_a_pinned_key(home, tmp_path
         refused = call("destinations", "check", "app", "--district", "lincoln", "--json", home=home)
         assert (refused.code, refused.document["error"]["code"]) == (1, "login_refused")
         assert "open-Sesame" not in first.out + first.err + refused.out + refused.err
+
+
+def test_a_transfer_that_broke_off_is_recorded_with_its_files_and_can_be_repeated(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
+    put, sent = SftpTarget._put, []
+
+    def break_off(target: SftpTarget, server: object, source: Path, name: str) -> None:
+        if len(sent) == 2:
+            raise LandingUnavailable(where="sftp://app", problem="the connection was lost")
+        put(target, server, source, name)
+        sent.append(name)
+
+    with SftpServer(tmp_path / "sftp", [Account(user="app", password="open-Sesame-4711")]) as server:
+        add(home, server.url("app", "/in/roster"), "--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
+        with monkeypatch.context() as patch:
+            patch.setattr(SftpTarget, "_put", break_off)
+            broken = send(home)
+        there = {path.name for path in server.home("app").rglob("*") if path.is_file()}
+        (row,) = call("exports", "--district", "lincoln", "--json", home=home).document
+        repeated = send(home)
+
+    assert (broken.code, broken.document["status"], broken.document["error"]["retryable"]) == (1, "failed", True)
+    assert there == set(sent) < {file["file"] for file in row["files"]}  # what may have been disclosed is in the ledger
+    assert (repeated.code, repeated.document["status"]) == (0, "written")
+
+
+def test_refusals_however_many_do_not_hide_what_an_export_has_left_there(home, uploads, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_roster, "_FORMER", 1)
+    add(home, tmp_path / "out")
+    assert send(home).document["status"] == "written"
+    words = ("--option", "delete_threshold_pct=100", "--option", "update_threshold_pct=100")
+    upload = half_of_the_students(uploads, tmp_path / "half")
+    assert call("import", upload, "--district", "lincoln", *words, home=home).code == 0
+    assert [send(home).document["status"] for _ in range(2)] == ["refused", "refused"]
+
+    assert send(home, "--accept-shrink").document["status"] == "written"

@@ -4,6 +4,7 @@ Belongs here: one run for all destinations of a district that are due. It needs 
 the code location runs is sent by the next publish. One that fails does not keep the others from being sent, nor an import from publishing.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -21,16 +22,28 @@ from roster_etl.orchestration.assets.export_assets import (
 )
 from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import redacted_failure, tag_run
+from roster_etl.spec.errors import RetryableError
 
 DESTINATIONS = "destinations"
 """The tag of its runs: the names of the destinations."""
+ATTEMPT = "attempt"
+"""The tag of a run that tries again: 2, 3 …"""
+RETRY = ".dagster/retry_destinations"
+"""The tag of a failed run: the destinations that another attempt may reach, with commas between. Dagster's UI does not show it."""
+_WAITS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4))
+
+
+def retry_wait(attempt: int) -> timedelta | None:
+    """Return how long to wait after an attempt (1, 2 …) that a server kept from succeeding; None: it was the last one."""
+    return _WAITS[attempt - 1] if attempt <= len(_WAITS) else None
 
 
 class SendConfig(dg.Config):
-    """The district, and its destinations that are due."""
+    """The district, and its destinations that are due. ``attempt``: 1, or more where a server kept a former run from sending."""
 
     district_id: str
     names: list[str]
+    attempt: int = 1
 
 
 @dg.op(
@@ -39,22 +52,40 @@ class SendConfig(dg.Config):
 )
 def send_to_destinations(context: dg.OpExecutionContext, config: SendConfig) -> None:
     """Send to every destination; the run fails at the end if one was refused or failed."""
-    problems, outcomes = [], []
+    problems, outcomes, retryable = [], [], []
     for name in config.names:
         try:
             document = send_in_run(context, context.resources.run_context.workspace, config.district_id, name)
         except Exception as error:  # noqa: BLE001 - the other destinations are sent; the text of a foreign error may hold a cell
             problems.append(f"{name}: {redacted_failure(error).description}")
             outcomes.append("failed")
+            if isinstance(error, RetryableError):
+                retryable.append(name)
             continue
         if document is not None:
             _log_outcome(context, config.district_id, name, document)
             outcomes.append(document["status"])
             if is_refused(document):
                 problems.append(f"{name}: {document['error']['message']}")
-    tag_run(context, **{STATUS: ", ".join(sorted(set(outcomes))) or "nothing"})
+                if document["error"]["retryable"]:
+                    retryable.append(name)
+    tag_run(context, **{STATUS: ", ".join(sorted(set(outcomes))) or "nothing", RETRY: ",".join(retryable) or None})
     if problems:
+        problems += _what_follows(retryable, config.attempt)
         raise dg.Failure("Not sent. " + " · ".join(problems), allow_retries=False)
+
+
+def _what_follows(names: list[str], attempt: int) -> list[str]:
+    """Return what the sensor does about the destinations that may be reached later."""
+    if not names:
+        return []
+    wait = retry_wait(attempt)
+    if wait is None:
+        return [
+            f"This was attempt {attempt} for {', '.join(names)}; the next one follows the next publish, or the next time of its cron line"
+        ]
+    minutes = int(wait.total_seconds() // 60)
+    return [f"The sensor `exports` tries {', '.join(names)} again in {minutes} minutes"]
 
 
 def _log_outcome(context: dg.OpExecutionContext, district_id: str, name: str, document: Document) -> None:
@@ -85,6 +116,6 @@ def send_rosters() -> None:
     send_to_destinations()
 
 
-def send_run_config(district_id: str, names: list[str]) -> dict[str, Any]:
+def send_run_config(district_id: str, names: list[str], attempt: int = 1) -> dict[str, Any]:
     """Return the run config that sends to some destinations of a district."""
-    return {"ops": {send_to_destinations.name: {"config": {"district_id": district_id, "names": names}}}}
+    return {"ops": {send_to_destinations.name: {"config": {"district_id": district_id, "names": names, "attempt": attempt}}}}

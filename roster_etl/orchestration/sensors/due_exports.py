@@ -1,4 +1,4 @@
-"""Decide which destinations are due: after a publish, or at a time of their own.
+"""Decide which destinations are due: after a publish, at a time of their own, or once more because a server kept the last run from sending.
 
 Belongs here: the decision, from what was published and the time. Does not belong here: sending (``jobs.send_rosters``).
 A tick costs one look into an index for each feed with a destination, whatever the history; a district without one is not asked for.
@@ -7,62 +7,113 @@ A tick costs one look into an index for each feed with a destination, whatever t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from dagster._utils.schedules import is_valid_cron_string, reverse_cron_string_iterator
 
+from roster_etl.orchestration.sensors.export_retries import Retry
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import Destination, District
 
 AFTER_IMPORT = "after_import"
 MAX_RUNS = 100  # runs that one tick requests; the others follow in the next ones
+FailedSends = Callable[[datetime, datetime], tuple[list[Retry], datetime]]
+"""Returns the retries of runs that failed since a moment, and up to when it looked; its arguments: since when, and now."""
 LATE_COMMIT = timedelta(minutes=15)
 """How long after it was dated a publish may become visible: it is looked for so long, and remembered so long."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class DueExport:
-    """Some destinations of a district that are due. ``moment``: since when; ``key``: what made them due, the same in each tick."""
+    """Some destinations of a district that are due. ``moment``: since when; ``key``: what made them due, the same in each tick.
+
+    ``attempt``: 1, or more for a retry.
+    """
 
     moment: datetime
     district_id: str
     key: str
     names: tuple[str, ...]
+    attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class DueExports:
-    """What a tick found. ``bad_cron``: destinations whose time cannot be read; ``destinations``: how many there are; ``waiting``: for the next tick."""
+    """What a tick found. ``bad_cron``: destinations whose time cannot be read; ``destinations``: how many there are.
+
+    ``waiting``: due, but left to the next tick; ``retries``: that a later tick will request.
+    """
 
     due: tuple[DueExport, ...]
     cursor: str
     bad_cron: tuple[str, ...]
     destinations: int
     waiting: int
+    retries: int
 
 
-def find_due_exports(workspace: Workspace, cursor: str | None, now: datetime, districts: Sequence[District]) -> DueExports:
-    """Return the destinations of `districts` that became due since the tick that left `cursor`. The first tick only begins to count."""
-    memory: dict[str, Any] = json.loads(cursor) if cursor else {"until": now.isoformat(), "done": {}}
+def find_due_exports(
+    workspace: Workspace, cursor: str | None, now: datetime, districts: Sequence[District], failed: FailedSends | None = None
+) -> DueExports:
+    """Return the destinations of `districts` that became due since the tick that left `cursor`. The first tick only begins to count.
+
+    Args: failed: returns the retries of runs that failed since a moment, and the moment up to which it looked.
+    """
+    memory: dict[str, Any] = {"until": now.isoformat(), "done": {}, **(json.loads(cursor) if cursor else {})}
     until, done = datetime.fromisoformat(memory["until"]), memory["done"]
     bad: list[str] = []
     found = sorted([*_after_publish(workspace, districts, until), *_by_the_clock(districts, until, now, bad)])
     new = [one for one in found if one.key not in done]
     taken, waiting = new[:MAX_RUNS], len(new) - MAX_RUNS
+    retries, failures_until = _pending_retries(memory, now, failed, districts, taken)
+    again = sorted((one for one in retries.values() if one.moment <= now), key=lambda one: one.moment)[: MAX_RUNS - len(taken)]
+    for one in again:
+        del retries[one.key]
     after = taken[-1].moment if waiting > 0 else now
     moments = {**done, **{one.key: one.moment.isoformat() for one in taken}}
     kept = {key: at for key, at in moments.items() if datetime.fromisoformat(at) >= after - LATE_COMMIT}
     return DueExports(
-        due=tuple(taken),
-        cursor=json.dumps({"until": after.isoformat(), "done": kept}, separators=(",", ":")),
+        due=(*taken, *(DueExport(**vars(one)) for one in again)),
+        cursor=_cursor(after, kept, failures_until, retries),
         bad_cron=tuple(bad),
         destinations=sum(len(district.destinations) for district in districts),
         waiting=max(0, waiting),
+        retries=len(retries),
     )
+
+
+def _cursor(until: datetime, done: Mapping[str, str], failures: datetime, retries: Mapping[str, Retry]) -> str:
+    memory: dict[str, Any] = {"until": until.isoformat(), "done": done}
+    if retries or failures != until:
+        memory |= {"failures": failures.isoformat(), "retries": {key: one.document() for key, one in retries.items()}}
+    return json.dumps(memory, separators=(",", ":"))
+
+
+def _pending_retries(
+    memory: Mapping[str, Any],
+    now: datetime,
+    failed: FailedSends | None,
+    districts: Iterable[District],
+    taken: Iterable[DueExport],
+) -> tuple[dict[str, Retry], datetime]:
+    """Return the retries that the cursor holds and those of runs that failed since, and up to when failed runs were read.
+
+    Left out are destinations that are gone, and those to which this tick sends anyway.
+    """
+    since = datetime.fromisoformat(memory.get("failures", memory["until"]))
+    found, until = failed(since, now) if failed is not None else ([], now)
+    held = [Retry.of_document(key, document) for key, document in memory.get("retries", {}).items()]
+    wanted = {(district.id, destination.name) for district in districts for destination in district.destinations}
+    wanted -= {(one.district_id, name) for one in taken for name in one.names}
+    kept = {}
+    for one in (*held, *found):
+        if names := tuple(name for name in one.names if (one.district_id, name) in wanted):
+            kept[one.key] = replace(one, names=names)
+    return kept, until
 
 
 def _after_publish(workspace: Workspace, districts: Iterable[District], until: datetime) -> Iterator[DueExport]:

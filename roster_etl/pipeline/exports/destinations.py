@@ -142,10 +142,11 @@ def _hashes(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _tell(workspace: Workspace, destination: Destination, document: Mapping[str, Any]) -> None:
     """Queue what is to be told of a refusal; the same one of the same roster is told once."""
     district_id = document["district_id"]
-    step = NextStep(
-        text="Look at the last exports; if the roster is right, send it.",
-        command=f"roster-etl destinations send {destination.name} --district {district_id} --accept-shrink --by NAME",
-    )
+    name, text = destination.name, "Look at the last exports; if the roster is right, send it."
+    command = f"roster-etl destinations send {name} --district {district_id} --accept-shrink"
+    if document["error"]["code"] != Shrunk.code:
+        text, command = "See what is wrong with it.", f"roster-etl destinations check {name} --district {district_id}"
+    step = NextStep(text=text, command=command)
     _notify(
         workspace,
         destination,

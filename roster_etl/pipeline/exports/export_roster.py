@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from roster_etl.canonical.ledger import ExportStatus
 from roster_etl.exports.cells import FormulasFound
 from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.scope import check_left_out
@@ -18,7 +19,7 @@ from roster_etl.pipeline.exports import json_lines, table_files, vendor_files
 from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resolve_order
 from roster_etl.pipeline.exports.read_roster import read_roster
 from roster_etl.pipeline.exports.written import Written
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.export_target import ExportTarget, open_local_or_object
 from roster_etl.store.files.urls import redact, scheme
@@ -46,7 +47,8 @@ class Shrunk(RosterError):
     )
 
 
-_FORMER = 20  # how many exports to a place say which files there are ours
+_FORMER = 20  # how many exports to a place, of each status, say which files there are ours
+_MAY_HAVE_LEFT_FILES: tuple[ExportStatus, ...] = ("written", "failed")  # refused ones, however many, have left none
 REFUSALS: tuple[type[RosterError], ...] = (IdClash, FormulasFound, StrictLosses, Shrunk)
 
 
@@ -77,9 +79,10 @@ def export_roster(
         written.refused = {"reason": error.code, "count": int(error.data.get("count", 1))}
     except RosterError as error:
         status = "failed"
-        written.files, written.error = [], error
+        written.error = error
+        written.drop_unsent_files()
     except Exception:
-        written.files = []
+        written.drop_unsent_files()
         _end(workspace, resolved, "failed", written)
         raise
     if status != "unchanged":
@@ -104,7 +107,12 @@ def _former_names(workspace: Workspace, order: ExportOrder) -> frozenset[str]:
     if not order.replace:
         return frozenset()
     with workspace.warehouse.read() as session:
-        rows = session.ledger.exports(order.district_id, place=redact(order.to), limit=_FORMER)
+        ledger, place = session.ledger, redact(order.to)
+        rows = [
+            row
+            for status in _MAY_HAVE_LEFT_FILES
+            for row in ledger.exports(order.district_id, place=place, status=status, limit=_FORMER)
+        ]
     return frozenset(file["file"] for row in rows for file in row["files"])
 
 
@@ -205,5 +213,9 @@ def _document(resolved: ResolvedExport, export_id: int | None, status: str, writ
     if written.refused is not None:
         document["refused"] = written.refused
     if written.error is not None:
-        document["error"] = {"code": written.error.code, "message": written.error.message}
+        document["error"] = {
+            "code": written.error.code,
+            "message": written.error.message,
+            "retryable": isinstance(written.error, RetryableError),
+        }
     return document

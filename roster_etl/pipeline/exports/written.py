@@ -33,6 +33,11 @@ class Written:
                 fault_point("export.write")
         self.note(folder, name, rows)
 
+    def drop_unsent_files(self) -> None:
+        """Forget the files of an export that ended before they began to be moved; later, some may be at the destination."""
+        if self.export_id is None:
+            self.files = []
+
     def note(self, folder: Path, name: str, rows: int) -> None:
         """Note a file that was written."""
         with (folder / name).open("rb") as found:

@@ -135,4 +135,8 @@ def test_the_run_of_a_district_is_named_for_the_publish_and_stands_in_its_queue(
 
     assert request.run_key == "lincoln/clever/1/20261102T120100000000"
     assert request.tags["dagster/partition"] == "lincoln"
-    assert request.run_config["ops"]["send_to_destinations"]["config"] == {"district_id": "lincoln", "names": ["first"]}
+    assert request.run_config["ops"]["send_to_destinations"]["config"] == {
+        "district_id": "lincoln",
+        "names": ["first"],
+        "attempt": 1,
+    }
