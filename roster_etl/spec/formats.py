@@ -171,7 +171,7 @@ class Format:
     - ``other_files``: files of the format that are not part of these uploads, because they belong to another set
     - ``manifest``: see there; the files of such a format are ``carried_forward``, and uploads are imported in the order of arrival
     - ``versions``: version → the files that are different in it; ``files`` are those of the newest version. ``absent_in``: version → the
-      files that it does not have
+      files that it does not have; ``absent``: those that this version does not have
     - ``unread``: files of the document that are not loaded
     - ``strict_option``: the option (choice) whose value ``strict`` refuses what practice gets wrong
     """
