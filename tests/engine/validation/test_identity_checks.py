@@ -423,7 +423,7 @@ CHANGED = replace(
 
 
 def changed(*people: str, changes: int, roster: dict[str, tuple[str | None, ...]] | None = None) -> ValidatedFile:
-    text = lines("Id,First,Last,Mail,Status,At", *(f"{one}T00:00:00Z" for one in people))
+    text = lines("Id,First,Last,Mail,Status,At", *(f"{one}T00:00:00.000Z" for one in people))
     return judge(CHANGED, text, changes=changes, published=_published(roster or {}))
 
 
