@@ -199,7 +199,7 @@ def tiny_database(postgres_server: str, postgres_template: str) -> Iterator[tupl
 
 
 @pytest.mark.pg
-@pytest.mark.parametrize("left", [0, 60_000])
+@pytest.mark.parametrize("left", [0, 20_000])
 def test_a_full_disk_under_postgresql_is_one_clear_error_and_the_next_import_works(
     workspace: Workspace, tmp_path: Path, tiny_database: tuple[str, Path], left: int
 ) -> None:
