@@ -116,9 +116,9 @@ def _in_upload(
             others = {name: validated[name] for name in references_of(file, upload.format)}
             validated[file.name] = validate_member(scratch, upload, file.name, others)
         state = read_feed_state(scratch, upload)
-        others = [row for row in state.overrides if row["override_id"] != edit["override_id"]]
+        kept = [known for known in state.overrides if known["override_id"] != edit["override_id"]]
         sources = {name: validated[name] for name in needed}
-        mapped = map_roster_table(scratch, upload, table.name, sources, replace(state, overrides=others))
+        mapped = map_roster_table(scratch, upload, table.name, sources, replace(state, overrides=kept))
     accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
     at = pc.index(key_text(accepted, table.key), key_text(version, table.key)[0]).as_py()
     if at < 0:
