@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.frames.arrow import REFUSED
+from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.review.dry_run import dry_run_workspace
 from roster_etl.pipeline.steps.feed_state import read_feed_state
 from roster_etl.pipeline.steps.map_tables import map_roster_table
@@ -25,6 +26,7 @@ from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.steps.validate import references_of, validate_member
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_first
 from roster_etl.pipeline.uploads.order import Order
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import files_for
@@ -105,27 +107,32 @@ def _in_upload(
         archived = archived_import(workspace, *feed, import_id)
     except NotArchived:
         return None
+    order = Order(district_id=feed[0], source=feed[1], archived=archived, options=row["options"] or {}, file_set=file_set)
     with dry_run_workspace(workspace, feed[0]) as scratch:
-        received = receive_upload(
-            scratch,
-            Order(district_id=feed[0], source=feed[1], archived=archived, options=row["options"] or {}, file_set=file_set),
-        )
-        upload, needed = received.upload, files_for(vendor(feed[1]), table.name)
-        validated: dict[str, pa.Table] = {}
-        for file in upload.format.files:
-            others = {name: validated[name] for name in references_of(file, upload.format)}
-            validated[file.name] = validate_member(scratch, upload, file.name, others)
-        state = read_feed_state(scratch, upload)
-        kept = [known for known in state.overrides if known["override_id"] != edit["override_id"]]
-        sources = {name: validated[name] for name in needed}
-        mapped = map_roster_table(scratch, upload, table.name, sources, replace(state, overrides=kept))
+        upload = receive_upload(scratch, order).upload
+        try:
+            mapped = _mapped(scratch, upload, table.name, without=edit["override_id"])
+        finally:
+            release_import(scratch, upload.import_id, ended=True)
     accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
     at = pc.index(key_text(accepted, table.key), key_text(version, table.key)[0]).as_py()
     if at < 0:
         return None
     found = accepted.slice(at, 1)
     place = (found.column("source_file")[0].as_py(), found.column("source_row")[0].as_py())
-    return replace(_value_of(found, edit["field"]), read_in=import_id, place=place)
+    return replace(_value_of(found, edit["field"]), read_in=archived, place=place)
+
+
+def _mapped(workspace: Workspace, upload: Upload, table: str, *, without: int) -> pa.Table:
+    """Return what an upload makes of a table, with all edits in force but the one with the number `without`."""
+    validated: dict[str, pa.Table] = {}
+    for file in upload.format.files:
+        others = {name: validated[name] for name in references_of(file, upload.format)}
+        validated[file.name] = validate_member(workspace, upload, file.name, others)
+    state = read_feed_state(workspace, upload)
+    kept = [known for known in state.overrides if known["override_id"] != without]
+    sources = {name: validated[name] for name in files_for(upload.vendor, table)}
+    return map_roster_table(workspace, upload, table, sources, replace(state, overrides=kept))
 
 
 def _value_of(row: pa.Table, field: str) -> SourceValue:
