@@ -20,6 +20,7 @@ from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.frames.arrow import REFUSED
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.review.dry_run import dry_run_workspace
+from roster_etl.pipeline.review.preview import zip_archived_files
 from roster_etl.pipeline.steps.feed_state import read_feed_state
 from roster_etl.pipeline.steps.map_tables import map_roster_table
 from roster_etl.pipeline.steps.receive import receive_upload
@@ -28,6 +29,7 @@ from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_i
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import files_for
 
@@ -107,8 +109,12 @@ def _in_upload(
         archived = archived_import(workspace, *feed, import_id)
     except NotArchived:
         return None
-    order = Order(district_id=feed[0], source=feed[1], archived=archived, options=row["options"] or {}, file_set=file_set)
-    with dry_run_workspace(workspace, feed[0]) as scratch:
+    manifest = workspace.archive.read_manifest(feed[0], archived)
+    if any(member.get("changes") is not None for member in manifest["members"]):
+        return None  # files of changes go on from the files before
+    with dry_run_workspace(workspace, feed[0]) as scratch, scratch_folder(workspace.settings.scratch) as folder:
+        path = str(zip_archived_files(workspace, feed[0], archived, folder))
+        order = Order(district_id=feed[0], source=feed[1], path=path, options=row["options"] or {}, file_set=file_set)
         upload = receive_upload(scratch, order).upload
         try:
             mapped = _mapped(scratch, upload, table.name, without=edit["override_id"])
