@@ -45,11 +45,12 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 
 check: lint types contracts generated docs cover ## what CI runs: lint, types, import contracts, generated files, documentation site, tests with coverage
 
-lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, and no credentials in files
+lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, wording of documents, and no credentials in files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/typos
 	$(PY) tools/find_secrets.py
+	$(PY) tools/check_wording.py
 
 types: $(VENV)/.dev ## mypy, strict
 	$(VENV)/bin/mypy

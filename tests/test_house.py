@@ -252,7 +252,7 @@ def test_lint_and_the_commit_hooks_run_the_same_checks():
 
     assert recipe
     assert [repo["repo"] for repo in hooks] == ["local"]
-    for check in ("ruff check", "ruff format", "typos", "tools/find_secrets.py"):
+    for check in ("ruff check", "ruff format", "typos", "tools/find_secrets.py", "tools/check_wording.py"):
         assert check in recipe[1], check
         assert check in entries, check
 

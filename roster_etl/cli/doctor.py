@@ -188,7 +188,7 @@ def _personal_data_paths(call: Call) -> list[Path]:
 def _check_warehouse(call: Call) -> str:
     if call.warehouse.is_open_to_the_network:
         raise HealthProblem(
-            f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
+            f"{call.warehouse.url} is reached over a network, and its URL does not require TLS: add sslmode=verify-full and sslrootcert=FILE"
         )
     newest = call.warehouse.ledger.imports(limit=1)
     last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
@@ -337,7 +337,7 @@ def _check_outbox(call: Call) -> str:
     messages = outbox.messages()
     if parked := [message for message in messages if message.parked]:
         raise HealthProblem(
-            f"{len(parked)} messages are parked ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
+            f"{len(parked)} messages are dead-lettered ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
         )
     return f"{len(messages)} messages wait" if messages else "empty"
 

@@ -31,7 +31,7 @@ def outbox_list(ctx: typer.Context) -> int:
 
 
 def outbox_send(ctx: typer.Context) -> int:
-    """Send all messages in the outbox now, including dead-lettered (parked) ones. Exit code 1: a message could not be sent."""
+    """Send all messages in the outbox now, including dead-lettered ones. Exit code 1: a message could not be sent."""
     call: Call = ctx.obj
     done = flush_outbox(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())

@@ -30,7 +30,7 @@ class RunBroken(PermanentError):
     """A run failed outside the steps of its import."""
 
     code = "run_broken"
-    template = "the run of import {import_id} broke between its steps; its log in the Dagster UI says where"
+    template = "the run of import {import_id} broke between its steps; see its log in the Dagster UI"
 
 
 def run_order(call: Call, order: Order) -> tuple[dict[str, Any], Failure | None]:

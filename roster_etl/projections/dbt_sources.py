@@ -58,7 +58,7 @@ def _current(table: RosterTable) -> dict[str, Any]:
         for reference in REFERENCES
         if reference.table == table.name
     ]
-    # A source may leave references of a delta format open until the parent arrives: they are told, and fail nothing.
+    # In a delta format the parent may arrive later: such references are reported as warnings, never as failures.
     for reference in references:
         reference["refers_to"]["config"] = {"severity": "warn"}
     return {

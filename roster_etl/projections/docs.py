@@ -125,7 +125,7 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
     ]
     if format_.fixed_column_order:
         unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
-        head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
+        head.append(f"The columns of a file are in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     files += _version_parts(format_, targets or {})
     options = ["## Options", _options_table(format_.options)] if format_.options else []
@@ -153,7 +153,7 @@ def _version_parts(format_: Format, targets: Targets) -> list[str]:
         rows = [(f"`{file.file_name}`", file.title, ", ".join(file.versions)) for file in format_.unread]
         parts += [
             "## Files that are not loaded",
-            "They are told by name and counted.",
+            "They are recognized by name and counted.",
             _table(("File", "Title", "Versions"), rows),
         ]
     return parts

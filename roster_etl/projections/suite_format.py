@@ -104,7 +104,7 @@ def _problems(suite: object) -> Iterator[str]:
             place = f'{place} "{rule}"'
         yield from (f"{place}: {problem}" for problem in _expectation_problems(expectation))
         if isinstance(rule, str) and rule in seen:
-            yield f"{place}: the rule stands twice; keep one"
+            yield f"{place}: the rule occurs twice; keep one"
         seen.add(str(rule))
 
 

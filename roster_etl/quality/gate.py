@@ -114,7 +114,7 @@ def _request(suite: Suite, table: pa.Table, overrides: Sequence[ToleranceOverrid
 def _check_kinds(name: str, expectations: Sequence[Mapping[str, Any]]) -> None:
     of_rows = [expectation for expectation in expectations if expectation["type"] != RULE_TYPE]
     if of_rows:
-        raise SuiteError(name, tuple(f"{label(e)}: only rules are judged here, not rows; use {RULE_TYPE}" for e in of_rows))
+        raise SuiteError(name, tuple(f"{label(e)}: a suite evaluates rules, not rows; use {RULE_TYPE}" for e in of_rows))
 
 
 def _check_table(table: pa.Table) -> None:
@@ -130,7 +130,7 @@ def _check_table(table: pa.Table) -> None:
             wrong.append(rule)
         seen.add(rule)
     if wrong:
-        raise ValueError(f"verdict table: a rule stands twice, or more rows fail than were judged: {', '.join(wrong)}")
+        raise ValueError(f"verdict table: a rule occurs twice, or more rows fail than were evaluated: {', '.join(wrong)}")
 
 
 def _result(expectation: Mapping[str, Any], observed: ExpectationResult) -> CheckResult:

@@ -48,7 +48,7 @@ class GatesUnavailable(RetryableError):
 
     code = "gates_unavailable"
     template = (
-        "suite {suite} could not be judged: the gates' own process {problem}. Run the import again; "
+        "suite {suite} could not be evaluated: the gates' own process {problem}. Run the import again; "
         "`python -c 'import great_expectations'` shows whether the library can be loaded, and memory may have run out"
     )
 

@@ -117,6 +117,6 @@ class ExpectRuleToHold(BatchExpectation):
     def _diagnostic_observed_value_renderer(cls, result: Any = None, **_: object) -> str:  # type: ignore[override]
         details = (result.result or {}).get("details")
         if not details:
-            return "not judged"
+            return "not evaluated"
         judged, failing = details["judged"], details["failing"]
         return f"{failing:,} of {judged:,} fail ({share_text(judged, failing)})"

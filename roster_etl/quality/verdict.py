@@ -46,7 +46,7 @@ class CheckResult:
 
     def _outcome(self) -> str:
         if self.judged is None or self.failing is None:
-            return "holds, or was not judged" if self.passed else "does not hold"
+            return "holds, or was not evaluated" if self.passed else "does not hold"
         if self.check == "header":
             return "fits the format" if self.passed else "does not fit the format"
         if self.check == "rows":

@@ -245,7 +245,7 @@ class StoreUnavailable(RetryableError):
     """An object store, or another store behind a URL, is unavailable."""
 
     code = "store_unavailable"
-    template = "{where}: the store does not answer, or broke off ({problem}); try again"
+    template = "{where}: the store does not respond, or the connection broke off ({problem}); try again"
 
 
 class StoreRefused(PermanentError):

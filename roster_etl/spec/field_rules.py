@@ -46,9 +46,9 @@ class Choice:
     def __post_init__(self) -> None:
         folded = [option.casefold() for option in self.options]
         if not self.options or len(set(folded)) != len(folded):
-            raise ValueError("Choice: options must be given, each once (case does not count)")
+            raise ValueError("Choice: options must not be empty, and no option may occur twice (compared without regard to case)")
         if self.fallback is not None and self.fallback not in self.options:
-            raise ValueError(f"Choice: otherwise={self.fallback!r} is not one of the options")
+            raise ValueError(f"Choice: fallback={self.fallback!r} is not one of the options")
         if self.ranges and not any(option.isdigit() for option in self.options):
             raise ValueError("Choice: ranges need options that are whole numbers")
 
@@ -61,7 +61,7 @@ class Status:
 
     def __post_init__(self) -> None:
         if not self.options or any(option != option.strip().lower() for option in self.options):
-            raise ValueError("Status: options must be given, in lower case")
+            raise ValueError("Status: options must not be empty, and must be in lower case without surrounding white space")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,9 @@ class Date:
             if sorted(pattern.replace("YYYY", "YY").replace("-", "/").split("/")) != ["DD", "MM", "YY"]:
                 raise ValueError(f"Date: pattern {pattern!r} must name month, day and year once, joined by / or -")
         if len({"-" in pattern for pattern in self.patterns}) < len(self.patterns):
-            raise ValueError(f"Date: {', '.join(self.patterns)}: two patterns with one separator cannot be told apart")
+            raise ValueError(
+                f"Date: {', '.join(self.patterns)}: patterns must have different separators, because one text could match both"
+            )
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -157,7 +159,7 @@ class Phone:
 
     def __post_init__(self) -> None:
         if not self.lengths:
-            raise ValueError("Phone: name the allowed numbers of digits")
+            raise ValueError("Phone: lengths must not be empty; they are the allowed numbers of digits")
 
 
 CellFormat = (
@@ -174,7 +176,7 @@ class RequiredTogether:
 
     def __post_init__(self) -> None:
         if not set(self.required) <= set(self.columns):
-            raise ValueError("Together: need must be part of columns")
+            raise ValueError("RequiredTogether: required must be a subset of columns")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +205,7 @@ class CompositeReference:
 
     def __post_init__(self) -> None:
         if not self.columns or len(self.columns) != len(self.other_columns):
-            raise ValueError("FoundTogether: each of columns has its counterpart in others")
+            raise ValueError("CompositeReference: columns and other_columns must have the same length, at least one")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +217,7 @@ class AnyOf:
 
     def __post_init__(self) -> None:
         if not self.columns or len(self.columns) + len(self.unless) < 2:
-            raise ValueError("AnyOf: a single column is required by itself")
+            raise ValueError("AnyOf: needs two columns or more; for a single column use Column(required=True)")
 
 
 @dataclass(frozen=True, kw_only=True)

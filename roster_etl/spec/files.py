@@ -50,7 +50,7 @@ class RowCondition:
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise ValueError(f"Where: name the values of {self.column}")
+            raise ValueError(f"RowCondition: values of {self.column} must not be empty")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Column:
     - ``strict``: the column may be empty, but an invalid cell rejects its row
     - ``secret``: the column is blanked before anything is stored
     - ``sticky``: the document says that manual edits outlast uploads
-    - ``about``: the record is about the person whose id stands here, and goes when the person is purged
+    - ``about``: holds the id of a person; the record is deleted when that person is purged
     - ``header_optional``: even a strict upload may lack the column, because publications of the document differ
     - ``misspellings``: spellings of the header that the document does not have; read, with a ``column_alias`` warning
     """
@@ -104,15 +104,19 @@ class Column:
 
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.strip():
-            raise ValueError(f"Column: {self.name!r} is not a usable header")
+            raise ValueError(f"Column: {self.name!r} must be a header without surrounding white space")
         if self.secret and (self.required or self.references or self.unique):
-            raise ValueError(f"Column {self.name}: a secret column is never read, so nothing can be required of it")
+            raise ValueError(
+                f"Column {self.name}: a secret column is never read, so it cannot have required, references or unique"
+            )
         if self.relaxed_by and not self.required:
-            raise ValueError(f"Column {self.name}: relaxed_by makes sense for a required column only")
+            raise ValueError(f"Column {self.name}: relaxed_by applies only to a column with required=True")
         if (self.required_where or self.has_default) and (not self.required or self.relaxed_by):
-            raise ValueError(f"Column {self.name}: which cells are required is said of a column that is always required")
+            raise ValueError(
+                f"Column {self.name}: required_where and has_default apply only to a column with required=True and without relaxed_by"
+            )
         if self.required_where and self.has_default:
-            raise ValueError(f"Column {self.name}: required_where and made_up_for contradict each other")
+            raise ValueError(f"Column {self.name}: required_where and has_default contradict each other")
 
     @property
     def optional_cells(self) -> bool:
@@ -134,7 +138,7 @@ class Family:
 
     def __post_init__(self) -> None:
         if self.pattern.count("{n}") != 1:
-            raise ValueError(f"Family: pattern {self.pattern!r} must hold {{n}} once")
+            raise ValueError(f"Family: pattern {self.pattern!r} must contain {{n}} once")
         if self.last is not None and self.last < self.first:
             raise ValueError(f"Family {self.pattern}: last {self.last} is below first {self.first}")
 
@@ -160,10 +164,11 @@ class SharedIds:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What tells one record from another: rows with the same ``key`` (the file's key unless given) must not contradict each other here.
+    """Columns that identify a record: rows with the same ``key`` (default: the file's key) must not have different values in them.
 
-    Empty cells contradict nothing; case and accents do not count. A row that contradicts the one that stands describes another record. A row of
-    changes does so where it contradicts the first of ``columns`` and another one: changes may rename a record. ``shared``: see there.
+    Empty cells conflict with nothing; case and accents do not count. A row that conflicts with the accepted row describes another
+    record. A row of changes does so if it conflicts in the first of ``columns`` and in another one, because changes may rename a
+    record. ``shared``: see `SharedIds`.
     """
 
     columns: tuple[str, ...]
@@ -172,9 +177,9 @@ class Identity:
 
     def __post_init__(self) -> None:
         if not self.columns:
-            raise ValueError("Identity: name the columns that identify a record")
+            raise ValueError("Identity: columns must not be empty")
         if self.shared and {own for own, _ in self.shared.columns} != {*self.columns, *self.key}:
-            raise ValueError("Identity: name the column of the other file for each column, and for the whole key")
+            raise ValueError("Identity: shared must map each column, and the whole key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +215,7 @@ class Signature:
 
     def __post_init__(self) -> None:
         if not (self.every or self.some):
-            raise ValueError("Signature: name a header that the file must have")
+            raise ValueError("Signature: every and some must not both be empty")
 
     def fits(self, headers: Collection[str]) -> bool:
         """Return whether `headers`, trimmed and in lower case, match this signature."""
@@ -224,15 +229,21 @@ class Signature:
 class File:
     """One CSV file of a format.
 
-    ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
-    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``identity``: see there.
-    ``parts``: identities of records that a row has beside its own, such as a contact. ``in_order``: rows are changes that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
-    formats where its name does not. ``other_column_orders``: where the format fixes the order of columns, further orders that were published;
-    that of ``columns`` is the first. ``carried_forward``: given once; an upload without the file goes on with the newest one that the
-    feed has published. ``record_groups``: groups of optional columns that make a record of their own, such as a contact; one whose
-    cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
-    ``exact_case``: spellings of headers and codes count; others are ``wrong_case``. ``changes``: see there. ``elsewhere``: columns of
-    other versions of the format, which are ignored. ``misspelled_names``: further names of the file, seen in practice.
+    - ``key``: the columns that identify a record
+    - ``extensions``: header prefixes of further accepted columns (``ext.``)
+    - ``repeats``: see `RepeatedRows`; without it, a second row with a known key is rejected
+    - ``identity``: see `Identity`; ``parts``: identities of further records in a row, such as a contact
+    - ``in_order``: rows are changes that apply one after the other, so that several may have one key
+    - ``recognised_by``: headers that identify the file, in formats where its name does not
+    - ``other_column_orders``: in a format with a fixed order of columns, further published orders besides that of ``columns``
+    - ``carried_forward``: uploaded once; an upload without the file uses the newest one that the feed has published
+    - ``record_groups``: groups of optional columns that form a record of their own, such as a contact; if all its cells are
+      invalid, the current record is kept
+    - ``deleted``: the rows whose record is deleted
+    - ``exact_case``: headers and codes are compared with regard to case; other spellings are ``wrong_case``
+    - ``changes``: see `RowChanges`
+    - ``elsewhere``: columns of other versions of the format, which are ignored
+    - ``misspelled_names``: further names of the file, seen in practice
     """
 
     name: str
@@ -265,7 +276,7 @@ class File:
         names = [s.casefold() for c in self.columns for s in (c.name, *c.aliases, *c.misspellings)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
+            raise ValueError(f"File {self.name}: headers declared twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
         named = {*self.key, *(name for group in self.record_groups for name in group)}
         named |= {*self.repeats.columns, *self.repeats.first_counts} if self.repeats else set()
@@ -279,17 +290,17 @@ class File:
         if named - known:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
-            raise ValueError(f"File {self.name}: a key is needed")
+            raise ValueError(f"File {self.name}: key must not be empty")
         if self.in_order and (self.repeats or identities):
-            raise ValueError(f"File {self.name}: rows that apply in order are changes, not repeats of one record")
+            raise ValueError(f"File {self.name}: in_order excludes repeats and identity: rows that apply in order are changes")
         if any(sorted(order) != sorted(known) for order in self.other_column_orders):
-            raise ValueError(f"File {self.name}: an order of columns names each column once")
+            raise ValueError(f"File {self.name}: each of other_column_orders must name every column once")
         if self.carried_forward and self.required:
-            raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
+            raise ValueError(f"File {self.name}: a file that is carried_forward cannot be required of every upload")
 
     @property
     def identity_key(self) -> tuple[str, ...]:
-        """The columns under which ``identity`` tells records apart."""
+        """The columns of the key under which ``identity`` compares rows."""
         return (self.identity.key if self.identity else ()) or self.key
 
     def lookups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -96,7 +96,7 @@ _ROW = (
     ("bad_status", "A status is none of those that the format allows.", "Use one of the statuses of the document."),
     (
         "duplicate_key",
-        "Another row has the same key and describes another record, or adds nothing of its own; the row that stands is named.",
+        "Another row has the same key and describes another record, or adds nothing of its own; the message names the accepted row.",
         "Make the id unique, or remove one of the rows.",
     ),
     (
@@ -141,7 +141,7 @@ _ROW = (
     ("not_linked", "The two records are not linked, so the link cannot be removed.", "Check the ids."),
     ("not_enrolled", "The user is not enrolled where the row needs it.", "Enroll the user first."),
     ("two_contexts", "The row names two contexts where one is allowed.", "Leave one of them empty."),
-    ("move_blocked", "The record cannot be moved there.", "See the message for what stands in the way."),
+    ("move_blocked", "The record cannot be moved there.", "See the message for the reason."),
     (
         "moved_to_root",
         "The parent is blank, so a record that had one was moved to the root.",
@@ -164,13 +164,13 @@ _ROW = (
     ),
     (
         "unnamed_row",
-        "A row does not tell which record it is about; nothing came of it, and it waits.",
+        "A row does not identify its record; it was not applied, and stays in quarantine.",
         "Add the id to the row, or to the district's settings; see the message.",
     ),
-    ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
+    ("trimmed", "White space around values was removed.", "Nothing needs to be done."),
     (
         "replaced",
-        "Values were replaced as the district's settings say, before anything was judged; one finding a column, with their number.",
+        "Values were replaced as the district's settings say, before validation; one finding a column, with their number.",
         "Nothing needs to be done; a district that exports the format's own codes needs no replacements.",
     ),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
@@ -181,8 +181,8 @@ _ROW = (
     ),
     (
         "list_mismatch",
-        "A list is not written as the format says, or two lists that belong together have different lengths.",
-        "Write lists as the document says: items separated by commas, in one quoted cell.",
+        "A list is not written as the format specifies, or two lists that belong together have different lengths.",
+        "Write lists as the document specifies: items separated by commas, in one quoted cell.",
     ),
     (
         "type_mismatch",
@@ -206,7 +206,7 @@ _ROW = (
     ),
     (
         "several_primary",
-        "Several records at one time are marked as the main one; all were kept as given.",
+        "Several records are marked as the main one in overlapping periods; all were kept as given.",
         "Mark one of them.",
     ),
     (
@@ -226,7 +226,7 @@ _ROW = (
     ),
     (
         "ignored_value",
-        "Values stand where the format has none, and were ignored.",
+        "Cells have values where the format has none; the values were ignored.",
         "Leave the cells empty, or the columns out.",
     ),
 )
@@ -236,7 +236,7 @@ _FILE = (
     ("unrecognised_headers", "The headers fit no file of the format.", "Check the header row."),
     ("ambiguous_headers", "The headers fit more than one kind of file.", "Check the header row."),
     ("missing_column", "A required column is missing.", "Export again with the column named as in the format."),
-    ("duplicate_column", "A column stands twice in the header.", "Export each column once."),
+    ("duplicate_column", "A column occurs twice in the header.", "Export each column once."),
     (
         "unreadable_column",
         "Too many cells of a column cannot be read. The column was set aside: known values stay, and new records have none.",
@@ -249,7 +249,7 @@ _FILE = (
     ),
     (
         "malformed_csv",
-        "The quoting is broken, so that cells cannot be told apart with certainty.",
+        "The quoting is broken, so that cells cannot be separated with certainty.",
         "Double every quote inside a quoted value, and export again.",
     ),
     (
@@ -275,12 +275,12 @@ _FILE = (
     ("control_character", "A cell holds a control character.", "Remove it in the source system."),
     (
         "column_alias",
-        "A column or file has a name that is no name of the format, but is known to stand for one; it was read.",
+        "A column or file has a known alternative of a name of the format; it was read.",
         "Export it under the name that the document has.",
     ),
     (
         "missing_manifest",
-        "The upload has no manifest, which says what the other files are.",
+        "The upload has no manifest, which states what the other files contain.",
         "Upload the manifest with the files, or name the version in the district's settings.",
     ),
     (
@@ -291,7 +291,7 @@ _FILE = (
     (
         "file_mode_mismatch",
         "The files and the manifest, or the versions of two files, contradict each other.",
-        "Correct the export; the message says how the file was read.",
+        "Correct the export; the message states how the file was read.",
     ),
     (
         "file_not_loaded",
@@ -319,7 +319,7 @@ _UPLOAD = (
     ),
     (
         "another_district",
-        "Almost nobody in the upload is known in this district, and almost everybody who is known is missing.",
+        "Almost no person of the upload is in the district's roster, and almost all people of that roster are missing.",
         "Check whose files these are; approve the plan only if they are this district's.",
     ),
     (
@@ -384,8 +384,8 @@ _UPLOAD = (
     ),
     (
         "parked",
-        "The upload made its import fail again and again, through no fault that could be told, and is not tried again by itself.",
-        "Tell whoever runs roster_etl: the log of the last run says where it stopped. A new upload is tried again.",
+        "The imports of this upload failed repeatedly, for no reason that could be determined; it is dead-lettered: no longer retried automatically.",
+        "Ask whoever runs roster_etl to read the log of the last run. A new upload is imported as usual.",
     ),
     (
         "stale_file",

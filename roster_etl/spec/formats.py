@@ -79,7 +79,7 @@ class UnsupportedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class UnreadFile:
-    """A file of the document that this format does not load: it is told by name, counted, and nothing else."""
+    """A file of the document that this format does not load: it is recognized by its name, counted, and not read."""
 
     name: str = field(kw_only=False)
     file_name: str
@@ -90,7 +90,7 @@ class UnreadFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ManifestProperty:
-    """A property of the manifest with the values that it may have; ``slips``: what stands in practice, and what it means."""
+    """A property of the manifest with the values that it may have; ``slips``: other spellings that occur, each with the value that it means."""
 
     name: str
     values: tuple[str, ...]
@@ -106,7 +106,7 @@ class Manifest:
     - ``file_prefix``: the property of a file is this and the file's name
     - ``whole``, ``changes``, ``absent``: the words for what a file is
     - ``optional``: further properties
-    - ``version_option``: the option that names the version of an upload without a manifest; ``auto``: such an upload is refused
+    - ``version_option``: the option that names the version of an upload without a manifest; ``auto``: such an upload is rejected
     - ``too_old``: headers, by file, that only a version has that is not read
     """
 
@@ -145,9 +145,11 @@ class FileSet:
 
     def __post_init__(self) -> None:
         if not self.files:
-            raise FormatError(f"set {self.name}: names no file")
+            raise FormatError(f"set {self.name}: files must not be empty")
         if unknown := sorted(set(self.timing) - set(TIMING_OPTIONS)):
-            raise FormatError(f"set {self.name}: {', '.join(unknown)} is no arrival option; they are {', '.join(TIMING_OPTIONS)}")
+            raise FormatError(
+                f"set {self.name}: {', '.join(unknown)} is not a timing option; these are {', '.join(TIMING_OPTIONS)}"
+            )
 
     def option(self, name: str) -> str:
         """Return the name of the option that sets the arrival option `name` for this set."""
@@ -169,11 +171,11 @@ class Format:
     - ``column_order_option``: the switch option that accepts any order of columns although the format fixes it
     - ``sets``: the file sets, the one with the main roster first; empty: all files arrive together
     - ``other_files``: files of the format that are not part of these uploads, because they belong to another set
-    - ``manifest``: see there; the files of such a format are ``carried_forward``, and uploads are imported in the order of arrival
+    - ``manifest``: see `Manifest`; the files of such a format are ``carried_forward``, and uploads are imported in the order of arrival
     - ``versions``: version → the files that are different in it; ``files`` are those of the newest version. ``absent_in``: version → the
       files that it does not have; ``absent``: those that this version does not have
     - ``unread``: files of the document that are not loaded
-    - ``strict_option``: the option (choice) whose value ``strict`` refuses what practice gets wrong
+    - ``strict_option``: the option (choice) whose value ``strict`` rejects common deviations from the document
     """
 
     name: str
@@ -223,10 +225,10 @@ class Format:
             return
         named = [name for found in self.sets for name in found.files]
         if sorted(named) != sorted(by_name):
-            raise FormatError(f"{self.name}: every file belongs to exactly one set")
+            raise FormatError(f"{self.name}: every file must belong to exactly one set")
         names = [found.name for found in self.sets]
         if len(set(names)) != len(names) or not all(_SET_NAME.fullmatch(name) for name in names):
-            raise FormatError(f"{self.name}: sets have names of their own, of a-z, 0-9 and _")
+            raise FormatError(f"{self.name}: names of sets must be unique, of a-z, 0-9 and _, and begin with a letter")
 
     @property
     def in_turn(self) -> bool:
@@ -293,14 +295,14 @@ class Format:
         for file in self.files:
             if (file.recognised_by is not None) != by_headers:
                 raise FormatError(
-                    f"{self.name}/{file.name}: recognised_by is for formats whose files are recognized by their headers"
+                    f"{self.name}/{file.name}: recognised_by must be set if files are identified by headers, and not otherwise"
                 )
             if file.in_order != (self.mode == "changes"):
-                raise FormatError(f"{self.name}/{file.name}: rows apply in order in a format of changes, and there alone")
+                raise FormatError(f"{self.name}/{file.name}: in_order must be set in a delta format, and in no other")
             if file.required and self.mode == "changes":
-                raise FormatError(f"{self.name}/{file.name}: no file is required in a format of changes")
+                raise FormatError(f"{self.name}/{file.name}: no file may be required in a delta format")
         if self.unsupported and not by_headers:
-            raise FormatError(f"{self.name}: kinds that are not supported are recognized by their headers")
+            raise FormatError(f"{self.name}: unsupported needs identify_by headers")
 
     def file(self, name: str) -> File:
         """Return the file ``name``, of any set. Raises KeyError."""

@@ -42,7 +42,9 @@ class Vendor:
 
     def __post_init__(self) -> None:
         if (self.change_plan is not None) != (self.format.mode == "changes") or (self.change_plan and self.mappings):
-            raise ValueError(f"{self.format.name}: a format of changes is folded, and no other; a folded one has no mappings")
+            raise ValueError(
+                f"{self.format.name}: a delta format needs a change_plan and no mappings; any other format has no change_plan"
+            )
         self._check_sets()
 
     def _check_sets(self) -> None:
@@ -55,7 +57,7 @@ class Vendor:
                     f"{self.format.name}: {', '.join(foreign)} would be filled by {file_set.name} and by another set"
                 )
             if any(TABLES[table].holds_events != (file_set.mode == "events") for table in tables):
-                raise ValueError(f"{self.format.name}: a set fills tables of events if its mode is events, and no others then")
+                raise ValueError(f"{self.format.name}: a set with the mode events must fill tables of events, and only these")
             read = {name for m in self.mappings if m.source in file_set.files for name in m.files()} - set(file_set.files)
             if read:
                 raise ValueError(f"{self.format.name}: mappings of {file_set.name} read {', '.join(sorted(read))} of another set")

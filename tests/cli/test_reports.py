@@ -63,7 +63,7 @@ def test_there_are_no_data_docs_of_what_was_not_judged(held: Path) -> None:
     answer = call("data-docs", "1", home=held)
 
     assert answer.code == 2
-    assert "import 1: no verdict of a gate is kept of it" in answer.err
+    assert "import 1: no results of its suites are kept" in answer.err
     assert call("show", "1", "--json", home=held).document["data_docs"] is None
 
 

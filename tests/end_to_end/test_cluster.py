@@ -152,7 +152,7 @@ def test_a_worker_that_dies_in_a_step_fails_the_run_and_a_rerun_publishes(runnin
     again = ended(running, 1)  # the daemon tries a run once more that lost a process: from the step that failed
 
     assert (failed.status.value, half) == ("FAILURE", {})
-    assert f"the worker celery@{victim.name} took this step and answers no more" in running.errors(failed.run_id)
+    assert f"the worker celery@{victim.name} took this step and no longer responds" in running.errors(failed.run_id)
     assert (again.status.value, running.statuses()) == ("SUCCESS", ["published"])
     assert f"celery@{victim.name}" not in running.steps_of(again.run_id).values()
     assert not set(done) <= set(running.steps_of(again.run_id))

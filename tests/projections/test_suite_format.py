@@ -75,7 +75,7 @@ def test_a_rule_that_stands_twice_is_refused():
     twice = suite()
     twice["expectations"] *= 2
 
-    with pytest.raises(SuiteError, match='expectation 2 "Grade: present": the rule stands twice'):
+    with pytest.raises(SuiteError, match='expectation 2 "Grade: present": the rule occurs twice'):
         check_suite(twice, "s.json")
 
 

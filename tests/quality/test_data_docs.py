@@ -40,7 +40,7 @@ def test_a_page_says_what_each_expectation_found(pages):
     page = text(pages["clever.students.html"])
 
     assert "Grade: form, at least 95 % of rows 25 of 200 fail (12.5 %)" in page
-    assert "Grade: present, every row not judged" in page
+    assert "Grade: present, every row not evaluated" in page
 
 
 def test_every_link_leads_to_a_page_that_is_there(pages):

@@ -140,7 +140,7 @@ def test_a_rule_that_was_not_judged_passes_with_nothing_observed():
 
     assert verdict.passed_critical
     assert (verdict.results[0].judged, verdict.results[0].failing, verdict.results[0].share) == (None, None, None)
-    assert verdict.results[0].text == "Grade: present — holds, or was not judged (critical)"
+    assert verdict.results[0].text == "Grade: present — holds, or was not evaluated (critical)"
 
 
 def test_a_rule_judged_on_no_rows_passes():
@@ -178,7 +178,9 @@ def test_a_verdict_survives_json():
 def test_an_expectation_about_rows_is_refused_as_only_rules_are_judged():
     unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "user_id"}, "severity": "critical", "meta": {}}
 
-    with pytest.raises(SuiteError, match=re.escape("expect_column_values_to_be_unique (user_id): only rules are judged here")):
+    with pytest.raises(
+        SuiteError, match=re.escape("expect_column_values_to_be_unique (user_id): a suite evaluates rules, not rows")
+    ):
         evaluate_suite(suite(unique), verdicts(A_form=(4, 1)))
 
 
@@ -187,9 +189,9 @@ def test_an_expectation_about_rows_is_refused_as_only_rules_are_judged():
     [
         (lambda table: table.drop_columns("judged"), "verdict table lacks judged"),
         (lambda table: table.set_column(4, "failing", pa.array([None], pa.int64())), "must be filled"),
-        (lambda table: table.set_column(4, "failing", pa.array([11])), "more rows fail than were judged: A: form"),
-        (lambda table: table.set_column(4, "failing", pa.array([-1])), "more rows fail than were judged: A: form"),
-        (lambda table: pa.concat_tables([table, table]), "a rule stands twice"),
+        (lambda table: table.set_column(4, "failing", pa.array([11])), "more rows fail than were evaluated: A: form"),
+        (lambda table: table.set_column(4, "failing", pa.array([-1])), "more rows fail than were evaluated: A: form"),
+        (lambda table: pa.concat_tables([table, table]), "a rule occurs twice"),
     ],
 )
 def test_what_is_no_verdict_table_is_refused(change, message):

@@ -112,7 +112,7 @@ def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
 def test_a_child_that_twice_gives_no_answer_is_an_error_that_says_so(code, problem):
     gates = fake(code, timeout_seconds=0.4 if "sleep" in code else 20)
 
-    with pytest.raises(GatesUnavailable, match=f"suite demo/students could not be judged: the gates' own process {problem}"):
+    with pytest.raises(GatesUnavailable, match=f"suite demo/students could not be evaluated: the gates' own process {problem}"):
         gates.run_expectations([STUDENTS])
     assert gates._process is None
 

@@ -68,7 +68,7 @@ def test_sets_that_do_not_part_the_files_are_refused(sets: tuple[FileSet, ...]):
 
 
 def test_a_rhythm_is_made_of_arrival_options():
-    with pytest.raises(FormatError, match="encoding is no arrival option"):
+    with pytest.raises(FormatError, match="encoding is not a timing option"):
         FileSet(name="daily", files=("bells",), mode="events", timing={"encoding": "cp1252"})
 
 

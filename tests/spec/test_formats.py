@@ -55,7 +55,7 @@ def test_kinds_that_are_not_supported_need_headers_to_be_told_by() -> None:
 
 
 def test_rows_that_apply_in_order_are_no_repeats_of_one_record() -> None:
-    with pytest.raises(ValueError, match="in order"):
+    with pytest.raises(ValueError, match="in_order"):
         made(repeats=RepeatedRows(columns=("b",)))
 
 

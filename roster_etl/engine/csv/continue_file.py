@@ -1,8 +1,8 @@
 """Continue a file with changes: the records of the changes first, as they came, and then what goes on of the file before.
 
 Belongs here: two files in, the bytes of one file out. Which of several records with one key counts is decided when the rows are
-judged (``engine.validation.change_checks``), because a change that is refused changes nothing; here only those records go that no
-judgement could keep.
+validated (``engine.validation.change_checks``), because a change that is refused changes nothing; here only those records go that no
+validation could keep.
 """
 
 from __future__ import annotations

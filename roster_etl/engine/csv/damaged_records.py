@@ -32,7 +32,7 @@ from roster_etl.spec.findings import Finding
 FIRST_ROW = 2  # the record number of the first record below the header
 
 FAULTS: dict[Fault, str] = {
-    "stray_quote": "a quote stands inside an unquoted cell",
+    "stray_quote": "a quote inside an unquoted cell",
     "dangling_quote": "a quote closes a cell that no quote opened, so it is unsure where the cell began",
     "text_after_quote": "text follows a closing quote, so it is unsure where the cell ends",
     "open_quote": "a quote is opened and never closed",

@@ -70,9 +70,9 @@ def _properties(raw: RawFile, facts: Manifest, told: _Told) -> dict[str, str] | 
     for cells in zip(*columns, strict=True):
         name, value = ((cell or "").strip() for cell in cells)
         if name in values and values[name] != value:
-            told.refuse("duplicate_key", "The property stands twice, with different values; nothing was processed.", name)
+            told.refuse("duplicate_key", "The property occurs twice, with different values; nothing was processed.", name)
         elif name in values:
-            told.slip("duplicate_key", "The property stands twice, with one value.", name)
+            told.slip("duplicate_key", "The property occurs twice, with one value.", name)
         elif name:
             values[name] = value
     return values

@@ -1,7 +1,7 @@
 """Checks of cells that must agree with others: in their row, in other rows of the file, or in rows of other files.
 
-Belongs here: the rules of the kind ``agree`` (``spec.rule_catalog``). Most of them warn: the documents state them, and practice
-breaks them.
+Belongs here: the rules of the kind ``agree`` (``spec.rule_catalog``). Most of them warn: the documents state
+them, and real uploads often violate them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _leave_out_shared(state: FileState, rule: SelfReference, shared: pa.Array) -
 
 
 def _in_loops(state: FileState, rule: SelfReference) -> Mask:
-    """Return the rows that are their own ancestors: those from which each step up leads on for ever."""
+    """Return the rows that belong to a cycle, or whose ancestors do."""
     keys, parents = state.columns[rule.key], state.columns[rule.column]
     up = pc.fill_null(pc.index_in(parents, value_set=keys), -1).to_numpy().astype(np.int64)
     up[to_mask(pc.is_null(parents))] = -1
@@ -119,7 +119,7 @@ def _check_type(state: FileState, rule: ReferenceType, target: ReferencedFile) -
     filled = to_mask(pc.is_valid(found))
     wrong = filled & ~to_mask(pc.is_in(pc.utf8_lower(found), value_set=pa.array([word.lower() for word in rule.expected])))
     _record(state, rule, filled, wrong)
-    message = f"The record of {target.file_name} that is named is of another type than {' or '.join(rule.expected)}; it was kept."
+    message = f"The referenced record in {target.file_name} must have type {' or '.join(rule.expected)}; the value was kept."
     state.warn(wrong & ~state.exempt, "type_mismatch", rule.column, message)
 
 
@@ -140,7 +140,7 @@ def _check_only_one(state: FileState, rule: OnlyOne) -> None:
             wrong[[before, ordered[at]]] = True
     _record(state, rule, chosen, wrong)
     names = " ".join(f"{column}={value}" for column, value in rule.where)
-    message = f"Several rows of one {', '.join(rule.by)} have {names} at one time; all were kept as given."
+    message = f"Several rows of one {', '.join(rule.by)} have {names} in overlapping periods; all were kept as given."
     state.warn(wrong, "several_primary", rule.where[-1][0], message)
 
 

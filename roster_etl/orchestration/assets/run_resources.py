@@ -42,7 +42,7 @@ class RunBroken(RetryableError):
     """A run ended without ending its import."""
 
     code = "run_broken"
-    template = "import {import_id}: its run ended before the import did; the run's log says where"
+    template = "import {import_id}: its run ended before the import did; see the run's log"
 
 
 class RunContext:

@@ -54,7 +54,7 @@ class DistrictBusy(RetryableError):
     """An import of the district is running; a concurrent decision would make one of the two fail."""
 
     code = "district_busy"
-    template = "district {district_id}: import {import_id} is at work; decide once it is over"
+    template = "district {district_id}: import {import_id} is running; decide after it has ended"
 
 
 class ApproveConfig(dg.Config):

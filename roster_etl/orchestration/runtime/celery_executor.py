@@ -45,7 +45,7 @@ class WorkerLost(RetryableError):
     """The worker that ran a step no longer responds."""
 
     code = "worker_lost"
-    template = "the worker {worker} took this step and answers no more; run it again"
+    template = "the worker {worker} took this step and no longer responds; run it again"
 
 
 def celery_app() -> Any:
@@ -154,7 +154,7 @@ class BrokerUnavailable(RetryableError):
     """The broker does not respond."""
 
     code = "broker_unavailable"
-    template = "the broker {where} does not answer ({problem}); check {variable}"
+    template = "the broker {where} does not respond ({problem}); check {variable}"
 
 
 def ping_workers(seconds: float = _PING_TIMEOUT_SECONDS) -> tuple[tuple[str, ...], str]:
@@ -166,7 +166,7 @@ def ping_workers(seconds: float = _PING_TIMEOUT_SECONDS) -> tuple[tuple[str, ...
     where = redact(broker)
     url = urlsplit(broker)
     if url.scheme in _TLS_SCHEMES and url.hostname not in _LOCAL_HOSTS:
-        problem = f"{where} is another machine, and the URL does not demand TLS: write {_TLS_SCHEMES[url.scheme]}://"
+        problem = f"{where} is another machine, and the URL does not require TLS: use {_TLS_SCHEMES[url.scheme]}://"
         raise SettingsError(where=BROKER, problem=problem)
     app = celery_app()
     try:

@@ -33,7 +33,7 @@ class StorageUnavailable(RetryableError):
     """Dagster's storage does not respond."""
 
     code = "dagster_storage_unavailable"
-    template = "Dagster's storage: the database does not answer or refuses us (SQLSTATE {sqlstate})"
+    template = "Dagster's storage: the database does not respond, or rejects the connection (SQLSTATE {sqlstate})"
 
 
 class StorageFull(StorageUnavailable):
@@ -72,7 +72,7 @@ def describe_storage(home: Path) -> str:
     """
     url = _postgres_url(_instance_ref(home, None))
     if url is not None and _is_remote_without_tls(url):
-        problem = f"storage: {url.hostname} is another machine, and the URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
+        problem = f"storage: {url.hostname} is another machine, and the URL does not require TLS: add sslmode=verify-full and sslrootcert=FILE"
         raise SettingsError(where=_CONFIG_FILE, problem=problem)
     with open_instance(home) as instance, redacted_errors():
         runs, (found, wanted) = instance.get_runs_count(), instance.event_log_storage.alembic_version() or (None, None)
@@ -121,7 +121,7 @@ def _instance_ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRe
 
 
 def _compact_storage_of(home: Path) -> dict[str, Any]:
-    """Return the setting ``storage`` with `home` in it, where the home's file names our own; that file names DAGSTER_HOME."""
+    """Return a storage override with ``base_dir`` = `home` if its ``dagster.yaml`` uses our compact SQLite storage; else {}."""
     config, _ = dagster_instance_config(str(home))
     storage = (config.get("storage") or {}).get("custom") or {}
     if storage.get("class") != CLASS:
@@ -131,7 +131,8 @@ def _compact_storage_of(home: Path) -> dict[str, Any]:
 
 def _invalid_config_error() -> SettingsError:
     return SettingsError(
-        where=_CONFIG_FILE, problem="Dagster refuses it; `dagster instance info` with DAGSTER_HOME set to this home says why"
+        where=_CONFIG_FILE,
+        problem="Dagster rejects this file; for the reason run `dagster instance info` with DAGSTER_HOME set to this home",
     )
 
 
@@ -148,13 +149,13 @@ def _postgres_url(ref: InstanceRef) -> SplitResult | None:
         raise _invalid_config_error()
     url = urlsplit(pg_url_from_config(given.value))
     if url.scheme != _DRIVER:
-        problem = f"storage: its URL begins with {url.scheme[:30]}://; under that Dagster cannot store events: write {_DRIVER}://"
+        problem = f"storage: its URL begins with {url.scheme[:30]}://; this driver is not supported: use {_DRIVER}://"
         raise SettingsError(where=_CONFIG_FILE, problem=problem)
     return url
 
 
 def _host(url: SplitResult) -> str:
-    """Return the server's host; empty: this machine, by a socket."""
+    """Return the server's host; empty: a local Unix socket."""
     host = url.hostname or dict(parse_qsl(url.query)).get("host") or os.environ.get("PGHOST") or ""
     return "" if host.startswith("/") else host
 

@@ -40,7 +40,8 @@ def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         context.log.warning(problem)
     if sent.parked:
         context.log.error(
-            "%d messages are parked: `roster-etl outbox list` shows them, `roster-etl outbox send` tries again", sent.parked
+            "%d messages are dead-lettered (parked): list them with `roster-etl outbox list`, retry with `roster-etl outbox send`",
+            sent.parked,
         )
     waiting = sum(workspace.outbox.counts().values())
     return dg.SensorResult(cursor=cursor, skip_reason=f"{sent.sent} sent, {waiting} in the outbox")
@@ -97,7 +98,7 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
         workspace,
         "failed",
         about=f"run-{run.run_id}",
-        text=f"{where}: run {run.run_id} failed before an import began; its log in the Dagster UI says why",
+        text=f"{where}: run {run.run_id} failed before an import began; see its log in the Dagster UI",
     )
     return f"{where}: run {run.run_id} was reported"
 
@@ -105,7 +106,7 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
 def _notify_archive_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
     """Report a run that could not archive an upload, once an upload: the sensor tries again."""
     feed, request = run.tags.get(ARCHIVE_FEED, "?"), run.tags[ARCHIVE_REQUEST]
-    problem = run.tags.get(ARCHIVE_PROBLEM) or "the log of its run in the Dagster UI says why"
+    problem = run.tags.get(ARCHIVE_PROBLEM) or "see the log of its run in the Dagster UI"
     text = f"{feed}: an upload could not be archived, and is tried again: {problem}"
     queue_alert(workspace, "failed", about=f"archive {request}", text=text)
     return f"{feed}: run {run.run_id} is told of"

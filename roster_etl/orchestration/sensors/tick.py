@@ -122,7 +122,7 @@ WAIT_REASON_TEXTS = {
     "unpublished": "refers to files of which nothing is published yet",
     "archiving": "is being archived",
     "running": "an import is under way",
-    "parked": "parked, as it failed again and again: until the upload changes, or `roster-etl rerun --district ID`",
+    "parked": "dead-lettered (parked) after repeated failures: until the upload changes, or `roster-etl rerun --district ID`",
     "paused": "paused",
     "next_tick": "its turn comes in the next tick",
 }

@@ -60,7 +60,7 @@ def send_unattended(workspace: Workspace, district_id: str, name: str, *, reques
         return send(workspace, district_id, name, requested_by=requested_by)
     except Exception as error:
         ours = isinstance(error, RosterError)
-        reason = error.message if isinstance(error, RosterError) else f"{type(error).__name__}; the log of its run says where"
+        reason = error.message if isinstance(error, RosterError) else f"{type(error).__name__}; see the log of its run"
         about = f"export-{district_id}-{name}-{error.code if ours else 'error'}-{datetime.now(UTC):%Y-%m-%d}"  # type: ignore[attr-defined]
         step = NextStep(
             text="See what is wrong with it.", command=f"roster-etl destinations check {name} --district {district_id}"

@@ -34,7 +34,7 @@ class StrictLosses(RosterError):
     """A strict export would lose something."""
 
     code = "losses"
-    template = "{count} records or values cannot be said as the roster has them; nothing was written, because --strict was given"
+    template = "{count} records or values cannot be represented in this format; nothing was written, because --strict was given"
 
 
 class Shrunk(RosterError):

@@ -39,7 +39,7 @@ class NoDelta(PermanentError):
     """The format cannot say changes."""
 
     code = "no_delta"
-    template = "format {format} knows no deltas; leave out --since, or use {known}"
+    template = "format {format} has no deltas; leave out --since, or use {known}"
 
 
 class UnknownExportImport(PermanentError):

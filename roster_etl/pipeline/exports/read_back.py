@@ -40,7 +40,7 @@ class ReadBackFailed(PermanentError):
     """Our own reader refuses what was written."""
 
     code = "read_back_failed"
-    template = "{file}: our own reader refuses what was written ({what}); nothing was moved into place. This is a fault of roster_etl: report it with this line"
+    template = "{file}: our own reader rejects what was written ({what}); nothing was moved into place. This is a fault of roster_etl: report it with this line"
 
 
 def read_back(

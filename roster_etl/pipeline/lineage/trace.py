@@ -44,7 +44,7 @@ class UnknownTable(PermanentError):
     """No roster table has this name."""
 
     code = "unknown_table"
-    template = "there is no table {table}{hint}"
+    template = "no table is named {table}{hint}"
 
 
 class UnknownColumn(PermanentError):

@@ -1,7 +1,7 @@
 """Great Expectations' Data Docs of an import: every expectation of every suite, and how many rows failed it.
 
-Belongs here: gathering what the gates judged, and putting the pages beside the report. Rendering is in ``quality.data_docs``. They are
-made of the verdicts that the import left in staging, so they say what was judged then, and can be built as long as those are kept.
+Belongs here: gathering what the gates evaluated, and putting the pages beside the report. Rendering is in ``quality.data_docs``. They are
+made of the verdicts that the import left in staging, so they say what was evaluated then, and can be built as long as those are kept.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class NothingJudged(PermanentError):
 
     code = "nothing_judged"
     template = (
-        "import {import_id}: no verdict of a gate is kept of it. Imports that were unchanged, or refused at the door, have none, nor do edits and "
-        "undos; of the others they are kept with the frames of the newest three imports of a district. `roster-etl rerun --district ID --import N` judges an upload again"
+        "import {import_id}: no results of its suites are kept. Imports that were unchanged, or rejected before validation, have none, nor have edits and "
+        "undos; others keep them with the staged tables, for the newest three imports of a district. `roster-etl rerun --district ID --import N` validates an upload again"
     )
 
 
@@ -65,7 +65,7 @@ def write_data_docs(workspace: Workspace, summary: ImportSummary) -> Path:
 
 
 def try_write_data_docs(workspace: Workspace, summary: ImportSummary) -> None:
-    """Build the Data Docs of an import if anything was judged; where they cannot be built, the log says why."""
+    """Build the Data Docs of an import if any suite was evaluated; if they cannot be built, the reason is logged."""
     try:
         write_data_docs(workspace, summary)
     except NothingJudged:

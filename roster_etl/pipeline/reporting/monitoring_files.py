@@ -101,7 +101,7 @@ RULES = (
         when="roster_etl_up == 0",
         lasts="5m",
         severity="critical",
-        says="The numbers cannot be read: the warehouse or the home does not answer.",
+        says="The numbers cannot be read: the warehouse or the home is unavailable.",
         do="roster-etl doctor",
     ),
 )

@@ -1,6 +1,6 @@
-"""Compute the change plan of an import, and decide whether it may be published.
+"""Compute the change plan of an import, stage it for the writer, and end an import that does not publish.
 
-Belongs here: the one decision of an import: rejected, held, unchanged, or ready to publish. Every hold has a plan.
+Does not belong here: whether a plan is published, held, unchanged or rejected (``hold_policy``). Every hold has a plan.
 """
 
 from __future__ import annotations
@@ -118,9 +118,6 @@ def _hold(planned: PlanDecision) -> Hold | None:
     if planned.hold is None:
         return None
     return Hold(reason=planned.hold["reason"], plan_sha256=planned.sha256, created_at=datetime.now(UTC))
-
-
-# ---- incomplete evidence of removal
 
 
 # ---- staging for the writer

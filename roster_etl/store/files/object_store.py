@@ -166,7 +166,7 @@ def _reject_unsupported_url(url: str, where: str) -> None:
     if "sftp:" in url or "ssh:" in url:
         raise SettingsError(where=where, problem="SFTP is for landing zones; keep our own files on disk or in an object store")
     if has_password(url):
-        problem = "a password stands in the URL; the store's own variables or files hold credentials (docs/operations/cluster.md)"
+        problem = "the URL contains a password; the store's own variables or files hold credentials (docs/operations/cluster.md)"
         raise SettingsError(where=where, problem=problem)
 
 

@@ -49,7 +49,7 @@ class NotADatabase(WarehouseError, PermanentError):
 class NotAllowed(WarehouseError, PermanentError):
     """The database role lacks a privilege."""
 
-    template = "warehouse: this role may not do that (SQLSTATE 42501); docs/operations.md says what a loader and a reader may"
+    template = "warehouse: this role may not do that (SQLSTATE 42501); docs/operations.md lists what a loader and a reader may do"
 
 
 class ConstraintBroken(WarehouseError, PermanentError):
@@ -70,7 +70,7 @@ class SchemaAhead(WarehouseError, PermanentError):
     """A newer version of the program has migrated the database."""
 
     code = "schema_ahead"
-    template = "warehouse: its schema is {found}, this version knows {expected}; use the newer version that made it, or restore a backup of before"
+    template = "warehouse: its schema is {found}, this version supports {expected}; use the newer version that migrated it, or restore an earlier backup"
 
 
 class BadWarehouseUrl(WarehouseError, PermanentError):
@@ -148,7 +148,9 @@ class NoHold(WarehouseError, PermanentError):
 class HoldAlreadyDecided(NoHold):
     """Another person, or a newer import, has decided the hold first."""
 
-    template = "import {import_id} has no open hold any more: it was {decision} by {by}; `roster-etl show {import_id}` tells what became of it"
+    template = (
+        "import {import_id} has no open hold any more: it was {decision} by {by}; `roster-etl show {import_id}` shows the result"
+    )
 
 
 def no_hold_error(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
@@ -162,9 +164,9 @@ _CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint fail
 _BUSY = re.compile(r"database (?:table )?is locked|database schema is locked", re.IGNORECASE)
 _FULL = re.compile(r"database or disk is full|disk I/O error|no space left on device", re.IGNORECASE)
 _KNOWN = {
-    "40P01": "two writers waited for each other, and this one gave way",
+    "40P01": "a deadlock with another writer; this transaction was rolled back",
     "53100": "its disk is full, so free some space",
-    "53300": "it has no connection to spare",
+    "53300": "all its connections are in use",
     "57P01": "an administrator ended the connection, or the server is being restarted",
     "57P03": "the server is starting, or shutting down",
 }
@@ -243,5 +245,5 @@ def _unreachable(driver: Any, sqlstate: str, text: str, where: str) -> Warehouse
         return None
     reason = next((plain for said, plain in _UNREACHABLE if said.search(text)), None)
     if reason or type(driver).__name__ == "OperationalError":
-        return WarehouseUnreachable(problem=reason or "the database does not answer", where=where or "its server")
+        return WarehouseUnreachable(problem=reason or "the database does not respond", where=where or "its server")
     return None

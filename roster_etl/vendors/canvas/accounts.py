@@ -27,5 +27,5 @@ ACCOUNTS = File(
     in_order=True,
     recognised_by=Signature(every=("account_id", "parent_account_id")),
     required=False,
-    note="A parent stands in an earlier row, or in an earlier upload.",
+    note="A parent is in an earlier row, or in an earlier upload.",
 )

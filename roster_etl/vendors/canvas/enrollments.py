@@ -38,7 +38,9 @@ ENROLLMENTS = File(
             cell_format=Choice(BOOLEANS),
             note="Whether the user sees people of the own section alone. Blank leaves it as it is.",
         ),
-        Column("notify", unmapped="About an e-mail that the vendor sends.", note="Whether the user hears of the enrollment."),
+        Column(
+            "notify", unmapped="About an e-mail that the vendor sends.", note="Whether the user is notified of the enrollment."
+        ),
         Column(
             "temporary_enrollment_source_user_id",
             unmapped="Temporary enrollments are a matter of the vendor's programs.",

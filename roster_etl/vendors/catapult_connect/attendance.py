@@ -5,7 +5,7 @@ from roster_etl.spec import Column, CompositeReference, Date, File, Reference, R
 ATTENDANCE = File(
     name="attendance",
     file_name="AttendanceExport.csv",
-    title="Absences to be told of",
+    title="Absences to report to families",
     source="4. AttendanceExport.csv",
     key=("School", "Student", "Period", "Absence.code"),
     columns=(
@@ -36,5 +36,5 @@ ATTENDANCE = File(
         ),
     ),
     repeats=RepeatedRows(columns=("Date", "Teacher.name")),
-    note="Absences that families are to be told of, some time before the alerts go out.",
+    note="Absences to report to families; the file arrives some time before the alerts are sent.",
 )

@@ -10,7 +10,7 @@ OPTIONS = (
         "allow_column_order",
         default="false",
         kind="switch",
-        meaning="Read files whose columns stand in another order than the published ones; otherwise they are refused.",
+        meaning="Read files whose columns are in another order than the published ones; otherwise they are refused.",
     ),
     Option(
         "site_codes",

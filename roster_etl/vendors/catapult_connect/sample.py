@@ -45,7 +45,7 @@ LEVELS = (
     ),
 )
 CODES = ("010", "20", "1E1", "DHS")  # of the first sites: text, all of them
-SHARE_ABSENT = 20  # one student in so many
+SHARE_ABSENT = 20  # one of so many pairs of student and period has an absence
 TODAY, TOMORROW = "09/14/26", "09/15/26"
 
 

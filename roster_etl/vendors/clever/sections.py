@@ -34,7 +34,7 @@ SECTIONS = File(
             "Grade",
             cell_format=Choice(GRADE_OPTIONS, ranges=True),
             note="Grade level; of a range the lower bound counts. Where blank, or the same in every section, "
-            "the most common grade of the enrolled students stands in.",
+            "the most common grade of the enrolled students is used.",
         ),
         Column("Course_name", note="The course's name; section names are built from it."),
         Column(

@@ -19,7 +19,7 @@ COURSES = File(
         Column("course_id", required=True, note="The course's id; sections.csv refers to it."),
         Column("long_name", required=True, note="The course's name. It may be the same as the short one."),
         Column("short_name", required=True, note="A short name."),
-        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the course is there or gone."),
+        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the course is active or deleted."),
     ),
     identity=Identity(columns=("account_id", "long_name", "short_name")),
     deleted=RowCondition(column="status", values=DELETED),

@@ -20,7 +20,7 @@ ENROLLMENTS = File(
             note="The student or teacher.",
         ),
         Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),
-        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the enrollment is there or gone."),
+        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the enrollment is active or deleted."),
     ),
     deleted=RowCondition(column="status", values=DELETED),
     note="Every student and teacher of every section.",

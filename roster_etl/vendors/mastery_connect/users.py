@@ -20,11 +20,11 @@ USERS = File(
         Column("last_name", required=True, note="Last name."),
         Column(
             "login_id",
-            note="The username; the e-mail address stands in where it is empty. It belongs to one user: of any other it is left "
+            note="The username; the e-mail address is used where it is empty. It belongs to one user: of any other it is left "
             "out, with a warning.",
         ),
         Column("account_id", required=True, references=Reference("accounts", "account_id"), note="The user's school."),
-        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the user is there or gone."),
+        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the user is active or deleted."),
         Column(
             "student_ell_status",
             cell_format=Choice(("True", "False")),

@@ -84,11 +84,11 @@ def test_sqlite_in_the_home_is_what_there_is_otherwise(fresh: Home) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (f"postgres_url: postgresql://u:{SECRET}@localhost/d", "write postgresql\\+psycopg2://"),
-        (f"postgres_db: {{username: u, password: {SECRET}, hostname: db, db_name: d}}", "write postgresql\\+psycopg2://"),
+        (f"postgres_url: postgresql://u:{SECRET}@localhost/d", "use postgresql\\+psycopg2://"),
+        (f"postgres_db: {{username: u, password: {SECRET}, hostname: db, db_name: d}}", "use postgresql\\+psycopg2://"),
         (f"postgres_url: postgresql+psycopg2://u:{SECRET}@db.example.org/d", "db.example.org is another machine"),
-        (f"postgres_uri: postgresql+psycopg2://u:{SECRET}@localhost/d", "Dagster refuses it"),
-        ("postgres_url: {env: NOT_SET_ANYWHERE}", "Dagster refuses it"),
+        (f"postgres_uri: postgresql+psycopg2://u:{SECRET}@localhost/d", "Dagster rejects this file"),
+        ("postgres_url: {env: NOT_SET_ANYWHERE}", "Dagster rejects this file"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_before_anything_is_asked(tmp_path: Path, text: str, why: str) -> None:

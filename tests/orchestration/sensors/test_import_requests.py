@@ -600,7 +600,7 @@ def test_an_upload_that_is_parked_is_asked_for_no_more_until_it_changes(zone: Zo
     tick = zone.tick(30)
 
     assert (tick.requests, tick.waiting_counts) == ((), {"parked": 1})
-    assert "parked, as it failed again and again" in tick.summary.casefold()
+    assert "dead-lettered (parked) after repeated failures" in tick.summary.casefold()
     settle(folder, 2)
     assert [zone.asked(40), zone.asked(45)] == [[], ["lincoln"]]
 

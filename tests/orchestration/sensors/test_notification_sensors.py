@@ -88,7 +88,7 @@ def test_a_run_that_failed_before_an_import_began_alerts(workspace: Workspace, h
     notify_run_failure(workspace, run(district="lincoln", format="clever"))
     tick(workspace)
 
-    assert hook.texts == ["lincoln/clever: run 4f2a failed before an import began; its log in the Dagster UI says why"]
+    assert hook.texts == ["lincoln/clever: run 4f2a failed before an import began; see its log in the Dagster UI"]
 
 
 def test_an_import_that_a_failed_run_left_running_ends_with_it(workspace: Workspace, hook: Hook) -> None:

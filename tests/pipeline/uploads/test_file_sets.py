@@ -217,7 +217,7 @@ MAPPINGS = vendor(FORMAT).mappings
     ("change", "problem"),
     [
         ({"to": "users"}, "users would be filled by roster and by another set"),
-        ({"to": "term_dates"}, "a set fills tables of events if its mode is events"),
+        ({"to": "term_dates"}, "a set with the mode events must fill tables of events"),
         ({"steps": (Lookup(file="students", on="Student", key="ID", take={"x": "School"}),)}, "read students of another set"),
     ],
 )

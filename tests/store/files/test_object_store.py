@@ -170,7 +170,7 @@ def test_a_store_that_does_not_answer_may_be_tried_again(bucket: str, monkeypatc
 
     assert {type(error) for error in errors} == {StoreUnavailable}
     assert {error.message for error in errors} == {
-        f"{bucket}/other: the store does not answer, or broke off (EndpointConnectionError); try again"
+        f"{bucket}/other: the store does not respond, or the connection broke off (EndpointConnectionError); try again"
     }
 
 
@@ -194,7 +194,7 @@ def test_access_that_is_denied_is_said(folder: Folder, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        (f"s3://key:{SECRET}@bucket/x", "a password stands in the URL"),
+        (f"s3://key:{SECRET}@bucket/x", "the URL contains a password"),
         ("sftp://u@h/x", "SFTP is for landing zones"),
         ("nosuch://x/y", "no way to read such a URL is installed"),
     ],

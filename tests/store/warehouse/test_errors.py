@@ -74,7 +74,7 @@ def test_errors_of_others_pass():
         ('FATAL:  database "secret" does not exist', "the server has no such database"),
         ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "the server's pg_hba.conf does not let this role in from here"),
         ("server does not support SSL, but SSL was required", "no TLS connection as the URL requires it"),
-        ("something secret that nobody foresaw", "the database does not answer"),
+        ("something secret that nobody foresaw", "the database does not respond"),
     ],
 )
 def test_a_connection_that_cannot_be_opened_names_the_reason_the_host_and_the_port(text, problem):
