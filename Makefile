@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate docs test cover faults soak cluster format bench bench-check bench-record bench-many pictures lock dbt licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts static generated generate docs test tests cover faults soak cluster format bench bench-check bench-record bench-many bench-growth pictures lock dbt licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,10 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(PY) tools/require_free_port.py $(ARGS)
 	@$(VENV)/bin/dagster dev $(ARGS)
 
-check: lint types contracts generated docs cover ## what CI runs: lint, types, import contracts, generated files, documentation site, tests with coverage
+check: $(VENV)/.dev ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
+	@failed=0; $(MAKE) -k -j 2 static || failed=$$?; $(MAKE) tests || failed=$$?; exit $$failed
+
+static: lint types contracts generated docs
 
 lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, wording of documents, and no credentials in files
 	$(VENV)/bin/ruff check .
@@ -67,10 +70,15 @@ generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the
 docs: $(VENV)/.dev ## build the documentation site in build/site: broken links and pages outside the navigation fail
 	@$(PY) tools/build_docs.py
 
-cover: $(VENV)/.dev
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered $(ARGS)
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
 
-test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
+tests: $(VENV)/.dev
+	$(PY) -m pytest $(PARALLEL) $(ARGS)
+
+cover: $(VENV)/.dev ## all tests with coverage, before a release: tracing every call takes as long again as most tests do
+	$(PY) -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
+
+test: $(VENV)/.dev ## tests in one process: make test ARGS='tests/engine -k ragged'
 	$(PY) -m pytest $(ARGS)
 
 faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon; all cases of sampled tests (ARGS='-k purge' takes a part)
@@ -87,20 +95,23 @@ cluster: $(VENV)/.dev ## workers of a cluster that die, come back, and share not
 	LONG_TESTS=1 $(PY) -m pytest tests/end_to_end/test_cluster.py $(ARGS)
 
 bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
-	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
+	$(PY) -m benchmarks.run --sizes $(SIZES) $(ARGS)
 
 bench-check: $(VENV)/.dev ## fail if the import of 10,000 students has become more than 15 % worse, beside the reference, than benchmarks/recorded.json says
-	$(PY) benchmarks/run.py --sizes 10000 --nights 3 --check benchmarks/recorded.json $(ARGS)
+	$(PY) -m benchmarks.run --sizes 10000 --nights 3 --check benchmarks/recorded.json $(ARGS)
 
 bench-record: $(VENV)/.dev ## record what `make bench-check` compares with
-	$(PY) benchmarks/run.py --sizes 10000 --nights 3 --record benchmarks/recorded.json $(ARGS)
+	$(PY) -m benchmarks.run --sizes 10000 --nights 3 --record benchmarks/recorded.json $(ARGS)
 
 bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS=1000 UPLOADING=200 ARGS='--sftp 1000 --imports 20'
-	$(PY) benchmarks/many.py --districts $(DISTRICTS) --uploading $(UPLOADING) $(ARGS)
+	$(PY) -m benchmarks.many --districts $(DISTRICTS) --uploading $(UPLOADING) $(ARGS)
+
+bench-growth: $(VENV)/.dev ## an import after 200 nights, and beside 1,000 districts, against one without: make bench-growth ARGS='--nights 50 --databases sqlite'
+	$(PY) -m benchmarks.growth $(ARGS)
 
 lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
-	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s -c requirements.lock $(LOCKED) -o requirements-cluster.lock
+	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s --extra openlineage -c requirements.lock $(LOCKED) -o requirements-cluster.lock
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
 	uv pip compile deploy/dbt/requirements.in $(LOCKED) -o deploy/dbt/requirements.lock
 

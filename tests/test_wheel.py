@@ -1,7 +1,7 @@
 """The built wheel works outside the checkout: suites, settings and templates are in it.
 
-Belongs here: building the wheel, and running it in an empty virtual environment. The fast tests share the libraries that are installed
-here; the slow one installs every library from the lock.
+Belongs here: building the wheel, and running it in an environment that has the libraries of ``requirements.lock`` and no others. They are
+links to those that are installed here, which `make setup` installed from the lock, with its hashes; ``make faults`` installs them anew.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from roster_etl.cli.demo import story as demo
 from roster_etl.cli.demo.processes import free_port
+from roster_etl.vendors import discover_vendors
+from tests.processes import processes_that_name
+from tests.sampling import ALL
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = "roster_etl.orchestration.definitions"
@@ -44,17 +50,34 @@ def site_packages(environment: Path) -> Path:
     return found
 
 
+def locked() -> Iterator[str]:
+    """Yield the libraries that the lock names for this machine."""
+    for line in (ROOT / "requirements.lock").read_text("utf-8").splitlines():
+        if line[:1].isalnum():
+            requirement = Requirement(line.rstrip("\\"))
+            if requirement.marker is None or requirement.marker.evaluate():
+                yield requirement.name
+
+
+def link_libraries(site: Path) -> None:
+    """Link what the libraries of the lock have installed here, and nothing else, into an empty ``site-packages``."""
+    for name in locked():
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(found.locate_file(top))))
+
+
 @pytest.fixture(scope="module")
 def python(tmp_path_factory) -> Path:
-    """The Python of an empty environment with the unpacked wheel, and a path to the libraries that are installed here."""
+    """The Python of an environment with the wheel and the libraries of the lock."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
-    site = site_packages(folder / "env")
-    with zipfile.ZipFile(build_wheel(folder)) as wheel:
-        wheel.extractall(site)
-    libraries = [path for path in map(Path, sys.path) if path.name == "site-packages"]
-    (site / "libraries.pth").write_text("".join(f"{path}\n" for path in libraries))
-    return folder / "env" / "bin" / "python"
+    link_libraries(site_packages(folder / "env"))
+    python = folder / "env" / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--disable-pip-version-check")
+    subprocess.run([*pip, "--no-deps", "--no-index", str(build_wheel(folder))], check=True)
+    return python
 
 
 def environment() -> dict[str, str]:
@@ -78,6 +101,14 @@ def test_the_environment_imports_the_wheel_and_not_the_checkout(python: Path, tm
 
     assert Path(place).parent == site_packages(python.parents[1])
     assert "roster_etl.cli:entry" in entry
+    assert (python.parent / "roster-etl").is_file()
+
+
+def test_the_environment_has_no_library_that_only_tests_need(python: Path, tmp_path: Path):
+    code = "import importlib.util as u; print([n for n in ('pytest', 'hypothesis', 'coverage', 'botocore', 'celery') if u.find_spec(n)])"
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_wheel_samples_checks_imports_and_reports(python: Path, tmp_path: Path):
@@ -158,15 +189,37 @@ def _sensors(port: int, deadline: float) -> list[str]:
 
 @pytest.mark.e2e
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_wheel_runs_the_demo(python: Path, tmp_path: Path):
-    document = json.loads(run(python, tmp_path, "demo", "--students", "40", "--json", timeout=400))
+@pytest.mark.sftp
+@pytest.mark.timeout(500)
+def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_process(python: Path, tmp_path: Path):
+    home = tmp_path / "demo"
+    document = json.loads(run(python, tmp_path, "demo", "--students", "24", "--json", "--home", home, timeout=480))
+    second = document["imports"][len(document["imports"]) // 2 :]
+    rosters = [d for d in second if d["file_set"] in (None, "roster")]
 
-    assert {one["status"] for one in document["imports"]} == {"published"}
-    assert document["held"]
+    assert len(second) > len(rosters)  # absences come in a rhythm of their own
+    assert [d["source"] for d in rosters] == sorted(discover_vendors(), key=lambda name: name != demo.DETAILED_FORMAT)
+    assert {d["status"] for d in document["imports"]} == {"published"}
+    assert len({d["district_id"] for d in second}) == len(discover_vendors())
+    assert all(d["run_id"] and Path(d["report"]).is_file() for d in document["imports"])
+    assert all(any(f["severity"] == "reject" for f in d["findings"]) for d in rosters)
+    assert all(sum(table["created"] + table["updated"] for table in d["changes"].values()) for d in second)
+    assert {"missing_required", "unknown_reference"} <= {f["code"] for f in second[0]["findings"]}
+    assert second[0]["changes"]["users"]["created"]
+    assert second[0]["changes"]["users"]["deleted"]
+    held = document["held"]
+    assert (held["status"], held["hold"]["reason"]) == ("held", "change_threshold_exceeded")
+    assert held["district_id"] == second[0]["district_id"]
+    assert [(row["destination_name"], row["status"]) for row in document["exports"]] == [("reading-app", "written")] * 2
+    assert document["exports"][0]["files"] != document["exports"][1]["files"]
+    there = {path.name for path in (home / "sftp" / "reading-app" / "rosters").iterdir()}
+    assert there == {file["file"] for file in document["exports"][1]["files"]}
+    assert "dagster-webserver" in document["ui"]
+    assert processes_that_name(home) == []
 
 
 @pytest.mark.faults
+@pytest.mark.skipif(not ALL, reason="minutes: installs every library of the lock; make faults")
 @pytest.mark.timeout(900)
 def test_the_wheel_works_with_the_libraries_of_the_lock_alone(tmp_path: Path):
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)

@@ -37,8 +37,8 @@ DETECTORS = (
 # Hashes of packages, and names and versions of packages: long, generated, and checked by their own tests.
 SKIPPED_FILES = (r"(^|/)requirements[\w-]*\.lock$", r"(^|/)docs/sbom\.cdx\.json$")
 
-# A line that names the location of a password contains none.
-SKIPPED_LINES = (r"password_(env|file)\W", r"AWS_SECRET_ACCESS_KEY, ")
+# A line that names the location of a password or a key contains none.
+SKIPPED_LINES = (r"(password|api_key)_(env|file)\W", r"AWS_SECRET_ACCESS_KEY, ")
 
 # Values that tests, benchmarks and samples use as passwords. Use one of these for a new test.
 INVENTED = (

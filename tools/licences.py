@@ -19,7 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 
 # Packages of the locks that are installed on some platforms or Python versions only.
-ELSEWHERE = {"async-timeout": "Apache-2.0", "colorama": "BSD-3-Clause", "pyreadline3": "BSD-3-Clause", "pywin32": "PSF-2.0"}
+ELSEWHERE = {
+    "async-timeout": "Apache-2.0",
+    "colorama": "BSD-3-Clause",
+    "httpx2-jsfetch": "BSD-3-Clause",
+    "pyreadline3": "BSD-3-Clause",
+    "pywin32": "PSF-2.0",
+}
 
 # What some packages write instead of a licence's identifier.
 WORDS = {

@@ -34,10 +34,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 MODULE = "roster_etl.orchestration.definitions"
-DISTRICT, LATE, WHO = "lincoln", "monroe", "A. Steward"
+DISTRICT, LATE, WHO, DESTINATION = "lincoln", "monroe", "A. Steward", "library"
 STARTS_SECONDS = 90.0
 LINES, WIDTH = 40, 130  # of a terminal, in characters
-SETTINGS = '[mail]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nsender = "roster@example.org"\n'  # nobody listens: mail stays in the outbox
+SETTINGS = """
+[mail]
+host = "127.0.0.1"
+port = 9  # nobody listens: mail stays in the outbox
+security = "none"
+sender = "roster@example.org"
+operators = ["ops@example.org"]
+
+[ui]
+url = "https://dagster.example.org"
+"""
 TERMINAL = (
     "<body style='margin:0;background:#fff'><pre style='display:inline-block;margin:0;padding:14px 18px;background:#16191f;color:#e3e6ea;"
     "font:13px/1.45 DejaVu Sans Mono,monospace'>{text}</pre>"
@@ -78,6 +88,7 @@ def main() -> None:
             studio.files()
             studio.ui()
             studio.terminals()
+            studio.exports()
 
 
 def prepare(home: Path) -> None:
@@ -85,7 +96,8 @@ def prepare(home: Path) -> None:
     (home / "roster_etl.toml").write_text(SETTINGS)
     _command(home, "districts", "contacts", DISTRICT, "data@lincoln.example.org")
     workspace = Workspace.open(home)
-    publish_report(workspace, read_import_summary(workspace, _newest(home, "held")))
+    for status in ("held", "published"):
+        publish_report(workspace, read_import_summary(workspace, _newest(home, status)))
     _command(home, "data-docs", str(_newest(home, "held")))
     _late_district(home)
 
@@ -114,18 +126,25 @@ class Studio:
         reports = self.home / "reports" / DISTRICT
         self._open(f"file://{reports}/{self.held}.html", 900, 900)
         self._shoot("report")
-        self._shoot("report-plan", "div.wide:has(th:text('created'))")
-        self._shoot("report-charts", ".charts")
+        self._shoot("report-plan", "#changes")
+        self._shoot("report-charts", "#history")
+        self.page.emulate_media(color_scheme="dark")
+        self._shoot("report-dark")
+        self.page.set_viewport_size({"width": 794, "height": 1123})  # A4 at 96 dots an inch
+        self.page.emulate_media(color_scheme="light", media="print")
+        self._shoot("report-paper")
+        self.page.emulate_media(media="screen")
         self._open(f"file://{reports}/{self.held}.html", 390, 1400)
         self._shoot("report-phone")
         self._open(f"file://{reports}/{self.last}.html", 1000, 900)
-        self._shoot("findings")
+        self._shoot("findings", "#findings")
         self._open(f"file://{reports}/{self.held}.data_docs/canonical.users.html", 1000, 650)
         self._shoot("data-docs")
         for message in Workspace.open(self.home).outbox.messages():
             self.page.set_viewport_size({"width": 760, "height": 900})
             self.page.set_content(message.html)
-            self._shoot("mail-late" if message.about.startswith("late") else "mail", "html")
+            if name := _mail_name(message.about):
+                self._shoot(name, "html")
 
     def ui(self) -> None:
         """Generate the pictures of the Dagster UI."""
@@ -163,6 +182,34 @@ class Studio:
         self._terminal("renames", "renames", "list", str(renamed))
         self._terminal("changes", "changes", "--district", DISTRICT, "--since", str(renamed - 1), first=12)
         self._terminal("undo", "undo", str(renamed), "--by", WHO)
+
+    def exports(self) -> None:
+        """Generate the pictures of an export, and of one that is refused, as half of the students are missing by then."""
+        if self.only and not "ui-export".startswith(tuple(self.only)):
+            return
+        add = (
+            "destinations",
+            "add",
+            DESTINATION,
+            "--district",
+            DISTRICT,
+            "--format",
+            "oneroster",
+            "--to",
+            str(self.home / "sent"),
+        )
+        self._run(*add, "--option", "user_ids=kinded", "--when", "0 0 1 1 *")
+        _send_in_dagster(self.home)
+        at = f"{DESTINATION}?view=partitions&partition={DISTRICT}"
+        with _webserver(self.home) as url:
+            self._open(f"{url}/assets/export/{at}", 1100, 1080)
+            self._shoot("ui-export", text="losses")
+        self._run("import", str(self.home / "samples" / DISTRICT / "day3"), "--district", DISTRICT)
+        self._run("holds", "approve", str(_newest(self.home, "held")), "--by", WHO)
+        _send_in_dagster(self.home)
+        with _webserver(self.home) as url:
+            self._open(f"{url}/assets/export/{DESTINATION}?view=checks&checkDetail=shrink", 1100, 760)
+            self._shoot("ui-export-refused", text="why")
 
     def _someone(self) -> tuple[str, str]:
         """Return the key of a student, as command-line arguments."""
@@ -205,6 +252,13 @@ class Studio:
         return _command(self.home, *words)
 
 
+def _mail_name(about: str) -> str | None:
+    """Return the name of the picture of a mail about `about`; None: none is made of it."""
+    if about.endswith("-operators"):
+        return "mail-operator" if "-held-" in about else None
+    return "mail-late" if about.startswith("late") else "mail" if about.endswith("-published") else None
+
+
 def _command(home: Path, *words: str) -> str:
     """Return the output of a command of ours."""
     said = subprocess.run(
@@ -236,6 +290,13 @@ def _look_for_late_feeds(home: Path) -> None:
     config = {"ops": {evaluate_freshness.name: {"config": {"feeds": [feed.key for feed in tick.newly_late]}}}}
     with use_home(home), home_instance(home) as instance:
         late_feeds.execute_in_process(run_config=config, instance=instance)
+
+
+def _send_in_dagster(home: Path) -> None:
+    """Materialize the asset of the destination for the district, as the button in the UI does; it may be refused."""
+    words = ("asset", "materialize", "--select", f"export/{DESTINATION}", "--partition", DISTRICT, "-m", MODULE)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "DAGSTER_HOME": str(home), "ROSTER_ETL_HOME": str(home)}
+    subprocess.run([sys.executable, "-m", "dagster", *words], cwd=home, env=environ, capture_output=True, check=False)
 
 
 def _under_a_new_id(upload: Path, to: Path, key: Sequence[str]) -> Path:

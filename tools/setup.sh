@@ -24,8 +24,9 @@ if ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
 fi
 
 # --no-deps: the lock is complete, and pip refuses extras (gql[requests]) that the lock resolved into plain names.
+# --no-compile: pip compiles on one core; all of them do below.
 echo "Installing $lock (about a minute the first time)"
-"$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r "$lock"
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --no-compile -r "$lock"
 if ! said=$("$venv/bin/python" -m pip install --disable-pip-version-check --no-deps --no-build-isolation --no-index -e . 2>&1); then
     echo "$said" >&2
     exit 1

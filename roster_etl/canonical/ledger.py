@@ -63,10 +63,17 @@ IMPORTS: Final = sa.Table(
         server_default="",
         comment="The set of the format's files that the upload was of; empty where all of them arrive together",
     ),
+    sa.Column(
+        "quarantined", sa.Boolean(), nullable=False, server_default=sa.false(), comment="Whether it has rows in the quarantine"
+    ),
     sa.Index("ix_imports_feed", "district_id", "source", "status", "import_id"),
     sa.Index("ix_imports_finished", "district_id", "source", "status", "finished_at", "import_id"),
     sa.Index("ix_imports_district", "district_id", "import_id"),
     sa.Index("ix_imports_status", "status", "import_id"),
+    sa.Index("ix_imports_of_feed", "district_id", "source", "import_id"),
+    sa.Index("ix_imports_of_set", "district_id", "source", "file_set", "import_id"),
+    sa.Index("ix_imports_ended_of_set", "district_id", "source", "file_set", "status", "import_id"),
+    sa.Index("ix_imports_quarantined", "district_id", "source", "status", "quarantined", "import_id"),
     comment="Every import, and how it ended",
     sqlite_autoincrement=True,
 )

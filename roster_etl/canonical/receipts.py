@@ -33,7 +33,15 @@ RECEIPTS: Final = sa.Table(
     sa.Column("keyid", sa.Text(), comment="The key that signed it; NULL until signed"),
     sa.Column("sha256", sa.Text(), comment="Hash of the envelope's bytes (hex); NULL until signed"),
     sa.Index("ix_receipts_import", "import_id"),
-    sa.Index("ix_receipts_unsigned", "district_id", "source", sqlite_where=_UNSIGNED, postgresql_where=_UNSIGNED),
-    sa.Index("ix_receipts_undecided", "district_id", "source", sqlite_where=_UNDECIDED, postgresql_where=_UNDECIDED),
+    # With the column of the condition: else SQLite prefers the primary key, and walks through the whole chain.
+    sa.Index("ix_receipts_unsigned", "district_id", "source", "sha256", sqlite_where=_UNSIGNED, postgresql_where=_UNSIGNED),
+    sa.Index(
+        "ix_receipts_undecided",
+        "district_id",
+        "source",
+        "undecided",
+        sqlite_where=sa.text("undecided = 1"),
+        postgresql_where=_UNDECIDED,
+    ),
     comment="The signed receipts of every feed, in the order of their chain",
 )

@@ -28,6 +28,7 @@ from roster_etl.store.files.urls import local_path, redact
 from roster_etl.store.home_integrity import TRUST_VARIABLE, find_unsafe_paths
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.migrations import HEAD
+from roster_etl.store.outbox.openlineage import lineage_transport
 from roster_etl.store.outbox.smtp import Mailer
 from roster_etl.store.outbox.webhook import webhook_url
 from roster_etl.store.registry.registry import District, Feed
@@ -102,6 +103,7 @@ def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthChe
     yield _run_check("daemon", lambda: _check_daemon(call))
     yield _run_check("mail", lambda: _check_mail(call))
     yield _run_check("alerts", lambda: _check_alerts(call))
+    yield _run_check("openlineage", lambda: _check_openlineage(call))
     yield _run_check("outbox", lambda: _check_outbox(call))
     yield _run_check("receipts", lambda: _check_receipts(call))
     if district_id is not None:
@@ -321,6 +323,15 @@ def _check_mail(call: Call) -> str:
         )
     with Mailer(call.settings.mail) as mailer:
         return f"{mailer.check()} lets us in"
+
+
+def _check_openlineage(call: Call) -> str:
+    """Check that events could be sent: the extra is installed, and the key can be read."""
+    settings = call.settings.openlineage
+    if not settings.url:
+        return "no events are emitted: [openlineage] has no url"
+    lineage_transport(settings).close()
+    return f"events go to {redact(settings.url)}"
 
 
 def _check_alerts(call: Call) -> str:

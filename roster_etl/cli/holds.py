@@ -67,7 +67,7 @@ def approve(
 ) -> int:
     """Publish exactly the plan that was shown. Fails if the roster has changed since."""
     call: Call = ctx.obj
-    from roster_etl.orchestration.assets.launchpad_links import APPROVE
+    from roster_etl.pipeline.reporting.ui_links import APPROVE
 
     decision = ApprovalRequest(
         import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ())
@@ -94,7 +94,7 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
 def undo(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
     """Roll back an import and all later ones: plan the state before it, as a new import to approve."""
     call: Call = ctx.obj
-    from roster_etl.orchestration.assets.launchpad_links import UNDO
+    from roster_etl.pipeline.reporting.ui_links import UNDO
 
     return decide_and_print(call, UNDO, {"import_id": import_id, "by": validate_decider(by)})
 

@@ -28,15 +28,21 @@ def open_(
     ui: Annotated[
         str,
         typer.Option(
-            "--ui", metavar="URL", envvar="ROSTER_ETL_UI", show_envvar=False, help="The Dagster UI; default: $ROSTER_ETL_UI."
+            "--ui",
+            metavar="URL",
+            envvar="ROSTER_ETL_UI",
+            show_envvar=False,
+            help="The Dagster UI; default: $ROSTER_ETL_UI, or [ui] url.",
         ),
-    ] = UI_ADDRESS,
+    ] = "",
     only_print: Annotated[bool, typer.Option("--print", help="Print the address, and open nothing.")] = False,
 ) -> int:
     """Open the report of an import, or its run in the Dagster UI, in the browser; without one the address is printed."""
     call: Call = ctx.obj
     summary = read_import_summary(call.workspace, _newest(call) if import_id is None else import_id)
-    address = _run_address(call, summary.import_id, ui) if run else _report_address(call, summary)
+    address = (
+        _run_address(call, summary.import_id, ui or call.settings.ui.url or UI_ADDRESS) if run else _report_address(call, summary)
+    )
     opened = not (only_print or call.json) and webbrowser.open(address)
     return call.show_result({"import_id": summary.import_id, "url": address, "opened": opened}, address)
 

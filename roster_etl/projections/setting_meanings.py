@@ -53,6 +53,9 @@ SETTINGS: dict[str, dict[str, str]] = {
         "ca_file": "Certificate authorities to trust instead of the system's.",
         "timeout_seconds": "Time limit for one message.",
         "tries": "Failed attempts after which a message is dead-lettered.",
+        "reply_to": "Address that answers of districts go to. Empty: the operators.",
+        "operators": "Mail addresses of those who run this. Their mail has the links to approve or discard.",
+        "operators_on": "Events that operators get mail about.",
     },
     "alerts": {
         "webhook_env": 'Environment variable with the URL of a webhook that accepts `{"text": …}`.',
@@ -63,6 +66,10 @@ SETTINGS: dict[str, dict[str, str]] = {
     "reports": {
         "url": "Address under which a web server with a log-in shows `reports/` of the home. Empty: nowhere.",
         "data_docs": "Build Great Expectations' Data Docs of every import, beside its report.",
+    },
+    "ui": {
+        "url": "Address of the Dagster UI. Mail, alerts and reports link to it. Empty: they do not.",
+        "code_location": "Name of the code location there. Variable: `ROSTER_ETL_CODE_LOCATION`.",
     },
     "imports": {"tries": "Failures in a row after which an upload is dead-lettered."},
     "retention": {
@@ -75,6 +82,14 @@ SETTINGS: dict[str, dict[str, str]] = {
         "key_file": "File with the key that signs receipts. Default: in `keys/` of the home.",
         "key_env": "Environment variable with that key as PEM.",
         "installation": "Name of this installation in receipts. Empty: one that is made with the key.",
+    },
+    "openlineage": {
+        "url": "Where OpenLineage events go: an http(s) URL, or a file. Empty: none are emitted.",
+        "endpoint": "Path below that URL.",
+        "namespace": "Namespace of jobs and of uploaded files.",
+        "api_key_env": "Environment variable with the API key.",
+        "api_key_file": "File with the API key.",
+        "timeout_seconds": "Time limit for one event.",
     },
     "catalog": {"owners": "Owners of all assets in the Dagster UI: e-mail addresses, or teams as `team:name`."},
 }

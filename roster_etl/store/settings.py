@@ -12,7 +12,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,16 @@ class LandingSettings:
     reread_hours: float = 24
 
 
+ALERTS = ("held", "rejected", "failed", "late")
+
+
 @dataclass(frozen=True, kw_only=True)
 class MailSettings:
-    """How mail is sent. ``host`` empty: no mail. ``port`` 0: the standard port of ``security`` (starttls 587, tls 465, none 25).
+    """How mail is sent, and who runs this. Who gets a district's mail stands in its own file. ``host`` empty: no mail. ``port`` 0: the standard port of ``security`` (starttls 587, tls 465, none 25).
 
     The password by reference only: a file (relative to the home), or the name of an environment variable. ``ca_file``: trusted
     instead of the system's certificate authorities. ``tries``: failed tries after which a message is dead-lettered.
+    ``operators``: addresses of those who run this, told of ``operators_on``; ``reply_to``: where answers of districts go, if not to them.
     """
 
     host: str = ""
@@ -96,9 +100,9 @@ class MailSettings:
     ca_file: str = ""
     timeout_seconds: float = 20
     tries: int = 12
-
-
-ALERTS = ("held", "rejected", "failed", "late")
+    reply_to: str = ""
+    operators: tuple[str, ...] = ()
+    operators_on: tuple[str, ...] = ALERTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +132,14 @@ class ReportSettings:
 
     url: str = ""
     data_docs: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UiSettings:
+    """The Dagster UI. ``url``: where people open it; empty: no mail or report links to it. ``code_location``: its name for this project."""
+
+    url: str = ""
+    code_location: str = "roster_etl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +180,21 @@ class CatalogSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OpenLineageSettings:
+    """Where OpenLineage events go: an http(s) URL, or a file, to which each is added as a line; empty: none are emitted.
+
+    ``namespace``: of jobs and uploaded files. The API key is given by reference only: a file, or the name of an environment variable.
+    """
+
+    url: str = ""
+    endpoint: str = "api/v1/lineage"
+    namespace: str = "roster_etl"
+    api_key_env: str = ""
+    api_key_file: str = ""
+    timeout_seconds: float = 10
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder, with absolute paths.
 
@@ -186,10 +213,12 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     reports: ReportSettings = field(default_factory=ReportSettings)
+    ui: UiSettings = field(default_factory=UiSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
+    openlineage: OpenLineageSettings = field(default_factory=OpenLineageSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None, *, create: bool = True) -> Settings:
@@ -220,10 +249,12 @@ class Settings:
             mail=_mail(home, values.get("mail", {})),
             alerts=_alerts(home, values.get("alerts", {})),
             reports=ReportSettings(**values.get("reports", {})),
+            ui=_ui(values.get("ui", {})),
             imports=ImportSettings(**values.get("imports", {})),
             retention=_retention(values.get("retention", {})),
             receipts=_receipts(home, values.get("receipts", {})),
             catalog=_catalog(values.get("catalog", {})),
+            openlineage=_openlineage(home, values.get("openlineage", {})),
         )
 
     @property
@@ -238,13 +269,15 @@ class Settings:
             **{name: {"url": redact(getattr(self, name))} for name in _STORES},
             "landing": {**vars(self.landing), "base": redact(self.landing.base)},
             "limits": dict(vars(self.limits)),
-            "mail": dict(vars(self.mail)),
+            "mail": {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self.mail).items()},
             "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
             "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
+            "ui": {**vars(self.ui), "url": redact(self.ui.url)},
             "imports": dict(vars(self.imports)),
             "retention": dict(vars(self.retention)),
             "receipts": dict(vars(self.receipts)),
             "catalog": {"owners": list(self.catalog.owners)},
+            "openlineage": {**vars(self.openlineage), "url": redact(self.openlineage.url)},
         }
 
     def __repr__(self) -> str:
@@ -268,15 +301,22 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "mail": _key_types(MailSettings),
     "alerts": _key_types(AlertSettings),
     "reports": _key_types(ReportSettings),
+    "ui": _key_types(UiSettings),
     "imports": {f.name: (int,) for f in fields(ImportSettings)},
     "retention": _key_types(RetentionSettings),
     "receipts": _key_types(ReceiptSettings),
     "catalog": _key_types(CatalogSettings),
+    "openlineage": _key_types(OpenLineageSettings),
 }
-_CHOICES: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
+_CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("mail", "security"): ("starttls", "tls", "none"),
+    ("mail", "operators_on"): ALERTS,
+    ("alerts", "on"): ALERTS,
+}
 _ENV_VARIABLES = (
     *((place, "url", f"ROSTER_ETL_{place.upper()}") for place in _STORES),
     ("landing", "base", "ROSTER_ETL_LANDING"),
+    ("ui", "code_location", "ROSTER_ETL_CODE_LOCATION"),
 )
 
 
@@ -357,8 +397,11 @@ def _is_choice(table: str, key: str, value: object) -> bool:
 
 
 def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
-    mail = MailSettings(**{**values, **_files(home, values, "password_file", "ca_file")})
+    lists = {name: tuple(values[name]) for name in ("operators", "operators_on") if name in values}
+    mail = MailSettings(**{**values, **lists, **_files(home, values, "password_file", "ca_file")})
     problems = []
+    if any(not is_email_address(str(one)) for one in (*mail.operators, *filter(None, (mail.reply_to,)))):
+        problems.append('"mail.operators" and "mail.reply_to" must be e-mail addresses')
     if mail.host and not mail.sender:
         problems.append('"mail.sender" is missing: the address that mail comes from')
     if mail.sender and not is_email_address(mail.sender):
@@ -370,6 +413,20 @@ def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
     if problems:
         raise SettingsError(where=FILE_NAME, problem="; ".join(problems))
     return mail
+
+
+def _ui(values: Mapping[str, Any]) -> UiSettings:
+    found = UiSettings(**values)
+    if found.url and not found.url.startswith(("http://", "https://")):
+        raise SettingsError(where=FILE_NAME, problem='"ui.url" must begin with http:// or https://')
+    return found
+
+
+def _openlineage(home: Path, values: Mapping[str, Any]) -> OpenLineageSettings:
+    found = OpenLineageSettings(**{**values, **_files(home, values, "api_key_file")})
+    if is_url(found.url) and not found.url.startswith(("http://", "https://")):
+        raise SettingsError(where=FILE_NAME, problem='"openlineage.url" must begin with http:// or https://, or be a file')
+    return replace(found, url=_absolute_location(home, found.url)) if found.url else found
 
 
 def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:

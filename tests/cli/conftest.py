@@ -14,6 +14,11 @@ from tests.cli.calling import call
 STUDENTS = 30
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _prepared(prepared_storage: None) -> None:
+    """New homes begin with a copy of Dagster's tables."""
+
+
 @pytest.fixture(scope="session")
 def uploads(tmp_path_factory) -> Path:
     """Two days of a district, in the folders ``a`` and ``b``."""

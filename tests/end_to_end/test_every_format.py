@@ -31,12 +31,17 @@ from roster_etl.vendors.lineage import tables_of
 from tests.cli.calling import call
 from tests.stored import stored_bytes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.usefixtures("prepared_storage")]
 PASSWORD = "open-Sesame-4711"
 SECRET = "not-even-hashed-0815"
 MOST_STAGED = 15  # files that one import leaves in staging
 LATER = {"id_changes"}  # tables that no first upload fills
 VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover_vendors().items()]
+# The sensor makes the run, and the run publishes by the code of the command, which is tried on both databases for every format.
+BY_SENSOR = [
+    *(pytest.param(vendor, "sqlite", id=f"sqlite-{name}") for name, vendor in discover_vendors().items()),
+    pytest.param(discover_vendors()["clever"], "postgresql", id="postgresql-clever", marks=pytest.mark.pg),
+]
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_a_sample_is_imported_by_command_and_so_is_its_next_day(vendor: Vendor, 
 
 
 @pytest.mark.sftp
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(("vendor", "warehouse_url"), BY_SENSOR, indirect=["warehouse_url"])
 def test_an_upload_by_sftp_is_seen_by_the_sensor_and_imported(
     vendor: Vendor, home_of: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

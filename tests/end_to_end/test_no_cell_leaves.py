@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from roster_etl.vendors import Vendor, discover_vendors
 from tests.cli.calling import call
 from tests.stored import stored_bytes
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("prepared_storage")]
 CANARY = "Quillfeather"
 WHERE_PEOPLE_REST = ("warehouse.sqlite", "archive", "staging")
 
@@ -49,7 +50,7 @@ def test_cells_of_a_broken_upload_stand_in_no_other_file_and_in_no_answer(vendor
 def spoil(path: Path, may_be_said: set[str]) -> None:
     """Put the canary into every cell of one record, and of every second and third column in two others.
 
-    Ids of schools stay: plans and reports name schools.
+    Ids and names of schools stay: plans and reports name schools.
     """
     with path.open(encoding="utf-8", newline="") as file:
         header, *rows = list(csv.reader(file))
@@ -62,7 +63,8 @@ def spoil(path: Path, may_be_said: set[str]) -> None:
 def _schools(home: Path) -> set[str]:
     with closing(Workspace.open(home)) as workspace:
         (row,) = {(row["district_id"], row["source"]) for row in workspace.warehouse.ledger.imports()}
-        return set(workspace.warehouse.roster.current(*row, "organizations").column("organization_id").to_pylist())
+        schools = workspace.warehouse.roster.as_of(datetime.now(UTC), "organizations", *row)
+        return {cell for name in ("organization_id", "name") for cell in schools.column(name).to_pylist()}
 
 
 def _outside(home: Path) -> Iterator[Path]:

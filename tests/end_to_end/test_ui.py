@@ -20,10 +20,12 @@ import pytest
 from roster_etl.orchestration.assets import warehouse_assets
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
+from roster_etl.pipeline.exports.destinations import send
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.default_home import VARIABLE
+from roster_etl.store.registry.district import Destination
 from roster_etl.store.registry.registry import Feed
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
@@ -31,6 +33,7 @@ from tests.orchestration.conftest import register, rewrite, selected, without_ha
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_S, RUNS_S = 120, 180
+NEVER, KINDED = "0 0 1 1 *", {"user_ids": "kinded"}
 ALL = defs.resolve_asset_graph().executable_asset_keys
 
 
@@ -68,6 +71,9 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
         write_sample(vendor("clever"), upload, students=30, seed=number)
         register(workspace, district, expected_by="00:00")
         run_import(home, Order(district_id=district, source="clever", path=str(upload)))
+        destination = Destination(name="lms", format="oneroster", to=str(folder / f"{district}-sent"), when=NEVER, options=KINDED)
+        workspace.registry.add_destination(district, destination)
+    send(workspace, "lincoln", "lms", requested_by="test")
     held = without_half_of_the_students(folder / "lincoln")
     run_import(home, Order(district_id="lincoln", source="clever", path=str(held)))
     ensure_config(home)
@@ -218,6 +224,21 @@ def test_a_backfill_over_all_formats_imports_the_newest_upload_of_each_feed(ui: 
     assert backfill == "COMPLETED_SUCCESS"
     since = ui.workspace.warehouse.ledger.imports(since=before + 1)
     assert {(row["district_id"], row["status"]) for row in since} == {("lincoln", "unchanged"), ("monroe", "unchanged")}
+
+
+def test_an_export_shows_what_was_sent_and_a_refused_one_why(ui: Ui, page):
+    """Half of the students of lincoln are gone since its roster was sent; monroe's is sent for the first time."""
+    _backfill(ui, [{"path": ["export", "lms"]}], ["lincoln", "monroe"])
+
+    page.goto(f"{ui.url}/assets/export/lms?view=partitions&partition=monroe")
+    for text in ("losses", "as of import", "users.csv"):
+        page.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
+    page.goto(f"{ui.url}/assets/export/lms?view=partitions&partition=lincoln")
+    page.get_by_text("Failed (1)").first.wait_for(timeout=30_000)
+    refused = next(run for run in ui.runs() if {"key": "dagster/partition", "value": "lincoln"} in run["tags"])
+    page.goto(f"{ui.url}/runs/{refused['runId']}")
+    for text in ("were sent the last time", "--accept-shrink"):
+        page.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
 
 
 def test_a_run_by_command_whose_upload_is_gone_is_executed_again_from_the_ui(ui: Ui, tmp_path: Path):

@@ -17,7 +17,7 @@ from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("real_gates")]
 
 
 def kill_gates(step: str) -> None:

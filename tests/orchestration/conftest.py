@@ -23,6 +23,11 @@ from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _prepared(prepared_storage: None) -> None:
+    """New homes begin with a copy of Dagster's tables."""
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A valid upload of a small district."""

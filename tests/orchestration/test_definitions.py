@@ -95,7 +95,7 @@ def test_a_column_says_what_it_is_made_of_and_what_it_must_be():
         schema = GRAPH.get(dg.AssetKey(key)).metadata["dagster/column_schema"]
         return next(str(one.description) for one in schema.columns if one.name == name)
 
-    assert "From canvas: users.integration_id." in column(["roster", "users"], "integration_id")
+    assert "\n\n- canvas: `users.integration_id`" in column(["roster", "users"], "integration_id")
     assert column(["warehouse", "users"], "integration_id") == column(["roster", "users"], "integration_id")
     assert column(["clever", "students"], "School_id").startswith("Required: text. Refers to `School_id` of schools.")
     assert "one of `" in column(["clever", "students"], "Gender")
@@ -105,7 +105,9 @@ def test_a_table_lists_the_sources_of_its_columns_with_links_to_their_files():
     for stage in ("roster", "warehouse"):
         text = GRAPH.get(dg.AssetKey([stage, "users"])).metadata["column_sources"].value
 
-        assert "| user\\_id | clever | [students](/assets/clever/students?view=overview) | Student\\_id |" in text
+        assert "| user\\_id | canvas | [users.user\\_id](/assets/canvas/users?view=overview) |" in text
+        teacher = "[teachers.Teacher\\_id](/assets/clever/teachers?view=overview)"
+        assert f"|  | clever | [students.Student\\_id](/assets/clever/students?view=overview) · {teacher} · " in text
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.format.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.spec.errors import BadHome, SettingsError
-from roster_etl.store.settings import Settings, landing_folder
+from roster_etl.store.settings import Settings, UiSettings, landing_folder
 
 
 def load(home: Path, text: str = "", **environ: str) -> Settings:
@@ -135,6 +135,10 @@ def test_mail_needs_a_sender_and_a_safe_way_for_a_password(tmp_path: Path) -> No
         ('[alerts]\non = "held"', '"alerts.on" must be a list'),
         ('[mail]\nsender = "a\\r\\nBcc: b@example.org"', '"mail.sender" must be an e-mail address'),
         ("[mail]\nport = 0", "must be more than 0"),
+        ('[mail]\noperators = ["ops"]', '"mail.operators" and "mail.reply_to" must be e-mail addresses'),
+        ('[mail]\nreply_to = "a@example.org, b@example.org"', '"mail.operators" and "mail.reply_to" must be e-mail addresses'),
+        ('[mail]\noperators_on = ["lost"]', "\"mail.operators_on\": 'lost' is none of held, rejected, failed, late"),
+        ('[ui]\nurl = "javascript:alert(1)"', '"ui.url" must begin with http:// or https://'),
     ],
 )
 def test_what_mail_and_alerts_cannot_mean_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -151,6 +155,13 @@ def test_files_with_secrets_are_below_the_home(tmp_path: Path) -> None:
     assert settings.alerts.webhook_file == str(tmp_path / "secret" / "hook")
     assert (settings.alerts.on, settings.alerts.is_enabled) == (("late",), True)
     assert not load(tmp_path).alerts.is_enabled
+
+
+def test_the_code_location_of_the_ui_is_the_one_of_the_deployment(tmp_path: Path) -> None:
+    (tmp_path / "roster_etl.toml").write_text('[ui]\nurl = "https://dagster.example.org"\n')
+
+    assert Settings.load(tmp_path, {}).ui == UiSettings(url="https://dagster.example.org", code_location="roster_etl")
+    assert Settings.load(tmp_path, {"ROSTER_ETL_CODE_LOCATION": "district-data"}).ui.code_location == "district-data"
 
 
 def test_a_switch_is_true_or_false(home: Path):

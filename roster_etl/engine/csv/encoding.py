@@ -1,7 +1,7 @@
 """Detect the encoding of a file's bytes, reject files that are not text, and convert legacy encodings to UTF-8.
 
-Belongs here: recognising other encodings and binary files, and decoding a declared legacy encoding.
-Not here: which records have undecodable bytes (``record_scan``).
+Belongs here: recognising other encodings and binary files, and the findings about a declared legacy encoding.
+Not here: decoding it (``decoded_pieces``), or which records have undecodable bytes (``record_scan``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
+from roster_etl.engine.csv.decoded_pieces import Join, NotDecodable, as_utf8, is_non_ascii_utf8, join_in_memory
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
@@ -44,28 +45,26 @@ class DecodedText:
     findings: tuple[Finding, ...] = ()
 
 
-def to_utf8(content: Content, encoding: str) -> DecodedText | Finding:
+def to_utf8(content: Content, encoding: str, join: Join = join_in_memory) -> DecodedText | Finding:
     """Return `content` as UTF-8, or the finding that rejects it. Valid UTF-8 is returned without a copy.
 
     If `encoding` is UTF-8, undecodable bytes are not an error here: the scan rejects their records.
 
+    Args:   join: puts the pieces of converted text together.
     Raises: LookupError: `encoding` is no known text encoding.
     """
     declared = codecs.lookup(encoding).name
     if declared in ("utf-8", "utf-8-sig"):
         return _detect_other_type(content) or _decoded_text(content)
-    content = bytes(content)
-    if content.startswith(BOM) or _is_non_ascii_utf8(content):
+    if content[: len(BOM)] == BOM or is_non_ascii_utf8(content):
         return _decoded_text(content, _info(f"The file is UTF-8, and was read so, although {declared} is declared."))
     try:
-        text = content.decode(declared)
-        encoded = text.encode("utf-8")
-    except UnicodeError as error:
-        return refusal(
-            "invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=_row(content, error)
-        )
-    findings = () if encoded == content else (_info(f"The file is not UTF-8; it was read as {declared}, as declared."),)
-    return DecodedText(content=encoded, start=len(BOM) if encoded.startswith(BOM) else 0, findings=findings)
+        encoded = as_utf8(content, declared, join)
+    except NotDecodable as error:
+        return refusal("invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=error.row)
+    if encoded is content:
+        return _decoded_text(content)
+    return _decoded_text(encoded, _info(f"The file is not UTF-8; it was read as {declared}, as declared."))
 
 
 def refusal(code: str, message: str, *, row: int | None = None, count: int = 1) -> Finding:
@@ -82,34 +81,12 @@ def ends_inside_character(content: Content) -> bool:
     return False
 
 
-def is_ascii_compatible(encoding: str) -> bool:
-    """Return whether an ASCII byte always represents itself in `encoding`, whatever byte precedes it."""
-    letters = "".join(map(chr, range(128)))
-    try:
-        return letters.encode() == letters.encode(encoding) and all(
-            bytes([byte, ord("A")]).decode(encoding, "replace").endswith("A") for byte in range(128, 256)
-        )
-    except UnicodeError:
-        return False
-
-
 def _decoded_text(content: Content, *findings: Finding) -> DecodedText:
     return DecodedText(content=content, start=len(BOM) if content[: len(BOM)] == BOM else 0, findings=findings)
 
 
 def _info(message: str) -> Finding:
     return Finding(severity="info", code="invalid_encoding", message=message)
-
-
-def _is_non_ascii_utf8(content: bytes) -> bool:
-    """Return whether `content` has non-ASCII characters, all in valid UTF-8: legacy text is practically never valid UTF-8."""
-    if content.isascii():
-        return False
-    try:
-        codecs.utf_8_decode(content, "strict", True)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _detect_other_type(content: Content) -> Finding | None:
@@ -139,13 +116,3 @@ def _detect_nul_pattern(head: bytes) -> str | None:
         (True, False, True, False): "UTF-16 (big-endian)",
     }
     return patterns.get(empty) or ("binary" if head.count(0) * 2 > len(head) else None)
-
-
-def _row(content: bytes, error: UnicodeError) -> int | None:
-    """Return the line of a decoding error, not counting blank lines, if lines can be found in the bytes.
-
-    Line ends inside quoted cells count, because quoting is unknown before the bytes are decoded.
-    """
-    if not isinstance(error, UnicodeDecodeError) or not is_ascii_compatible(error.encoding):
-        return None
-    return len([line for line in content[: error.start + 1].splitlines() if line])

@@ -26,6 +26,7 @@ from roster_etl.engine.csv.damaged_records import (
     describe_fault,
     record_findings,
 )
+from roster_etl.engine.csv.decoded_pieces import HEAD, Join, join_head, join_in_memory
 from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, refusal, to_utf8
 from roster_etl.engine.csv.not_records import WHITE, not_records
 from roster_etl.engine.csv.other_formats import first_line, separator_text
@@ -61,19 +62,28 @@ class RawFile:
     refused: str | None
 
 
-def read_csv(content: Content, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
+def read_csv(
+    content: Content,
+    *,
+    encoding: str = "utf-8",
+    limits: Limits = DEFAULT_LIMITS,
+    window: int = WINDOW,
+    join: Join = join_in_memory,
+) -> RawFile:
     """Read a comma-separated text file, quoted as in RFC 4180; lines end in LF, CRLF or CR.
 
     No value is interpreted: ``NULL``, ``007`` and ``1E5`` stay as they are, and so does white space. An empty file has no header
     and no findings.
 
-    Args:    encoding: the encoding of bytes that are not UTF-8. window: how many bytes are scanned at once.
+    Args:    encoding: the encoding of bytes that are not UTF-8; join: puts together what is converted to UTF-8 piece by piece.
+             window: how many bytes are scanned at once.
     Returns: grain: one table row per record that is certain.
     Raises:  LookupError: `encoding` is no known text encoding. Bad data never raises.
     """
     if len(content) > limits.file_bytes:
         return _too_large_file(len(content), limits)
-    text = to_utf8(content, encoding)
+    text = to_utf8(content, encoding, join)
+    del content
     if isinstance(text, Finding):
         return _refused_file(text)
     if len(text.content) > limits.file_bytes:
@@ -94,11 +104,20 @@ def read_header(content: Content, *, encoding: str = "utf-8", limits: Limits = D
     """
     if len(content) > limits.file_bytes:
         return _too_large_finding(len(content), limits)
-    text = to_utf8(content, encoding)
+    text = to_utf8(content, encoding, join_head)  # reads all, and keeps the beginning
     if isinstance(text, Finding):
         return text
+    header, stop = _first_record(text, limits)
+    if stop < min(len(text.content), HEAD) or text.content is content:
+        return header
+    text = to_utf8(content, encoding)
+    assert isinstance(text, DecodedText)
+    return _first_record(text, limits)[0]
+
+
+def _first_record(text: DecodedText, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
     start = skip_line_ends(text.content, text.start)
-    return () if start == len(text.content) else _header(text.content, start, limits)[0]
+    return ((), start) if start == len(text.content) else _header(text.content, start, limits)
 
 
 def raw_file_of(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequence[str]]) -> RawFile:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from roster_etl.engine.csv.decoded_pieces import WINDOW, Join, coalesce, encoded_pieces, join_in_memory, windows
 from roster_etl.engine.csv.encoding import to_utf8
 from roster_etl.engine.csv.record_offsets import Block, Offsets, cell_text, read_record, scan_blocks, skip_line_ends
+from roster_etl.frames.mapped_bytes import Content, release_pages
 from roster_etl.spec.findings import Finding
 
 Fillers = Mapping[int, bytes]  # offset of an emptied cell → the bytes written in its place, if any
@@ -58,6 +62,7 @@ def blank_columns(
     *,
     encoding: str = "utf-8",
     is_header: Callable[[Sequence[str]], bool] = bool,
+    join: Join = join_in_memory,
 ) -> bytes | None:
     """Return `content` with the cells of secret columns emptied; all other bytes and the record count are unchanged.
 
@@ -66,11 +71,11 @@ def blank_columns(
     the record is afterwards neither blank nor sound.
 
     Args:    is_secret: called with each column name, without outer white space; is_header: called with the first line, returns
-             whether it has column names: not a title, not a row of data.
+             whether it has column names: not a title, not a row of data; join: puts together what is converted to UTF-8.
     Returns: `content` itself if there is nothing to empty; None if the columns cannot be located with certainty.
     Raises:  LookupError: `encoding` is no known text encoding.
     """
-    text = to_utf8(content, encoding)
+    text = to_utf8(content, encoding, join)
     if isinstance(text, Finding):
         return None
     start = skip_line_ends(text.content, text.start)
@@ -86,12 +91,14 @@ def blank_columns(
     secret = [place for place, name in enumerate(names) if is_secret(name)]
     if not secret:
         return content
-    blanked = _redact_body(bytes(text.content), header.stop, names, secret)
-    if blanked is text.content:
+    pieces = _redacted_body(text.content, header.stop, names, secret)
+    if pieces is None:
+        return None
+    first = next(pieces, None)
+    if first is None:
         return content
-    return (
-        blanked if blanked is None or text.content is content else _encode_back(content, bytes(text.content), blanked, encoding)
-    )
+    remaining = coalesce(chain((first,), pieces))
+    return join_in_memory(remaining) if text.content is content else _encode_back(content, text.content, remaining, encoding)
 
 
 def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:
@@ -124,16 +131,26 @@ def _count_leading_safe(cells: int, width: int, secret: int) -> int:
     return max(0, secret - max(0, width - cells))
 
 
-def _encode_back(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
-    """Return `blanked` in the file's own encoding; None if encoding would change any other byte."""
-    if utf8.decode("utf-8").encode(encoding) != content:
+def _encode_back(content: bytes, utf8: Content, remaining: Iterable[bytes], encoding: str) -> bytes | None:
+    """Return the `remaining` pieces in the file's own encoding; None if encoding would change any other byte."""
+    same = 0
+    try:
+        for piece in encoded_pieces(windows(utf8), encoding):
+            if content[same : same + len(piece)] != piece:
+                return None
+            same += len(piece)
+        return join_in_memory(encoded_pieces(remaining, encoding)) if same == len(content) else None
+    except UnicodeEncodeError:
         return None
-    return blanked.decode("utf-8").encode(encoding)
 
 
-def _redact_body(content: bytes, start: int, names: tuple[str, ...], secret: list[int]) -> bytes | None:
-    """Return `content` with the secret cells emptied below the header, which ends at `start`."""
-    begins, ends, fills = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], dict[int, bytes]()
+def _redacted_body(content: Content, start: int, names: tuple[str, ...], secret: list[int]) -> Iterator[memoryview] | None:
+    """Return what remains of `content` with the secret cells emptied below the header, which ends at `start`, piece by piece.
+
+    Returns: no piece if there is nothing to empty; None if the columns cannot be located with certainty.
+    """
+    begins, ends, fills = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], dict[int, bytes]()
+    position = start
     for block in scan_blocks(content, start):
         if block.broken:
             return None
@@ -141,29 +158,35 @@ def _redact_body(content: bytes, start: int, names: tuple[str, ...], secret: lis
             _secret_cells(content, block, names, secret),
             _uncertain_cells(content, block, len(names), secret[0]),
         ):
-            begins.append(begin)
-            ends.append(end)
+            begins.append(begin.astype(np.int32))
+            ends.append(end.astype(np.int32))
             fills.update(filled)
+        release_pages(content, position, block.end)
+        position = block.end
     begin, end = np.concatenate(begins), np.concatenate(ends)
     order = np.argsort(begin, kind="stable")
     order = order[begin[order] < end[order]]
-    if not len(order):
-        return content
-    return b"".join(_pieces(content, begin[order], end[order], fills))
+    return _pieces(content, begin[order], end[order], fills) if len(order) else iter(())
 
 
-def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fillers) -> Iterator[bytes | memoryview]:
+def _pieces(
+    content: Content, begin: npt.NDArray[np.signedinteger[Any]], end: npt.NDArray[np.signedinteger[Any]], fills: Fillers
+) -> Iterator[memoryview]:
     """Yield the remaining parts of `content`, in order, and what is written in place of the rest."""
-    view, position = memoryview(content), 0
-    for cut, resume in zip(begin.tolist(), end.tolist(), strict=True):
+    view, position, released = memoryview(content), 0, 0
+    for at in range(len(begin)):
+        cut, resume = int(begin[at]), int(end[at])
         yield view[position:cut]
         if cut in fills:
-            yield fills[cut]
+            yield memoryview(fills[cut])
         position = resume
+        if position - released > WINDOW:
+            release_pages(content, released, position)
+            released = position
     yield view[position:]
 
 
-def _secret_cells(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Fillers]:
+def _secret_cells(content: Content, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Fillers]:
     """Return the secret cells (starts, ends, fillers) of the records whose columns are certain."""
     width = len(names)
     whole = np.flatnonzero((block.cells == width) & ~block.faulty)
@@ -189,7 +212,7 @@ def _cells(block: Block, records: Offsets, position: int, width: int) -> tuple[O
     return begin, end
 
 
-def _uncertain_cells(content: bytes, block: Block, width: int, secret: int) -> tuple[Offsets, Offsets, Fillers]:
+def _uncertain_cells(content: Content, block: Block, width: int, secret: int) -> tuple[Offsets, Offsets, Fillers]:
     """Return all cells from the first possibly secret one on, for the records whose columns are uncertain."""
     ranges: list[tuple[int, int]] = []
     fills: dict[int, bytes] = {}
@@ -204,14 +227,14 @@ def _uncertain_cells(content: bytes, block: Block, width: int, secret: int) -> t
     return columns[:, 0], columns[:, 1], fills
 
 
-def _marker(content: bytes, kept: Sequence[tuple[int, int]], *, faulty: bool) -> bytes:
+def _marker(content: Content, kept: Sequence[tuple[int, int]], *, faulty: bool) -> bytes:
     """Return what replaces the emptied cells of a damaged record; it has stray quotes if the record had.
 
     Together with the quotes in the `kept` cells their number is even, so that none appears to close an earlier quote.
     """
     if not faulty:
         return BLANKED.encode()
-    strays = sum(content.count(b'"', begin, end) for begin, end in kept if content[begin : begin + 1] != b'"')
+    strays = sum(content[begin:end].count(b'"') for begin, end in kept if content[begin : begin + 1] != b'"')
     return BLANKED.encode() + b" " + b'"' * (2 - strays % 2) + b"."
 
 
@@ -221,7 +244,7 @@ def _header_spellings(name: str) -> tuple[bytes, bytes]:
     return plain, b'"' + plain.replace(b'"', b'""') + b'"'
 
 
-def _is_header(content: bytes, start: int, names: tuple[str, ...]) -> bool:
+def _is_header(content: Content, start: int, names: tuple[str, ...]) -> bool:
     """Tell whether the record at `start` repeats the header; case does not count."""
     cells = read_record(content, start).cells
     texts = (cell_text(content[begin:end], "replace").strip().strip("\ufeff") for begin, end in cells)

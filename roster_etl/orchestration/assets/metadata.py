@@ -86,12 +86,23 @@ def column_sources(table: RosterTable, vendors: Sequence[Vendor]) -> Sources:
 
 
 def _sources_table(table: RosterTable, sources: Sources) -> dg.MarkdownMetadataValue:
-    """Return a table with a line for each column and format, whose files link to their assets."""
-    rows: list[tuple[str | Link, ...]] = []
+    """Return a table with a line for each column and format, whose sources link to the assets of their files."""
+    rows: list[tuple[str | tuple[Link, ...], ...]] = []
     for name in table.names:
-        for source, file, column in sources.get(name, ()):
-            rows.append((name, source, Link(file, f"/assets/{source}/{file}?view=overview"), column))
-    return markdown_table(("column", "format", "file", "made of"), rows)
+        shown = name  # once for all formats
+        for source, files in _by_format(sources.get(name, ())).items():
+            links = tuple(Link(f"{file}.{column}", f"/assets/{source}/{file}?view=overview") for file, column in files)
+            rows.append((shown, source, links))
+            shown = ""
+    return markdown_table(("column", "format", "made of"), rows)
+
+
+def _by_format(columns: Sequence[tuple[str, str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """Return the sources of a column, as files and columns, by format."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for source, file, column in columns:
+        found.setdefault(source, []).append((file, column))
+    return found
 
 
 def published_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
@@ -113,7 +124,7 @@ def table_schema(table: RosterTable, sources: Sources | None = None) -> dg.Table
         dg.TableColumn(
             column.name,
             column.type,
-            ". ".join(filter(None, (column.comment, _sources_text((sources or {}).get(column.name, ()))))),
+            f"{column.comment}{_sources_text((sources or {}).get(column.name, ()))}",
             _constraints(needed=column.name in table.key),
         )
         for column in table.columns
@@ -122,12 +133,13 @@ def table_schema(table: RosterTable, sources: Sources | None = None) -> dg.Table
 
 
 def _sources_text(columns: Sequence[tuple[str, str, str]]) -> str:
-    """Return the sources of a column, each format with its files' columns."""
-    by_format: dict[str, list[str]] = {}
-    for source, file, column in columns:
-        by_format.setdefault(source, []).append(f"{file}.{column}")
-    text = "; ".join(f"{source}: {', '.join(names)}" for source, names in by_format.items())
-    return f"From {text}." if text else ""
+    """Return the sources of a column as the Markdown after its comment: a line for each format; empty: it has none."""
+    lines = (
+        f"- {source}: {', '.join(f'`{file}.{column}`' for file, column in files)}"
+        for source, files in _by_format(columns).items()
+    )
+    text = "\n".join(lines)
+    return f"\n\n{text}" if text else ""
 
 
 def code_references(files: Mapping[str, Path]) -> Metadata:
@@ -255,7 +267,7 @@ def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
         **link,
         **provenance.import_metadata(),
         **quarantine,
-        "summary": dg.MetadataValue.md(summary_text(workspace, report.document)),
+        "summary": dg.MetadataValue.md(summary_text(report.document)),
     }
 
 

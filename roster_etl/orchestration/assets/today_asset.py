@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import dagster as dg
 
 from roster_etl.orchestration.assets.freshness_checks import RunLog
-from roster_etl.orchestration.assets.launchpad_links import code_location, decision_links
+from roster_etl.orchestration.assets.launchpad_links import code_location
 from roster_etl.orchestration.assets.markdown import Cell, Link, markdown_table
 from roster_etl.orchestration.assets.metadata import OWNERS, code_references
 from roster_etl.pipeline.reporting import feed_status
@@ -23,6 +23,7 @@ from roster_etl.pipeline.reporting.feed_status import FeedStatus, Status, status
 from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.reporting.status_page import commands, index_path, index_url, refresh_index_after_run, status_line
+from roster_etl.pipeline.reporting.ui_links import decision_links
 from roster_etl.pipeline.workspace import Workspace
 
 TODAY = dg.AssetKey(["operations", "today"])

@@ -15,7 +15,7 @@ from roster_etl.canonical.audit import Action
 from roster_etl.orchestration.assets.early_exit import REPORT
 from roster_etl.orchestration.assets.freshness_checks import newest_materialization
 from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
-from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO, decision_metadata, undo_metadata
+from roster_etl.orchestration.assets.launchpad_links import decision_metadata, undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.metadata import (
     Metadata,
@@ -33,6 +33,7 @@ from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import ImportReport
+from roster_etl.pipeline.reporting.ui_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO
 from roster_etl.pipeline.review.approve import (
     ApprovalRequest,
     apply_approval,

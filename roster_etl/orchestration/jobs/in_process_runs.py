@@ -22,7 +22,6 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from roster_etl.orchestration import runtime
 from roster_etl.orchestration.assets.early_exit import report_unchanged, unchanged_text
-from roster_etl.orchestration.assets.launchpad_links import STEP_BY_JOB
 from roster_etl.orchestration.assets.run_resources import RunContext, prepared_context
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags, import_tags
 from roster_etl.orchestration.assets.vendor_assets import upload_config, upload_step
@@ -34,6 +33,7 @@ from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
+from roster_etl.pipeline.reporting.ui_links import STEP_BY_JOB
 from roster_etl.pipeline.review.approve import reject_person_ids
 from roster_etl.pipeline.steps.receive import require_not_paused
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set

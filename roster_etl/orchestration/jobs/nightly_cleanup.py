@@ -4,10 +4,9 @@ Belongs here: the schedule, its job, and which runs to delete. Does not belong h
 (``pipeline.maintenance.retention``, ``pipeline.maintenance.cleanup``), or of ticks (``retention`` in ``dagster.yaml``).
 """
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunRecord
@@ -15,11 +14,19 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.step_context import IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
+from roster_etl.orchestration.runtime.run_deletion import (
+    READ_EVENTS,
+    RunDeletion,
+    delete_events_without_run,
+    delete_rests_of_deleted_runs,
+)
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.maintenance.cleanup import HomeCleanupResult, clean_up_home
 from roster_etl.pipeline.maintenance.retention import RetentionResult, apply_retention
 from roster_etl.pipeline.workspace import Workspace
 
+EVENTS_WITHOUT_RUN = timedelta(days=30)
+"""Age from which events without a run are deleted, if runs are not deleted earlier: sensors log them whenever something has changed."""
 _PAGE_SIZE = 200
 
 
@@ -48,6 +55,9 @@ def run_nightly_cleanup(
     swept = clean_up_home(workspace, everything=everything)
     gone = apply_retention(workspace, now, everything=everything)
     before = now - workspace.settings.retention.max_age("runs")
+    delete_events_without_run(instance, max(before, now - EVENTS_WITHOUT_RUN))
+    if everything:
+        delete_rests_of_deleted_runs(instance)
     return CleanupResult(
         sweep_result=swept,
         retention_result=gone,
@@ -61,14 +71,15 @@ def delete_old_runs(instance: dg.DagsterInstance, before: datetime, *, protected
     Never deleted, since the UI shows them: the newest run of each job and partition, and every run with the latest
     materialization of an asset's partition. ``protected_imports``: imports whose runs stay.
     """
-    newest, removed = _LatestRuns(instance), 0
+    newest, deletion, removed = _LatestRuns(instance), RunDeletion(instance), 0
     for record in _finished_runs(instance, before):
         run = record.dagster_run
-        if _import_id_of(run) in protected_imports or newest.is_newest(run) or newest.has_latest_materialization(run):
+        if _import_id_of(run) in protected_imports or newest.is_newest(run):
             continue
-        with suppress(NotImplementedError):  # a compute log manager without deletion
-            instance.compute_log_manager.delete_logs(prefix=[run.run_id])
-        instance.delete_run(run.run_id)
+        logs = instance.all_logs(run.run_id, of_type=READ_EVENTS)
+        if newest.has_latest_materialization(run, logs):
+            continue
+        deletion.delete(run.run_id, logs)
         removed += 1
     return removed
 
@@ -91,9 +102,8 @@ class _LatestRuns:
             self._runs[place] = next(alike, "")  # none: newer runs of the job have another partition
         return self._runs[place] == run.run_id
 
-    def has_latest_materialization(self, run: dg.DagsterRun) -> bool:
-        """Return whether it made the latest materialization of an asset, or of its partition."""
-        logs = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    def has_latest_materialization(self, run: dg.DagsterRun, logs: Sequence[dg.EventLogEntry]) -> bool:
+        """Return whether a run with these events made the latest materialization of an asset, or of its partition."""
         made = [log.asset_materialization for log in logs if log.asset_materialization]
         return any(self._latest_run_id(one.asset_key, one.partition) == run.run_id for one in made)
 

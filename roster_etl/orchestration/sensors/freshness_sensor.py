@@ -73,9 +73,9 @@ def check_feed_freshness(workspace: Workspace, cursor: str | None, now: datetime
     known: dict[str, str] = json.loads(cursor) if cursor else {}
     found = freshness(workspace, now)
     late = tuple(feed for feed in found if feed.state == "late")
-    for feed in late:
-        notify_late_feed(workspace, feed)
     new = tuple(feed for feed in late if known.get(feed.key) != feed.deadline.isoformat())[:MAX_FEEDS_PER_RUN]
+    for feed in new:  # the others were told of, or are in the next tick
+        notify_late_feed(workspace, feed)
     said = {feed.key: known[feed.key] for feed in late if feed.key in known} | {
         feed.key: feed.deadline.isoformat() for feed in new
     }

@@ -172,6 +172,6 @@ def _notify(
 ) -> None:
     """Queue an alert, and one mail to the contacts of the district and of the feed."""
     title = f"{district_id}: the roster was not sent to {destination.name}"
-    queue_alert(workspace, kind, about=about, text=f"{title}. {reason}")
+    queue_alert(workspace, kind, about=about, text=f"{title}. {reason}", title=title, steps=[step])
     to = recipients(workspace, district_id, source or destination.source, problem=True)
-    queue_mail(workspace, to, about=about, title=title, reason=reason, steps=[step])
+    queue_mail(workspace, kind, to, about=about, title=title, reason=reason, steps=[step])

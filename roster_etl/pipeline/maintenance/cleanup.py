@@ -7,6 +7,7 @@ Belongs here: one pass over ledger, archive and staging that may run at any time
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
@@ -20,6 +21,7 @@ from roster_etl.store.files import temp_folders as scratch
 RETAINED_IMPORTS = 3
 """Number of a district's newest imports whose staged tables are kept, for a run that resumes from a failed step."""
 _MANIFESTS = "manifests"
+_AT_ONCE = 500  # imports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +66,14 @@ def _refresh_manifests(workspace: Workspace, seen: Seen) -> list[int]:
     Those are newer imports, and older ones that were running, or held, when they were looked at last.
     """
     waiting, behind, rows = open_holds(workspace), [], []
-    for row in unseen_imports(workspace, seen):
-        rows.append({name: row[name] for name in ("import_id", "status")})
-        if is_manifest_outdated(workspace, row):
-            refresh_manifest(workspace, read_import_summary(workspace, row["import_id"]))
-            behind.append(row["import_id"])
+    unseen = unseen_imports(workspace, seen)
+    while some := list(islice(unseen, _AT_ONCE)):
+        rows += [{name: row[name] for name in ("import_id", "status")} for row in some]
+        with workspace.warehouse.read():  # one session for all of them
+            outdated = [row["import_id"] for row in some if is_manifest_outdated(workspace, row)]
+        for import_id in outdated:
+            refresh_manifest(workspace, read_import_summary(workspace, import_id))
+        behind += outdated
     open_ = lambda row: row["status"] == "running" or row["import_id"] in waiting  # noqa: E731 - it is that short
     write_progress(workspace, _MANIFESTS, advance(seen, rows, open_))
     return behind

@@ -20,6 +20,7 @@ from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.reporting.report_files import ImportReport, write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
+from roster_etl.store.outbox.openlineage import OpenLineageSender
 from roster_etl.store.outbox.outbox import MessageKind, SendResult, Transport
 from roster_etl.store.outbox.smtp import Mailer
 from roster_etl.store.outbox.webhook import Webhook
@@ -106,7 +107,7 @@ def report_missed_imports(workspace: Workspace, cursor: ReportCursor | None) -> 
 def flush_outbox(workspace: Workspace, *, everything: bool = False, seconds: float = 30.0) -> SendResult:
     """Send the due messages of the outbox; with `everything`, all. ``seconds``: no message is started after that."""
     settings = workspace.settings
-    if not (settings.mail.host or settings.alerts.is_enabled):
+    if not (settings.mail.host or settings.alerts.is_enabled or settings.openlineage.url):
         return SendResult()
     began = time.monotonic()
     with ExitStack() as stack:
@@ -115,5 +116,7 @@ def flush_outbox(workspace: Workspace, *, everything: bool = False, seconds: flo
             transports["mail"] = stack.enter_context(Mailer(settings.mail))
         if settings.alerts.is_enabled:
             transports["webhook"] = Webhook(settings.alerts)
+        if settings.openlineage.url:
+            transports["openlineage"] = OpenLineageSender(settings.openlineage)
         is_over = lambda: time.monotonic() - began > seconds  # noqa: E731 - it is that short
         return workspace.outbox.send(transports, datetime.now(UTC), include_all=everything, should_stop=is_over)

@@ -71,6 +71,29 @@ class FindingLocation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Findings of one cause in one column that say the same. ``file`` None: the upload as a whole.
+
+    ``rows``: the numbers of the first rows; ``count``: how many findings, ``following`` what follows from them.
+    """
+
+    file: str | None
+    field: str | None
+    message: str
+    count: int
+    following: int
+    rows: tuple[int, ...]
+
+    @property
+    def rows_text(self) -> str:
+        """The rows as people search for them: ``2, 5, 9 and 20 more``; empty where no row is named."""
+        if not self.rows:
+            return f"{self.count:,} rows" if self.count > 1 else ""
+        shown = ", ".join(map(str, self.rows))
+        return f"{shown} and {self.count - len(self.rows):,} more" if self.count > len(self.rows) else shown
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cause:
     """All findings of one severity and code that follow from no other. ``following``: what follows from them."""
 
@@ -79,6 +102,7 @@ class Cause:
     count: int
     following: int
     locations: tuple[FindingLocation, ...]
+    places: tuple[Place, ...] = ()
 
     @property
     def amount(self) -> str:
@@ -117,6 +141,13 @@ def group_by_cause(findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
     return sorted(made, key=_order)
 
 
+def causes_beside_hold(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
+    """Return `findings` by cause, without those that only repeat which tables and schools of the hold are over a threshold."""
+    hold = document["hold"] or {}
+    known = "change_threshold_exceeded" if hold.get("tables") or hold.get("schools") else None
+    return [cause for cause in group_by_cause(findings) if cause.code != known]
+
+
 def _root(number: int, cause_of: dict[int, int]) -> int:
     """Return the finding that `number` follows from, by way of others; what was walked is remembered in `cause_of`."""
     walked: list[int] = []
@@ -149,7 +180,31 @@ def _cause(severity: str, code: str, found: Sequence[Mapping[str, Any]], followi
         count=sum(f["count"] for f in found),
         following=sum(place.following for place in places),
         locations=tuple(places),
+        places=_places(found, following),
     )
+
+
+ROWS = 6
+"""Row numbers that are named of one place."""
+
+
+def _places(found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> tuple[Place, ...]:
+    """Return findings of one cause by file, column and message: those with most effects first."""
+    same: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for finding in found:
+        same.setdefault((finding["file"], finding["field"], finding["message"]), []).append(finding)
+    places = [
+        Place(
+            file=file,
+            field=field,
+            message=message,
+            count=sum(one["count"] for one in group),
+            following=sum(following.get(one["id"], 0) for one in group),
+            rows=tuple(sorted({one["row"] for one in group if one["row"] is not None})[:ROWS]),
+        )
+        for (file, field, message), group in same.items()
+    ]
+    return tuple(sorted(places, key=lambda place: (-place.following, -place.count)))
 
 
 def _build_location(finding: Mapping[str, Any], following: int) -> FindingLocation:

@@ -88,9 +88,10 @@ def notify_late_feed(workspace: Workspace, late_feed: Freshness) -> list[str]:
     to = recipients(workspace, late_feed.district_id, late_feed.source, problem=True)
     why = f"{late_feed.text[:1].upper()}{late_feed.text[1:]}"
     title = f"{district_name(workspace, late_feed.district_id) or late_feed.district_id}: {late_feed.source} is late"
+    steps, text = _late_feed_steps(late_feed), f"{late_feed.key} is late: {late_feed.text}"
     return [
-        *queue_mail(workspace, to, about=about, title=title, reason=why, steps=_late_feed_steps(late_feed)),
-        *queue_alert(workspace, "late", about=about, text=f"{late_feed.key} is late: {late_feed.text}"),
+        *queue_mail(workspace, "late", to, about=about, title=title, reason=why, steps=steps),
+        *queue_alert(workspace, "late", about=about, text=text, title=f"LATE: {title.removesuffix(' is late')}", steps=steps),
     ]
 
 

@@ -1,82 +1,84 @@
-"""Notifications about an import: mail to the district's contacts, and alerts to the operator.
+"""Notifications about an import: mail to the district's contacts and to operators, and alerts.
 
-Belongs here: who is notified when, and the texts; the messages go to the outbox. Counts and places only: no cell but ids of
-schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).
+Belongs here: who is notified when; the messages go to the outbox. Not here: what a mail says (``pipeline.reporting.mail_content``), the report itself
+(``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.webhook``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from roster_etl.pipeline.reporting.findings_summary import Cause, group_by_cause
 from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
 from roster_etl.pipeline.reporting.import_summary import report_path
+from roster_etl.pipeline.reporting.lineage_events import MISSING, can_emit, lineage_messages
+from roster_etl.pipeline.reporting.mail_content import Notice, district_mail, operator_mail, render_mail, status_reason
 from roster_etl.pipeline.reporting.next_steps import NextStep, closed_holds_text, next_steps
-from roster_etl.pipeline.reporting.plan_summary import TableLine, table_lines
-from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
-from roster_etl.spec.findings import CODES
 from roster_etl.store.outbox.outbox import Message
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-_MAX_CAUSES, _MAX_LOCATIONS = 10, 3  # in a mail; the report has all
 _MAX_ATTACHMENT_BYTES = 1_000_000  # bytes; a longer file is not attached
 _REFUSING = ("upload", "file", "reject")
 _PROBLEMS = ("held", "rejected", "failed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailContent:
-    """What a mail says. ``why``: one sentence, empty if there is nothing to add."""
-
-    title: str
-    why: str
-    steps: Sequence[NextStep]
-    causes: Sequence[Cause] = ()
-    more_causes: int = 0
-    tables: Sequence[TableLine] = ()
-    is_proposed: bool = False
-    url: str | None = None
-
-
 def queue_notifications(workspace: Workspace, document: Mapping[str, Any]) -> list[str]:
-    """Queue mail and alerts about an import that has ended, unless that was done before. Returns the ids of new messages.
+    """Queue mail, alerts and the OpenLineage event of an import that has ended, unless that was done before. Returns the ids of new messages.
 
     Args: document: of its report (``pipeline.reporting.report_files.report_document``).
     """
     if document["status"] == "running":
         return []
-    messages = [*_mails(workspace, document), *_alerts(workspace, document)]
+    messages = [
+        *_import_mails(workspace, document),
+        *_import_alert(workspace, document),
+        *lineage_messages(workspace, document),
+    ]
+    if workspace.settings.openlineage.url and not can_emit():
+        queue_alert(workspace, "failed", about="openlineage-missing", text=MISSING)
     return [message.id for message in messages if workspace.outbox.put(message)]
 
 
 def queue_mail(
-    workspace: Workspace, to: Sequence[str], *, about: str, title: str, reason: str, steps: Sequence[NextStep]
+    workspace: Workspace, what: str, to: Sequence[str], *, about: str, title: str, reason: str, steps: Sequence[NextStep]
 ) -> list[str]:
-    """Queue one mail for each recipient, where mail is set up. Returns the ids of new messages."""
-    content = MailContent(title=title, why=reason, steps=steps)
-    return [mail.id for mail in _render_mails(workspace, to, about, content) if workspace.outbox.put(mail)]
+    """Queue one mail of the kind `what` for each contact of a district, where mail is set up. Returns the ids of new messages.
+
+    What is done by command is for operators: where there are any, contacts get the other steps only.
+    """
+    reply_to = _reply_to(workspace)
+    own = [step for step in steps if not step.command] if workspace.settings.mail.operators else steps
+    content = Notice(title=title, why=reason, steps=own, answer="Answer this mail if anything is unclear." if reply_to else "")
+    contacts = _without(to, _operators(workspace, what))
+    mails = _mails(workspace, contacts, about, title, render_mail("notice", content), reply_to=reply_to)
+    return [mail.id for mail in mails if workspace.outbox.put(mail)]
 
 
-def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> list[str]:
-    """Queue an alert of the kind `what`, where a webhook is set up for it. Returns the ids of new messages."""
-    message = _alert(workspace, what, about, text)
-    return [message.id] if message and workspace.outbox.put(message) else []
+def queue_alert(
+    workspace: Workspace, what: str, *, about: str, text: str, title: str = "", steps: Sequence[NextStep] = ()
+) -> list[str]:
+    """Queue an alert of the kind `what`, where a webhook is set up for it, and mail to the operators who are told of it.
+
+    Args: title, steps: of the mail; without a title, the first line of the text is one.
+    Returns: the ids of new messages.
+    """
+    head, _, rest = text.partition("\n")
+    content = Notice(title=title or head, why=text if title else rest, steps=steps)
+    mails = _mails(workspace, _operators(workspace, what), f"{about}-operators", content.title, render_mail("notice", content))
+    messages = [*_alert(workspace, what, about, text), *mails]
+    return [message.id for message in messages if workspace.outbox.put(message)]
 
 
-def summary_text(workspace: Workspace, document: Mapping[str, Any]) -> str:
-    """Return the text of the mail about an import, as Markdown, whether anybody gets mail or not. Args: document: of its report."""
-    content = _mail_content(workspace, document)
-    return f"```\n{_template('mail.txt.j2').render(t=content, attached=False).replace('```', '')}```\n"
+def summary_text(document: Mapping[str, Any]) -> str:
+    """Return the text of the operators' mail about an import, as Markdown, whether anybody gets mail or not, with ids of schools only.
+
+    Args: document: of its report.
+    """
+    text, _ = render_mail("operator", operator_mail({**document, "school_names": {}}))
+    return f"```\n{text.replace('```', '')}```\n"
 
 
 def recipients(workspace: Workspace, district_id: str, source: str, *, problem: bool) -> list[str]:
@@ -119,23 +121,57 @@ def _count_by_place(findings: Iterable[Mapping[str, Any]]) -> Counter[tuple[str,
 # ---- mail
 
 
-def _mails(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
+def _import_mails(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
+    """Yield the mails about an import: to its district, and to operators."""
     if not workspace.settings.mail.host:
         return
+    operators, reply_to, about = workspace.settings.mail.operators, _reply_to(workspace), _message_key(document)
     to = recipients(workspace, document["district_id"], document["source"], problem=is_problem(workspace, document))
-    if to:
-        yield from _render_mails(
-            workspace, to, _message_key(document), _mail_content(workspace, document), _attachments(workspace, document)
-        )
+    told = _operators(workspace, document["status"])
+    contacts = _without(to, told)
+    attachments = _attachments(workspace, document) if contacts or told else ()
+    if contacts:
+        own = district_mail(document, has_operators=bool(operators), can_reply=bool(reply_to))
+        texts = render_mail("district", own, attached=bool(attachments))
+        yield from _mails(workspace, contacts, about, own.title, texts, reply_to=reply_to, attachments=attachments)
+    if told:
+        theirs = operator_mail(document)
+        texts = render_mail("operator", theirs, attached=bool(attachments))
+        yield from _mails(workspace, told, f"{about}-operators", theirs.title, texts, attachments=attachments)
 
 
-def _render_mails(
-    workspace: Workspace, to: Sequence[str], about: str, content: MailContent, attachments: tuple[tuple[str, str, str], ...] = ()
+def _operators(workspace: Workspace, what: str) -> tuple[str, ...]:
+    """Return the operators who are told of endings and events of the kind `what`."""
+    mail = workspace.settings.mail
+    return mail.operators if what in mail.operators_on else ()
+
+
+def _without(addresses: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return `addresses` without `others`: nobody is told twice."""
+    return [address for address in addresses if address not in others]
+
+
+def _reply_to(workspace: Workspace) -> str:
+    """Return where the answer of a district goes; empty: nowhere that the settings name."""
+    mail = workspace.settings.mail
+    return mail.reply_to or ", ".join(mail.operators)
+
+
+def _mails(
+    workspace: Workspace,
+    to: Sequence[str],
+    about: str,
+    subject: str,
+    texts: tuple[str, str],
+    *,
+    reply_to: str = "",
+    attachments: tuple[tuple[str, str, str], ...] = (),
 ) -> Iterator[Message]:
     """Yield the mail to each of `to`, in plain text and in HTML; none where no mail is set up."""
     if not workspace.settings.mail.host:
         return
     now = datetime.now(UTC).isoformat()
+    plain, rich = texts
     for address in to:
         yield Message(
             kind="mail",
@@ -143,26 +179,12 @@ def _render_mails(
             to=address,
             created=now,
             due=now,
-            subject=content.title,
-            text=_template("mail.txt.j2").render(t=content, attached=bool(attachments)),
-            html=_template("mail.html.j2").render(t=content, attached=bool(attachments)),
+            subject=subject,
+            text=plain,
+            html=rich,
+            reply_to=reply_to,
             attachments=attachments,
         )
-
-
-def _mail_content(workspace: Workspace, document: Mapping[str, Any]) -> MailContent:
-    found = [cause for cause in group_by_cause(document["findings"]) if cause.severity != "info"]
-    district = document["district_name"] or document["district_id"]
-    return MailContent(
-        title=f"{district}: import {document['import_id']} ({document['source']}) {_status_text(document)}",
-        why=" ".join(filter(None, (status_reason(document), closed_holds_text(document)))),
-        steps=next_steps(document),
-        causes=found[:_MAX_CAUSES],
-        more_causes=max(len(found) - _MAX_CAUSES, 0),
-        tables=table_lines(document),
-        is_proposed=document["status"] != "published",
-        url=report_url(workspace, document["district_id"], document["import_id"]),
-    )
 
 
 def _attachments(workspace: Workspace, document: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
@@ -186,64 +208,27 @@ def _receipt_attachment(workspace: Workspace, document: Mapping[str, Any]) -> It
 # ---- alerts
 
 
-def _alerts(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
-    where = f"{document['district_id']}/{document['source']}"
-    steps = next_steps(document)
-    command = next((step.command for step in steps if step.command), "")
-    link = report_url(workspace, document["district_id"], document["import_id"])
+def _import_alert(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
+    where, links = f"{document['district_id']}/{document['source']}", document.get("links", {})
+    ending = f"{document['status']}, {PARKED}" if document.get("parked") else document["status"]
+    command = next((step.command for step in next_steps(document) if step.command), "")
     lines = [
-        f"{where}: import {document['import_id']} is {_status_text(document)}. {status_reason(document)}".rstrip(),
+        f"{where}: import {document['import_id']} is {ending}. {status_reason(document)}".rstrip(),
         closed_holds_text(document),
         command,
-        link or "",
+        links.get("review") or links.get("run", ""),
+        links.get("report", ""),
     ]
-    message = _alert(workspace, document["status"], _message_key(document), "\n".join(line for line in lines if line))
-    if message:
-        yield message
+    yield from _alert(workspace, document["status"], _message_key(document), "\n".join(line for line in lines if line))
 
 
-def _alert(workspace: Workspace, what: str, about: str, text: str) -> Message | None:
+def _alert(workspace: Workspace, what: str, about: str, text: str) -> Iterator[Message]:
     alerts = workspace.settings.alerts
-    if not alerts.is_enabled or what not in alerts.on:
-        return None
-    now = datetime.now(UTC).isoformat()
-    return Message(kind="webhook", about=about, created=now, due=now, text=text)
+    if alerts.is_enabled and what in alerts.on:
+        now = datetime.now(UTC).isoformat()
+        yield Message(kind="webhook", about=about, created=now, due=now, text=text)
 
 
 def _message_key(document: Mapping[str, Any]) -> str:
     """Return the name of a notification: one per import and status."""
     return f"import-{document['import_id']}-{document['status']}"
-
-
-def _status_text(document: Mapping[str, Any]) -> str:
-    return f"{document['status']}, {PARKED}" if document.get("parked") else str(document["status"])
-
-
-def status_reason(document: Mapping[str, Any]) -> str:
-    """Return in a sentence why an import ended as it did; empty if there is nothing to add."""
-    if document["error"]:
-        parked = (f" {finding['message']}" for finding in document["findings"] if finding["code"] == PARKED)
-        return f"{document['error'].get('message') or document['error']['class']}.".replace("..", ".") + "".join(parked)
-    if document["hold"] and document["status"] == "held":
-        reason = document["hold"]["reason"]
-        return CODES[reason].meaning if reason in CODES else str(reason)
-    if document["status"] == "rejected":
-        stopping = [cause for cause in group_by_cause(document["findings"]) if cause.severity in ("upload", "file")]
-        return stopping[0].meaning if stopping else ""
-    return ""
-
-
-@cache
-def _template(name: str) -> Template:
-    from jinja2 import Environment
-
-    environment = Environment(
-        autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.from_string(files(__package__).joinpath(name).read_text("utf-8"))
-
-
-def load_templates() -> None:
-    """Compile the templates now, for the processes that are forked from this one."""
-    for name in ("mail.txt.j2", "mail.html.j2"):
-        _template(name)

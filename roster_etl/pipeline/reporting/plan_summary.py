@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roster_etl.pipeline.reporting.headline_numbers import changes_text
+
 REASONS = {
     "absent": "no longer in the upload",
     "batch_mode": "no longer in the upload (batch mode)",
@@ -45,6 +47,11 @@ class SchoolLine:
     updated: int | None
     deleted: int
 
+    @property
+    def changes(self) -> str:
+        """What changes, in words."""
+        return changes_text(self.current, self.created or 0, self.updated or 0, self.deleted)
+
 
 def table_lines(document: Mapping[str, Any]) -> list[TableLine]:
     """Return the tables where something changes, in publishing order. Args: document: as ``pipeline.reporting.import_summary`` gives it."""
@@ -65,6 +72,36 @@ def school_lines(document: Mapping[str, Any]) -> list[SchoolLine]:
     ]
     found = [line for line in lines if line.created or line.updated or line.deleted]
     return sorted(found, key=lambda line: (-line.deleted, -(line.created or 0) - (line.updated or 0), line.table, line.school))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchoolRow:
+    """One school with the tables where something changes. ``state``: whether the school itself is ``new``, ``removed``, or neither."""
+
+    school: str
+    state: str
+    lines: Mapping[str, SchoolLine]
+
+    @property
+    def deleted(self) -> int:
+        """The number of records that are removed, of all tables."""
+        return sum(line.deleted for line in self.lines.values())
+
+
+def school_rows(document: Mapping[str, Any]) -> list[SchoolRow]:
+    """Return one row a school where something changes; those that lose most come first."""
+    by_school: dict[str, dict[str, SchoolLine]] = {}
+    for line in school_lines(document):
+        by_school.setdefault(line.school, {})[line.table] = line
+    rows = [SchoolRow(school=school, state=_school_state(lines), lines=lines) for school, lines in by_school.items()]
+    return sorted(rows, key=lambda row: (-row.deleted, row.school))
+
+
+def _school_state(lines: Mapping[str, SchoolLine]) -> str:
+    own = lines.get("organizations")
+    if own is None:
+        return ""
+    return "new" if own.created else "removed" if own.deleted else ""
 
 
 def removal_reasons(plan: Mapping[str, Any]) -> str:

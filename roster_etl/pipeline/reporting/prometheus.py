@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from roster_etl.pipeline.reporting.freshness import freshness
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.outbox.outbox import MessageKind
 
 Kind = Literal["counter", "gauge"]
 Labels = tuple[tuple[str, str], ...]
@@ -103,7 +104,7 @@ def _queue_metrics(workspace: Workspace) -> Iterator[Metric]:
     yield Metric(name="roster_etl_held", kind="gauge", help="Imports that wait for a person's decision.", samples=holds)
     counts = workspace.outbox.counts()
     outbox: dict[Labels, float] = {
-        (("kind", kind), ("state", state)): 0.0 for kind in ("mail", "webhook") for state in ("queued", "parked")
+        (("kind", kind), ("state", state)): 0.0 for kind in get_args(MessageKind) for state in ("queued", "parked")
     }
     outbox |= {(("kind", kind), ("state", state)): float(count) for (kind, state), count in counts.items()}
     yield Metric(name="roster_etl_outbox_messages", kind="gauge", help="Messages that were not sent yet.", samples=outbox)

@@ -1,7 +1,7 @@
 """The report of one import, for people: a page that needs nothing else, the document as JSON, the findings as CSV.
 
 Belongs here: writing the three under ``<home>/reports``, and keeping them in the archive. What happened is read from the ledger
-(``pipeline.reporting.import_summary``), and nothing else: a report written again is the same. No value of a cell stands in a report, but for ids of schools.
+(``pipeline.reporting.import_summary``), and nothing else: a report written again is the same. No value of a cell stands in a report, but for ids and names of schools.
 """
 
 from __future__ import annotations
@@ -9,34 +9,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
-from roster_etl.pipeline.reporting.feed_differences import by_field, by_school, feed_differences
-from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
+from roster_etl.pipeline.reporting.feed_differences import by_school, feed_differences
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, report_path
 from roster_etl.pipeline.reporting.json_text import indented_json
-from roster_etl.pipeline.reporting.next_steps import closed_holds_text, next_steps
-from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
+from roster_etl.pipeline.reporting.next_steps import next_steps
+from roster_etl.pipeline.reporting.plan_summary import school_rows
 from roster_etl.pipeline.reporting.receipts.issue import receipt_of
+from roster_etl.pipeline.reporting.report_page import SCHOOLS, report_page
+from roster_etl.pipeline.reporting.ui_links import import_links
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
-from roster_etl.store.files.urls import join
+from roster_etl.store.files.urls import join, redact
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-MAX_LOCATIONS = 20  # of each cause, on the page; all are in the CSV
-SCHOOLS = 50  # on the page; all are in the JSON
 PAST = 20  # imports in the charts
 CSV_COLUMNS = ("id", "severity", "code", "file", "row", "field", "key", "message", "cause_id", "count", "advice")
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
@@ -70,7 +61,11 @@ def write_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
 
 
 def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, Any]:
-    """Return the document of an import (``pipeline.reporting.import_summary``) with ``next_steps``, and in ``history`` the last imports of its feed."""
+    """Return the document of an import (``pipeline.reporting.import_summary``) with what only a report has.
+
+    ``next_steps``; ``history``: the last imports of its feed; ``school_names``: of the schools where something changes; ``links``: to the page, the
+    manifest in the archive and the Dagster UI.
+    """
     document = import_document(workspace, summary)
     document["report"] = str(report_path(workspace, summary.district_id, summary.import_id))
     if document["hold"]:
@@ -79,7 +74,32 @@ def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
     document["reconciliation"] = [{**row, "oldest": row["oldest"].isoformat()} for row in feed_differences(workspace, summary)]
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
     document["history"] = [_history_entry(row) for row in workspace.warehouse.ledger.history(summary.import_id, PAST)]
+    document["school_names"] = _school_names(workspace, summary, document)
+    document["links"] = _links(workspace, document)
     return document
+
+
+def _school_names(workspace: Workspace, summary: ImportSummary, document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of the schools of the page: as published by the import, or as they were when its plan was made."""
+    schools = {row.school for row in school_rows(document)[:SCHOOLS]}
+    schools |= {row["organization_id"] for row in by_school(document["reconciliation"])[:SCHOOLS]}
+    if not schools:
+        return {}
+    base = summary.details.get("plan_base")
+    known = summary.import_id if summary.status == "published" or base is None else int(base)
+    with workspace.warehouse.read() as session:
+        return session.roster.school_names(summary.district_id, summary.source, sorted(schools), known)
+
+
+def _links(workspace: Workspace, document: Mapping[str, Any]) -> dict[str, str]:
+    """Return where people find more of an import: its page, its manifest in the archive, its run and the forms that decide about it."""
+    district_id, import_id = document["district_id"], document["import_id"]
+    page = report_url(workspace, district_id, import_id)
+    return {
+        **({"report": page} if page else {}),
+        "archive": join(redact(workspace.settings.archive), f"manifests/{district_id}/{import_id}.json"),
+        **import_links(workspace.settings.ui, document),
+    }
 
 
 def report_url(workspace: Workspace, district_id: str, import_id: int) -> str | None:
@@ -92,29 +112,6 @@ def rewrite_report(workspace: Workspace, summary: ImportSummary) -> None:
     """Write the report of an import again that was decided about after it was written; one without a report gets none."""
     if report_path(workspace, summary.district_id, summary.import_id).exists():
         write_report(workspace, summary)
-
-
-def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None = None) -> str:
-    """Return the page about the import of `document`. ``findings``: all of them; None: those of the document, which may be folded."""
-    hold, schools = document["hold"], school_lines(document)
-    history = document.get("history", ())
-    return _template().render(
-        d=document,
-        reason=CODES[hold["reason"]].meaning if hold and hold["reason"] in CODES else hold and hold["reason"],
-        steps=document["next_steps"] if "next_steps" in document else [asdict(step) for step in next_steps(document)],
-        closed_holds=closed_holds_text(document),
-        tables=table_lines(document),
-        schools=schools[:SCHOOLS],
-        more_schools=max(len(schools) - SCHOOLS, 0),
-        feeds=by_field(document.get("reconciliation", ())),
-        feed_schools=by_school(document.get("reconciliation", ()))[:SCHOOLS],
-        causes=group_by_cause(document["findings"] if findings is None else findings),
-        most=MAX_LOCATIONS,
-        rows_chart=chart("Rows", ("accepted", "refused"), rows_bars(history)),
-        changes_chart=chart("Changed records", ("created", "updated", "removed"), change_bars(history)),
-        about_checks=CHECK_COUNT_NOTE,
-        passed=sum(check["passed"] for check in document["checks"]),
-    )
 
 
 def findings_csv(findings: Sequence[Mapping[str, Any]]) -> str:
@@ -146,35 +143,11 @@ def _history_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     finished = row["finished_at"].isoformat() if row["finished_at"] else None
     summary = row["summary"] or {}
     first = row["status"] == "published" and summary.get("plan_base", 0) is None
-    return {**{name: row[name] for name in names}, "finished_at": finished, "first": first, "changes": summary.get("changes", {})}
+    more = {"first": first, "changes": summary.get("changes", {}), "users": _users_after(summary)}
+    return {**{name: row[name] for name in names}, "finished_at": finished, **more}
 
 
-def load_template() -> None:
-    """Compile the page's template now, for the processes that are forked from this one."""
-    _template()
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.finalize = plain_text
-    environment.filters["moment"] = _moment
-    environment.filters["number"] = _number
-    return environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
-
-
-def plain_text(value: Any) -> Any:
-    """Return text without signs that steer: names come from outside, and could turn the direction of what follows them."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    return type(value)("".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf") else c for c in value))
-
-
-def _moment(text: str | None) -> str:
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC") if text else ""
-
-
-def _number(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+def _users_after(summary: Mapping[str, Any]) -> int | None:
+    """Return how many people there were after an import's plan; None: it has none."""
+    users = summary.get("plan", {}).get("users", {})
+    return users["current"] + users.get("created", 0) - users.get("deleted", 0) if users.get("current") is not None else None

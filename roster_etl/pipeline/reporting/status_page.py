@@ -26,7 +26,7 @@ from roster_etl.pipeline.reporting.feed_status import (
     status_document,
 )
 from roster_etl.pipeline.reporting.json_text import indented_json
-from roster_etl.pipeline.reporting.report_files import plain_text
+from roster_etl.pipeline.reporting.report_page import page_style, plain_text
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.files.folder import Folder
@@ -205,4 +205,5 @@ def _template() -> Template:
     environment.finalize = plain_text
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.globals["commands"] = commands
+    environment.globals["css"] = page_style()
     return environment.from_string(files(__package__).joinpath("index.html.j2").read_text("utf-8"))

@@ -320,7 +320,7 @@ def is_unchanged(upload: Upload, last: Mapping[str, Any] | None) -> bool:
 
 def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
     """Archive a member's bytes with secrets blanked; if they cannot be located, validate the file now and do not archive it."""
-    kept, why = archive_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
+    kept, why = archive_member(workspace, upload.format, str(upload.values["encoding"]), member, content())
     if why is not None:
         staging_of(workspace, upload).write_unarchived(upload, member, why)
     return kept

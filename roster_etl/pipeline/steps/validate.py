@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.spool import spool
+from roster_etl.store.files.spool import spool, spool_pieces
 
 
 def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
@@ -86,9 +87,13 @@ def _judged(
     known: Mapping[str, FeedValues],
 ) -> ValidatedFile:
     values = upload.values
-    content = spool(workspace.archive.get(str(member.key)), workspace.settings.scratch)
-    raw = read_csv(content, encoding=str(values["encoding"]), limits=limits_of(upload.format))
-    del content
+    scratch = workspace.settings.scratch
+    raw = read_csv(
+        spool(workspace.archive.get(str(member.key)), scratch),  # nothing else refers to the bytes
+        encoding=str(values["encoding"]),
+        limits=limits_of(upload.format),
+        join=partial(spool_pieces, scratch=scratch),
+    )
     release_memory()
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
     return validate_file(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ from roster_etl.spec import File, Format
 from roster_etl.spec.errors import RetryableError, UnsafeArchive, UploadTooLarge
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import resolve_options
-from roster_etl.store.archive import Archive
+from roster_etl.store.files.spool import spool_pieces
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing.entries import FetchedFile
 from roster_etl.store.landing.open import open_landing
@@ -85,9 +86,7 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
         except (UnsafeArchive, UploadTooLarge) as error:
             members, findings = (), [Finding(severity="upload", code=error.code, message=error.message)]
         contents = {file.name: file for file in files}
-        kept = [
-            archive_member(workspace.archive, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members
-        ]
+        kept = [archive_member(workspace, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members]
     return {
         "members": [asdict(member) for member in kept],
         "findings": [asdict(finding) for finding in findings],
@@ -133,7 +132,7 @@ def remove_pending(workspace: Workspace, district_id: str, source: str, number: 
 
 
 def archive_member(
-    archive: Archive, format_: Format, encoding: str, member: Member, data: bytes
+    workspace: Workspace, format_: Format, encoding: str, member: Member, data: bytes
 ) -> tuple[Member, pa.Table | None]:
     """Archive a member's bytes with secrets blanked; if they cannot be located, archive nothing and return findings."""
     file = format_.file(str(member.kind))
@@ -143,12 +142,13 @@ def archive_member(
         lambda name: is_secret_column(name, file),
         encoding=encoding,
         is_header=lambda names: not has_secrets or _has_required(names, file),
+        join=partial(spool_pieces, scratch=workspace.settings.scratch),
     )
     if blanked is None:
         why = _findings_of_unarchived(data, file, encoding)
         codes = [line["code"] for line in why.to_pylist() if line["severity"] == "file"]
         return replace(member, refused=codes[0] if codes else "malformed_csv"), why
-    return replace(member, key=archive.put(blanked, original_sha256=member.sha256).key), None
+    return replace(member, key=workspace.archive.put(blanked, original_sha256=member.sha256).key), None
 
 
 def _has_required(names: Sequence[str], file: File) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from roster_etl.frames.mapped_bytes import Content
@@ -16,6 +18,7 @@ from roster_etl.store.files.folder import create_private_folder
 
 MIN_BYTES = 16 << 20
 """Smaller content stays in memory."""
+_WRITE_BYTES = 1 << 26
 
 
 def spool(content: bytes, scratch: Path, *, min_bytes: int = MIN_BYTES) -> Content:
@@ -25,12 +28,28 @@ def spool(content: bytes, scratch: Path, *, min_bytes: int = MIN_BYTES) -> Conte
     """
     if len(content) < max(min_bytes, 1):
         return content
+    return spool_pieces((content,), scratch, min_bytes=min_bytes)
+
+
+def spool_pieces(pieces: Iterable[bytes], scratch: Path, *, min_bytes: int = MIN_BYTES) -> Content:
+    """Return `pieces` as one, as `spool` does; they are in memory until they are `min_bytes` together."""
+    rest, start, size = iter(pieces), list[bytes](), 0
+    while size < max(min_bytes, 1):
+        piece = next(rest, None)
+        if piece is None:
+            return b"".join(start)
+        start.append(piece)
+        size += len(piece)
     try:
         create_private_folder(scratch)
         with tempfile.TemporaryFile(dir=scratch, buffering=0) as file:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(file.fileno(), rest[: 1 << 26]) :]
+            for piece in chain(start, rest):
+                _write(file.fileno(), memoryview(piece))
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise FolderUnavailable(where=scratch, problem=error.strerror or type(error).__name__) from None
+
+
+def _write(file: int, rest: memoryview) -> None:
+    while rest:
+        rest = rest[os.write(file, rest[:_WRITE_BYTES]) :]

@@ -2,7 +2,7 @@
 
 Belongs here: queueing a message once, retrying with growing delays, dead-lettering after too many tries.
 Does not belong here: the text of a message (``pipeline.reporting.notifications``), or its transport (``store.outbox.smtp``,
-``store.outbox.webhook``).
+``store.outbox.webhook``, ``store.outbox.openlineage``).
 
 ``<home>/outbox/<id>.json`` is a queued or dead-lettered (``parked``) message. ``sent/<id>`` is the receipt of a delivered one,
 kept as long as the same message could be queued again. A crash between delivery and receipt sends it twice, with the same
@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -27,10 +27,11 @@ from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder, create_private_folder
 
-MessageKind = Literal["mail", "webhook"]
+MessageKind = Literal["mail", "webhook", "openlineage"]
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 """Delay after the first, second, … failed try; the last one repeats."""
 RECEIPT_RETENTION = timedelta(days=90)
+_LAST_REMOVAL, _REMOVAL_SECONDS = ".removed", 86_400.0
 
 
 class MessageRefused(PermanentError):
@@ -58,7 +59,7 @@ class TransportBusy(RetryableError):
 class Message:
     """One message to one recipient. ``about``: its subject; with kind and recipient it makes the id, so that it is queued once.
 
-    ``to``: an address, empty for a webhook. ``attachments``: (file name, media type such as ``text/html``, content). Times are
+    ``to``: an address, empty for a webhook. ``reply_to``: where answers go, empty: to the sender. ``attachments``: (file name, media type such as ``text/html``, content). Times are
     ISO text in UTC; ``due``: earliest time of the next try; ``problem``: why the last try failed, without a secret.
     """
 
@@ -70,6 +71,7 @@ class Message:
     to: str = ""
     subject: str = ""
     html: str = ""
+    reply_to: str = ""
     attachments: tuple[tuple[str, str, str], ...] = ()
     tries: int = 0
     parked: bool = False
@@ -204,11 +206,17 @@ class Outbox:
             return None
 
     def _remove_old_receipts(self, now: datetime) -> None:
-        """Remove receipts older than RECEIPT_RETENTION, whose messages would not be queued again."""
+        """Remove receipts older than RECEIPT_RETENTION, whose messages would not be queued again; once a day, as there may be many."""
+        last = self._path / _LAST_REMOVAL
+        with suppress(FileNotFoundError):
+            if 0 <= now.timestamp() - last.stat().st_mtime < _REMOVAL_SECONDS:
+                return
         for name in self._folder.names("sent"):
             path = self._path / "sent" / name
             if now.timestamp() - path.stat().st_mtime > RECEIPT_RETENTION.total_seconds():
                 path.unlink(missing_ok=True)
+        last.touch(mode=0o600)
+        os.utime(last, (now.timestamp(),) * 2)
 
     @contextmanager
     def _exclusive(self) -> Iterator[bool]:

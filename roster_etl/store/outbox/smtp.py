@@ -120,6 +120,8 @@ def build_email(message: Message, sender: str) -> EmailMessage:
     mail["From"], mail["To"], mail["Subject"] = sender, message.to, _subject_line(message.subject)
     mail["Date"] = format_datetime(datetime.fromisoformat(message.created))
     mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
+    if message.reply_to:
+        mail["Reply-To"] = message.reply_to
     mail["Auto-Submitted"] = "auto-generated"  # stops out-of-office replies
     mail.set_content(message.text)
     if message.html:

@@ -77,7 +77,10 @@ def newest_published(connection: sa.Connection, district_id: str, source: str, u
     """Return the ledger row of the newest import of a feed that was published until a moment; None: there is none."""
     columns = IMPORTS.c
     feed = (columns.district_id == district_id, columns.source == source, columns.status == "published")
-    query = sa.select(IMPORTS).where(*feed, columns.finished_at <= until).order_by(columns.import_id.desc()).limit(1)
+    published_at = sa.func.coalesce(
+        columns.finished_at, columns.started_at
+    )  # else SQLite sorts all that were published until then
+    query = sa.select(IMPORTS).where(*feed, published_at <= until).order_by(columns.import_id.desc()).limit(1)
     row = connection.execute(query).mappings().first()
     return None if row is None else dict(row)
 
@@ -107,13 +110,6 @@ def newest_publishes(
         query = query.join_from(numbers, IMPORTS, numbers.c.import_id == columns.import_id)
         found += [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
     return found
-
-
-def published_sources(connection: sa.Connection, district_id: str) -> list[str]:
-    """Return the feeds of which something was published for a district, by name."""
-    columns = IMPORTS.c
-    query = sa.select(columns.source).distinct().where(columns.district_id == district_id, columns.status == "published")
-    return sorted(str(source) for source in connection.execute(query).scalars())
 
 
 def open_export(connection: sa.Connection, row: Mapping[str, Any]) -> int:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import IMPORT_STATUSES, IMPORTS, REJECTED_ROWS
 from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse.ledger_read import IS_QUARANTINED
 
 Feed = tuple[str, str, str]
 """District, format, and the file set whose imports count for a query."""
@@ -131,9 +132,8 @@ def _last_published(wanted: sa.TableClause) -> sa.Select[Any]:
 def _waiting(wanted: sa.TableClause) -> sa.Select[Any]:
     """Return the query for the published imports of each feed that rejected rows."""
     feed = (IMPORTS.c[name] == wanted.c[name] for name in ("district_id", "source", "status"))
-    query = sa.select(wanted.c.district_id, wanted.c.source, IMPORTS.c.import_id).join_from(wanted, IMPORTS, sa.and_(*feed))
-    chosen = query.offset(0).subquery("chosen")  # offset: else SQLite may begin with all imports
-    return sa.select(chosen).where(sa.exists().where(REJECTED_ROWS.c.import_id == chosen.c.import_id))
+    query = sa.select(wanted.c.district_id, wanted.c.source, IMPORTS.c.import_id)
+    return query.join_from(wanted, IMPORTS, sa.and_(*feed, IS_QUARANTINED))
 
 
 def _quarantine(import_ids: Sequence[int]) -> sa.Select[Any]:

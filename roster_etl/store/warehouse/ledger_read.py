@@ -25,6 +25,8 @@ from roster_etl.canonical.ledger import (
 from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.errors import UnknownImport
 
+IS_QUARANTINED: sa.ColumnElement[bool] = IMPORTS.c.quarantined == sa.true()
+"""Whether an import has rows in the quarantine."""
 QUARANTINE: pa.Schema = pa.schema(
     [("import_id", pa.int64()), ("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())]
 )
@@ -226,14 +228,14 @@ def holds(
 ) -> list[dict[str, Any]]:
     """Return holds with the district, source and summary of their imports, newest first."""
     about = (IMPORTS.c[name] for name in ("district_id", "source", "file_set", "upload_id", "summary"))
-    query = sa.select(HOLDS, *about)
-    query = query.join_from(HOLDS, IMPORTS, HOLDS.c.import_id == IMPORTS.c.import_id).order_by(HOLDS.c.import_id.desc())
-    if undecided:
-        query = query.where(HOLDS.c.decision.is_(None))
+    found: sa.FromClause = HOLDS
+    if undecided:  # offset: else SQLite begins with all imports of the feed
+        found = sa.select(HOLDS).where(HOLDS.c.decision.is_(None)).offset(0).subquery("chosen")
+    query = sa.select(*found.c, *about).join_from(found, IMPORTS, found.c.import_id == IMPORTS.c.import_id)
     for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source)):
         if wanted is not None:
             query = query.where(column == wanted)
-    return _dicts(connection, query)
+    return _dicts(connection, query.order_by(found.c.import_id.desc()))
 
 
 def hold(connection: sa.Connection, import_id: int) -> dict[str, Any] | None:
@@ -286,7 +288,9 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
     )
     query = query.join_from(REJECTED_ROWS, IMPORTS, rows.import_id == imports_.import_id)
     query = query.join(IMPORT_FILES, sa.and_(files.import_id == rows.import_id, files.file == rows.file))
-    query = query.where(imports_.district_id == district_id, imports_.source == source, imports_.status == "published")
+    query = query.where(
+        imports_.district_id == district_id, imports_.source == source, imports_.status == "published", IS_QUARANTINED
+    )
     query = query.group_by(rows.import_id, rows.file, files.kind, rows.row).order_by(rows.import_id, rows.file, rows.row)
     return bulk_load.fetch(connection, query, OPEN_QUARANTINE)
 
@@ -313,15 +317,6 @@ def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> l
     return _dicts(connection, counted.group_by(first.c.file, first.c.code, first.c.since).order_by(*order))
 
 
-def waiting_imports(connection: sa.Connection, district_id: str, source: str) -> list[int]:
-    """Return the published imports of a feed of which refused rows are in the quarantine."""
-    waits = sa.exists().where(REJECTED_ROWS.c.import_id == IMPORTS.c.import_id)
-    query = sa.select(IMPORTS.c.import_id).where(
-        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published", waits
-    )
-    return list(connection.execute(query.order_by(IMPORTS.c.import_id)).scalars())
-
-
 def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
     """Return the active overrides of a feed, oldest first; with `ended`, also the ended ones."""
     kept = OVERRIDES.c
@@ -331,11 +326,25 @@ def overrides(connection: sa.Connection, district_id: str, source: str, *, ended
 
 
 def sources(connection: sa.Connection, district_id: str | None = None) -> list[str]:
-    """Return the formats that were ever imported, for a district if given."""
-    query = sa.select(IMPORTS.c.source).distinct().order_by(IMPORTS.c.source)
-    if district_id is not None:
-        query = query.where(IMPORTS.c.district_id == district_id)
-    return [str(source) for source in connection.execute(query).scalars()]
+    """Return the formats that were ever imported, for a district if given: then one look into an index for each format."""
+    if district_id is None:
+        every = sa.select(IMPORTS.c.source).distinct().order_by(IMPORTS.c.source)
+        return [str(source) for source in connection.execute(every).scalars()]
+    of_district = IMPORTS.c.district_id == district_id
+    first = sa.select(sa.func.min(IMPORTS.c.source).label("source")).where(of_district).cte("found", recursive=True)
+    following = sa.select(sa.func.min(IMPORTS.c.source)).where(of_district, IMPORTS.c.source > first.c.source).scalar_subquery()
+    found = first.union_all(sa.select(following).where(first.c.source.is_not(None)))
+    return [str(source) for source in connection.execute(sa.select(found.c.source)).scalars() if source is not None]
+
+
+def published_sources(connection: sa.Connection, district_id: str) -> list[str]:
+    """Return the formats of which something was published for a district, by name."""
+    published = (IMPORTS.c.district_id == district_id, IMPORTS.c.status == "published")
+    return [
+        source
+        for source in sources(connection, district_id)
+        if connection.execute(sa.select(IMPORTS.c.import_id).where(*published, IMPORTS.c.source == source).limit(1)).first()
+    ]
 
 
 def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ Does not belong here: reading (``ledger_read``), or the roster's versions (``pub
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,7 @@ from roster_etl.store.warehouse.import_result import (
 )
 
 _FINDING_COLUMNS = ("severity", "code", "file", "row", "field", "key", "message", "cause_id", "count")
+_IDS_PER_STATEMENT = 500
 _NUMBERS = {"row", "count", "cause_id"}
 
 
@@ -222,6 +223,7 @@ def _location_keys(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedA
 def replace_rejected(connection: sa.Connection, import_id: int, rejected: pa.Table) -> None:
     """Write the refused rows (schema REJECTED) of the import, instead of those that the ledger has. Raises UnknownImport."""
     _replace_rows(connection, REJECTED_ROWS, import_id, _with_identity(connection, import_id, rejected))
+    update_import(connection, import_id, quarantined=bool(rejected.num_rows))
 
 
 def _with_identity(connection: sa.Connection, import_id: int, rejected: pa.Table) -> pa.Table:
@@ -268,6 +270,22 @@ def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) 
         sa.delete(REJECTED_ROWS).where(place.in_(sa.select(*(staged.c[name] for name in RELEASED_ROWS_SCHEMA.names))))
     )
     bulk_load.unstage(connection, staged)
+    unmark_quarantined(connection, released_rows["import_id"].unique().to_pylist())
+
+
+def unmark_quarantined(connection: sa.Connection, import_ids: Collection[int]) -> None:
+    """Unmark those of `import_ids` whose rows in the quarantine are all gone."""
+    left = sa.exists().where(REJECTED_ROWS.c.import_id == IMPORTS.c.import_id)
+    for some in batched_ids(import_ids):
+        these = (IMPORTS.c.import_id.in_(some), IMPORTS.c.quarantined, ~left)
+        connection.execute(sa.update(IMPORTS).where(*these).values(quarantined=False))
+
+
+def batched_ids(import_ids: Collection[int]) -> Iterator[list[int]]:
+    """Yield numbers of imports in order, as many at a time as a statement takes."""
+    numbers = sorted(import_ids)
+    for start in range(0, len(numbers), _IDS_PER_STATEMENT):
+        yield numbers[start : start + _IDS_PER_STATEMENT]
 
 
 def _apply_edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:

@@ -138,7 +138,7 @@ def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElem
     return sa.or_(*arms) if arms else None
 
 
-def _remove_findings_of_records(connection: sa.Connection, locations: Iterable[RecordLocation]) -> None:
+def _remove_findings_of_records(connection: sa.Connection, locations: Collection[RecordLocation]) -> None:
     """Delete findings and quarantine of records; findings that these caused stay, without a cause."""
     for import_id, file, row in locations:
         for table in (REJECTED_ROWS, FINDINGS):
@@ -148,6 +148,7 @@ def _remove_findings_of_records(connection: sa.Connection, locations: Iterable[R
                 following = (FINDINGS.c.import_id == import_id, FINDINGS.c.cause_id.in_(gone))
                 connection.execute(sa.update(FINDINGS).where(*following).values(cause_id=None))
             connection.execute(sa.delete(table).where(*at))
+    ledger_write.unmark_quarantined(connection, {import_id for import_id, _, _ in locations})
 
 
 def _clear_masked_keys(connection: sa.Connection, district_id: str, masked: str) -> None:
@@ -214,8 +215,10 @@ def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> No
 
 
 def _delete_import_rows(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:
-    for table in tables:
-        connection.execute(sa.delete(table).where(table.c.import_id.in_(sorted(imports))))
+    for some in ledger_write.batched_ids(imports):
+        for table in tables:
+            connection.execute(sa.delete(table).where(table.c.import_id.in_(some)))
+    ledger_write.unmark_quarantined(connection, imports)
 
 
 def _delete_versions(connection: sa.Connection, history: sa.Table, *where: sa.ColumnElement[bool]) -> int:

@@ -81,6 +81,9 @@ class RosterReader(Protocol):
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None, /) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
 
+    def school_names(self, district_id: str, source: str, school_ids: Sequence[str], import_id: int, /) -> dict[str, str]:
+        """Return the names that schools had after import `import_id`, or last before it; those that had none then are left out."""
+
     def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None, /) -> pa.Table:
         """Return every version (``full_schema``) of the records with these key values, oldest first; None is NULL."""
 

@@ -15,7 +15,6 @@ from roster_etl.canonical.ledger import HOLDS, IMPORTS
 from roster_etl.canonical.receipts import RECEIPTS
 
 _KINDS = {"upload": "import", "undo": "undo", "purge": "purge", "override": "decision"}
-_UNDECIDED: sa.ColumnElement[bool] = sa.literal_column("receipts.undecided", sa.Boolean())  # in the words of its index
 _NOT_FINAL = ("held", "failed")  # a held import is decided, a failed one may be resumed
 
 
@@ -27,9 +26,8 @@ def listing(connection: sa.Connection, district_id: str, source: str | None = No
 
 def unsigned(connection: sa.Connection, district_id: str, source: str) -> list[dict[str, Any]]:
     """Return the receipts of a feed that have a number and are not signed yet, in the order of their chain."""
-    return _dicts(
-        connection, sa.select(RECEIPTS).where(*_feed(district_id, source), RECEIPTS.c.sha256.is_(None)).order_by("number")
-    )
+    found = _dicts(connection, sa.select(RECEIPTS).where(*_feed(district_id, source), RECEIPTS.c.sha256.is_(None)))
+    return sorted(found, key=lambda row: row["number"])
 
 
 def of_import(connection: sa.Connection, import_id: int) -> dict[str, Any] | None:
@@ -128,7 +126,7 @@ def _decided(connection: sa.Connection, district_id: str, source: str) -> list[d
         .add_columns(IMPORTS.c.finished_at, HOLDS.c.decision, HOLDS.c.decided_at)
         .join_from(RECEIPTS, IMPORTS, RECEIPTS.c.import_id == IMPORTS.c.import_id)
         .outerjoin(HOLDS, HOLDS.c.import_id == IMPORTS.c.import_id)
-        .where(*_feed(district_id, source), _UNDECIDED, IMPORTS.c.status != "running")
+        .where(*_feed(district_id, source), RECEIPTS.c.undecided == sa.true(), IMPORTS.c.status != "running")
     )
     events = []
     for row in _dicts(connection, query):

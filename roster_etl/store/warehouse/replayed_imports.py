@@ -23,7 +23,9 @@ Row = Mapping[str, Any]
 def insert_running_import(connection: sa.Connection, row: Row) -> None:
     """Insert the import of `row` as ``running``; columns that this schema lacks are omitted."""
     columns = {
-        name: value for name, value in _typed_values(IMPORTS, row).items() if name not in ("status", "summary", "finished_at")
+        name: value
+        for name, value in _typed_values(IMPORTS, row).items()
+        if name not in ("status", "summary", "finished_at", "quarantined")
     }
     ledger_write.open_import(connection, **columns)
 

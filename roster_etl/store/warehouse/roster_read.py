@@ -287,6 +287,25 @@ def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: s
     return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id")
 
 
+_MAX_IDS = 500  # of one statement
+
+
+def school_names(
+    connection: sa.Connection, district_id: str, source: str, school_ids: Sequence[str], import_id: int
+) -> dict[str, str]:
+    """Return the names that schools had after import `import_id`, or last before it; those that had none then are left out."""
+    history = history_table("organizations")
+    feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_from_import <= import_id)
+    chosen = (history.c.organization_id, history.c.name, history.c.version_id)
+    found: dict[str, tuple[int, str]] = {}
+    for first in range(0, len(school_ids), _MAX_IDS):
+        some = history.c.organization_id.in_(school_ids[first : first + _MAX_IDS])
+        for index in by_index(history):
+            for school, name, version in connection.execute(sa.select(*chosen).where(*feed, some, index)):
+                found[school] = max(found.get(school, (0, "")), (version, name or ""))
+    return {school: name for school, (_, name) in found.items() if name}
+
+
 def trace(
     connection: sa.Connection, name: str, key: Mapping[str, object], district_id: str, source: str | None = None
 ) -> pa.Table:

@@ -6,7 +6,8 @@ import gzip
 
 import pytest
 
-from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, is_ascii_compatible, to_utf8
+from roster_etl.engine.csv.decoded_pieces import is_ascii_compatible
+from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, to_utf8
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.spec.findings import Finding
 

@@ -20,7 +20,7 @@ STUDENTS, USERS = dg.AssetKey(["clever", "students"]), dg.AssetKey(["roster", "u
 
 
 def test_a_run_asks_the_gates_once_and_shows_each_check_under_its_asset(
-    fresh: Home, upload: Path, monkeypatch: pytest.MonkeyPatch
+    fresh: Home, upload: Path, monkeypatch: pytest.MonkeyPatch, real_gates: None
 ) -> None:
     asked: list[str] = []
     ask = GX_CLIENT._request

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -10,8 +13,11 @@ import pytest
 from roster_etl.orchestration.assets.today_asset import TODAY
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
-from roster_etl.orchestration.jobs.nightly_cleanup import delete_old_runs, housekeeping, nightly
+from roster_etl.orchestration.jobs.nightly_cleanup import delete_old_runs, housekeeping, nightly, run_nightly_cleanup
 from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.run_deletion import delete_events_without_run
+from roster_etl.projections.samples import write_next_day
+from roster_etl.vendors import vendor
 from tests.orchestration.conftest import Home
 
 
@@ -45,6 +51,80 @@ def test_runs_past_their_time_go_and_what_the_ui_shows_stays(thrice: Home):
         assert instance.all_logs(second) == []
         assert shown(instance) == before
         assert {run_id for run_id, _ in before.values()} == {first, third}
+
+
+def traces(home: Path, run_id: str) -> dict[str, int]:
+    """Return in which tables of Dagster's storage, and by how many files, a run is still known."""
+    found = {"files": len(list((home / "history" / "runs").glob(f"{run_id}.db*")))}
+    for path in ((home / "history" / "runs.db"), (home / "history" / "runs" / "index.db")):
+        with closing(sqlite3.connect(path)) as database:
+            tables = [
+                row[0]
+                for row in database.execute(
+                    "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE c.name = 'run_id'"
+                )
+            ]
+            for table in tables:
+                found[table] = database.execute(f"SELECT count(*) FROM {table} WHERE run_id = ?", (run_id,)).fetchone()[0]
+    return {name: count for name, count in found.items() if count}
+
+
+def check_results(instance: dg.DagsterInstance) -> dict[tuple[str, str], int]:
+    """Return the number of results that Dagster has of each check."""
+    keys = defs.resolve_asset_graph().asset_check_keys
+    found = {key: instance.event_log_storage.get_asset_check_execution_history(key, limit=100) for key in keys}
+    return {(key.asset_key.to_user_string(), key.name): len(records) for key, records in found.items() if records}
+
+
+def test_nothing_is_left_of_a_run_that_is_deleted(published: Home, sample: Path, tmp_path: Path):
+    changed = tmp_path / "changed"
+    write_next_day(vendor("clever"), sample, changed, seed=1)
+    assert published.status(published.run(changed)) == "published"
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    with home_instance(published.path) as instance:
+        runs = [run.run_id for run in reversed(instance.get_runs())]
+        assert {*traces(published.path, runs[0])} >= {"files", "runs", "run_tags", "event_logs", "asset_check_executions"}
+        before, latest = check_results(instance), shown(instance)
+
+        assert delete_old_runs(instance, later) == 1
+
+        assert traces(published.path, runs[0]) == {}
+        assert {run_id for run_id, _ in latest.values()} == {runs[1]}
+        assert shown(instance) == latest
+        assert {*before.values()} == {2}
+        assert check_results(instance) == dict.fromkeys(before, 1)
+
+
+def test_what_earlier_versions_left_of_deleted_runs_goes_on_request(thrice: Home):
+    with home_instance(thrice.path) as instance:
+        first, second, third = [run.run_id for run in reversed(instance.get_runs())]
+        instance.delete_run(second)
+        assert traces(thrice.path, second) == {"files": 1, "asset_check_executions": 33}
+        kept = [traces(thrice.path, run_id) for run_id in (first, third)]
+        instance.report_runless_asset_event(dg.AssetMaterialization(TODAY))
+
+        run_nightly_cleanup(thrice.workspace, instance, datetime.now(UTC))
+        assert traces(thrice.path, second)
+        run_nightly_cleanup(thrice.workspace, instance, datetime.now(UTC), everything=True)
+
+        assert traces(thrice.path, second) == {}
+        assert [traces(thrice.path, run_id) for run_id in (first, third)] == kept
+        assert instance.get_latest_materialization_event(TODAY) is not None
+
+
+def test_old_events_without_a_run_go_but_for_the_newest(published: Home):
+    other = dg.AssetKey("other")
+    with home_instance(published.path) as instance:
+        for key, partition in ((TODAY, None), (TODAY, None), (other, "a"), (other, "b"), (other, "b")):
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+        later = datetime.now(UTC) + timedelta(seconds=1)
+        made = [len(instance.fetch_materializations(key, limit=10).records) for key in (TODAY, other)]
+
+        assert delete_events_without_run(instance, later - timedelta(days=1)) == 0
+        assert delete_events_without_run(instance, later) == 2
+
+        assert [len(instance.fetch_materializations(key, limit=10).records) for key in (TODAY, other)] == [made[0] - 1, 2]
+        assert traces(published.path, "")["event_logs"] == 3
 
 
 def test_the_newest_run_of_each_job_and_partition_stays_through_many_pages(monkeypatch: pytest.MonkeyPatch):

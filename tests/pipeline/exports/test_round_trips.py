@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import discover_vendors
 from roster_etl.vendors.export_formats import export_formats
 from tests.cli.calling import call
-from tests.exporting import FEEDS, current, district_of, export, make_districts, unnamed_differences
+from tests.exporting import FEEDS, current, district_of, export, make_district, unnamed_differences
 from tests.sampling import every
 
-pytestmark = [pytest.mark.sampled, pytest.mark.timeout(900)]  # five districts are made first
+pytestmark = [pytest.mark.sampled, pytest.mark.usefixtures("prepared_storage")]
 
 IMPORTED = [name for name, found in export_formats().items() if found.vendor in discover_vendors()]
 SAME = [(feed, feed) for feed in FEEDS]
@@ -24,10 +25,16 @@ VERSION = ("--option", "oneroster_version=1.2")
 FULL = {"catapult_connect": ("--option", "schools=true", "--option", "attendance=true"), "oneroster": VERSION}
 
 
+def on_both(sqlite, postgresql):
+    """Return pairs with their database. What an export says is the same on both, so that PostgreSQL needs a part of the pairs."""
+    pairs = [pytest.param(*pair, "sqlite") for pair in sqlite]
+    return pairs + [pytest.param(*pair, "postgresql", marks=pytest.mark.pg) for pair in postgresql]
+
+
 @pytest.fixture
-def districts(saved, database, tmp_path):
-    """A home with a district for each feed, and the URL of its warehouse."""
-    url = saved.copy("districts", make_districts, tmp_path, database)
+def districts(saved, database, feed, tmp_path):
+    """A home with a district that has the feed, and the URL of its warehouse."""
+    url = saved.copy(f"district-{feed}", partial(make_district, feed), tmp_path, database)
     yield tmp_path / "home", url
     saved.drop(url)
 
@@ -46,7 +53,7 @@ def import_again(home: Path, name: str, folder: Path) -> None:
     assert answer.code == 0, answer.out + answer.err
 
 
-@pytest.mark.parametrize(("feed", "name"), SAME)
+@pytest.mark.parametrize(("feed", "name", "database"), on_both(SAME, every(3, SAME)), indirect=["database"])
 def test_an_export_in_the_feeds_own_format_comes_back(districts, tmp_path, feed, name):
     home, url = districts
     document = export(home, feed, name, tmp_path / "out", *FULL.get(name, ()))
@@ -63,7 +70,9 @@ def test_an_export_in_the_feeds_own_format_comes_back(districts, tmp_path, feed,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("feed", "name"), every(7, OTHERS))
+@pytest.mark.parametrize(
+    ("feed", "name", "database"), on_both(every(7, OTHERS), every(len(OTHERS), OTHERS)), indirect=["database"]
+)
 def test_whatever_differs_after_an_export_to_another_format_is_named(districts, tmp_path, feed, name):
     home, url = districts
     words, name = words_for(feed, name), name.partition(" ")[0]
@@ -77,14 +86,14 @@ def test_whatever_differs_after_an_export_to_another_format_is_named(districts, 
     assert unnamed_differences(before, after, document["losses"]) == []
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("feed", "database"), [("clever", "sqlite")], indirect=["database"])
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
-def test_whole_files_and_then_the_changes_are_imported_as_the_roster_of_now(districts, tmp_path, version):
+def test_whole_files_and_then_the_changes_are_imported_as_the_roster_of_now(districts, feed, tmp_path, version):
     home, url = districts
     words = ("--option", f"oneroster_version={version}", "--option", "user_ids=kinded")
-    since = _first_import(url, "clever")
+    since = _first_import(url, feed)
     for folder, more in (("then", ("--as-of", f"import:{since}")), ("changes", ("--since", since)), ("now", ())):
-        export(home, "clever", "oneroster", tmp_path / folder, *words, *more)
+        export(home, feed, "oneroster", tmp_path / folder, *words, *more)
 
     for folder in ("then", "changes"):
         import_again(home, "oneroster", tmp_path / folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from roster_etl.spec.errors import LandingNotFound
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 from tests.ledgers import in_transaction
+from tests.saved import SavedFolders
 
 DIES = """
 import os, sys
@@ -29,12 +31,22 @@ receive.receive_upload(Workspace.open(Path(sys.argv[1])), receive.Order(district
 """
 
 
+def make(folder: Path, _: str) -> None:
+    """Make a home in which a process was killed during an import."""
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    with closing(Workspace.open(home)) as workspace:
+        workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+        subprocess.run([sys.executable, "-c", DIES, str(home)], check=False)
+
+
 @pytest.fixture
-def killed(home: Path) -> Workspace:
+def killed(saved: SavedFolders, tmp_path: Path) -> Workspace:
     """A home with a running import whose process was killed."""
-    workspace = Workspace.open(home)
-    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
-    subprocess.run([sys.executable, "-c", DIES, str(home)], check=False)
+    saved.copy("killed", make, tmp_path)
+    workspace = Workspace.open(tmp_path / "home")
+    (lock,) = workspace.settings.scratch.glob("import-*.lock")
+    lock.rename(workspace.import_locks._lock_file(1))  # it is named after the warehouse, which is a copy now
     assert workspace.warehouse.ledger.import_(1)["status"] == "running"
     return workspace
 

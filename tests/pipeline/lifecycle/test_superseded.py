@@ -134,7 +134,7 @@ def test_a_published_upload_says_which_hold_it_closes(held: Workspace) -> None:
     text = "The hold of import 2 is closed: the roster changed with this import, so that its plan can no longer be published."
     assert closed_holds_text(document) == text
     assert text in Path(document["report"]).read_text("utf-8")
-    assert text in summary_text(held, document)
+    assert text in summary_text(document)
     assert is_problem(held, document)  # who was asked to decide gets mail
     assert waiting(held) == []
 

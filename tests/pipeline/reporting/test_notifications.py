@@ -8,7 +8,8 @@ import pytest
 
 from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
 from roster_etl.pipeline.reporting.import_summary import outcome, read_import_summary
-from roster_etl.pipeline.reporting.notifications import is_problem, queue_notifications
+from roster_etl.pipeline.reporting.next_steps import NextStep
+from roster_etl.pipeline.reporting.notifications import is_problem, queue_alert, queue_mail, queue_notifications
 from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
@@ -65,11 +66,16 @@ def test_a_hold_is_mailed_to_every_contact_and_alerts(workspace: Workspace, offi
     assert mail["Subject"] == "Lincoln Unified: import 1 (clever) held"
     text = mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
     assert "More would change than the threshold allows." in text
+    assert (
+        "students.csv\n  Last_name: 2 rows (row 2, 3); refuses the row\n    It is empty.\n    To do: Fill the cell in the source"
+        in text
+    )
+    assert "If the files are right: tell whoever runs the import for you, say that import 1 is right" in text
+    assert "For whoever runs the import\n" in text
     assert "roster-etl holds approve 1 --by NAME" in text
-    assert "missing_required: 2 rows (refuses the row)\n  students.csv row 2 Last_name: It is empty.\n" in text
-    assert "users: 0 created, 0 updated, 40 removed" in text
     assert "https://reports.example.org/lincoln/1.html" in text
-    assert "<li>students.csv row 3 Last_name: It is empty.</li>" in mail.get_body(("html",)).get_content()
+    assert "It is empty." in mail.get_body(("html",)).get_content()
+    assert mail["Reply-To"] is None
     assert [part.get_filename() for part in mail.iter_attachments()] == ["import-1.html", "import-1.csv"]
     assert hook.texts == [
         (
@@ -153,3 +159,107 @@ def test_what_was_killed_before_it_could_tell_is_told_later(workspace: Workspace
     assert (after, told) == (ReportCursor(last=new, open=(running,)), [new])
     assert report_missed_imports(workspace, after)[1] == []
     assert not (workspace.home / "reports" / "lincoln" / f"{old}.html").exists()
+
+
+OPERATORS = ("ops@example.org", "it@lincoln.example.org")
+PLAN = {
+    "users": {"current": 136, "created": 1, "updated": 0, "deleted": 62, "columns": {}, "reasons": {"absent": 62}, "schools": {}},
+    "enrollments": {
+        "current": 787,
+        "created": 0,
+        "updated": 0,
+        "deleted": 348,
+        "columns": {},
+        "reasons": {"absent": 348},
+        "schools": {"007": {"current": 336, "created": 0, "updated": 0, "deleted": 142, "absent": 142, "counted": 0}},
+    },
+}
+HELD = {
+    "plan": PLAN,
+    "plan_base": None,
+    "changes": {name: {what: table[what] for what in ("created", "updated", "deleted")} for name, table in PLAN.items()},
+    "hold": {"tables": {"users": {"deleted": 62, "current": 136, "pct": 45.6}}, "schools": []},
+}
+
+
+@pytest.fixture
+def operated(workspace: Workspace) -> Workspace:
+    """The installation with operators, one of whom is a contact of the district too, and with the address of its UI."""
+    file = workspace.home / "roster_etl.toml"
+    operators = ", ".join(f'"{one}"' for one in OPERATORS)
+    settings = file.read_text().replace("[mail]", f"[mail]\noperators = [{operators}]")
+    file.write_text(settings + '[ui]\nurl = "https://dagster.example.org/"\n')
+    return Workspace.open(workspace.home)
+
+
+def texts(office: PostOffice, to: str) -> tuple[str, str]:
+    """Return the one mail to an address: as plain text, and as HTML."""
+    (mail,) = [mail for mail in office.mail if mail["To"] == to]
+    return tuple(mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html"))  # type: ignore[return-value]
+
+
+def test_operators_get_links_to_decide_and_the_district_what_to_correct(
+    operated: Workspace, office: PostOffice, hook: Hook
+) -> None:
+    number = ended(operated, "held", findings=refused(2), summary=HELD)
+    publish_report(operated, read_import_summary(operated, number))
+    assert flush_outbox(operated).sent == 4
+
+    assert sorted(mail["To"] for mail in office.mail) == sorted({*CONTACTS, *OPERATORS})
+    plain, rich = texts(office, "ops@example.org")
+    assert plain.startswith("HELD: Lincoln Unified (clever): 62 of 136 users would be removed\n")
+    assert "People: 136 → 75 (62 removed (45.6 %), 1 new)\n" in plain
+    assert "Approve: https://dagster.example.org/locations/roster_etl/jobs/approve_hold/playground/setup?config=" in plain
+    assert "Review: https://dagster.example.org/assets/roster/plan?view=partitions&partition=lincoln\n" in plain
+    assert "roster-etl holds approve 1 --by NAME" in plain
+    assert "007: enrollments 142 removed (42.3 %)" in plain
+    assert 'href="https://dagster.example.org/locations/roster_etl/jobs/discard_hold/playground/setup?config=' in rich
+    assert "manifests/lincoln/1.json" in rich
+    assert hook.texts[0].splitlines()[1:3] == [
+        "roster-etl holds show 1",
+        "https://dagster.example.org/assets/roster/plan?view=partitions&partition=lincoln",
+    ]
+
+    plain, rich = texts(office, "data@lincoln.example.org")
+    assert "People: 136 → 75 (62 removed (45.6 %), 1 new)\n" in plain
+    assert "If the files are right: answer this mail, say that import 1 is right" in plain
+    assert [words in plain + rich for words in ("roster-etl", "dagster", "archive")] == [False] * 3
+
+
+@pytest.mark.parametrize(("reply_to", "answers_go"), [("", ", ".join(OPERATORS)), ("help@example.org", "help@example.org")])
+def test_the_answer_of_a_district_reaches_a_person(
+    operated: Workspace, office: PostOffice, reply_to: str, answers_go: str
+) -> None:
+    file = operated.home / "roster_etl.toml"
+    file.write_text(file.read_text().replace("[mail]", f'[mail]\nreply_to = "{reply_to}"\n'))
+    workspace = Workspace.open(operated.home)
+    publish_report(workspace, read_import_summary(workspace, ended(workspace, "rejected")))
+    flush_outbox(workspace)
+
+    (mail,) = [mail for mail in office.mail if mail["To"] == "data@lincoln.example.org"]
+    assert mail["Reply-To"] == answers_go
+
+
+def test_operators_are_told_of_what_their_settings_name(operated: Workspace) -> None:
+    file = operated.home / "roster_etl.toml"
+    file.write_text(file.read_text().replace("[mail]", '[mail]\noperators_on = ["failed"]\n'))
+    workspace = Workspace.open(operated.home)
+    told = {status: queued(workspace, ended(workspace, status)) for status in ("published", "rejected", "failed")}
+
+    mails = {status: [one for one in found if one.startswith("mail")] for status, found in told.items()}
+    assert {status: len(found) for status, found in mails.items()} == {"published": 0, "rejected": 2, "failed": 3}
+
+
+def test_a_late_feed_is_told_to_its_district_without_commands_and_to_operators_with_them(
+    operated: Workspace, office: PostOffice
+) -> None:
+    steps = [NextStep(text="See that the files are uploaded."), NextStep(text="Look.", command="roster-etl doctor")]
+    words = {"about": "late-1", "title": "Lincoln: clever is late", "steps": steps}
+    queue_mail(operated, "late", CONTACTS, reason="Expected by 06:00.", **words)  # type: ignore[arg-type]
+    queue_alert(operated, "late", text="lincoln/clever is late", **words)  # type: ignore[arg-type]
+    flush_outbox(operated)
+
+    assert sorted(mail["To"] for mail in office.mail) == sorted({*CONTACTS, *OPERATORS})
+    district, operator = texts(office, "data@lincoln.example.org"), texts(office, "ops@example.org")
+    assert [("roster-etl doctor" in text, "See that the files are uploaded." in text) for text in district] == [(False, True)] * 2
+    assert [("roster-etl doctor" in text) for text in operator] == [True] * 2

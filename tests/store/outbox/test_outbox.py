@@ -187,3 +187,16 @@ def test_the_note_that_a_message_was_sent_goes_when_nobody_would_queue_it_again(
     outbox.send({}, later)
 
     assert outbox.put(replace(message(), text="again"))
+
+
+def test_old_notes_are_looked_for_once_a_day(tmp_path: Path) -> None:
+    outbox, note = Outbox(tmp_path), tmp_path / "sent" / "mail-x"
+    later = datetime.now(UTC) + RECEIPT_RETENTION + timedelta(days=1)
+    there = []
+    for hours in (0, 23, 25):
+        note.parent.mkdir(exist_ok=True)
+        note.touch()
+        outbox.send({}, later + timedelta(hours=hours))
+        there.append(note.exists())
+
+    assert there == [False, True, False]

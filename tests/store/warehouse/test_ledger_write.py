@@ -55,7 +55,7 @@ def test_an_import_begins_as_running(warehouse):
     assert warehouse.ledger.import_(number) == {
         "import_id": number, "kind": "upload", "district_id": DISTRICT, "source": SOURCE, "upload_id": "u3", "run_id": "r",
         "status": "running", "received_at": day(2), "started_at": day(3), "finished_at": None,
-        "options": {"encoding": "utf-8"}, "summary": {}, "file_set": "",
+        "options": {"encoding": "utf-8"}, "summary": {}, "file_set": "", "quarantined": False,
     }  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def test_a_row_that_leaves_the_quarantine_takes_no_other_along(warehouse):
         ("b.csv", 2),
         ("b.csv", 3),
     ]
-    assert warehouse.ledger.waiting_imports(DISTRICT, SOURCE) == [number]
+    assert warehouse.ledger.import_(number)["quarantined"]
 
 
 def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):
@@ -371,6 +371,13 @@ def test_a_row_leaves_the_quarantine_with_the_import_that_took_it(warehouse):
     published(warehouse, {}, number=2, released_rows=leaving)
 
     assert waiting(warehouse) == [(first, "enrollments", 3)]
+    assert warehouse.ledger.import_(first)["quarantined"]
+
+    last = pa.Table.from_pylist([{"import_id": first, "file": "e.csv", "row": 3}], schema=RELEASED_ROWS_SCHEMA)
+    published(warehouse, {}, number=3, released_rows=last)
+
+    assert waiting(warehouse) == []
+    assert not any(row["quarantined"] for row in warehouse.ledger.imports())
 
 
 def test_an_import_that_is_not_published_takes_nothing_out_of_the_quarantine():
@@ -378,6 +385,20 @@ def test_an_import_that_is_not_published_takes_nothing_out_of_the_quarantine():
 
     with pytest.raises(ValueError, match="published"):
         end(2, "unchanged", released_rows=leaving)
+
+
+def test_the_formats_of_a_district_are_found_one_by_one(warehouse):
+    writing = in_transaction(warehouse)
+    for number, source in enumerate(["clever", "canvas", "clever", "dyknow", "oneroster"], start=1):
+        opened = writing.open_import(kind="upload", district_id=DISTRICT, source=source, started_at=day(number))
+        if source == "oneroster":
+            writing.conclude(end(opened, "rejected", number=number))
+        else:
+            writing.publish(end(opened, number=number), {}, warehouse.roster.base(DISTRICT, source))
+
+    assert warehouse.ledger.sources(DISTRICT) == ["canvas", "clever", "dyknow", "oneroster"]
+    assert warehouse.ledger.published_sources(DISTRICT) == ["canvas", "clever", "dyknow"]
+    assert warehouse.ledger.sources("madison") == warehouse.ledger.published_sources("madison") == []
 
 
 def test_an_import_begins_and_ends_edits(warehouse):

@@ -1,4 +1,4 @@
-"""No reader of the ledger or the roster reads a whole table that grows: the plans of their statements, on both databases.
+"""No reader or writer of the ledger or the roster reads a whole table that grows: the plans of their statements, on both databases.
 
 Every statement is explained just before it runs, on its own connection, since some read temporary tables. On SQLite a plan does not
 depend on the data (no statistics are gathered); PostgreSQL plans over a warehouse that 1,000 other districts have filled.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 
@@ -22,21 +24,30 @@ from roster_etl.canonical.history import HISTORIES
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA, JsonText, Timestamp
+from roster_etl.frames.arrow import findings_table
+from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import (
     REJECTED_ROWS_SCHEMA,
     RELEASED_ROWS_SCHEMA,
+    Check,
     Edit,
     Hold,
+    ImportFile,
     PurgeScope,
     Warehouse,
+    audit,
     bulk_load,
     change_feed,
     export_ledger,
     feed_status_read,
     ledger_read,
+    ledger_write,
     people,
+    publish,
+    purge,
     receipts,
     reconciliation,
+    replayed_imports,
     roster_read,
 )
 from roster_etl.store.warehouse.database import Database
@@ -51,6 +62,7 @@ OPEN_ONLY = ("ix_holds_open", "ix_receipts_unsigned", "ix_reconciliation_open")
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 EXCEPTIONS: Mapping[str, str] = {
+    r"^UPDATE imports SET quarantined = true WHERE EXISTS": "migration 0011, once",
     r"FROM imports GROUP BY imports\.district_id, imports\.source, imports\.kind, imports\.status": "metrics count the imports of all feeds",
     r"^SELECT DISTINCT imports\.source FROM imports ORDER BY": "which formats the whole warehouse ever had: asked by nothing that runs each night",
     r"FROM receipts WHERE receipts\.number = ": "the chains of all feeds, where a person replaces the key",
@@ -259,10 +271,10 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "hold": lambda c: ledger_read.hold(c, number),
         "quarantined_rows": lambda c: (ledger_read.quarantined_rows(c, number), ledger_read.quarantined_rows(c, None, *feed)),
         "open_quarantine": lambda c: ledger_read.open_quarantine(c, *feed),
-        "waiting_imports": lambda c: ledger_read.waiting_imports(c, *feed),
         "quarantined_since": lambda c: ledger_read.quarantined_since(c, [number, other]),
         "overrides": lambda c: (ledger_read.overrides(c, *feed), ledger_read.overrides(c, *feed, ended=True)),
         "sources": lambda c: (ledger_read.sources(c, None), ledger_read.sources(c, "lincoln")),
+        "published_sources": lambda c: ledger_read.published_sources(c, "lincoln"),
         "current_versions": lambda c: [roster_read.current_versions(c, *feed, name) for name in every],
         "current_hashes": lambda c: [roster_read.current_hashes(c, *feed, name) for name in every],
         "current_by_school": lambda c: [roster_read.current_by_school(c, *feed, name) for name in every],
@@ -286,6 +298,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
         "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
+        "school_names": lambda c: roster_read.school_names(c, *feed, ["S1", "S2"], number),
         "trace": lambda c: (
             roster_read.trace(c, "users", {"user_kind": "student", "user_id": "a"}, *feed), roster_read.trace(c, "id_changes", {}, *feed)
         ),
@@ -343,7 +356,6 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         ],
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
-        "published_sources": lambda c: export_ledger.published_sources(c, "lincoln"),
         "newest_publishes": lambda c: export_ledger.newest_publishes(c, [feed, ("other", "clever")], day(1)),
         "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),
         "close_export": lambda c: export_ledger.close_export(c, 1, {"finished_at": NOW}),
@@ -434,6 +446,8 @@ def test_the_status_of_all_feeds_is_read_through_these_indexes(tmp_path: Path) -
     assert used == {
         "ix_imports_feed",
         "ix_imports_finished",
+        "ix_imports_ended_of_set",
+        "ix_imports_quarantined",
         "ix_holds_open",
         "ix_rejected_rows_place",
         "ix_rejected_rows_record",
@@ -451,33 +465,115 @@ def _removals(number: int) -> list[PurgeScope]:
     ]  # fmt: skip
 
 
+WRITERS = (audit, ledger_write, publish, purge, replayed_imports)
+"""The modules whose functions write in the transaction of a connection; what else writes is among the readers."""
+MANY = 500  # rows of one import: enough that reading a whole table would pay if it were as small as an import
+
+
 def test_every_writer_finds_its_rows_in_an_index(filled_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publishing, holding, deciding, restoring and purging, in every table."""
-    refused = [{"file": "students.csv", "row": 2, "code": "bad_date", "record": "{}"}]
+    """Publishing, holding, deciding, restoring and purging, in every table, few rows and many."""
+    with Warehouse(filled_url) as warehouse, explained(monkeypatch) as plans, calls() as called:
+        number = _publish_and_release(warehouse)
+        held = _hold_and_supersede(warehouse)
+        _decide(warehouse, held)
+        _restore(warehouse, held)
+        with warehouse.write() as session:
+            session.add_finding(number, Finding(severity="upload", code="bad_date", message="no date"))
+            assert session.ledger.mentions_person("lincoln", "student", "a")
+            session.ledger.person_values("lincoln", "student", "a")
+            session.ledger.all_versions("lincoln", "clever", "users")
+            session.ledger.audit("lincoln")
+        for scope in (scopes := _removals(number)):
+            warehouse.count_purge(scope)
+        purged = begin(warehouse, 9)
+        warehouse.purge(scopes[-1], lambda _: [end(purged, number=9)])  # once: PostgreSQL then knows how small its tables are
+
+    assert {re.split(r" |\(", sql)[0] for sql in plans.seen} >= {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    missing = {f"{module.__name__}.{name}" for module in WRITERS for name in _public(module)} - called
+    assert missing == set(), "a function that writes is not tried here"
+    assert [f"{lines}: {sql}" for sql, lines in plans.wrong.items()] == []
+
+
+def _publish_and_release(warehouse: Warehouse) -> int:
+    """Publish an import with edits and refused rows, then one that closes and releases all of both. Returns the number of the first."""
+    refused = [{"file": "students.csv", "row": row, "code": "bad_date", "record": f'{{"n": {row}}}'} for row in range(2, MANY)]
     released = pa.Table.from_pylist([{"import_id": 1, "file": "students.csv", "row": 2}], RELEASED_ROWS_SCHEMA)
     key = '{"user_kind": "student", "user_id": "a"}'
     edits = [Edit(begins=begins, table="users", key=key, field="first_name", value="Ann", by="sam") for begins in (True, False)]
-    with Warehouse(filled_url) as warehouse, explained(monkeypatch) as plans:
-        number = published(
-            warehouse, {"users": change("users", [user("a"), user("b")]), "enrollments": change("enrollments", [enrollment("a")])},
-            rejected_rows=pa.Table.from_pylist(refused, REJECTED_ROWS_SCHEMA), edits=edits[:1],
-        )  # fmt: skip
-        gone = version_of(warehouse, "users", user_id="a")
-        published(warehouse, {"users": change("users", gone=[gone])}, number=2, released_rows=released, edits=edits[1:])
-        held = begin(warehouse, 3)
-        hold = Hold(reason="delete_threshold", plan_sha256="0", created_at=NOW)
-        in_transaction(warehouse).conclude(end(held, "held", number=3, hold=hold))
-        later = begin(warehouse, 4)
-        with warehouse.write() as session:
-            session.supersede_holds("lincoln", "clever", later, NOW, before=later, kind="upload")
-        in_transaction(warehouse).conclude(end(later, "failed", number=4))
-        with warehouse.write() as session:
-            session.resume(later)
-        for scope in _removals(number):
-            warehouse.purge(scope, lambda _: [])
+    people_, seats = [user(name) for name in ("a", *map(str, range(MANY)))], [enrollment("a")]
+    number = published(
+        warehouse, {"users": change("users", people_), "enrollments": change("enrollments", seats)},
+        rejected_rows=pa.Table.from_pylist(refused, REJECTED_ROWS_SCHEMA), edits=edits[:1],
+        findings=findings_table([Finding(severity="warning", code="bad_date", message="no date", file="students.csv", row=2)]),
+        files=[ImportFile(file="students.csv")], checks=[Check(name="suite", passed=True, severity="error")],
+    )  # fmt: skip
+    published(warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")])}, number=2,
+              released_rows=released, edits=edits[1:])  # fmt: skip
+    gone = warehouse.roster.current("lincoln", "clever", "users").column("version_id").to_pylist()
+    released = pa.table({"import_id": [number] * len(refused), "file": ["students.csv"] * len(refused), "row": [*range(2, MANY)]})
+    published(warehouse, {"users": change("users", gone=gone)}, number=3, released_rows=released)
+    return number
 
-    assert {re.split(r" |\(", sql)[0] for sql in plans.seen} >= {"SELECT", "INSERT", "UPDATE", "DELETE"}
-    assert [f"{lines}: {sql}" for sql, lines in plans.wrong.items()] == []
+
+def _hold_and_supersede(warehouse: Warehouse) -> int:
+    """Hold an import, whose hold the next one closes, and another one. Returns the number of the latter."""
+    hold = Hold(reason="delete_threshold", plan_sha256="0", created_at=NOW)
+    first = begin(warehouse, 4)
+    in_transaction(warehouse).conclude(end(first, "held", number=4, hold=hold))
+    later = begin(warehouse, 5)
+    with warehouse.write() as session:
+        closed = session.supersede_holds("lincoln", "clever", later, NOW, before=later, kind="upload")
+        session.record_closed_holds(later, closed)
+    assert closed == [first]
+    in_transaction(warehouse).conclude(end(later, "failed", number=5))
+    with warehouse.write() as session:
+        session.resume(later)
+        session.set_upload(later, "u5")
+    in_transaction(warehouse).conclude(end(later, "held", number=5, hold=hold))
+    return later
+
+
+def _decide(warehouse: Warehouse, held: int) -> None:
+    """Approve a hold, and publish it."""
+    with warehouse.write() as session:
+        session.decide_hold(held, "approved", "sam", NOW)
+    base = warehouse.roster.base("lincoln", "clever")
+    in_transaction(warehouse).publish(end(held, number=6), {"users": change("users", [user("a")])}, base)
+
+
+def _restore(warehouse: Warehouse, like: int) -> None:
+    """Enter an import, versions and an edit as a rebuild does."""
+    row = {**warehouse.ledger.import_(like), "import_id": 10**9}
+    hold = {**(warehouse.ledger.hold(like) or {}), "import_id": 10**9}
+    edit = {"district_id": "lincoln", "source": "clever", "table_name": "users", "key": "{}", "field": "email", "set_by": "sam"}
+    rows = warehouse.ledger.all_versions("lincoln", "clever", "users")
+    with warehouse.write() as session:
+        session.restore_import(row)
+        refused = [{"file": "students.csv", "row": 2, "code": "bad_date", "record": "{}"}]
+        session.restore_end(row, files=[], checks=[], hold=hold, findings=[], rejected=refused)
+        session.restore_versions({"users": rows.filter(pc.is_valid(rows["valid_to_import"]))}, [{**edit, "set_at": NOW}])
+
+
+@contextmanager
+def calls() -> Iterator[set[str]]:
+    """Note which functions of `WRITERS` are called in this thread."""
+    names = {
+        function.__code__: f"{module.__name__}.{name}"
+        for module in WRITERS
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+    }
+    found: set[str] = set()
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code in names:
+            found.add(names[frame.f_code])
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
 
 
 def test_a_nested_scan_is_found(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ from roster_etl.store.warehouse.database import Database
 from tests.ledgers import in_transaction
 from tests.rosters import begin, day, end
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
 
 def objects(path):
     with sqlite3.connect(path) as connection:
