@@ -41,6 +41,12 @@ def test_code_links_quotes_and_parts_of_words_are_left_alone(text):
     assert list(check_wording.wrong_terms("page.md", text)) == []
 
 
+def test_messages_of_a_module_are_checked_and_its_docstrings_are_not():
+    source = '"""Judged here."""\nname = "judged"\nraise ValueError(f"{name} was judged, parked")\n'
+
+    assert list(check_wording.wrong_in_file("a.py", source)) == ['a.py:3: "judged"; write: validate, check, evaluate']
+
+
 def test_the_command_fails_where_a_term_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("Imports are judged.\n", "utf-8")

@@ -67,7 +67,9 @@ IMPORTS: Final = sa.Table(
         "quarantined", sa.Boolean(), nullable=False, server_default=sa.false(), comment="Whether it has rows in the quarantine"
     ),
     sa.Index("ix_imports_feed", "district_id", "source", "status", "import_id"),
-    sa.Index("ix_imports_finished", "district_id", "source", "status", "finished_at", "import_id"),
+    sa.Index(
+        "ix_imports_finished", "district_id", "source", "status", "finished_at", "import_id", "kind"
+    ),  # all that metrics count
     sa.Index("ix_imports_district", "district_id", "import_id"),
     sa.Index("ix_imports_status", "status", "import_id"),
     sa.Index("ix_imports_of_feed", "district_id", "source", "import_id"),

@@ -24,15 +24,19 @@ _DEFAULT_LIMIT = 10_000
 _SHOWN = 50  # for people
 
 
-def changes(
+def changes(  # noqa: PLR0917 - typer's arguments are positional
     ctx: typer.Context,
     district: DistrictOption,
     since: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--since", metavar="IMPORT", min=0, callback=check_import_id, help="The last import that you have read; 0: none."
+            "--since",
+            metavar="IMPORT",
+            min=0,
+            callback=check_import_id,
+            help="The last import that you have read; 0: none. Needed without --to; with it, the default is the newest one that is there.",
         ),
-    ],
+    ] = None,
     format: FormatOption = None,
     after: Annotated[str | None, typer.Option("--after", metavar="WORD", help="The `after` of the previous page.")] = None,
     limit: Annotated[
@@ -41,10 +45,18 @@ def changes(
             "--limit", metavar="N", min=1, max=1_000_000, help="Maximum number of changes (default: 50; with --json: 10,000)."
         ),
     ] = None,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="URL", help="Write Parquet instead, a file an import: a folder, or an fsspec URL of one."),
+    ] = "",
 ) -> int:
     """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
     call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
+    if to:
+        return _write_files(call, district, source, to, since, paged=bool(after or limit))
+    if since is None:
+        raise UsageError(problem="pass --since IMPORT (0: from the first), or --to URL to write files")
     most = limit or (_DEFAULT_LIMIT if call.json else _SHOWN)
     page = changes_page(call.workspace, district, source, since=since, after=after, limit=most)
     if call.json:
@@ -60,6 +72,24 @@ def changes(
     elif page.changes:
         call.log(f"that is all; the next time: --since {page.since}")
     return 0
+
+
+def _write_files(call: Call, district: str, source: str, to: str, since: int | None, *, paged: bool) -> int:
+    """Write the changes as Parquet, and print what was written."""
+    from roster_etl.pipeline.exports.change_files import write_change_files
+    from roster_etl.store.files.urls import has_password
+
+    if paged:
+        raise UsageError(problem="--to writes whole imports: --after and --limit do not go with it")
+    if has_password(to):
+        raise UsageError(
+            problem="--to: a password does not belong into a URL; the store's own variables hold it", code="password_in_path"
+        )
+    written = write_change_files(call.workspace, district, source, to, since)
+    document = {"district_id": district, "source": source, "to": written.where, "since": written.since}
+    imports = [{"import_id": number, "changes": count} for number, count in written.imports.items()]
+    lines = [f"import {number}: {count:,} changes" for number, count in written.imports.items()] or ["Nothing new was published."]
+    return call.show_result({**document, "imports": imports}, *lines, f"{written.where}: up to import {written.since}")
 
 
 def _summary(changes: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -122,7 +122,7 @@ def _check_table(table: pa.Table) -> None:
     if missing:
         raise ValueError(f"verdict table lacks {', '.join(missing)}")
     if any(table.column(column).null_count for column in _COUNTS):
-        raise ValueError("verdict table: rule, judged and failing must be filled")
+        raise ValueError("verdict table: `rule`, `judged` and `failing` must be filled")
     seen: set[str] = set()
     wrong = []
     for rule, judged, failing in zip(*(table.column(column).to_pylist() for column in _COUNTS), strict=True):

@@ -25,8 +25,8 @@ POINTS: Mapping[str, str] = MappingProxyType(
         # landing zone and archive
         "landing.fetch": "a file of the landing zone is about to be copied",
         "landing.fetched": "it was copied, and proven to have stood still",
-        "receive.opened": "the import stands in the ledger, and nothing of the upload is known yet",
-        "receive.done": "the upload is taken in; its manifest is written",
+        "receive.opened": "the import is in the ledger, and nothing of the upload is known yet",
+        "receive.done": "the upload is archived; its manifest is written",
         # stored files
         "file.part": "a file of ours is written in full, under its temporary name",
         "archive.write": "bytes of an upload are about to be kept",
@@ -103,13 +103,13 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "approve.begin": "a decision to publish is about to be carried out",
         "decide.record": "what was decided about a hold is entered, and not committed",
         "decide.recorded": "it is committed, and the manifest does not say so yet",
-        "undo.opened": "an undo stands in the ledger, and nothing is planned",
+        "undo.opened": "an undo is in the ledger, and nothing is planned",
         "undo.held": "it is held, and its manifest says that it is running",
         "undo.published": "it is published, and its manifest says held",
-        "override.opened": "a steward's edit stands in the ledger",
+        "override.opened": "a steward's edit is in the ledger",
         "override.published": "it is published, and its manifest says that it is running",
         # maintenance
-        "purge.opened": "a purge stands in the ledger",
+        "purge.opened": "a purge is in the ledger",
         "purge.scrubbed": "rewritten files are in the archive beside the old ones, and it is written down which go",
         "purge.remove": "the rows are removed, and nothing is committed",
         "purge.removed": "it is committed, and manifests and old bytes are as they were",

@@ -232,7 +232,7 @@ def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, ins
 def test_materialize_takes_the_set_that_the_job_is_for(tmp_path: Path, saved: SavedFolders):
     zone = Zone(tmp_path, saved, published=True)
     order, why = default_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
-    assert (order.file_set, order.archived, why) == ("attendance", None, "what lies in the landing zone; nothing is archived yet")
+    assert (order.file_set, order.archived, why) == ("attendance", None, "what is in the landing zone; nothing is archived yet")
     import_upload(zone.workspace, order)
     (zone.folder / ABSENCES).unlink()
 

@@ -63,7 +63,7 @@ class DemoApplication:
         call.print_table(("file", "rows", "bytes", "sha256"), [row for row in rows if row[0] in there])
         lost = sum(loss["count"] for loss in newest["losses"])
         call.print(
-            f"{len(there)} files lie in the folder {FOLDER} of the account {USER}; each was read back by our own reader before it was sent.",
+            f"{len(there)} files are in the folder {FOLDER} of the account {USER}; each was read back by our own reader before it was sent.",
             f"{lost:,} records or values are said otherwise or not at all. What, why, and when it left:",
             f"  {command} exports --district {self.district_id} --home {call.home} --json",
         )

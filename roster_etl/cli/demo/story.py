@@ -200,7 +200,7 @@ class DemoRun:
 
     def register_districts(self) -> None:
         """Register the districts, each with its own folder on the server."""
-        self.call.log(f"Everything of this demo lies in {self.call.home}")
+        self.call.log(f"Everything of this demo is in {self.call.home}")
         self.log(
             f"An SFTP server listens on 127.0.0.1 port {self.server.port}; its host key is pinned in {self.server.known_hosts.name}."
         )

@@ -35,10 +35,10 @@ def default_order(
     feed = workspace.registry.get(district_id).feed(source)
     landing = Order(district_id=district_id, source=source, file_set=file_set, run_id=run_id)
     if numbers := pending_numbers(workspace, district_id, source):
-        return replace(landing, arrival=numbers[0]), "the upload that waits longest, taken in when it had settled"
+        return replace(landing, arrival=numbers[0]), "the upload that waits longest, archived when it had settled"
     archived = newest_archived(workspace, district_id, source, file_set)
     if archived is None:
-        return landing, "what lies in the landing zone; nothing is archived yet"
+        return landing, "what is in the landing zone; nothing is archived yet"
     hindrance = why_not_ready(workspace, district_id, feed, file_set)
     if hindrance is None:
         return landing, "the upload in the landing zone"

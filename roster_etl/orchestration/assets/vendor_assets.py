@@ -94,7 +94,7 @@ class UploadConfig(dg.Config):
         if self.archived:
             return f"the archived upload of import {self.archived} again, as the run config says"
         if self.arrival:
-            return f"the upload that waits as number {self.arrival}, taken in when it had settled"
+            return f"the upload that waits as number {self.arrival}, archived when it had settled"
         return "the upload at the path in the run config" if self.path else "the upload in the landing zone"
 
 

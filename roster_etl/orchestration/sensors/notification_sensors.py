@@ -109,7 +109,7 @@ def _notify_archive_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
     problem = run.tags.get(ARCHIVE_PROBLEM) or "see the log of its run in the Dagster UI"
     text = f"{feed}: an upload could not be archived, and is tried again: {problem}"
     queue_alert(workspace, "failed", about=f"archive {request}", text=text)
-    return f"{feed}: run {run.run_id} is told of"
+    return f"{feed}: run {run.run_id} is reported"
 
 
 def report_missed_since(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:

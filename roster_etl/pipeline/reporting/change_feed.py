@@ -61,11 +61,11 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
     page: list[dict[str, Any]] = []
     with workspace.warehouse.read() as session:
         if since:
-            _require_import_of_feed(session.ledger.import_(since), district_id, source)
+            require_import_of_feed(session.ledger.import_(since), district_id, source)
         if start:
             _require_published_after(session.ledger, district_id, source, since, start.import_id)
         first = start.import_id if start else since
-        for row in _published(session.ledger, district_id, source, first, begin=start is not None):
+        for row in published_imports(session.ledger, district_id, source, first, begin=start is not None):
             told = int(row["import_id"])
             page += islice(_changes(session.ledger, row, start, limit + 1), limit + 1 - len(page))
             if len(page) > limit:
@@ -81,7 +81,9 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
     )
 
 
-def _published(ledger: SqlLedger, district_id: str, source: str, import_id: int, *, begin: bool) -> Iterator[Mapping[str, Any]]:
+def published_imports(
+    ledger: SqlLedger, district_id: str, source: str, import_id: int, *, begin: bool = False
+) -> Iterator[Mapping[str, Any]]:
     """Yield what was published for a feed after `import_id`, in that order, a few at a time. ``begin``: with `import_id` itself."""
     if begin:
         yield ledger.import_(import_id)
@@ -94,7 +96,7 @@ def _changes(ledger: SqlLedger, row: Mapping[str, Any], start: _Cursor | None, l
     """Yield the changes of an import, from `start` on where that is in it; no more than `limit` of a table are read."""
     number = int(row["import_id"])
     start = start if start and start.import_id == number else None
-    for table in _changed_tables(row):
+    for table in changed_tables(row):
         if start and table < start.table:
             continue
         after = (start.key, start.change) if start and table == start.table else None
@@ -103,13 +105,14 @@ def _changes(ledger: SqlLedger, row: Mapping[str, Any], start: _Cursor | None, l
             yield {"import_id": number, "table": table, "key": found["key"], "change": found["change"], "reason": reason}
 
 
-def _changed_tables(row: Mapping[str, Any]) -> list[str]:
+def changed_tables(row: Mapping[str, Any]) -> list[str]:
     """Return the tables that an import may have changed, in the order of their names."""
     changes = (row["summary"] or {}).get("changes")
     return sorted(TABLES) if changes is None else sorted(table for table, counts in changes.items() if any(counts.values()))
 
 
-def _require_import_of_feed(row: Mapping[str, Any], district_id: str, source: str) -> None:
+def require_import_of_feed(row: Mapping[str, Any], district_id: str, source: str) -> None:
+    """Check that an import of the ledger is one of the feed, and has ended. Raises BadCursor."""
     if (row["district_id"], row["source"]) != (district_id, source):
         raise BadCursor(problem=f"import {row['import_id']} is not one of {district_id}/{source}")
     if row["finished_at"] is None:

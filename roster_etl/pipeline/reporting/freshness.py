@@ -98,7 +98,7 @@ def notify_late_feed(workspace: Workspace, late_feed: Freshness) -> list[str]:
 def _late_feed_steps(late_feed: Freshness) -> list[NextStep]:
     """Return what to do about a feed that is late: see to the import that was stopped, if that is why, else to the files."""
     look = NextStep(
-        text="See what lies in the landing zone, and what hinders it.",
+        text="See what is in the landing zone, and what prevents its import.",
         command=f"roster-etl doctor --district {late_feed.district_id}",
     )
     if late_feed.last and late_feed.last[1] not in GOOD:

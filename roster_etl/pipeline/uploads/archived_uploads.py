@@ -53,7 +53,7 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
     if not is_upload(manifest):
         raise NotArchived(import_id=import_id, district_id=district_id, problem=f"it is no upload but of kind {manifest['kind']}")
     if not manifest.get("members"):
-        raise NotArchived(import_id=import_id, district_id=district_id, problem="no file of it was taken in")
+        raise NotArchived(import_id=import_id, district_id=district_id, problem="no file of it was archived")
     if (lost := lost_members(manifest)) or manifest["source"] != source:
         raise NotArchived(import_id=import_id, district_id=district_id, problem=", ".join(lost) or "another format")
     return found

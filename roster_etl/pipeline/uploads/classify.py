@@ -147,7 +147,7 @@ def classify_by_header(format_: Format, file: FetchedFile, encoding: str) -> tup
     if isinstance(header, Finding):
         return None, Finding(severity="file", code=header.code, file=file.name, row=header.row, message=header.message)
     if not header:
-        message = "The file is empty: it has no header that would tell what it is."
+        message = "The file is empty: it has no header that would show what it is."
         return None, Finding(severity="file", code="empty_file", file=file.name, message=message)
     fitting = kinds_of(format_, header)
     if len(fitting) == 1 and isinstance(fitting[0], File):

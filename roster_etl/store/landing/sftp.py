@@ -70,7 +70,7 @@ def parse_address(url: str) -> SftpAddress:
     if not host or not parts.username:
         raise LandingError(where=shown, problem="user and host are needed: sftp://user@host:port/folder")
     if parts.password is not None:
-        raise LandingError(where=shown, problem="a password may not stand in the URL; use password_env or password_file")
+        raise LandingError(where=shown, problem="a password must not be in the URL; use password_env or password_file")
     folder = unquote(parts.path)
     if folder in ("", "/~") or folder.startswith("/~/"):
         folder = folder[3:] or "."

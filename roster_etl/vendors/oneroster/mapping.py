@@ -245,7 +245,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="demographics",
         to="student_profiles",
         is_fallback=True,
-        note="Only to tell of demographics of somebody who is no student; the values come with the user.",
+        note="Only to report demographics of somebody who is no student; the values come with the user.",
         steps=(
             Lookup(file="users", on="sourcedId", key="sourcedId", take={"role": "role"}),
             _ROLE_OF_STUDENT,

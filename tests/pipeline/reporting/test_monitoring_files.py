@@ -18,15 +18,19 @@ from roster_etl.pipeline.reporting.monitoring_files import PANELS, RULES, UNITS,
 from roster_etl.pipeline.reporting.prometheus import collect_metrics
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.settings import Settings
+from tests.conftest import ROOT
 
 
-def test_rules_and_panels_use_metrics_and_labels_that_there_are(home: Path) -> None:
+def test_rules_panels_and_the_page_use_metrics_and_labels_that_there_are(home: Path) -> None:
     with Workspace(Settings.load(home)).warehouse as warehouse:
         warehouse.migrate()
     workspace = Workspace(Settings.load(home))
     names = {metric.name for metric in collect_metrics(workspace, datetime.now(UTC))} | {"roster_etl_up"}
     workspace.warehouse.close()
     queries = [rule.when for rule in RULES] + [panel.query for panel in PANELS]
+
+    page = (ROOT / "docs/operations/metrics.md").read_text("utf-8")
+    assert set(re.findall(r"`(roster_etl_\w+)", page)) == names
 
     used = {name for query in queries for name in re.findall(r"roster_etl_\w+", query)}
     assert used <= names

@@ -18,6 +18,7 @@ _INDEXES = {
 }
 
 
+_FINISHED = ["district_id", "source", "status", "finished_at", "import_id"]
 _UNSIGNED, _UNDECIDED = ("ix_receipts_unsigned", "sha256"), ("ix_receipts_undecided", "undecided")
 
 
@@ -26,6 +27,8 @@ def upgrade() -> None:
     op.add_column("imports", sa.Column("quarantined", sa.Boolean(), nullable=False, server_default=sa.false()))
     has_rows = "EXISTS (SELECT 1 FROM rejected_rows WHERE rejected_rows.import_id = imports.import_id)"
     op.get_bind().exec_driver_sql(f"UPDATE imports SET quarantined = true WHERE {has_rows}")
+    op.drop_index("ix_imports_finished", "imports")
+    op.create_index("ix_imports_finished", "imports", [*_FINISHED, "kind"])
     for name, columns in _INDEXES.items():
         op.create_index(name, "imports", columns)
     _replace(*_UNSIGNED, "sha256 IS NULL", "sha256 IS NULL")
@@ -38,6 +41,8 @@ def downgrade() -> None:
     _replace(_UNDECIDED[0], "", "undecided", "undecided")
     for name in _INDEXES:
         op.drop_index(name, "imports")
+    op.drop_index("ix_imports_finished", "imports")
+    op.create_index("ix_imports_finished", "imports", _FINISHED)
     op.drop_column("imports", "quarantined")
 
 
