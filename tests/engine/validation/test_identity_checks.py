@@ -468,7 +468,9 @@ TEAMS = replace(
 
 
 def test_references_within_a_file_and_in_lists_to_a_shared_id_are_left_out() -> None:
-    text = lines("Id,First,Last,Boss,Parents", "1,Ada,Abel,,", "1,Bo,Brand,,", "2,Cy,Cole,1,", '3,Di,Dole,,"1,2"', "4,Ed,Ede,2,2")
+    text = lines(
+        "Id,First,Last,Boss,Parents", "1,Ada,Abel,,", "1,Bo,Brand,,", "2,Cy,Cole,1,", '3,Di,Dole,,"1,2"', "4,Ed,Evans,2,2"
+    )
     people = judge(FAMILY, text)
     teams = judge(TEAMS, lines("Class,Id", 'c1,"1,2"', "c2,1", "c3,2"), _beside(people, "pupils"))
 
