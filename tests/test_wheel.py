@@ -214,6 +214,10 @@ def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_proces
     assert document["exports"][0]["files"] != document["exports"][1]["files"]
     there = {path.name for path in (home / "sftp" / "reading-app" / "rosters").iterdir()}
     assert there == {file["file"] for file in document["exports"][1]["files"]}
+    compared = document["reconciliation"]
+    assert (set(compared["matched"]), compared["matched"]["user_id"] > 10, compared["reopened"]) == ({"user_id"}, True, False)
+    assert compared["difference"]["key_a"]["user_id"] == compared["difference"]["key_b"]["user_id"]
+    assert (compared["difference"]["field"], compared["difference"]["decision"]) == ("email", "accepted")
     assert "dagster-webserver" in document["ui"]
     assert processes_that_name(home) == []
 

@@ -24,6 +24,8 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
 }
 LEFT = "valid_to_import IS NOT NULL AND close_reason <> 'changed'"
 """SQL of the versions that no newer version of the same record replaced, in the words of the index that holds them."""
+_FOUND_BY = {"users": ("state_id", "number", "email"), "courses": ("number",), "sections": ("course_id",)}
+"""Columns by which feeds are compared: records that share a value are found by it."""
 _REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
 
 
@@ -53,7 +55,7 @@ def _column(column: RosterColumn, required: set[str]) -> sa.Column[Any]:
 def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     """Yield the indexes of a history table: the unique index of current keys, and those for reading past versions.
 
-    Only the first two have an entry for a current version, which keeps a first load fast.
+    Of most tables only the first two have an entry for a current version, which keeps a first load fast.
     """
     name = history_name(table.name)
     key = [sa.text(expression) for expression in ("district_id", "source", *key_expressions(table))]
@@ -62,6 +64,10 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     yield sa.Index(f"ix_{name}_opened", "valid_from_import")
     yield sa.Index(f"ix_{name}_past", *key, sqlite_where=closed, postgresql_where=closed)
     yield sa.Index(f"ix_{name}_closed", "valid_to_import", sqlite_where=closed, postgresql_where=closed)
+    for column in _FOUND_BY.get(table.name, ()):
+        on = ["district_id", "source", sa.text("lower(email)") if column == "email" else column]
+        known = sa.text(f"valid_to_import IS NULL AND {column} IS NOT NULL")
+        yield sa.Index(f"ix_{name}_{column}", *on, sqlite_where=known, postgresql_where=known)
     gone = sa.text(LEFT)
     yield sa.Index(f"ix_{name}_gone", "district_id", "source", "version_id", sqlite_where=gone, postgresql_where=gone)
 

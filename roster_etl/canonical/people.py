@@ -19,6 +19,8 @@ DECISION: Final = "decision"
 
 _WHERE = {"open": sa.text("valid_to IS NULL"), "past": sa.text("valid_to IS NOT NULL")}
 
+_DECIDED = sa.text("valid_to IS NULL AND rule = 'decision'")
+
 
 def _text(name: str, comment: str, *, nullable: bool = True) -> sa.Column[str]:
     return sa.Column(name, sa.Text(), nullable=nullable, comment=comment)
@@ -58,6 +60,7 @@ PERSON_LINKS: Final = sa.Table(
     _text("decided_by", "Who decided; NULL: a rule"),
     _text("reason", "Why it was decided so"),
     *(_index(side, which) for side in ("a", "b") for which in ("open", "past")),
+    sa.Index("ix_person_links_decided", "district_id", "source_a", "source_b", sqlite_where=_DECIDED, postgresql_where=_DECIDED),
     sa.Index("ix_person_links_opened", "valid_from_import"),
     sa.Index("ix_person_links_closed", "valid_to_import"),
     comment="Which records of a district's feeds are one human, since when, and by which rule",

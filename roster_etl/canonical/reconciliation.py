@@ -50,6 +50,15 @@ RECONCILIATION: Final = sa.Table(
     sa.Index(
         "ix_reconciliation_open", "district_id", "source_a", "source_b", "table_name", sqlite_where=_OPEN, postgresql_where=_OPEN
     ),
+    *(
+        sa.Index(
+            f"ix_reconciliation_open_{key}",
+            *("district_id", "source_a", "source_b", "table_name", key),
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        )
+        for key in ("key_a", "key_b")
+    ),
     sa.Index("ix_reconciliation_district", "district_id", "difference_id"),
     sa.Index("ix_reconciliation_closed", "district_id", "closed_at", sqlite_where=_CLOSED, postgresql_where=_CLOSED),
     comment="Where the feeds of a district disagree, since when, and what was decided",

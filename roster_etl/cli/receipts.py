@@ -20,8 +20,11 @@ from roster_etl.store.signing_keys import open_envelope
 ImportArgument = Annotated[int, typer.Argument(metavar="IMPORT", min=1, callback=check_import_id, help="Number of the import.")]
 
 
+_ROWS = ("rows_read", "rows_accepted", "rows_rejected", "rows")
+
+
 def list_(ctx: typer.Context, district: DistrictOption) -> int:
-    """List the receipts of a district: number, kind, import and status."""
+    """List the receipts of a district: number, kind, import or export, and status."""
     call: Call = ctx.obj
     require_known_district(call, district)
     with call.warehouse.read_receipts() as receipts:
@@ -34,13 +37,14 @@ def list_(ctx: typer.Context, district: DistrictOption) -> int:
             row["number"],
             row["kind"],
             row["import_id"] or "",
+            row["export_id"] or "",
             row["status"] or "",
             (row["sha256"] or "not signed yet")[:12],
         )
         for row in rows
     ]
     return call.show_rows(
-        documents, ("format", "receipt", "kind", "import", "status", "sha256"), table, none="There is no receipt."
+        documents, ("format", "receipt", "kind", "import", "export", "status", "sha256"), table, none="There is no receipt."
     )
 
 
@@ -109,9 +113,7 @@ def _sentences(statement: dict[str, Any]) -> list[str]:
     lines = [f"Receipt {stated['number']} of {stated['district_id']}, {stated['source']}: {stated['kind']}, {stated['status']}."]
     if stated.get("received_at"):
         lines.append(f"Received {stated['received_at']}, finished {stated['finished_at']}.")
-    lines += [
-        f"{file['file']}: {_counts(file, 'rows_read', 'rows_accepted', 'rows_rejected')}." for file in stated.get("files", ())
-    ]
+    lines += [f"{file['file']}: {_counts(file, *(name for name in _ROWS if name in file))}." for file in stated.get("files", ())]
     lines += [f"{table}: {_counts(counts, *counts)}." for table, counts in stated.get("changes", {}).items()]
     if stated.get("decided_by"):
         lines.append(f"Decided by {stated['decided_by']}.")

@@ -47,6 +47,10 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
         int | None, typer.Option("--fail-over", metavar="N", min=0, help="Exit code 4 if more than N differences are open.")
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why it is decided so.")] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Compare all records again, not only those that imports touched since the last comparison."),
+    ] = False,
 ) -> int:
     """Compare the current rosters of a district's feeds: who is missing in one, and where values differ. Changes no roster.
 
@@ -62,7 +66,10 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     for name in table or ():
         if name not in RULES:
             raise UnknownTable(table=name, hint=suggestion(name, RULES, "the tables"))
-    results = [reconcile_pair(call.workspace, pair) for pair in published_pairs(call.workspace, district, _feeds(between))]
+    results = [
+        reconcile_pair(call.workspace, pair, full=full or None)
+        for pair in published_pairs(call.workspace, district, _feeds(between))
+    ]
     document = _document(call, district, results, table, values=values)
     call.show_result(document, *_lines(document))
     return HELD if fail_over is not None and document["open"] > fail_over else 0
@@ -97,7 +104,7 @@ def _document(
     return {
         "district_id": district,
         "feeds": [{"source": source, "import_id": number} for source, number in sorted(imports.items())],
-        "tables": {name: _counts(results, name) for name in TABLES if name in chosen},
+        "tables": {name: _counts(results, rows, name) for name in TABLES if name in chosen},
         "open": decisions.count(None),
         "accepted": decisions.count("accepted"),
         "ignored": decisions.count("ignored"),
@@ -106,14 +113,13 @@ def _document(
     }
 
 
-def _counts(results: Sequence[PairResult], table: str) -> dict[str, Any]:
-    found = [result.tables[table] for result in results]
+def _counts(results: Sequence[PairResult], rows: Sequence[Mapping[str, Any]], table: str) -> dict[str, Any]:
     by_rule: dict[str, int] = {}
-    for one in found:
-        for rule, number in one.by_rule.items():
+    for result in results:
+        for rule, number in result.by_rule.get(table, {}).items():
             by_rule[rule] = by_rule.get(rule, 0) + number
-    kinds = {kind: sum(one.kinds.get(kind, 0) for one in found) for kind in _ZERO}
-    return {"matched": sum(one.matched for one in found), **kinds, "by_rule": by_rule}
+    kinds = [row["kind"] for row in rows if row["table_name"] == table]
+    return {"matched": sum(by_rule.values()), **{kind: kinds.count(kind) for kind in _ZERO}, "by_rule": by_rule}
 
 
 def _difference(row: Mapping[str, Any], *, values: bool) -> dict[str, Any]:

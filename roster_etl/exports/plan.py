@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
     from roster_etl.exports.work import Work
 
+PERSON_ID = "person_id"
+PERSON_ID_OPTION = Option(
+    PERSON_ID,
+    default="false",
+    kind="switch",
+    meaning="Add a column to people: who each is across feeds, IDs and school years.",
+)
+"""An option of formats that allow columns of one's own: `ExportFormat.person_column` names the column."""
 Rule = Callable[["Work"], None]
 Rows = Callable[["Work"], "pa.Table"]
 Form = Literal[
@@ -126,6 +134,12 @@ class ExportFormat:
             if options.get(name) == value:
                 return replace(self, files=files, by_option={})
         return self
+
+    @property
+    def person_column(self) -> str:
+        """The column for the person across feeds, in the files of users; empty: the format allows no columns of one's own."""
+        prefix = next((file.extensions for file in self.files if file.table == "users" and file.extensions), "")
+        return f"{prefix}roster_etl.{PERSON_ID}" if prefix else ""
 
     def held_columns(self) -> frozenset[str]:
         """Return the canonical columns that have a home, as ``table.column``."""

@@ -9,12 +9,13 @@ import gc
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.runtime.migration_scripts import load_migration_scripts
-from roster_etl.pipeline.reporting import mail_content, report_page
+from roster_etl.pipeline.reporting import mail_content, report_page, status_page
 from roster_etl.quality.gx_preload import preload
 
 load_migration_scripts()
 mail_content.load_templates()
 report_page.load_template()
+status_page.load_template()
 defs.get_repository_def().get_all_jobs()
 preload()
 gc.freeze()  # what is shared stays shared: a collection in a run would write to every object

@@ -25,6 +25,7 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.demo.application import USER, DemoApplication
 from roster_etl.cli.demo.processes import free_port, require_free_port, running_process
+from roster_etl.cli.demo.second_feed import SecondFeed
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.history import feed_label
 from roster_etl.cli.lineage import render_trace
@@ -109,6 +110,7 @@ def demo(
         story.import_first_day(daemon)
         story.import_next_day(daemon)
         story.upload_truncated_roster(daemon)
+        story.compare_second_feed()
         story.print_summary(_ui_command(call, port or UI_PORT), opens_ui=ui)
         if ui:
             _open_ui(call, stack, port or free_port())
@@ -197,6 +199,8 @@ class DemoRun:
         self.call, self.districts, self.application, self.server = call, districts, application, server
         self.started_at = time.monotonic()
         self.changes: dict[str, Sequence[SampleChange]] = {}
+        self.second_feed = SecondFeed(district_id=districts[0].id, folder=call.home / "samples" / "platform")
+        self.disagreement: dict[str, Any] = {}
 
     def register_districts(self) -> None:
         """Register the districts, each with its own folder on the server."""
@@ -254,6 +258,13 @@ class DemoRun:
         )
         self._wait_for_imports(daemon, count=3, only=[stream for stream in self._district_file_sets() if stream[0] is guest])
 
+    def compare_second_feed(self) -> None:
+        """Import the first district's people as its learning platform has them, and decide where the two feeds disagree."""
+        self.log(
+            f"{self.districts[0].id}: its learning platform's files are imported, by command, and the two feeds are compared."
+        )
+        self.disagreement = self.second_feed.disagree(self.call)
+
     def print_summary(self, ui_command: str, *, opens_ui: bool) -> None:
         """Print the result and the commands for a closer view; `opens_ui`: the UI opens by itself."""
         first, second = ([self._import_summary(guest, name, day) for guest, name in self._district_file_sets()] for day in (0, 1))
@@ -265,6 +276,7 @@ class DemoRun:
                     "imports": documents,
                     "held": self._held_import(),
                     "exports": self.application.sent(self.call),
+                    "reconciliation": self.disagreement,
                     "ui": ui_command,
                 }
             )
@@ -274,6 +286,7 @@ class DemoRun:
         self._print_other_districts(second[1:])
         self._print_trace(self.districts[0], second[0])
         self.application.print_arrival(self.call, self.server, _program_command())
+        self.second_feed.print_result(self.call, self.disagreement, _program_command())
         self._print_hold(self.districts[0], self._held_import())
         self.call.print("", f"More: {_program_command()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
         if not opens_ui:

@@ -28,7 +28,10 @@ class Candidates:
 
 @dataclass(frozen=True, kw_only=True)
 class Matches:
-    """The records of two sides, by position: pairs with the rule of each; ambiguous ones; and those that the other side lacks."""
+    """The records of two sides, by position: pairs with the rule of each; ambiguous ones; and those that the other side lacks.
+
+    ``rule_of_a``, ``rule_of_b``: for each record the number of the rule that matched it or made it ambiguous, 0: a decision, -1: none.
+    """
 
     a: Positions
     b: Positions
@@ -38,6 +41,8 @@ class Matches:
     ambiguous_b: Positions
     only_a: Positions
     only_b: Positions
+    rule_of_a: Positions
+    rule_of_b: Positions
 
 
 Rule = Callable[[], tuple[Candidates, Candidates]]
@@ -63,10 +68,11 @@ def match(size_a: int, size_b: int, rules: Sequence[tuple[str, Rule]], decided: 
     unclear_a, unclear_b = np.zeros(size_a, dtype=bool), np.zeros(size_b, dtype=bool)
     first = _decided_pairs(decided)
     open_a[first[0]], open_b[first[1]] = False, False
+    by_a, by_b = np.where(open_a, -1, 0), np.where(open_b, -1, 0)
     pairs: list[tuple[Positions, Positions]] = [first]
     by_rule: dict[str, int] = {DECISION: len(first[0])} if len(first[0]) else {}
     names = [DECISION] * len(first[0])
-    for name, rule in rules:
+    for number, (name, rule) in enumerate(rules, start=1):
         of_a, of_b = (_open_only(side, open_) for side, open_ in zip(rule(), (open_a, open_b), strict=True))
         one_a, one_b, many_a, many_b = _apply(of_a, of_b)
         one_a, one_b = _without(one_a, one_b, decided.apart)
@@ -74,6 +80,7 @@ def match(size_a: int, size_b: int, rules: Sequence[tuple[str, Rule]], decided: 
             still_open[positions] = False
             unclear[positions] = True
         open_a[one_a], open_b[one_b] = False, False
+        by_a[~open_a & (by_a < 0)], by_b[~open_b & (by_b < 0)] = number, number
         pairs.append((one_a, one_b))
         names += [name] * len(one_a)
         if len(one_a):
@@ -88,6 +95,8 @@ def match(size_a: int, size_b: int, rules: Sequence[tuple[str, Rule]], decided: 
         ambiguous_b=np.flatnonzero(unclear_b),
         only_a=np.flatnonzero(open_a),
         only_b=np.flatnonzero(open_b),
+        rule_of_a=by_a,
+        rule_of_b=by_b,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.people import DECISION
 from roster_etl.canonical.references import referenced_table
@@ -36,6 +37,8 @@ _WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
 _CLASSES = ("student", "other")
 
+Names = Mapping[str, Sequence[str]]
+"""Table → names of its rules, or of columns."""
 User = tuple[str, str]
 """Kind and ID of a user."""
 Roster = Mapping[str, pa.Table]
@@ -81,11 +84,11 @@ class DecidedPeople:
 
 
 @dataclass
-class _Pair:
+class RosterPair:
     """Two rosters, and the matches of the tables that were matched already: an ID of B → the same record's ID in A."""
 
-    a: Roster
-    b: Roster
+    a: dict[str, pa.Table]
+    b: dict[str, pa.Table]
     ids: dict[str, pd.Series[Any]] = field(default_factory=dict)
 
 
@@ -106,25 +109,25 @@ def reconcile_rosters(
     Args: a, b: the current rosters, with every table of RULES and ``user_roles``. compared: table → the columns that are compared.
         rules: in the form of RULES. decided: what stewards decided about people.
     """
-    pair = _Pair(a, b)
+    pair = RosterPair(dict(a), dict(b))
     for table in RULES:
-        known = _decided_positions(pair, decided) if table == "users" and decided else None
-        ruled = [(name, _rule(pair, table, name)) for name in rules[table]]
+        known = decided_positions(pair, decided) if table == "users" and decided else None
+        ruled = [(name, rule_of(pair, table, name)) for name in rules[table]]
         found = match(a[table].num_rows, b[table].num_rows, ruled, known)
         if table != "enrollments":
-            pair.ids[table] = pd.Series(_ids(a[table], table)[found.a], index=_ids(b[table], table)[found.b])
+            pair.ids[table] = pd.Series(record_ids(a[table], table)[found.a], index=record_ids(b[table], table)[found.b])
         yield TableResult(
             table=table,
             matched=len(found.a),
             by_rule=found.by_rule,
-            differences=[*_missing(pair, table, found), *_disagreeing(pair, table, found, compared.get(table, ()))],
-            people=_people(pair, found) if table == "users" else (),
+            differences=differences_of(pair, table, found, compared.get(table, ())),
+            people=matched_people(pair, found) if table == "users" else (),
         )
 
 
-def _decided_positions(pair: _Pair, decided: DecidedPeople) -> Decided:
+def decided_positions(pair: RosterPair, decided: DecidedPeople) -> Decided:
     """Return the decisions about users that are in both rosters, by position."""
-    at_a, at_b = ({one: at for at, one in enumerate(_ids(side["users"], "users"))} for side in (pair.a, pair.b))
+    at_a, at_b = ({one: at for at, one in enumerate(record_ids(side["users"], "users"))} for side in (pair.a, pair.b))
     same, apart = (
         {(at_a[a], at_b[b]) for a, b in ((_SEPARATOR.join(x), _SEPARATOR.join(y)) for x, y in pairs) if a in at_a and b in at_b}
         for pairs in (decided.same, decided.apart)
@@ -132,7 +135,8 @@ def _decided_positions(pair: _Pair, decided: DecidedPeople) -> Decided:
     return Decided(same=same, apart=apart)
 
 
-def _people(pair: _Pair, found: Matches) -> list[tuple[User, User, str]]:
+def matched_people(pair: RosterPair, found: Matches) -> list[tuple[User, User, str]]:
+    """Return the pairs of users that a rule matched: kind and ID in A, in B, and the rule."""
     sides = ((pair.a, found.a), (pair.b, found.b))
     users = [
         zip(*(side["users"].column(name).take(pa.array(at)).to_pylist() for name in ("user_kind", "user_id")), strict=True)
@@ -144,20 +148,22 @@ def _people(pair: _Pair, found: Matches) -> list[tuple[User, User, str]]:
 # ---- rules
 
 
-def _rule(pair: _Pair, table: str, name: str) -> Rule:
+def rule_of(pair: RosterPair, table: str, name: str) -> Rule:
+    """Return a rule of a table, for `match`. Rules of tables that come later need ``ids`` of those before."""
+
     def values() -> tuple[Candidates, Candidates]:
         return _candidates(pair, table, name, in_b=False), _candidates(pair, table, name, in_b=True)
 
     return values
 
 
-def _candidates(pair: _Pair, table: str, rule: str, *, in_b: bool) -> Candidates:
+def _candidates(pair: RosterPair, table: str, rule: str, *, in_b: bool) -> Candidates:
     side = pair.b if in_b else pair.a
     names = rule.split("+")
     columns = [_rule_column(pair, table, name, in_b=in_b) for name in names]
     own_id = TABLES[table].key[-1]
     if table in _WITHIN_SCHOOL and names != [own_id]:
-        columns.insert(0, _mapped(pair, "organizations", _text(side[table], "organization_id"), in_b=in_b))
+        columns.insert(0, _mapped(pair, "organizations", text_column(side[table], "organization_id"), in_b=in_b))
     values = _joined(columns)
     positions = np.arange(len(values), dtype=np.int64)
     if table != "users":
@@ -165,20 +171,20 @@ def _candidates(pair: _Pair, table: str, rule: str, *, in_b: bool) -> Candidates
     return _by_class(positions, values, _classes(side))
 
 
-def _rule_column(pair: _Pair, table: str, name: str, *, in_b: bool) -> pd.Series[Any]:
+def _rule_column(pair: RosterPair, table: str, name: str, *, in_b: bool) -> pd.Series[Any]:
     side = pair.b if in_b else pair.a
     if table == "sections" and name == "course_number":
-        courses = pd.Series(_text(side["courses"], "number").to_numpy(), index=_text(side["courses"], "course_id"))
-        return _lookup(courses, _text(side["sections"], "course_id"))
+        courses = pd.Series(text_column(side["courses"], "number").to_numpy(), index=text_column(side["courses"], "course_id"))
+        return _lookup(courses, text_column(side["sections"], "course_id"))
     if table == "enrollments" and name == "user":
-        return _mapped(pair, "users", pd.Series(_ids(side["enrollments"], "users")), in_b=in_b)
+        return _mapped(pair, "users", pd.Series(record_ids(side["enrollments"], "users")), in_b=in_b)
     if table == "enrollments" and name == "section":
-        sections = _mapped(pair, "sections", _text(side["enrollments"], "section_id"), in_b=in_b)
-        courses = _mapped(pair, "courses", _text(side["enrollments"], "course_id"), in_b=in_b)
-        default = _text(side["enrollments"], "section_id").isna()  # the course's default section
+        sections = _mapped(pair, "sections", text_column(side["enrollments"], "section_id"), in_b=in_b)
+        courses = _mapped(pair, "courses", text_column(side["enrollments"], "course_id"), in_b=in_b)
+        default = text_column(side["enrollments"], "section_id").isna()  # the course's default section
         return ("section " + sections).where(~default, "course " + courses)
-    values = _text(side[table], name)
-    return values.str.lower() if name == "email" else values
+    values = text_column(side[table], name)
+    return lower_ascii(values) if name == "email" else values
 
 
 def _by_class(positions: npt.NDArray[np.int64], values: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Candidates:
@@ -193,14 +199,16 @@ def _by_class(positions: npt.NDArray[np.int64], values: npt.NDArray[Any], classe
 
 def _classes(side: Roster) -> npt.NDArray[Any]:
     """Return for each user ``student``, ``other``, or the empty text where neither kind, roles nor enrollments tell, or they tell both."""
-    kinds = _text(side["users"], "user_kind").to_numpy()
+    kinds = text_column(side["users"], "user_kind").to_numpy()
     classes = np.where(kinds == "student", "student", np.where(kinds == "user", "", "other")).astype(object)
     if not (kinds == "user").any():
         return classes
-    roles = [(pd.Series(_ids(side[name], "users")), _text(side[name], "role")) for name in ("user_roles", "enrollments")]
+    roles = [
+        (pd.Series(record_ids(side[name], "users")), text_column(side[name], "role")) for name in ("user_roles", "enrollments")
+    ]
     users = pd.concat([ids for ids, _ in roles], ignore_index=True)
     is_student = pd.concat([role for _, role in roles], ignore_index=True) == "student"
-    ids = pd.Series(_ids(side["users"], "users"))
+    ids = pd.Series(record_ids(side["users"], "users"))
     learns, other = ids.isin(set(users[is_student])).to_numpy(), ids.isin(set(users[~is_student])).to_numpy()
     unsure = kinds == "user"
     classes[unsure & learns & ~other] = "student"
@@ -211,7 +219,12 @@ def _classes(side: Roster) -> npt.NDArray[Any]:
 # ---- differences
 
 
-def _missing(pair: _Pair, table: str, found: Matches) -> Iterator[Difference]:
+def differences_of(pair: RosterPair, table: str, found: Matches, columns: Sequence[str]) -> list[Difference]:
+    """Return the differences of the records of a table, as they match."""
+    return [*_missing(pair, table, found), *_disagreeing(pair, table, found, columns)]
+
+
+def _missing(pair: RosterPair, table: str, found: Matches) -> Iterator[Difference]:
     for side, positions, kind, in_b in (
         (pair.a, found.only_a, "missing_in_b", False),
         (pair.b, found.only_b, "missing_in_a", True),
@@ -227,13 +240,13 @@ def _missing(pair: _Pair, table: str, found: Matches) -> Iterator[Difference]:
             yield Difference(table=table, kind=kind, organization_id=school, **place)
 
 
-def _disagreeing(pair: _Pair, table: str, found: Matches, columns: Sequence[str]) -> Iterator[Difference]:
+def _disagreeing(pair: RosterPair, table: str, found: Matches, columns: Sequence[str]) -> Iterator[Difference]:
     a, b = pair.a[table].take(pa.array(found.a)), pair.b[table].take(pa.array(found.b))
     mapped = {}
     for name in columns:
         reference = referenced_table(table, name)
         if reference is not None and reference[0] in pair.ids:
-            mapped[name] = _as_arrow(_mapped(pair, reference[0], _text(b, name), in_b=True))
+            mapped[name] = _as_arrow(_mapped(pair, reference[0], text_column(b, name), in_b=True))
     for one in compare(a, b, columns, mapped):
         keys_a, keys_b = _keys(a.take(pa.array(one.pairs)), table), _keys(b.take(pa.array(one.pairs)), table)
         imports = [side.column("valid_from_import").take(pa.array(one.pairs)).to_pylist() for side in (a, b)]
@@ -267,10 +280,12 @@ def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list
     if not len(positions):
         return []
     if table == "users":
-        roles = pd.Series(_text(side["user_roles"], "organization_id").to_numpy(), index=_ids(side["user_roles"], "users"))
-        found = _lookup(roles.dropna().sort_values(), pd.Series(_ids(side["users"], "users")[positions]))
+        roles = pd.Series(
+            text_column(side["user_roles"], "organization_id").to_numpy(), index=record_ids(side["user_roles"], "users")
+        )
+        found = _lookup(roles.dropna().sort_values(), pd.Series(record_ids(side["users"], "users")[positions]))
     elif TABLES[table].school_column:
-        found = _text(side[table].take(pa.array(positions)), str(TABLES[table].school_column))
+        found = text_column(side[table].take(pa.array(positions)), str(TABLES[table].school_column))
     else:
         return [None] * len(positions)
     return [None if pd.isna(value) else str(value) for value in found]
@@ -279,19 +294,35 @@ def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list
 # ---- values
 
 
-def _text(table: pa.Table, name: str) -> pd.Series[Any]:
+def user_text(user: User) -> str:
+    """Return kind and ID of a user as one text, as `record_ids` has it."""
+    return _SEPARATOR.join(user)
+
+
+def user_of(text: str) -> User:
+    """Return kind and ID of a user from one text."""
+    kind, _, user_id = text.partition(_SEPARATOR)
+    return kind, user_id
+
+
+def text_column(table: pa.Table, name: str) -> pd.Series[Any]:
     """Return a column as text objects; None is NULL."""
     return pd.Series(table.column(name).cast(pa.string()).to_pandas(), dtype=object)
 
 
-def _ids(rows: pa.Table, of: str) -> npt.NDArray[Any]:
+def lower_ascii(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return texts with the letters A to Z in lower case, as ``lower`` of both databases has them."""
+    return pd.Series(pc.ascii_lower(pa.array(values, pa.string(), from_pandas=True)).to_pandas(), dtype=object)
+
+
+def record_ids(rows: pa.Table, of: str) -> npt.NDArray[Any]:
     """Return the ID by which `rows` name a record of table `of`; a user's has the kind before it."""
     if of == "users":
-        return (_text(rows, "user_kind") + _SEPARATOR + _text(rows, "user_id")).to_numpy(dtype=object)
-    return _text(rows, TABLES[of].key[-1]).to_numpy(dtype=object)
+        return (text_column(rows, "user_kind") + _SEPARATOR + text_column(rows, "user_id")).to_numpy(dtype=object)
+    return text_column(rows, TABLES[of].key[-1]).to_numpy(dtype=object)
 
 
-def _mapped(pair: _Pair, of: str, ids: pd.Series[Any], *, in_b: bool) -> pd.Series[Any]:
+def _mapped(pair: RosterPair, of: str, ids: pd.Series[Any], *, in_b: bool) -> pd.Series[Any]:
     """Return IDs of records of table `of` as feed A has them; None where B's record was not matched."""
     return _lookup(pair.ids[of], ids) if in_b else ids
 

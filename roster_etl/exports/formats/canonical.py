@@ -4,7 +4,7 @@ Belongs here: the declaration. ``pipeline.exports.table_files`` writes them.
 """
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.plan import ExportFormat
+from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat
 from roster_etl.spec import Option
 
 EXPORT = ExportFormat(
@@ -13,12 +13,7 @@ EXPORT = ExportFormat(
     kind="tables",
     options=(
         Option("file_type", default="parquet", kind="choice", choices=("parquet", "csv"), meaning="How each table is written."),
-        Option(
-            "person_id",
-            default="false",
-            kind="switch",
-            meaning="Add the column person_id to users: who each is across feeds, IDs and school years.",
-        ),
+        PERSON_ID_OPTION,
     ),
     also_holds=tuple(f"{table.name}.{name}" for table in TABLES.values() for name in (*table.names, "derived", "extensions")),
 )

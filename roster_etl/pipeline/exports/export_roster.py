@@ -19,6 +19,7 @@ from roster_etl.pipeline.exports import json_lines, table_files, vendor_files
 from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resolve_order
 from roster_etl.pipeline.exports.read_roster import read_roster
 from roster_etl.pipeline.exports.written import Written
+from roster_etl.pipeline.reporting.receipts.issue import receipts_enabled, sign_export
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.export_target import ExportTarget, open_local_or_object
@@ -171,6 +172,11 @@ def _end(workspace: Workspace, resolved: ResolvedExport, status: str, written: W
         if written.export_id is None:
             written.export_id = session.open_export(_ledger_row(resolved, written))
         session.close_export(written.export_id, columns)
+        place, number = (resolved.order.district_id, resolved.source), None
+        if status == "written" and receipts_enabled(workspace):
+            number = session.receipts.append_export(*place, written.export_id, resolved.as_of_import)
+    if number is not None:
+        written.receipt = sign_export(workspace, *place, number)
 
 
 def _ledger_row(resolved: ResolvedExport, written: Written) -> dict[str, Any]:
@@ -208,7 +214,7 @@ def _document(resolved: ResolvedExport, export_id: int | None, status: str, writ
         "to": redact(order.to),
         "files": written.files,
         "losses": written.losses.document(),
-        "receipt": None,
+        "receipt": written.receipt,
     }
     if written.refused is not None:
         document["refused"] = written.refused

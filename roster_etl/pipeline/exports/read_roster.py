@@ -5,6 +5,7 @@ Belongs here: the query for each table, and the scope of the order. Rules and fi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import order as ordered
+from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
 from roster_etl.exports.work import Work
+from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.exports.order import ResolvedExport
@@ -29,6 +32,8 @@ def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime
     order = resolved.order
     with workspace.warehouse.read() as session:
         tables = dict(_tables(session, order.district_id, resolved, moment))
+        if resolved.options.get(PERSON_ID):
+            tables["users"] = _with_people(workspace, resolved, moment, tables["users"])
     work = Work(
         tables=tables,
         district_id=order.district_id,
@@ -41,6 +46,16 @@ def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime
     narrow(work, order.schools, enrolled_only=order.enrolled_only)
     work.take_as_read()
     return work
+
+
+def _with_people(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None, users: pa.Table) -> pa.Table:
+    """Return users with the person that each is across feeds, as of `moment`, among the extra columns."""
+    with workspace.warehouse.read_people() as session:
+        people = person_ids(session, resolved.order.district_id, resolved.source, moment).column(users).to_pylist()
+    place, name = users.schema.get_field_index("extensions"), resolved.format.person_column
+    extra = [json.loads(cell or "{}") for cell in users.column("extensions").to_pylist()]
+    cells = [json.dumps(one | {name: person}, ensure_ascii=False) for one, person in zip(extra, people, strict=True)]
+    return users.set_column(place, users.schema.field(place), pa.chunked_array([pa.array(cells, pa.string())]))
 
 
 def _tables(session: Any, district_id: str, resolved: ResolvedExport, moment: datetime | None) -> Iterable[tuple[str, pa.Table]]:

@@ -18,6 +18,7 @@ from roster_etl.exports.arrays import column, each_distinct, order
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.cells import guarded, instant_text, number_text
 from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
 from roster_etl.exports.work import ROW, Work
 from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _CLOSING = ("valid_to_import", "valid_to", "close_reason")
 _BATCH = 65_536
-PERSON_ID = "person_id"
 
 
 def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written) -> None:

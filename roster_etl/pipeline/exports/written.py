@@ -16,13 +16,17 @@ from roster_etl.store.fault_injection import fault_point
 
 @dataclass
 class Written:
-    """The state of an export. ``files``: name, rows, bytes and sha256 of each; ``error``: what ended it."""
+    """The state of an export. ``files``: name, rows, bytes and sha256 of each; ``error``: what ended it.
+
+    ``receipt``: what its document says of the signed receipt.
+    """
 
     files: list[dict[str, Any]] = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
     refused: dict[str, Any] | None = None
     error: RosterError | None = None
     export_id: int | None = None
+    receipt: dict[str, Any] | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def write(self, folder: Path, name: str, content: Iterable[bytes], rows: int) -> None:

@@ -302,6 +302,8 @@ def _restore_stores(
     for district_id in sorted({file.split("/")[2] for file in selection.always if file.startswith("archive/receipts/")}):
         restore_receipt_rows(workspace.warehouse, workspace.archive, district_id)
     with workspace.warehouse.write() as tx:
+        for district_id in workspace.registry.ids():
+            tx.reconciliation.forget_compared(district_id)  # all is compared once more
         tx.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
     forgotten = sum(_number(name) > newest for name in selection.manifests)
     return RestoreResult(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)

@@ -25,6 +25,7 @@ from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_ma
 from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
 from roster_etl.pipeline.maintenance.rebuild_feeds import feeds_checkpoint
 from roster_etl.pipeline.reconciliation.decisions import rewrite_decisions
+from roster_etl.pipeline.reconciliation.person_ids import persons_without
 from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary, report_path
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
@@ -175,8 +176,15 @@ def _scope(
         values = workspace.warehouse.ledger.person_values(district_id, kind, user_id)
         person = PersonIdentifiers(ids=frozenset({user_id}), values=values)
         archived = _scrub_archive(workspace, district_id, kind, person, store=store)
+        with workspace.warehouse.read_people() as session:
+            persons = persons_without(session, district_id, kind, user_id)
         removal = PurgeScope(
-            district_id=district_id, person=target.person, values=values, locations=archived.locations, masked=mask(user_id)
+            district_id=district_id,
+            person=target.person,
+            values=values,
+            persons=persons,
+            locations=archived.locations,
+            masked=mask(user_id),
         )
         return removal, archived
     rows = workspace.warehouse.ledger.imports(district_id)

@@ -94,7 +94,7 @@ def rebuild_district(
             feeds.compare(document)
             fault_point("rebuild.import")
             on_progress(f"import {document['import_id']}")
-        feeds.take_decisions()
+        feeds.end()
         restore_receipt_rows(replay.warehouse, workspace.archive, district_id)
     published = sum(document["status"] == "published" for document in documents)
     return RebuildResult(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))

@@ -41,6 +41,12 @@ class ReplayedFeeds:
         while self._decisions and (until is None or self._decisions[0]["decided_at"] < until):
             self._take(self._decisions.pop(0))
 
+    def end(self) -> None:
+        """Take the decisions that are left. The next comparison of the feeds is one of everything."""
+        self.take_decisions()
+        with self._replay.warehouse.write(directly=True) as tx:
+            tx.reconciliation.forget_compared(self._district_id)
+
     def _take(self, document: Document) -> None:
         at = datetime.fromisoformat(document["decided_at"])
         with self._replay.warehouse.write(directly=True) as tx:

@@ -31,7 +31,7 @@ Named = tuple[User, User, str]
 
 def decided_people(session: SqlPeople, pair: tuple[str, str, str]) -> DecidedPeople:
     """Return what stewards decided about people of two feeds."""
-    links = [link for link in map(as_link, session.links_between(*pair)) if link.rule == DECISION]
+    links = [as_link(row) for row in session.decided_links(*pair)]
     by_verdict = {
         verdict: [
             ((link.a.user_kind, link.a.user_id), (link.b.user_kind, link.b.user_id)) for link in links if link.verdict == verdict
@@ -146,14 +146,15 @@ def _as_records(first: Mapping[tuple[str, str, str], int]) -> dict[Record, int]:
     return {Record(*record): number for record, number in first.items()}
 
 
-def own_ids(session: SqlPeople, district_id: str) -> OwnIds:
-    """Return the IDs that the records of a district have as people of their own."""
+def own_ids(session: SqlPeople, district_id: str, *, without: User | None = None) -> OwnIds:
+    """Return the IDs that the records of a district have as people of their own; `without` the ID changes of a user, by kind and ID."""
     changes = {}
     for source in session.sources(district_id):
         rows = session.id_changes(district_id, source)
         changes[source] = [
             IdChange(old=old, new=new, user_kind=json.loads(extensions or "{}").get("user_kind"), import_id=number)
             for old, new, extensions, number in rows
+            if without is None or without[1] not in (old, new)
         ]
     return OwnIds(district_id, changes)
 

@@ -16,6 +16,8 @@ from roster_etl.engine.reconcile.people import OwnIds, Record
 from roster_etl.pipeline.reconciliation.people import as_link, connected, own_ids
 from roster_etl.store.warehouse import SqlPeople
 
+_NEVER = 2**63
+
 
 @dataclass(frozen=True, kw_only=True)
 class PersonIds:
@@ -39,6 +41,23 @@ def person_ids(session: SqlPeople, district_id: str, source: str, moment: dateti
     """Return the people of a feed as they were known at `moment` (None: now)."""
     linked = session.person_ids(district_id, source, moment)
     return PersonIds(source=source, linked=linked, own=own_ids(session, district_id))
+
+
+def persons_without(session: SqlPeople, district_id: str, kind: str, user_id: str) -> dict[str, str]:
+    """Return, for each ID of a person that is made of a user's, the ID of who is left when the user is purged.
+
+    That is the ID of the record that was known first of those that links of the person name, links that hold and former ones.
+    """
+    purged = {Record(source, kind, user_id) for source in session.sources(district_id)}
+    with_user, without = own_ids(session, district_id), own_ids(session, district_id, without=(kind, user_id))
+    found = {}
+    for before in sorted({ids[record] for record in purged for ids in (with_user, without)}):
+        rows = session.links_of_person(district_id, before)
+        left = {record for row in rows for record in as_link(row).pair} - purged
+        if left:
+            first = session.first_imports(district_id, left)
+            found[before] = without[min(left, key=lambda record: (first.get(record, _NEVER), record))]
+    return found
 
 
 def person_document(session: SqlPeople, district_id: str, record: Record) -> dict[str, Any]:

@@ -1,43 +1,39 @@
 """Reconcile two feeds of a district, and bring the table of differences up to date.
 
-Belongs here: which feeds and columns are compared, and which differences open, stay and close.
+Belongs here: which feeds and columns are compared, whether all is compared or what changed, and the transaction. What opens and closes is
+``write_differences``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import combinations
 from typing import Any
 
-from roster_etl.canonical.reconciliation import CloseReason
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.rosters import (
-    HELPERS,
-    RULES,
-    Difference,
-    Roster,
-    columns_to_read,
-    key_json,
-    reconcile_rosters,
-)
+from roster_etl.engine.reconcile.rosters import HELPERS, RULES, Roster, columns_to_read
+from roster_etl.pipeline.reconciliation.changes import Comparison, compare_all, compare_changes, is_incremental
 from roster_etl.pipeline.reconciliation.decisions import archive_decisions
-from roster_etl.pipeline.reconciliation.people import decided_people, update_links
+from roster_etl.pipeline.reconciliation.people import decided_people
+from roster_etl.pipeline.reconciliation.write_differences import write_compared
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.registry.district import Reconcile
-from roster_etl.store.warehouse import SqlReconciliation
+from roster_etl.store.warehouse import SqlPeople, SqlReconciliation
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import reads_of
 
 _LOG = logging.getLogger("roster_etl")
 _READ = (*RULES, "user_roles")
 _TRIES = 3
+_SMALL = 2_000  # users of a feed: finding out what changed costs a fixed number of queries, as much as comparing this many whole
+_VERSION = 1  # of how feeds are compared; after a change of it all is compared again
 Pair = tuple[str, str, str]
 """District, feed A, feed B; A sorts before B."""
 
@@ -71,23 +67,19 @@ class RosterChanging(RetryableError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableCounts:
-    """What came of one table of two feeds. ``kinds``: kind of difference → how many."""
-
-    matched: int
-    by_rule: Mapping[str, int]
-    kinds: Mapping[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
 class PairResult:
-    """What came of two feeds. ``imports``: feed → the import whose roster was compared; ``opened``, ``closed``: differences of this run."""
+    """What came of two feeds.
+
+    ``imports``: feed → the import whose roster was compared; ``by_rule``: table → rule → pairs that it matches; ``opened``, ``closed``:
+    differences of this run; ``is_full``: whether all was compared.
+    """
 
     pair: Pair
     imports: Mapping[str, int]
-    tables: Mapping[str, TableCounts]
+    by_rule: Mapping[str, Mapping[str, int]]
     opened: int
     closed: int
+    is_full: bool
 
 
 def published_pairs(workspace: Workspace, district_id: str, between: Sequence[str] | None = None) -> list[Pair]:
@@ -103,42 +95,76 @@ def published_pairs(workspace: Workspace, district_id: str, between: Sequence[st
     return [(district_id, a, b) for a, b in combinations(chosen, 2)]
 
 
-def reconcile(workspace: Workspace, pair: Pair, *, at: datetime | None = None, settings: Reconcile | None = None) -> PairResult:
+def reconcile(
+    workspace: Workspace, pair: Pair, *, at: datetime | None = None, settings: Reconcile | None = None, full: bool | None = None
+) -> PairResult:
     """Compare the current rosters of two feeds, and open and close differences and links of people in one transaction.
 
-    Args:   at: since when what is found is so; None: see `_moment`. settings: the district's; None: those of the registry.
+    What was published since the last comparison is compared, with the same result as comparing all. All is compared the first time, after a
+    change of rules or compared columns, where schools or terms match otherwise, and after a purge, a restore or a decision about people;
+    and where both feeds are small, since that is cheaper.
+
+    Args:   at: since when what is found is so; None: see `_moment`. settings: the district's; None: those of the registry. full: True:
+            compare all; False: compare what changed even if feeds are small.
     Raises: BadReconcile; RosterChanging.
     """
     rules, ignored = _settings(workspace, pair[0], settings)
-    compared = compared_columns(pair, ignored)
+    how = Comparison(pair=pair, rules=rules, compared=compared_columns(pair, ignored))
+    digest = sha256(json.dumps([_VERSION, rules, how.compared], sort_keys=True).encode()).hexdigest()
     for _ in range(_TRIES):
         with workspace.warehouse.read_people() as links, workspace.warehouse.read_reconciliation() as session:
-            imports = _imports(session, pair)
-            decided = decided_people(links, pair)
-            a, b = (_read(session, pair[0], source) for source in pair[1:])
-        results = list(reconcile_rosters(a, b, compared, rules, decided))
-        found = [difference for result in results for difference in result.differences]
+            imports, decided, state = _imports(session, pair), decided_people(links, pair), session.compared(pair)
+            last = None if full or not is_incremental(rules) else _known_imports(state, digest)
+            if full is None and last and _are_small(session, pair):
+                last = None
+            found = compare_changes(session, links, how, decided, _spans(pair, last, imports)) if last else None
+            rosters = None if found else [_read(session, pair[0], source) for source in pair[1:]]
+        if rosters:
+            found = compare_all(rosters[0], rosters[1], how, decided)
+        assert found is not None
         with workspace.warehouse.write(directly=True) as tx:
             tx.reconciliation.lock(f"reconcile {pair[0]}")
-            if _imports(tx.reconciliation, pair) != imports or decided_people(tx.people, pair) != decided:
+            if not _is_as_read(tx.reconciliation, tx.people, pair, (imports, decided, state)):
                 continue
             at = at or _moment(tx.reconciliation, pair, imports)
-            new, gone = _changes(tx.reconciliation.open_identities(pair), found)
-            for reason, numbers in _close_reasons(gone, new, a, b).items():
-                tx.reconciliation.close_differences(numbers, reason, at)
-            tx.reconciliation.add_differences(pair, [_row(difference) for difference in new], at)
-            named = next(result.people for result in results if result.table == "users")
-            update_links(tx.people, pair, named, at=at, import_id=max(imports.values()))
-            tx.reconciliation.set_compared(pair, _state(pair, imports))
+            opened, closed = write_compared(tx, pair, found, at, max(imports.values()))
+            by_rule = found.by_rule if found.is_full or state is None else _added(state["counts"], found.by_rule)
+            tx.reconciliation.set_compared(pair, _state(pair, imports, digest, by_rule))
             fault_point("reconcile.commit")
         fault_point("reconcile.committed")
-        identities = [_identity(difference) for difference in found]
-        tables = {
-            result.table: TableCounts(matched=result.matched, by_rule=result.by_rule, kinds=_kinds(identities, result.table))
-            for result in results
-        }
-        return PairResult(pair=pair, imports=imports, tables=tables, opened=len(new), closed=len(gone))
+        return PairResult(pair=pair, imports=imports, by_rule=by_rule, opened=opened, closed=closed, is_full=found.is_full)
     raise RosterChanging(district_id=pair[0])
+
+
+def _is_as_read(session: SqlReconciliation, people: SqlPeople, pair: Pair, read: tuple[Any, Any, Any]) -> bool:
+    """Return whether imports, decisions about people, and what was compared last are still as they were `read`."""
+    return (_imports(session, pair), decided_people(people, pair), session.compared(pair)) == read
+
+
+def _known_imports(state: Mapping[str, Any] | None, digest: str) -> tuple[int, int] | None:
+    """Return up to which imports two feeds were compared in the same way; None: all must be compared."""
+    if state is None or state["settings"] != digest:
+        return None
+    return int(state["import_a"]), int(state["import_b"])
+
+
+def _are_small(session: SqlReconciliation, pair: Pair) -> bool:
+    return all(session.count_current(pair[0], source, "users") < _SMALL for source in pair[1:])
+
+
+def _spans(pair: Pair, last: tuple[int, int], imports: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return, of A and of B, the last import that was compared, and the newest one."""
+    return [(number, imports[source]) for number, source in zip(last, pair[1:], strict=True)]
+
+
+def _added(counts: Mapping[str, Mapping[str, int]], more: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Return how many pairs each rule matches: those of `counts` and `more`; rules that match none are left out."""
+    found = {}
+    for table in RULES:
+        was, by = counts.get(table, {}), more.get(table, {})
+        sums = {rule: was.get(rule, 0) + by.get(rule, 0) for rule in (*was, *by)}
+        found[table] = {rule: number for rule, number in sums.items() if number}
+    return found
 
 
 def open_differences(workspace: Workspace, results: Iterable[PairResult]) -> list[dict[str, Any]]:
@@ -216,8 +242,8 @@ def _is_compared(session: SqlReconciliation, pair: Pair, imports: Mapping[str, i
     return before is not None and (before["import_a"], before["import_b"]) == tuple(imports[source] for source in pair[1:])
 
 
-def _state(pair: Pair, imports: Mapping[str, int]) -> dict[str, Any]:
-    return {"import_a": imports[pair[1]], "import_b": imports[pair[2]], "settings": "", "counts": {}}
+def _state(pair: Pair, imports: Mapping[str, int], digest: str, by_rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {"import_a": imports[pair[1]], "import_b": imports[pair[2]], "settings": digest, "counts": by_rule}
 
 
 def _imports(session: SqlReconciliation, pair: Pair) -> dict[str, int]:
@@ -226,60 +252,3 @@ def _imports(session: SqlReconciliation, pair: Pair) -> dict[str, int]:
 
 def _read(session: SqlReconciliation, district_id: str, source: str) -> Roster:
     return {name: session.current_records(district_id, source, name, columns_to_read(name)) for name in _READ}
-
-
-# ---- what opens and closes
-
-Identity = tuple[Any, ...]
-"""What makes a difference the same one as before: table, key_a, key_b, kind, field, value_a, value_b."""
-
-
-def _identity(difference: Difference) -> Identity:
-    d = difference
-    return (d.table, d.key_a, d.key_b, d.kind, d.field, d.value_a, d.value_b)
-
-
-def _row(difference: Difference) -> dict[str, Any]:
-    row = asdict(difference)
-    keys = {name: None if row[name] is None else json.loads(row[name]) for name in ("key_a", "key_b")}
-    return {**{name: value for name, value in row.items() if name != "table"}, **keys, "table_name": difference.table}
-
-
-def _changes(before: Sequence[Identity], found: Iterable[Difference]) -> tuple[list[Difference], dict[Identity, int]]:
-    """Return the differences that are new, and the numbers of open ones that are found no more."""
-    open_ = {row[1:]: int(row[0]) for row in before}
-    new = [difference for difference in found if open_.pop(_identity(difference), None) is None]
-    return new, open_
-
-
-def _close_reasons(gone: Mapping[Identity, int], new: Sequence[Difference], a: Roster, b: Roster) -> dict[CloseReason, list[int]]:
-    """Return why each difference that is found no more is closed: reason → numbers."""
-    replaced = {(d.table, d.key_a, d.key_b, d.field) for d in new}
-    current = _current_keys(gone, a, b)
-    found: dict[CloseReason, list[int]] = {"superseded": [], "agrees": [], "gone": []}
-    for (table, key_a, key_b, _, field_, *_), number in gone.items():
-        reason: CloseReason = "gone"
-        if (table, key_a, key_b, field_) in replaced:
-            reason = "superseded"
-        elif all(key is None or (table, side, key) in current for side, key in (("a", key_a), ("b", key_b))):
-            reason = "agrees"
-        found[reason].append(number)
-    return found
-
-
-def _current_keys(gone: Iterable[Identity], a: Roster, b: Roster) -> set[tuple[str, str, str]]:
-    """Return which of the records of `gone` are current: table, side (a or b) and key."""
-    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for table, key_a, key_b, *_ in gone:
-        for side, key in (("a", key_a), ("b", key_b)):
-            if key is not None:
-                wanted[table, side].add(key)
-    found = set()
-    for (table, side), keys in wanted.items():
-        rows = (a if side == "a" else b)[table].select(list(TABLES[table].key)).to_pylist()
-        found |= {(table, side, text) for text in map(key_json, rows) if text in keys}
-    return found
-
-
-def _kinds(identities: Iterable[Identity], table: str) -> dict[str, int]:
-    return dict(Counter(identity[3] for identity in identities if identity[0] == table))

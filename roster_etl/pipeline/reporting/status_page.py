@@ -197,6 +197,11 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
+def load_template() -> None:
+    """Compile the page's template now, for the processes that are forked from this one."""
+    _template()
+
+
 @cache
 def _template() -> Template:
     from jinja2 import Environment

@@ -15,6 +15,7 @@ from typing import Any
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.workspace import Workspace
@@ -101,6 +102,7 @@ def publish_manual_import(
         _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
     refresh_manifest(workspace, try_issue_receipts(workspace, read_import_summary(workspace, number)))
+    try_reconcile_published(workspace, *feed)
     return number
 
 

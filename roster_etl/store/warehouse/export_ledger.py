@@ -124,6 +124,12 @@ def close_export(connection: sa.Connection, export_id: int, columns: Mapping[str
     connection.execute(sa.update(EXPORTS).where(EXPORTS.c.export_id == export_id).values(**columns))
 
 
+def one_export(connection: sa.Connection, export_id: int) -> dict[str, Any] | None:
+    """Return an export by its number; None: there is none."""
+    found = connection.execute(sa.select(EXPORTS).where(EXPORTS.c.export_id == export_id)).mappings().first()
+    return dict(found) if found else None
+
+
 def list_exports(
     connection: sa.Connection,
     district_id: str | None = None,

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
-from roster_etl.canonical.people import PERSON_LINKS, LinkCloseReason
+from roster_etl.canonical.people import DECISION, PERSON_LINKS, LinkCloseReason
 from roster_etl.store.warehouse.roster_read import by_index
 
 _AT_ONCE = 500
@@ -49,11 +49,18 @@ def links_of(
     return [found[number] for number in sorted(found)]
 
 
-def links_between(connection: sa.Connection, district_id: str, source_a: str, source_b: str) -> list[dict[str, Any]]:
-    """Return the links between records of two feeds that hold; A sorts before B."""
+def links_of_person(connection: sa.Connection, district_id: str, person_id: str) -> list[dict[str, Any]]:
+    """Return the links of a person, those that hold and those that did."""
+    of = PERSON_LINKS.c
+    query = sa.select(PERSON_LINKS).where(of.district_id == district_id, of.person_id == person_id)
+    return [row for arm in (of.valid_to.is_(None), of.valid_to.is_not(None)) for row in _dicts(connection, query.where(arm))]
+
+
+def decided_links(connection: sa.Connection, district_id: str, source_a: str, source_b: str) -> list[dict[str, Any]]:
+    """Return the links between records of two feeds that hold and that a steward decided; A sorts before B."""
     of = PERSON_LINKS.c
     where = (of.district_id == district_id, of.source_a == source_a, of.source_b == source_b, of.valid_to.is_(None))
-    return _dicts(connection, sa.select(PERSON_LINKS).where(*where))
+    return _dicts(connection, sa.select(PERSON_LINKS).where(*where, of.rule == DECISION))
 
 
 def person_ids(
@@ -132,17 +139,11 @@ def close_links(connection: sa.Connection, numbers: Sequence[int], reason: LinkC
         connection.execute(sa.update(PERSON_LINKS).where(these).values(**ended))
 
 
-def remove_links(
-    connection: sa.Connection, district_id: str, *, person: tuple[str, str] | None = None, before: datetime | None = None
-) -> None:
-    """Delete a district's links: those of a user (kind and ID) in any feed, those that ended before a moment, or all."""
+def remove_links(connection: sa.Connection, district_id: str, *, before: datetime | None = None) -> None:
+    """Delete a district's links: those that ended before a moment, or all."""
     of = PERSON_LINKS.c
     for which in (of.valid_to.is_(None), of.valid_to.is_not(None)):
         chosen = sa.and_(of.district_id == district_id, which)
-        if person is not None:
-            kind, user_id = person
-            sides = (sa.and_(of[f"user_kind_{side}"] == kind, of[f"user_id_{side}"] == user_id) for side in _SIDES)
-            chosen = sa.and_(chosen, sa.or_(*sides))
         if before is not None:
             chosen = sa.and_(chosen, of.valid_to < before)
         connection.execute(sa.delete(PERSON_LINKS).where(chosen))

@@ -6,8 +6,8 @@ Does not belong here: deleting from the archive (the pipeline).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +17,12 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import bulk_load, ledger_write, people, reconciliation, roster_read
+from roster_etl.store.warehouse import bulk_load, ledger_write, people, purged_person, reconciliation, roster_read
 from roster_etl.store.warehouse.import_result import ImportResult
+from roster_etl.store.warehouse.purged_person import KINDS_SHARING_ID_COLUMNS, USER_ID_COLUMNS
 
 RecordLocation = tuple[int, str, int]
 """Import, file and row of a record."""
-_USER_ID_COLUMNS = ("user_id", "observer_id", "student_id", "associated_user_id", "contact_user_id")
-_KINDS_SHARING_ID_COLUMNS = ("student", "user")  # their ids are in columns that have no kind column
 _PERSON_TEXT_COLUMNS = (("organizations", "principal_name"), ("organizations", "principal_email"), ("attendance", "teacher_name"))
 
 
@@ -31,13 +30,15 @@ _PERSON_TEXT_COLUMNS = (("organizations", "principal_name"), ("organizations", "
 class PurgeScope:
     """What to delete of a district: all of it, one ``person`` (kind and id), or what is older than ``before``.
 
-    ``values``: values that identify the person in any cell; ``locations``: the source rows of the person; ``masked``: the
+    ``values``: values that identify the person in any cell; ``persons``: ID of a person that is the user's → the ID that stays of them;
+    ``locations``: the source rows of the person; ``masked``: the
     person's id as findings mask it; ``imports``: imports whose findings and quarantine are deleted.
     """
 
     district_id: str
     person: tuple[str, str] | None = None
     values: frozenset[str] = frozenset()
+    persons: Mapping[str, str] = field(default_factory=dict)
     locations: frozenset[RecordLocation] = frozenset()
     masked: str = ""
     before: datetime | None = None
@@ -48,6 +49,7 @@ def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
     """Delete what `scope` covers, in the transaction of `connection`. Returns the number of deleted versions by table."""
     if scope.person is not None:
         counts = _remove_person(connection, scope.district_id, *scope.person, scope.values)
+        purged_person.remove_links(connection, scope.district_id, *scope.person, scope.persons)
         _remove_findings_of_records(connection, scope.locations)
         _clear_masked_keys(connection, scope.district_id, scope.masked)
         return counts
@@ -78,12 +80,8 @@ def mentions_person(connection: sa.Connection, district_id: str, kind: str, user
         if about is not None
         for which in roster_read.by_index(h)
     ]
-    found.append(sa.select(sa.literal(1)).where(OVERRIDES.c.district_id == district_id, _edits_condition(user_id)))
-    return any(connection.execute(query.limit(1)).first() is not None for query in found)
-
-
-def _edits_condition(user_id: str) -> sa.ColumnElement[bool]:
-    return OVERRIDES.c.key.contains(f'"{user_id}"', autoescape=True)
+    has_versions = any(connection.execute(query.limit(1)).first() is not None for query in found)
+    return has_versions or purged_person.has_overrides(connection, district_id, kind, user_id)
 
 
 def _remove_person(
@@ -101,11 +99,10 @@ def _remove_person(
         named = sa.and_(history.c.district_id == district_id, sa.func.lower(history.c[column]).in_(sorted(values)))
         for which in roster_read.by_index(history):
             connection.execute(sa.update(history).where(named, which).values({column: None}))
-    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_condition(user_id))
-    reconciliation.remove_differences(connection, district_id, user_id=user_id)
-    reconciliation.remove_decisions(connection, district_id, user_id=user_id)
+    purged_person.remove_overrides(connection, district_id, kind, user_id)
+    purged_person.remove_differences(connection, district_id, kind, user_id, values, _PERSON_TEXT_COLUMNS)
+    purged_person.remove_decisions(connection, district_id, kind, user_id)
     reconciliation.forget_compared(connection, district_id)
-    people.remove_links(connection, district_id, person=(kind, user_id))
     return {name: count for name, count in counts.items() if count}
 
 
@@ -126,14 +123,14 @@ def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElem
     """Return the condition that selects a user's versions in a history; None: the table has no data about users."""
     columns = history.c
     arms: list[sa.ColumnElement[bool]] = []
-    for name in _USER_ID_COLUMNS:
+    for name in USER_ID_COLUMNS:
         if name not in columns:
             continue
         if name == "user_id" and "user_kind" in columns:
             arms.append(sa.and_(columns.user_kind == kind, columns.user_id == user_id))
-        elif kind in _KINDS_SHARING_ID_COLUMNS:
+        elif kind in KINDS_SHARING_ID_COLUMNS:
             arms.append(columns[name] == user_id)
-    if "old_id" in columns and kind in _KINDS_SHARING_ID_COLUMNS:
+    if "old_id" in columns and kind in KINDS_SHARING_ID_COLUMNS:
         arms.append(sa.and_(columns.entity == "users", sa.or_(columns.old_id == user_id, columns.new_id == user_id)))
     return sa.or_(*arms) if arms else None
 
@@ -170,6 +167,7 @@ def _remove_closed_versions(
     }
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS))
     reconciliation.remove_differences(connection, district_id, before=before)
+    reconciliation.forget_compared(connection, district_id)
     people.remove_links(connection, district_id, before=before)
     return {name: count for name, count in counts.items() if count}
 

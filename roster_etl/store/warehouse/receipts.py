@@ -96,6 +96,28 @@ def append(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     connection.execute(sa.insert(RECEIPTS).values(**row))
 
 
+def append_export(connection: sa.Connection, district_id: str, source: str, export_id: int, roster_import: int | None) -> int:
+    """Give the next number of a feed's chain to an export that was written, and return the number.
+
+    Args: roster_import: the import whose roster was exported.
+    """
+    newest = last(connection, district_id, source)
+    number = int(newest["number"]) + 1 if newest else 1
+    row = {
+        "district_id": district_id,
+        "source": source,
+        "number": number,
+        "kind": "export",
+        "export_id": export_id,
+        "status": "written",
+        "undecided": False,
+        "covered_to": newest["covered_to"] if newest else _covered_to(connection, district_id, source),
+        "roster_import": roster_import,
+    }
+    append(connection, row)
+    return number
+
+
 def complete(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     """Write hash, key and roster of a receipt that was signed."""
     this = (*_feed(row["district_id"], row["source"]), RECEIPTS.c.number == row["number"])

@@ -5,7 +5,6 @@ Belongs here: SQL on ``canonical.reconciliation``. How differences are found is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,6 +38,22 @@ def open_identities(connection: sa.Connection, pair: Pair) -> list[tuple[Any, ..
     keys = (_as_text(of.key_a), _as_text(of.key_b))
     query = sa.select(of.difference_id, of.table_name, *keys, of.kind, of.field, of.value_a, of.value_b)
     return [tuple(row) for row in connection.execute(query.where(*_pair(pair), of.closed_at.is_(None)))]
+
+
+def open_identities_of(
+    connection: sa.Connection, pair: Pair, table: str, keys_a: Sequence[str], keys_b: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return what identifies each open difference of records of a table (compact JSON keys), as `open_identities` has it."""
+    of, found = RECONCILIATION.c, dict[int, tuple[Any, ...]]()
+    query = sa.select(
+        of.difference_id, of.table_name, _as_text(of.key_a), _as_text(of.key_b), of.kind, of.field, of.value_a, of.value_b
+    )
+    query = query.where(*_pair(pair), of.closed_at.is_(None), of.table_name == table)
+    for column, keys in ((of.key_a, keys_a), (of.key_b, keys_b)):
+        for start in range(0, len(keys), _AT_ONCE):
+            some = _as_text(column).in_(keys[start : start + _AT_ONCE])
+            found |= {row[0]: tuple(row) for row in connection.execute(query.where(some))}
+    return [found[number] for number in sorted(found)]
 
 
 def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
@@ -134,15 +149,10 @@ def decide_differences(
     connection.execute(sa.update(RECONCILIATION).where(RECONCILIATION.c.difference_id.in_(numbers)).values(**decided))
 
 
-def remove_differences(
-    connection: sa.Connection, district_id: str, *, user_id: str | None = None, before: datetime | None = None
-) -> None:
-    """Delete a district's differences: those about a user, those that were closed before a moment, or all."""
+def remove_differences(connection: sa.Connection, district_id: str, *, before: datetime | None = None) -> None:
+    """Delete a district's differences: those that were closed before a moment, or all."""
     of = RECONCILIATION.c
     chosen: sa.ColumnElement[bool] = of.district_id == district_id
-    if user_id is not None:
-        named = json.dumps(user_id, ensure_ascii=False)
-        chosen = sa.and_(chosen, sa.or_(*(_as_text(key).contains(named, autoescape=True) for key in (of.key_a, of.key_b))))
     if before is not None:
         chosen = sa.and_(chosen, of.closed_at < before)
     connection.execute(sa.delete(RECONCILIATION).where(chosen))
@@ -202,21 +212,9 @@ def decisions(connection: sa.Connection, district_id: str, newest: int | None = 
     return _dicts(connection, query)[::-1]
 
 
-def remove_decisions(connection: sa.Connection, district_id: str, *, user_id: str | None = None) -> None:
-    """Remove what the decisions of a district say about a user, or all of them; one that is about nothing more goes."""
-    of = FEED_DECISIONS.c
-    chosen: sa.ColumnElement[bool] = of.district_id == district_id
-    if user_id is None:
-        connection.execute(sa.delete(FEED_DECISIONS).where(chosen))
-        return
-    named = json.dumps(user_id, ensure_ascii=False)
-    for row in _dicts(connection, sa.select(FEED_DECISIONS).where(chosen, _as_text(of.about).contains(named, autoescape=True))):
-        rest = [one for one in row["about"] if named not in json.dumps(one, ensure_ascii=False)]
-        this = of.decision_id == row["decision_id"]
-        if rest:
-            connection.execute(sa.update(FEED_DECISIONS).where(this).values(about=rest))
-        else:
-            connection.execute(sa.delete(FEED_DECISIONS).where(this))
+def remove_decisions(connection: sa.Connection, district_id: str) -> None:
+    """Remove all decisions of a district."""
+    connection.execute(sa.delete(FEED_DECISIONS).where(FEED_DECISIONS.c.district_id == district_id))
 
 
 def _state_of(pair: Pair) -> tuple[sa.ColumnElement[bool], ...]:

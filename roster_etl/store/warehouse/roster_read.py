@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.history import LEFT, history_table, key_expressions
+from roster_etl.canonical.history import LEFT, history_name, history_table, key_expressions
 from roster_etl.canonical.references import ID_COLUMNS, REFERENCES
 from roster_etl.canonical.roster import TABLES, USER_KINDS, RosterTable
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
@@ -44,6 +44,41 @@ def current_records(connection: sa.Connection, district_id: str, source: str, na
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
     return bulk_load.fetch(connection, query, schema)
+
+
+def current_records_by(
+    connection: sa.Connection, district_id: str, source: str, name: str, wanted: Mapping[str, pa.Array], columns: Sequence[str]
+) -> pa.Table:
+    """Return `columns` of the current versions that have, in a column of `wanted`, one of the texts there.
+
+    Grain: one row per record and column, in no order. E-mail addresses are compared in lower case.
+    """
+    history, full = history_table(name), TABLES[name].full_schema
+    schema = pa.schema([full.field(column) for column in columns])
+    feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
+    parts = [pa.table({"which": pa.array([column] * len(values)), "wanted": values}) for column, values in wanted.items()]
+    staged = bulk_load.stage(connection, f"wanted_{name}", pa.concat_tables(parts))
+    chosen = sa.select(*_columns(connection, history, schema)).where(*feed)
+    arms = [chosen.where(_is_wanted(connection, TABLES[name], history.c[column], staged)) for column in wanted]
+    found = bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema)
+    bulk_load.unstage(connection, staged)
+    return found
+
+
+def _is_wanted(
+    connection: sa.Connection, table: RosterTable, column: sa.Column[Any], staged: sa.TableClause
+) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` has a text that is staged for it, in the words of the index on it."""
+    own, value = (
+        ("lower(email)", "lower(wanted)") if column.name == "email" else (f"{history_name(table.name)}.{column.name}", "wanted")
+    )
+    staged_texts = f"SELECT {value} FROM {staged.name} WHERE which = '{column.name}'"
+    # PostgreSQL would compare each record with every staged text: it reads them into an array first.
+    found = f"{own} = ANY (ARRAY({staged_texts}))" if connection.dialect.name == "postgresql" else f"{own} IN ({staged_texts})"
+    condition = sa.and_(column.is_not(None), sa.text(found))
+    if table.key[0] == "user_kind" and column.name == "user_id":  # the index of keys begins with the kind
+        condition = sa.and_(history_table(table.name).c.user_kind.in_(USER_KINDS), condition)
+    return condition
 
 
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:

@@ -138,6 +138,7 @@ class SqlLedger(_Queries):
     mentions_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
     exports = _query(export_ledger.list_exports)
+    export = _query(export_ledger.one_export)
     export_rows = _query(export_ledger.roster_rows)
     newest_published = _query(export_ledger.newest_published)
     published_sources = _query(ledger_read.published_sources)
@@ -149,6 +150,11 @@ class SqlReconciliation(_Queries):
     """Queries on the differences between feeds."""
 
     current_records = _query(roster_read.current_records)
+    count_current = _query(roster_read.count_current)
+    current_records_by = _query(roster_read.current_records_by)
+    versions_ended_since = _query(roster_read.versions_ended_since)
+    versions_begun_since = _query(roster_read.versions_begun_since)
+    open_identities_of = _query(reconciliation.open_identities_of)
     base_import = _query(publish.base_import)
     sources = _query(ledger_read.sources)
     open_differences = _query(reconciliation.open_differences)
@@ -171,7 +177,8 @@ class SqlPeople(_Queries):
     links = _query(people.links)
     link = _query(people.link)
     links_of = _query(people.links_of)
-    links_between = _query(people.links_between)
+    links_of_person = _query(people.links_of_person)
+    decided_links = _query(people.decided_links)
     person_ids = _query(people.person_ids)
     link_counts = _query(people.link_counts)
     id_changes = _query(people.id_changes)
@@ -227,6 +234,7 @@ class SqlReceiptWriter(SqlReceipts):
 
     reserve = _query(receipts.reserve)
     append = _query(receipts.append)
+    append_export = _query(receipts.append_export)
     complete = _query(receipts.complete)
 
 

@@ -4,7 +4,7 @@ Belongs here: which column holds what, and the rules of the format. The rules ar
 """
 
 from roster_etl.canonical.codes import RACES
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, Out, OutFile
 from roster_etl.exports.rows import contacts_rows, enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
 from roster_etl.exports.rules import classes, contacts, derived_ids, people, schools, staff
 from roster_etl.exports.rules.words import GRADE_WORDS
@@ -175,6 +175,7 @@ EXPORT = ExportFormat(
     name="clever",
     title="Clever SFTP files",
     vendor="clever",
+    options=(PERSON_ID_OPTION,),
     files=(SCHOOLS, STUDENTS, TEACHERS, SECTIONS, STAFF, ENROLLMENTS),
     also_holds=(
         "organizations.type",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from roster_etl.exports.arrays import texts
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, Out, OutFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sessions
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
@@ -339,6 +339,7 @@ _OPTIONS = (
         meaning="What accounts of a learning platform are said as; empty: schools where something is taught or nothing is below, else departments.",
     ),
     SCHOOL_YEAR_BEGINS,
+    PERSON_ID_OPTION,
 )
 
 

@@ -13,6 +13,7 @@ import pytest
 from dagster._grpc import server as dagster_server
 
 from roster_etl.orchestration.runtime import forkserver, forkserver_watchdog, tested_dagster
+from roster_etl.pipeline.reporting.mail_content import TEMPLATES
 
 
 class Server:
@@ -84,13 +85,18 @@ lines = {{"rule": ["a: form"], "judged": [4], "failing": [1]}}
 GX_CLIENT.start()
 print(threading.active_count(), [name for name in ("asyncssh", "boto3", "scipy.stats._stats_py") if name in sys.modules])
 from roster_etl.orchestration.runtime.migration_scripts import CachedScripts
-from roster_etl.pipeline.reporting import notifications, report_files
-print(len(CachedScripts._known), [module._template.cache_info().currsize for module in (report_files, notifications)])
+from roster_etl.pipeline.reporting import mail_content, report_page, status_page
+print(len(CachedScripts._known), [module._template.cache_info().currsize for module in (report_page, mail_content, status_page)])
 print(GX_CLIENT.run_expectations([SuiteRequest(name="s", expectations=[rule], lines=lines)]), GX_CLIENT._process)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["1 []", "1 [1, 2]", "[(ExpectationResult(passed=False, judged=4, failing=1),)] None"]
+    mails = 2 * len(TEMPLATES)  # as text and as HTML
+    assert done.stdout.splitlines() == [
+        "1 []",
+        f"1 [1, {mails}, 1]",
+        "[(ExpectationResult(passed=False, judged=4, failing=1),)] None",
+    ]
     assert done.stderr == ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from roster_etl.pipeline.reconciliation.decide_people import (
     preview_decision,
 )
 from roster_etl.pipeline.reconciliation.people import as_link
+from roster_etl.pipeline.reconciliation.person_ids import person_ids
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace
-from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students
+from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, write
 
 
 def links(workspace: Workspace, *, past: bool = False) -> list[dict[str, Any]]:
@@ -81,7 +83,7 @@ def test_a_decision_sticks_and_is_undone_by_one(lincoln: Workspace) -> None:
     decide_people(lincoln, decision("link", known.a, known.b))
     (same,) = [row for row in links(lincoln) if as_link(row).pair == known.pair]
     assert (same["verdict"], same["person_id"], same["rule"]) == ("same", known.person_id, "decision")
-    assert reconcile(lincoln, PAIR).tables["users"].by_rule["decision"] == 1
+    assert reconcile(lincoln, PAIR).by_rule["users"]["decision"] == 1
     assert [row["verb"] for row in _decisions(lincoln)] == ["unlink", "link"]
     assert lincoln.archive.decisions("lincoln") == tuple(row["decision_id"] for row in _decisions(lincoln))
 
@@ -113,6 +115,39 @@ def test_a_purge_takes_links_and_what_decisions_say_of_the_person(lincoln: Works
     (number,) = lincoln.archive.decisions("lincoln")
     assert lincoln.archive.read_decision("lincoln", number)["about"] == _decisions(lincoln)[0]["about"]
     assert any(as_link(row).pair == stays.pair for row in links(lincoln))
+
+
+def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace, tmp_path: Path) -> None:
+    first = as_link(links(lincoln)[0])
+    person = first.b
+    run(
+        lincoln,
+        "canvas",
+        write(tmp_path / "more", [{"user_id": "C-two", "login_id": "two", "full_name": "Ann Two", "status": "active"}]),
+    )
+    decide_people(lincoln, decision("link", first.a, Record("canvas", "user", "C-two")))
+    others = [{"section_id": person.user_id}, {"user_kind": "teacher", "user_id": person.user_id}]
+    theirs = {"course_id": "c1", "section_id": "s1", "user_kind": person.user_kind, "user_id": person.user_id, "role": "student"}
+    with lincoln.warehouse.write(directly=True) as tx:
+        rows = [
+            {"table_name": table, "kind": "missing_in_a", "key_b": key}
+            for table, key in (("sections", others[0]), ("users", others[1]), ("enrollments", theirs))
+        ]
+        tx.reconciliation.add_differences(PAIR, rows, datetime(2026, 9, 1, tzinfo=UTC))
+    assert {row["person_id"] for row in links(lincoln) if first.a in as_link(row).pair} == {first.person_id}
+
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=(person.user_kind, person.user_id)), by="A. Steward")
+
+    with lincoln.warehouse.read_reconciliation() as session, lincoln.warehouse.read_people() as people:
+        keys = [row["key_b"] for row in session.all_differences("lincoln")]
+        own = person_ids(people, "lincoln", "canvas").own
+    assert all(key in keys for key in others)
+    assert theirs not in keys
+    left = links(lincoln, past=True)
+    assert all(person not in as_link(row).pair for row in left)
+    assert first.person_id not in {row["person_id"] for row in left}  # it is made of the ID of the person who is gone
+    (kept,) = [row for row in links(lincoln) if first.a in as_link(row).pair]
+    assert (kept["rule"], kept["person_id"] in {own[record] for record in as_link(kept).pair}) == ("decision", True)
 
 
 def test_a_rebuild_gives_links_differences_and_decisions_back(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from roster_etl.pipeline.reconciliation.reconcile import (
     published_pairs,
     reconcile,
 )
+from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Reconcile
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, write
@@ -26,9 +27,8 @@ def test_people_are_matched_by_a_rule_that_names_one_on_each_side(lincoln: Works
     with_address = [row for row in students(clever) if row["Student_email"]]
     result = reconcile(lincoln, PAIR)
 
-    users = result.tables["users"]
-    assert users.by_rule == {"email": len(with_address)}
-    assert users.matched == len(with_address) > 0
+    assert result.by_rule["users"] == {"email": len(with_address)}
+    assert len(with_address) > 0
     missing = of(lincoln, result, table_name="users", kind="missing_in_a")
     assert {row["key_b"]["user_kind"] for row in missing} >= {"teacher"}
     assert (result.opened, len(of(lincoln, result)) > 0) == (0, True)  # publishing the second feed has found them
@@ -107,12 +107,45 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
 
     with_(match={"users": ("username",)}, ignore={"users": ("email",)})
     result = reconcile(lincoln, PAIR)
-    assert set(result.tables["users"].by_rule) <= {"username"}
+    assert set(result.by_rule["users"]) <= {"username"}
     assert of(lincoln, result, field="email") == []
     for wrong in ({"match": {"persons": ("email",)}}, {"ignore": {"users": ("address",)}}):
         with_(**wrong)
         with pytest.raises(BadReconcile):
             reconcile(lincoln, PAIR)
+
+
+def test_an_edit_leads_to_a_comparison(lincoln: Workspace, clever: Path) -> None:
+    student = next(row for row in students(clever) if row["Student_email"])
+    key = {"user_kind": "student", "user_id": student["Student_id"]}
+    result = reconcile(lincoln, PAIR, full=False)
+    assert (of(lincoln, result, field="first_name"), result.is_full) == ([], False)
+
+    set_override(
+        lincoln, Target(district_id="lincoln", source="clever", table="users", key=key, field="first_name"), "Zed", "A. Steward"
+    )
+
+    (found,) = of(lincoln, result, field="first_name")
+    assert (found["key_b"], found["value_b"]) == (key, "Zed")
+
+
+def test_all_is_compared_after_other_rules_a_decision_about_people_and_a_purge(lincoln: Workspace, clever: Path) -> None:
+    district = lincoln.registry.get("lincoln")
+    assert (reconcile(lincoln, PAIR, full=False).is_full, reconcile(lincoln, PAIR).is_full) == (False, True)  # feeds are small
+    lincoln.registry.update(District(**{**vars(district), "reconcile": Reconcile(ignore={"users": ("email",)})}))
+    assert [reconcile(lincoln, PAIR, full=False).is_full for _ in range(2)] == [True, False]
+    assert reconcile(lincoln, PAIR, full=True).is_full
+
+    student = students(clever)[0]["Student_id"]
+    purge(lincoln, PurgeTarget(district_id="lincoln", person=("student", student)), by="A. Steward")
+    with lincoln.warehouse.read_reconciliation() as session:
+        state = session.compared(PAIR)
+    assert state is not None  # the purge has compared all
+    assert not reconcile(lincoln, PAIR, full=False).is_full
+    with lincoln.warehouse.write(directly=True) as tx:
+        tx.reconciliation.forget_compared("lincoln")
+    again = reconcile(lincoln, PAIR, full=False)
+    assert (again.is_full, again.opened, again.closed) == (True, 0, 0)
 
 
 def test_a_purge_takes_the_differences_of_the_person(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:

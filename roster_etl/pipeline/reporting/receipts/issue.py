@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -17,6 +18,7 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_imp
 from roster_etl.pipeline.reporting.receipts.outcomes import outcomes_csv
 from roster_etl.pipeline.reporting.receipts.statement import (
     canonical_json,
+    export_statement,
     import_outcome,
     import_statement,
     key_statement,
@@ -28,6 +30,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.signing_keys import KeyFolder, NoEnvelope, SigningKey, SigningKeys, open_envelope
 
+_LOG = logging.getLogger("roster_etl")
 FAILED = "receipt_failed"
 
 
@@ -71,6 +74,22 @@ def try_issue_receipts(workspace: Workspace, summary: ImportSummary) -> ImportSu
     return summary
 
 
+def sign_export(workspace: Workspace, district_id: str, source: str, number: int) -> dict[str, Any] | None:
+    """Sign the receipt of an export, which has its number, and those before it.
+
+    Returns: what the document of the export says of it; None: that failed, is logged, and the next import of the feed signs it.
+    """
+    try:
+        _sign_numbered(workspace, KeyFolder(workspace.settings).load(), district_id, source)
+    except (RosterError, OSError) as error:
+        problem = error.message if isinstance(error, RosterError) else type(error).__name__
+        _LOG.warning("the receipt of an export of %s could not be signed: %s", district_id, problem)
+        return None
+    with workspace.warehouse.read_receipts() as receipts:
+        row = receipts.numbered(district_id, source, number)
+    return None if row is None else _described(workspace, row)
+
+
 def receipt_of(workspace: Workspace, import_id: int) -> dict[str, Any] | None:
     """Return what the documents say of an import's newest receipt: ``number``, ``kind``, ``file`` in the archive, ``sha256``; None: none."""
     if not receipts_enabled(workspace):
@@ -79,6 +98,10 @@ def receipt_of(workspace: Workspace, import_id: int) -> dict[str, Any] | None:
         row = receipts.of_import(import_id)
     if row is None or row["sha256"] is None:
         return None
+    return _described(workspace, row)
+
+
+def _described(workspace: Workspace, row: Mapping[str, Any]) -> dict[str, Any]:
     name = workspace.archive.receipt_name(row["district_id"], row["source"], row["number"])
     return {"number": row["number"], "kind": row["kind"], "file": name, "sha256": row["sha256"], "keyid": row["keyid"]}
 
@@ -162,7 +185,8 @@ def _adopted(workspace: Workspace, keys: SigningKeys, row: Mapping[str, Any], pr
         return None
     known = {key.keyid for key in (keys.current, keys.next) if key}
     same = all(stated.get(name) == row[name] for name in ("number", "kind", "status")) and stated.get("previous") == previous
-    return content if same and set(signers) <= known and stated.get("import_id") == row["import_id"] else None
+    same = same and all(stated.get(name) == row[name] for name in ("import_id", "export_id"))
+    return content if same and set(signers) <= known else None
 
 
 def _known_roster(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -178,10 +202,14 @@ def _statement(
     if row["kind"] == "key":
         assert keys.next is not None
         return key_statement(row, **shared, keyid=keys.next.keyid, public_pem=keys.next.public_pem), roster
-    summary = read_import_summary(workspace, row["import_id"])
     with workspace.warehouse.read() as session, workspace.warehouse.read_receipts() as receipts:
         if roster is None:
             roster = roster_digests(receipts, row["district_id"], row["source"], row["roster_import"])
+        if row["kind"] == "export":
+            export = session.ledger.export(row["export_id"])
+            assert export is not None  # the ledger of exports outlives purges
+            return export_statement(row, export, **shared, roster=roster), roster
+        summary = read_import_summary(workspace, row["import_id"])
         rejected = session.ledger.quarantined_rows(row["import_id"]).to_pylist()
     outcomes = None
     if summary.row["kind"] == "upload" and row["status"] not in ("discarded", "superseded"):

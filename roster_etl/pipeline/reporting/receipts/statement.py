@@ -77,6 +77,37 @@ def key_statement(
     )
 
 
+def export_statement(
+    row: Mapping[str, Any],
+    export: Mapping[str, Any],
+    *,
+    previous: str | None,
+    installation: str,
+    version: str,
+    roster: Mapping[str, Any],
+) -> Document:
+    """Return the statement of receipt `row` about an export: the files that left, and the roster that they were made of.
+
+    Args: export: its row in the ledger of exports. previous: hash of the receipt before it. roster: table → rows and sha256.
+    """
+    stated = {
+        "import_id": None,
+        "export_id": export["export_id"],
+        "upload_id": None,
+        "received_at": None,
+        "finished_at": _time(export["finished_at"]),
+        "options_sha256": hashlib.sha256(canonical_json(export["options"] or {})).hexdigest(),
+        "format": export["format"],
+        "as_of_import": export["as_of_import"],
+        "since_import": export["since_import"],
+        "files": [{"file": file["file"], "rows": file["rows"]} for file in export["files"]],
+        "roster": dict(roster),
+    }
+    frame = _frame(row, previous=previous, installation=installation, version=version)
+    subject = [{"name": file["file"], "sha256": file["sha256"]} for file in export["files"]]
+    return _statement(subject or [_roster_subject(row, roster)], {**frame, **stated})
+
+
 def _statement(subject: Sequence[Mapping[str, str]], predicate: Mapping[str, Any]) -> Document:
     return {
         "_type": STATEMENT_TYPE,

@@ -243,10 +243,10 @@ def _file_digest(path: Path) -> str:
 
 
 def _check_upload(receipts: Sequence[CheckedReceipt], digests: Mapping[str, str]) -> None:
-    """Compare an upload with the receipt that signs for most of its files, the newest one among equals."""
-    candidates = [receipt for receipt in receipts if receipt.predicate.get("kind") in ("import", "decision")]
+    """Compare an upload, or an export, with the receipt that signs for most of its files, the newest one among equals."""
+    candidates = [receipt for receipt in receipts if receipt.predicate.get("kind") in ("import", "decision", "export")]
     if not candidates:
-        _require_damaged(receipts, "no receipt of these is about an upload")
+        _require_damaged(receipts, "no receipt of these is about an upload or an export")
         return
 
     def fit(receipt: CheckedReceipt) -> tuple[int, int]:

@@ -7,11 +7,14 @@ import hashlib
 import json
 import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from roster_etl.pipeline.exports.export_roster import export_roster
+from roster_etl.pipeline.exports.order import ExportOrder
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipt_of, rotate_key
@@ -139,6 +142,33 @@ def test_broken_off_anywhere_the_next_import_completes_the_chain(
     assert [row["import_id"] for row in rows(signed)[-2:]] == [6, 7]
     assert [row["number"] for row in rows(signed)] == list(range(1, len(STATUSES) + 3))
     assert issue_receipts(signed, *FEED) == 0
+    assert holds(signed)
+
+
+@pytest.mark.parametrize("point", [None, "export.closed", "receipt.write", "receipt.written", "receipt.signed"])
+def test_an_export_gets_a_receipt_for_its_files_wherever_it_was_broken_off(
+    signed: Workspace, nights: Path, tmp_path: Path, point: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ExportOrder(district_id=FEED[0], format="clever", to=str(tmp_path / "out"), requested_by="A. Steward")
+    if point:
+        monkeypatch.setenv(VARIABLE, f"{point}:raise")
+        with suppress(InjectedFault):  # while it is signed, that is a warning
+            assert export_roster(signed, order)["receipt"] is None
+        monkeypatch.delenv(VARIABLE)
+        assert issue_receipts(signed, *FEED) == (0 if point == "receipt.signed" else 1)
+    else:
+        document = export_roster(signed, order)
+        assert (document["receipt"]["number"], document["receipt"]["kind"]) == (len(STATUSES) + 1, "export")
+
+    receipt = rows(signed)[-1]
+    predicate = stated(signed, receipt["number"])["predicate"]
+    assert (receipt["kind"], predicate["export_id"], predicate["as_of_import"]) == ("export", 1, 2)
+    assert predicate["roster"] == stated(signed, 2)["predicate"]["roster"]
+    path = envelopes(signed) / "lincoln" / "clever" / f"{receipt['number']}.dsse.json"
+    found = verify_receipts([path], [public_key(signed)], upload=tmp_path / "out")
+    assert (found.is_valid, len(found.receipts[0].files)) == (True, len(list((tmp_path / "out").iterdir())))
+    run(signed, nights / "a")
+    assert [row["number"] for row in rows(signed)] == list(range(1, len(STATUSES) + 3))
     assert holds(signed)
 
 

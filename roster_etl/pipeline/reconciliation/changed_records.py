@@ -1,0 +1,258 @@
+"""Which records of two feeds may match otherwise than when they were compared last, and how they match then and now.
+
+A rule matches only where one record on each side has a value, so a record that changes can part two others, or bring them together. Two
+facts keep that small. Whether a rule names a record depends on the records that share its value, and on what the rules before made of
+those: so reading backwards, from the last rule to the first, all that share a value gives exact outcomes for some records. And an outcome
+can change only if a record that shares a value did: so the records around each change are looked at, until none has another outcome.
+
+Belongs here: that search. How records are read is ``feed_records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow as pa
+
+from roster_etl.canonical.references import referenced_table
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.reconcile.outcomes import Sides, TableOutcomes, differing, rematched, table_outcomes
+from roster_etl.engine.reconcile.rosters import DecidedPeople, Names, RosterPair, record_ids, user_of, user_text
+from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, text_values
+
+WHOLE = ("organizations", "terms")
+"""Tables of few records, which are read and compared as a whole."""
+_UNSURE = "user"
+"""The kind of user that does not say whether somebody is a student."""
+
+
+class ChangedRecords:
+    """The records of two feeds around what changed, table by table, parents first."""
+
+    def __init__(
+        self, feeds: tuple[FeedRecords, FeedRecords], rules: Names, compared: Names, people: tuple[DecidedPeople, Sides]
+    ) -> None:
+        """Args: people: what stewards decided, and users who are looked at whatever changed."""
+        self.feeds, self._rules, self._compared = feeds, rules, compared
+        decided, self._also = people
+        self._decided = decided
+        self._neighbours = _decided_neighbours(decided)
+        self.before, self.now = RosterPair({}, {}), RosterPair({}, {})
+        self.outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
+        self.touched: dict[str, Sides] = {}
+        self.rematched: dict[str, Sides] = {}
+
+    def find(self, table: str) -> None:
+        """Find the records of a table with another content, outcome or parent: `touched`; with another partner: `rematched`."""
+        if table in WHOLE:
+            for feed in self.feeds:
+                feed.read_all(table)
+        changed = joined(self._changed(table), self._referring(table, self.rematched))
+        self.touched[table] = self.rematched[table] = set(), set()
+        if table not in WHOLE and not any(changed):
+            return
+        touched = self._settle(table, changed)
+        before, now = self.outcomes[table]
+        self.rematched[table] = rematched(before, now, touched)
+        own = self._referring(table, {table: self.rematched[table]})
+        if not _within(own, touched):
+            touched = self._settle(table, joined(touched, own))
+            before, now = self.outcomes[table]
+        self.touched[table] = joined(touched, joined(before.partners(touched), now.partners(touched)))
+
+    def ensure(self, table: str, ids: Sides) -> None:
+        """Read what decides how records with `ids` match, then and now, and match again."""
+        if table in self.outcomes and not any(ids):
+            return
+        self._close(table, ids)
+        self.match(table)
+
+    # ---- what changed
+
+    def _changed(self, table: str) -> Sides:
+        a, b = (set(record_ids(feed.changed(table), table)) for feed in self.feeds)
+        if table == "users":
+            for feed, side, also in zip(self.feeds, (a, b), self._also, strict=True):
+                side.update(_users_of_changed_roles(feed), also)
+        if table == "sections":  # the number of its course is part of a rule
+            for feed, side in zip(self.feeds, (a, b), strict=True):
+                courses = set(record_ids(feed.changed("courses"), "courses"))
+                side.update(_found(feed, table, "course_id", courses))
+        return a, b
+
+    def _referring(self, table: str, moved: Mapping[str, Sides]) -> Sides:
+        """Return the records that refer, in a compared column, to records that match otherwise."""
+        found: Sides = (set(), set())
+        for column in self._compared.get(table, ()):
+            reference = referenced_table(table, column)
+            if reference is None or reference[0] not in moved:
+                continue
+            for feed, side, ids in zip(self.feeds, found, moved[reference[0]], strict=True):
+                side.update(_found(feed, table, column, ids))
+        return found
+
+    def _settle(self, table: str, changed: Sides) -> Sides:
+        """Return `changed` with all records that have another outcome because of them."""
+        while True:
+            around = joined(changed, self._sharing(table, changed))
+            self.ensure(table, around)
+            more = differing(*self.outcomes[table], around)
+            if _within(more, changed):
+                return changed
+            changed = joined(changed, more)
+
+    # ---- records that share values
+
+    def _close(self, table: str, ids: Sides) -> None:
+        """Read all records that the outcomes of those with `ids` depend on."""
+        self._read_ids(table, ids)
+        layer = ids
+        for rule in reversed(self._rules[table]):
+            layer = joined(layer, self._sharing_rule(table, rule, layer))
+        if table == "users":
+            self._read_ids(table, self._decided_with(layer))
+
+    def _sharing(self, table: str, ids: Sides) -> Sides:
+        """Return the records that share a value of any rule, or a decision, with those with `ids`."""
+        self._read_ids(table, ids)
+        columns = {_column_of(table, rule) for rule in self._rules[table]} - {None, "course_number"}
+        if table not in WHOLE:
+            values = {str(column): self._values(table, str(column), ids) for column in columns}
+            for feed in self.feeds:
+                feed.read(table, values)
+        found: Sides = (set(), set())
+        for rule in self._rules[table]:
+            found = joined(found, self._sharing_rule(table, rule, ids))
+        return joined(found, self._decided_with(ids)) if table == "users" else found
+
+    def _sharing_rule(self, table: str, rule: str, ids: Sides) -> Sides:
+        column = _column_of(table, rule)
+        if column is None or table in WHOLE:
+            for feed in self.feeds:
+                feed.read_all(table)
+            a, b = ({str(one) for rows in feed.both(table) for one in record_ids(rows, table)} for feed in self.feeds)
+            return a, b
+        values = self._values(table, column, ids)
+        a, b = (_found(feed, table, column, values) for feed in self.feeds)
+        return a, b
+
+    def _values(self, table: str, column: str, ids: Sides) -> set[str]:
+        """Return the values, then and now, of the records with `ids`."""
+        found = (_values_of(feed, table, column, some) for feed, some in zip(self.feeds, ids, strict=True))
+        return {value for side in found for value in side if value is not None}
+
+    def _decided_with(self, ids: Sides) -> Sides:
+        """Return the users whom decisions join with those with `ids`, directly or through others."""
+        found, ahead = set(), {(at, one) for at, side in enumerate(ids) for one in side}
+        while ahead:
+            found |= ahead
+            ahead = {other for one in ahead for other in self._neighbours.get(one, ())} - found
+        return {one for at, one in found if at == 0}, {one for at, one in found if at == 1}
+
+    def _read_ids(self, table: str, ids: Sides) -> None:
+        for feed, some in zip(self.feeds, ids, strict=True):
+            feed.read(table, {TABLES[table].key[-1]: _plain(table, some)})
+
+    # ---- matching
+
+    def match(self, table: str) -> None:
+        """Match what was read of a table, then and now. The outcomes of records that were made sure of are exact."""
+        if table == "users":
+            self._read_roles()
+        if table == "sections":
+            for feed in self.feeds:
+                _read_courses(feed)
+        self.outcomes[table] = (self._match_at(self.before, table, 0), self._match_at(self.now, table, 1))
+
+    def _match_at(self, pair: RosterPair, table: str, time: int) -> TableOutcomes:
+        for feed, side in zip(self.feeds, (pair.a, pair.b), strict=True):
+            side |= {name: (feed.before(name), feed.now(name))[time] for name in (table, "courses")}
+            if table == "users":
+                side |= {name: feed.roles(name)[time] for name in ("user_roles", "enrollments")}
+        return table_outcomes(pair, table, self._rules, self._decided)
+
+    def _read_roles(self) -> None:
+        for feed in self.feeds:
+            users = (user_of(str(one)) for rows in feed.both("users") for one in record_ids(rows, "users"))
+            feed.read_roles(user_id for kind, user_id in users if kind == _UNSURE)
+
+
+def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[str]:
+    """Read the records that have one of `values`, and return them, current and former ones."""
+    if column == "course_number":
+        feed.read("courses", {"number": values})
+        numbers = (zip(record_ids(rows, "courses"), text_values(rows, "number"), strict=True) for rows in feed.both("courses"))
+        feed.read(table, {"course_id": {str(course) for part in numbers for course, number in part if number in values}})
+        _read_courses(feed)
+    else:
+        feed.read(table, {column: values})
+    return {one for one, value in _with_values(feed, table, column) if value in values}
+
+
+def _values_of(feed: FeedRecords, table: str, column: str, ids: set[str]) -> set[str | None]:
+    if column == "course_number":
+        _read_courses(feed)
+    return {value for one, value in _with_values(feed, table, column) if one in ids}
+
+
+def _with_values(feed: FeedRecords, table: str, column: str) -> Iterable[tuple[str, str | None]]:
+    """Return the records that were read, current and former, each with its value; both numbers of a course that changed it."""
+    rows = [(list(record_ids(part, table)), part) for part in feed.both(table)]
+    if column != "course_number":
+        return [pair for ids, part in rows for pair in zip(ids, text_values(part, column), strict=True)]
+    numbers: dict[str, set[str | None]] = {}
+    for part in feed.both("courses"):
+        for course, number in zip(record_ids(part, "courses"), text_values(part, "number"), strict=True):
+            numbers.setdefault(course, set()).add(number)
+    return [
+        (one, number)
+        for ids, part in rows
+        for one, course in zip(ids, text_values(part, "course_id"), strict=True)
+        for number in numbers.get(str(course), ())
+    ]
+
+
+def _read_courses(feed: FeedRecords) -> None:
+    """Read the courses of the sections that were read."""
+    feed.read(
+        "courses",
+        {"course_id": {one for rows in feed.both("sections") for one in text_values(rows, "course_id") if one is not None}},
+    )
+
+
+def _column_of(table: str, rule: str) -> str | None:
+    """Return the column by which the records that share a value of a rule are found; None: all are read."""
+    names = rule.split("+")
+    if "course_number" in names and table == "sections":
+        return "course_number"
+    types = TABLES[table].arrow_schema
+    return next((name for name in names if pa.types.is_string(types.field(name).type)), None)
+
+
+def _users_of_changed_roles(feed: FeedRecords) -> set[str]:
+    """Return the users of unsure kind whose roles or enrollments changed."""
+    found = (one for name in ("user_roles", "enrollments") for one in record_ids(feed.changed(name), "users"))
+    return {str(one) for one in found if user_of(str(one))[0] == _UNSURE}
+
+
+def _decided_neighbours(decided: DecidedPeople) -> Mapping[tuple[int, str], Sequence[tuple[int, str]]]:
+    found: dict[tuple[int, str], list[tuple[int, str]]] = {}
+    for pair in (*decided.same, *decided.apart):
+        one, other = ((at, user_text(user)) for at, user in enumerate(pair))
+        found.setdefault(one, []).append(other)
+        found.setdefault(other, []).append(one)
+    return found
+
+
+def _plain(table: str, ids: Iterable[str]) -> set[str]:
+    """Return IDs as the column has them: a user's without the kind."""
+    return {user_of(one)[1] for one in ids} if table == "users" else set(ids)
+
+
+def joined(one: Sides, other: Sides) -> Sides:
+    """Return the records that are in one or in the other."""
+    return one[0] | other[0], one[1] | other[1]
+
+
+def _within(one: Sides, other: Sides) -> bool:
+    return one[0] <= other[0] and one[1] <= other[1]

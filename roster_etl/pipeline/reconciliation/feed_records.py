@@ -1,0 +1,114 @@
+"""The records of one feed that a comparison has read so far: as they are now, and as they were when feeds were compared last.
+
+Belongs here: reading records by the values of a column, each once. Which ones are needed is ``changed_records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.reconcile.rosters import RULES, columns_to_read
+from roster_etl.store.warehouse import SqlReconciliation
+
+_ROLES = ("user_roles", "enrollments")
+_ROLE = ("user_kind", "user_id", "role", "valid_from_import", "version_id")
+
+
+class FeedRecords:
+    """Current and former records of one feed. What changed since the last comparison is read at once, the rest on demand."""
+
+    def __init__(self, session: SqlReconciliation, district_id: str, source: str, imports: tuple[int, int]) -> None:
+        """Args: imports: the last import of the feed that was compared, and its newest one."""
+        self._session, self._feed, self._since = session, (district_id, source), imports[0]
+        self.source = source
+        names = (*RULES, "user_roles", "id_changes")
+        self._ended = {name: TABLES[name].full_schema.empty_table() for name in names}
+        self._begun = dict(self._ended)
+        for name in names if imports[0] != imports[1] else ():
+            self._ended[name] = session.versions_ended_since(*self._feed, name, imports[0] + 1)
+            self._begun[name] = session.versions_begun_since(*self._feed, name, imports[0] + 1)
+        self._read = {name: self._begun[name].select(_columns(name)) for name in (*RULES, "user_roles")}
+        self._asked: dict[tuple[str, str], set[str]] = {}
+        self._whole: set[str] = set()
+        self._roles = {name: self._begun[name].select(_ROLE) for name in _ROLES}
+
+    def changed(self, table: str) -> pa.Table:
+        """Return the versions of a table that ended or began since the last comparison."""
+        return pa.concat_tables([self._ended[table], self._begun[table]])
+
+    def now(self, table: str) -> pa.Table:
+        """Return what was read of the current records of a table."""
+        return self._read[table]
+
+    def before(self, table: str) -> pa.Table:
+        """Return what was read of the records of a table that were current at the last comparison."""
+        return self._as_before(self._read[table], self._ended[table])
+
+    def roles(self, name: str) -> tuple[pa.Table, pa.Table]:
+        """Return the roles in ``user_roles`` or ``enrollments`` that were read: those of the last comparison, and those of now."""
+        return self._as_before(self._roles[name], self._ended[name]), self._roles[name]
+
+    def both(self, table: str) -> Iterator[pa.Table]:
+        """Yield what was read of a table: current records, and those that ended."""
+        yield self._read[table]
+        yield self._ended[table]
+
+    def read(self, table: str, wanted: Mapping[str, Iterable[str]]) -> None:
+        """Read the current records that have, in a column of `wanted`, one of the values there."""
+        fresh = {}
+        for column, values in wanted.items():
+            asked = self._asked.setdefault((table, column), set())
+            if new := set(values) - asked:
+                asked |= new
+                fresh[column] = pa.array(sorted(new), pa.string())
+        if fresh and table not in self._whole:
+            columns = _columns(table)
+            found = self._session.current_records_by(*self._feed, table, fresh, columns)
+            self._read[table] = _added(self._read[table], found)
+
+    def read_all(self, table: str) -> None:
+        """Read all current records of a table."""
+        if table not in self._whole:
+            self._whole.add(table)
+            self._read[table] = self._session.current_records(*self._feed, table, _columns(table))
+
+    def read_roles(self, user_ids: Iterable[str]) -> None:
+        """Read the roles of users, by their IDs, so that `roles` has them."""
+        asked = self._asked.setdefault(("", "role"), set())
+        new = set(user_ids) - asked
+        if not new:
+            return
+        asked |= new
+        wanted = {"user_id": pa.array(sorted(new), pa.string())}
+        for name in _ROLES:
+            found = self._session.current_records_by(*self._feed, name, wanted, _ROLE)
+            self._roles[name] = _added(self._roles[name], found)
+
+    def _as_before(self, current: pa.Table, ended: pa.Table) -> pa.Table:
+        known = current.filter(pc.less_equal(current.column("valid_from_import"), self._since))
+        return pa.concat_tables([known, ended.select(current.column_names)])
+
+
+def text_values(rows: pa.Table, column: str) -> list[str | None]:
+    """Return a column as records are found by it: text, e-mail addresses in lower case."""
+    texts = rows.column(column).cast(pa.string())
+    found: list[str | None] = (pc.ascii_lower(texts) if column == "email" else texts).to_pylist()
+    return found
+
+
+def _columns(table: str) -> tuple[str, ...]:
+    return (*columns_to_read(table), "version_id")
+
+
+def _added(known: pa.Table, found: pa.Table) -> pa.Table:
+    """Return the versions in `known`, and those that were found besides, each once."""
+    versions = found.column("version_id").to_numpy()
+    _, first = np.unique(versions, return_index=True)
+    once = found.take(pa.array(first))
+    new = pc.invert(pc.is_in(once.column("version_id"), value_set=known.column("version_id")))
+    return pa.concat_tables([known, once.filter(new)])
