@@ -79,7 +79,8 @@ class _Pool:
 
     def contradict(self, differing: Mask) -> Mask:
         """Return which columns of `differing` (one line an identity column) are those of two records."""
-        return differing[0] & differing[1:].any(axis=0) if self.renames else differing.any(axis=0)
+        both = differing[0] & differing[1:].any(axis=0) if self.renames else differing.any(axis=0)
+        return np.asarray(both, dtype=bool)
 
 
 @dataclass(frozen=True)
