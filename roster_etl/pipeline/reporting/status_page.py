@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS_PER_BYTE = 15e-6
 """After the page was written, runs leave it alone for so long, by the size of its JSON: some twenty times what writing it took."""
+LARGE_BYTES, LARGE_PAUSE_SECONDS = 64 << 10, 90.0
+"""A larger one (some 90 feeds) runs leave to the sensor, which writes it each minute; where no daemon runs, they write it this often."""
 NEED_TEXTS: Mapping[str, str] = {
     "held": "held for approval",
     "parked": "failed, not retried",
@@ -108,7 +110,8 @@ def _is_recent(document: Path, pause: float) -> bool:
         found = document.stat()
     except FileNotFoundError:
         return False
-    return 0 <= time.time() - found.st_mtime < max(pause, found.st_size * PAUSE_SECONDS_PER_BYTE)
+    by_size = LARGE_PAUSE_SECONDS if found.st_size > LARGE_BYTES else found.st_size * PAUSE_SECONDS_PER_BYTE
+    return 0 <= time.time() - found.st_mtime < max(pause, by_size)
 
 
 def index_page(status: Status) -> str:

@@ -21,7 +21,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.import_locks import ImportLocks
 from roster_etl.store.registry.registry import District, Feed
-from roster_etl.store.settings import AlertSettings, MailSettings, ReportSettings, Settings
+from roster_etl.store.settings import AlertSettings, MailSettings, OpenLineageSettings, ReportSettings, Settings
 from roster_etl.store.warehouse import Connection, ImportResult, TableChange, Warehouse, WriteSession
 from roster_etl.vendors import vendor
 
@@ -93,6 +93,7 @@ def _scratch_settings(settings: Settings, folder: Path) -> Settings:
         mail=MailSettings(),
         alerts=AlertSettings(),
         reports=ReportSettings(),
+        openlineage=OpenLineageSettings(),
         warehouse=f"sqlite:///{folder / 'scratch.sqlite'}",
         archive=str(folder / "archive"),
         staging=str(folder / "staging"),

@@ -12,6 +12,7 @@ import pytest
 
 from roster_etl.pipeline.reporting.feed_status import Change, FeedStatus, OpenHold, Quarantine, Status
 from roster_etl.pipeline.reporting.status_page import (
+    LARGE_BYTES,
     age_text,
     change_text,
     index_page,
@@ -82,6 +83,18 @@ def test_runs_leave_a_page_alone_that_was_just_written(workspace: Workspace) -> 
     before = time.time() - 11
     os.utime(index_path(workspace).with_suffix(".json"), (before, before))
     assert refresh_index_after_run(workspace, pause=10.0) is not None
+
+
+def test_runs_leave_a_page_of_many_feeds_to_the_sensor(workspace: Workspace) -> None:
+    """It writes the page each minute; where none does, runs do after a while."""
+    refresh_index(workspace)
+    document = index_path(workspace).with_suffix(".json")
+    document.write_bytes(document.read_bytes() + b" " * LARGE_BYTES)
+    for age, written in ((5, False), (65, False), (91, True)):
+        moment = time.time() - age
+        os.utime(document, (moment, moment))
+
+        assert (refresh_index_after_run(workspace) is not None) is written, age
 
 
 def test_a_page_that_cannot_be_written_does_not_stop_a_run(workspace: Workspace) -> None:
