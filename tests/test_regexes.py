@@ -62,9 +62,11 @@ def parts(argument: object) -> Iterator[object]:
             yield from parts(one)
 
 
-@pytest.mark.parametrize(("place", "node"), [pytest.param(*found, id=found[0]) for found in patterns()])
-def test_no_repetition_without_a_bound_stands_in_another(place: str, node: ast.expr) -> None:
-    assert not nested(_parser.parse(literal(node))), place
+def test_no_repetition_without_a_bound_stands_in_another() -> None:
+    found = list(patterns())  # here, and not as parameters: every process that collects tests would parse the whole source
+
+    assert len(found) > 50
+    assert [place for place, node in found if nested(_parser.parse(literal(node)))] == []
 
 
 @pytest.mark.parametrize("pattern", [r"(a+)+b", r"(?:x|a*)*", r"([a-z]+\.)+$", r"(?:(a|b)*c)+"])

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from roster_etl.cli.demo.processes import free_port, running_process
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.status_page import refresh_index
 from roster_etl.pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ class Studio:
         self.held, self.last = _newest(home, "held"), _newest(home, "published")
 
     def files(self) -> None:
-        """Generate the pictures of files: reports, Data Docs, mail."""
+        """Generate the pictures of files: status, reports, Data Docs, mail."""
+        refresh_index(Workspace.open(self.home))
+        self._open(f"file://{self.home}/reports/index.html", 1180, 900)
+        self._shoot("status")
         reports = self.home / "reports" / DISTRICT
         self._open(f"file://{reports}/{self.held}.html", 900, 900)
         self._shoot("report")

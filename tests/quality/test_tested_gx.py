@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import great_expectations
 import pytest
 
 from roster_etl.quality import gx_preload, gx_server, tested_gx
@@ -14,6 +13,8 @@ from roster_etl.quality.tested_gx import is_tested_gx
 
 
 def test_the_locked_version_is_the_tested_one(root: Path):
+    import great_expectations  # seconds: not in every process that collects tests
+
     locked = (root / "requirements.lock").read_text()
 
     assert f"\ngreat-expectations=={tested_gx.TESTED_VERSION} " in locked

@@ -15,6 +15,7 @@ from roster_etl.pipeline.reporting import lineage_events, notifications
 from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.lineage_events import warehouse_name
+from roster_etl.pipeline.review.dry_run import _scratch_settings
 from roster_etl.pipeline.workspace import Workspace
 from tests.ledgers import ended
 from tests.post_office import webhook
@@ -161,6 +162,14 @@ def test_without_the_extra_operators_are_told_once(tmp_path: Path, monkeypatch: 
         flush_outbox(workspace)
 
     assert hook.texts == [lineage_events.MISSING]
+
+
+def test_a_check_of_an_upload_is_told_to_nobody(tmp_path: Path) -> None:
+    told = '[mail]\nhost = "127.0.0.1"\nsender = "roster@example.org"\noperators = ["ops@example.org"]\n[alerts]\nwebhook_env = "HOOK"\n'
+    workspace = configured(tmp_path / "home", f'{told}[openlineage]\nurl = "lineage.ndjson"\n')
+    settings = _scratch_settings(workspace.settings, tmp_path / "scratch")
+
+    assert (settings.mail.host, settings.alerts.is_enabled, settings.openlineage.url) == ("", False, "")
 
 
 @pytest.mark.parametrize(
