@@ -113,11 +113,12 @@ def coloured_label(stream: TextIO | None, message: str) -> str:
 def page(text: str, *, pager: bool) -> bool:
     """Show text in the pager, if it is longer than the screen of this process's terminal; return whether it was shown.
 
-    The pager is ``$ROSTER_ETL_PAGER``, else ``$PAGER``, else ``less``; an empty variable switches it off.
+    The pager is ``$ROSTER_ETL_PAGER``, else ``$PAGER``, else ``less``; an empty variable switches it off. Where it cannot be
+    started, nothing is shown.
     """
     if not pager or text.count("\n") < screen_size()[1]:
         return False
-    words = shlex.split(next((os.environ[name] for name in PAGER_VARIABLES if name in os.environ), "less"))
+    words = _pager_command()
     if not words or shutil.which(words[0]) is None:
         return False
     # -F: leave a text that fits; -R: colours; -X: leave it on the screen
@@ -130,6 +131,17 @@ def page(text: str, *, pager: bool) -> bool:
         pass
     process.wait()
     return True
+
+
+def _pager_command() -> list[str]:
+    """Return the words of the pager's command; none, with a line on standard error, where its quotation marks are not closed."""
+    name = next((name for name in PAGER_VARIABLES if name in os.environ), "")
+    try:
+        return shlex.split(os.environ[name] if name else "less")
+    except ValueError:
+        problem = f"${name} has a quotation mark or a backslash without its counterpart; the text is shown without a pager"
+        print(f"roster-etl: {problem}", file=sys.stderr)
+        return []
 
 
 def is_own_stdout(stream: TextIO | None) -> bool:

@@ -325,7 +325,10 @@ def _identity_facts(file: File) -> list[str]:
     if file.identity:
         named = f"Rows with one {_names(file.identity_key)} describe different records where they contradict each other in "
         facts.append(f"{named}{_names(file.identity.columns)}.")
-    return facts
+        if file.identity.shared:
+            facts.append(f"Rows of {file.identity.shared.file} with the same {_names(file.identity_key)} are compared, too.")
+    told = "Rows with one {} that contradict each other in {} are not of one record, and one of them is refused."
+    return [*facts, *(told.format(_names(part.key), _names(part.columns)) for part in file.parts)]
 
 
 def signature_text(signature: Signature) -> str:

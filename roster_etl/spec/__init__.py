@@ -41,6 +41,7 @@ from roster_etl.spec.files import (
     RepeatedRows,
     RowChanges,
     RowCondition,
+    SharedIds,
     Signature,
     Unique,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "SameLength",
     "SchoolYear",
     "SelfReference",
+    "SharedIds",
     "Signature",
     "Status",
     "Text",

@@ -150,18 +150,36 @@ class Family:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedIds:
+    """Another file of the same upload whose rows describe the same records under the same ids.
+
+    ``columns``: pairs of (column of the identity or its key, column of ``file``). ``first``: of an id that the roster does not know, the
+    rows of ``file`` stand before those of this file. Each of the two files names the other one, one of them as the first.
+    """
+
+    file: str
+    columns: tuple[tuple[str, str], ...]
+    first: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """Columns that identify a record: rows with the same ``key`` (default: the file's key) must not have different values in them.
 
-    Empty cells conflict with nothing; case does not count. A row that conflicts with the accepted row describes another record.
+    Empty cells conflict with nothing; case and accents do not count. A row that conflicts with the accepted row describes another
+    record. A row of changes does so if it conflicts in the first of ``columns`` and in another one, because changes may rename a
+    record. ``shared``: see `SharedIds`.
     """
 
     columns: tuple[str, ...]
     key: tuple[str, ...] = ()
+    shared: SharedIds | None = None
 
     def __post_init__(self) -> None:
         if not self.columns:
             raise ValueError("Identity: columns must not be empty")
+        if self.shared and {own for own, _ in self.shared.columns} != {*self.columns, *self.key}:
+            raise ValueError("Identity: shared must map each column, and the whole key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +232,7 @@ class File:
     - ``key``: the columns that identify a record
     - ``extensions``: header prefixes of further accepted columns (``ext.``)
     - ``repeats``: see `RepeatedRows`; without it, a second row with a known key is rejected
-    - ``identity``: see `Identity`
+    - ``identity``: see `Identity`; ``parts``: identities of further records in a row, such as a contact
     - ``in_order``: rows are changes that apply one after the other, so that several may have one key
     - ``recognised_by``: headers that identify the file, in formats where its name does not
     - ``other_column_orders``: in a format with a fixed order of columns, further published orders besides that of ``columns``
@@ -239,6 +257,7 @@ class File:
     extensions: tuple[str, ...] = ()
     repeats: RepeatedRows | None = None
     identity: Identity | None = None
+    parts: tuple[Identity, ...] = ()
     in_order: bool = False
     recognised_by: Signature | None = None
     deleted: RowCondition | None = None
@@ -261,7 +280,8 @@ class File:
         known = {column.name for column in self.columns}
         named = {*self.key, *(name for group in self.record_groups for name in group)}
         named |= {*self.repeats.columns, *self.repeats.first_counts} if self.repeats else set()
-        named |= {*self.identity.columns, *self.identity.key} if self.identity else set()
+        identities = (*((self.identity,) if self.identity else ()), *self.parts)
+        named |= {name for identity in identities for name in (*identity.columns, *identity.key)}
         named |= {self.changes.status, self.changes.modified} if self.changes else set()
         named |= {own for reference in self.references() for own, _ in reference.disambiguated_by}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
@@ -271,7 +291,7 @@ class File:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: key must not be empty")
-        if self.in_order and (self.repeats or self.identity):
+        if self.in_order and (self.repeats or identities):
             raise ValueError(f"File {self.name}: in_order excludes repeats and identity: rows that apply in order are changes")
         if any(sorted(order) != sorted(known) for order in self.other_column_orders):
             raise ValueError(f"File {self.name}: each of other_column_orders must name every column once")
@@ -293,7 +313,9 @@ class File:
         periods = [rule for rule in self.rules if isinstance(rule, WithinPeriods)]
         through: list[tuple[str, tuple[str, ...]]] = [(rule.file, (rule.key, rule.periods)) for rule in periods]
         through += [(rule.period_file, (rule.period_key, rule.start, rule.finish)) for rule in periods]
-        return tuple(dict.fromkeys([*single, *together, *types, *through]))
+        shared = self.identity.shared if self.identity else None
+        before = [(shared.file, tuple(there for _, there in shared.columns))] if shared and shared.first else []
+        return tuple(dict.fromkeys([*single, *together, *types, *through, *before]))
 
     def references(self) -> tuple[Reference, ...]:
         """Return the references of the file's columns, including those of numbered columns."""

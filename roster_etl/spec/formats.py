@@ -173,7 +173,7 @@ class Format:
     - ``other_files``: files of the format that are not part of these uploads, because they belong to another set
     - ``manifest``: see `Manifest`; the files of such a format are ``carried_forward``, and uploads are imported in the order of arrival
     - ``versions``: version → the files that are different in it; ``files`` are those of the newest version. ``absent_in``: version → the
-      files that it does not have
+      files that it does not have; ``absent``: those that this version does not have
     - ``unread``: files of the document that are not loaded
     - ``strict_option``: the option (choice) whose value ``strict`` rejects common deviations from the document
     """
@@ -198,6 +198,7 @@ class Format:
     manifest: Manifest | None = None
     versions: Mapping[str, tuple[File, ...]] = field(default_factory=dict)
     absent_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     unread: tuple[UnreadFile, ...] = ()
     strict_option: str | None = None
 
@@ -214,7 +215,8 @@ class Format:
                 if other not in before:
                     raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
                 targets = {there for r in file.references() if r.file == other for _, there in r.disambiguated_by}
-                if unknown := sorted({*columns, *targets} - {c.name for c in by_name[other].columns}):
+                unknown = sorted({*columns, *targets} - {c.name for c in by_name[other].columns})
+                if unknown and file.name not in self.absent:
                     raise FormatError(f"{self.name}/{file.name}: {other} has no column {', '.join(unknown)}")
             self._check_matches(file)
 
@@ -238,7 +240,8 @@ class Format:
         others = {file.name: file for file in self.versions.get(version, ())}
         if not others:
             return self
-        return replace(self, files=tuple(others.get(file.name, file) for file in self.files))
+        files = tuple(others.get(file.name, file) for file in self.files)
+        return replace(self, files=files, absent=self.absent_in.get(version, ()))
 
     @property
     def file_sets(self) -> tuple[FileSet, ...]:

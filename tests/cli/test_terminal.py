@@ -120,6 +120,13 @@ def test_without_a_pager_the_text_is_printed(pager: str, monkeypatch) -> None:
     assert not page("line\n" * 20, pager=True)
 
 
+def test_a_pager_whose_quotation_mark_is_not_closed_is_told_and_left_out(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("PAGER", 'less -P "page')
+
+    assert not page("line\n" * 100, pager=True)
+    assert "$PAGER has a quotation mark or a backslash without its counterpart" in capsys.readouterr().err
+
+
 def test_a_pager_that_ends_early_is_no_error(monkeypatch) -> None:
     monkeypatch.setenv("PAGER", "true")
 

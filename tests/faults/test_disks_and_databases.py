@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import subprocess
+import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from roster_etl.store.warehouse.database import Database
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 from tests.dumps import dump
+from tests.pg import connected
 from tests.sampling import every
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("prepared_storage")]
@@ -175,6 +177,58 @@ def test_a_full_disk_under_the_private_copies_is_not_taken_for_a_damaged_upload(
 
 
 # ── PostgreSQL ──
+
+
+@pytest.fixture
+def tiny_database(postgres_server: str, postgres_template: str) -> Iterator[tuple[str, Path]]:
+    """A warehouse in a tablespace on a disk of 48 MB of its own, for those who may mount one: its URL, and the disk."""
+    disk = Path(tempfile.mkdtemp(prefix="roster-disk-", dir="/tmp"))  # the server's user must find it
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", disk], check=False).returncode:
+        disk.rmdir()
+        pytest.skip("only root mounts a small disk")
+    space, name = disk / "space", disk.name.replace("-", "_")
+    space.mkdir()
+    with connected(postgres_server) as connection:
+        data = Path(str(connection.execute("SHOW data_directory").fetchone()[0]))
+        os.chown(space, data.stat().st_uid, data.stat().st_gid)
+        disk.chmod(0o755)
+        connection.execute(f"CREATE TABLESPACE {name} LOCATION '{space}'")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template} TABLESPACE {name}")
+    yield postgres_server.replace("/postgres?", f"/{name}?"), disk
+    with connected(postgres_server) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"DROP TABLESPACE {name}")
+    subprocess.run(["umount", "-l", disk], check=True)
+    disk.rmdir()
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("left", [0, 20_000])
+def test_a_full_disk_under_postgresql_is_one_clear_error_and_the_next_import_works(
+    workspace: Workspace, tmp_path: Path, tiny_database: tuple[str, Path], left: int
+) -> None:
+    url, disk = tiny_database
+    (workspace.home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
+    import_words = ("--district", "lincoln", "--format", "clever", "--json")
+    first = call("import", tmp_path / "a", *import_words, home=workspace.home)
+    opened = Workspace.open(workspace.home)
+    before = roster_of(opened.warehouse)
+    leave(disk, left)
+    full = call("import", tmp_path / "b", *import_words, home=workspace.home)
+    (disk / "filler").unlink()
+    after = roster_of(opened.warehouse)
+    again = call("import", tmp_path / "b", *import_words, home=workspace.home)
+    rows = [row["status"] for row in opened.warehouse.ledger.imports("lincoln")]
+    opened.warehouse.close()
+
+    assert (first.code, full.code, again.code) == (0, 1, 0)
+    assert "Traceback" not in full.err
+    assert "disk is full" in full.document["error"]["message"]
+    assert after == before
+    assert rows in (
+        ["published", "published"],
+        ["published", "failed", "published"],
+    )  # no row where the ledger has no room for it
 
 
 @pytest.mark.pg

@@ -93,6 +93,7 @@ def _mirror_course(state: State, kind: RowKind, row: Row, key: str, before: Mapp
 def _check_organization(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:
     """Reject a row with an unknown account, unless it has a fallback; courses cannot move to, or be live in, a deleted one."""
     organizations, place = state.table("organizations"), values.get(ORGANIZATION_ID)
+    state.require_clear_id(row, ORGANIZATION_ID, "organizations")
     if place is not None and organizations.find(place) is None:
         other = row.get("fallback_organization_id")
         if other is None or organizations.find(other) is None:

@@ -233,6 +233,7 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
         named & ~missing & has_course & ~related, "unrelated_section", "section_id", "The section is not in this course."
     )
     _reject_shared_ids(state, candidates, "sections", section, "section_id", ~has_course)
+    _reject_shared_ids(state, candidates, "courses", course, "course_id", ~named & has_course)
     default = _default_section_positions(state, course, ~named & has_course)
     target = pc.coalesce(now, sections.column("course_id").take(default), course)
     away = ~to_mask(pc.is_in(target, value_set=live))

@@ -56,6 +56,7 @@ class _Tree:
     def _check_parent(self, row: Row, key: str, parent: str | None) -> None:
         if parent is None:
             return
+        self.state.require_clear_id(row, PARENT, self.kind.table)
         above: str | None = parent
         if parent != key and self.table.find(parent) is None and key in self._in_rings():
             raise RowRejected("loop", "The account would be above itself.", about=PARENT)

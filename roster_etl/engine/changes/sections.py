@@ -40,6 +40,7 @@ def apply_sections(state: State, kind: RowKind) -> None:
             return
         record = table.find(key)
         require_values(kind, row, record)
+        state.require_clear_id(row, "course_id", "courses")
         values = stated_values(kind, row, table.target.names)
         values |= _course_placement(state, record, row.get("course_id"))
         ids.check(next_integration_id(values, record), key)

@@ -1,4 +1,4 @@
-"""Rows of one upload that describe different people or sections under one id: which of them the id stands for.
+"""Rows of one upload that describe different people, accounts, courses or sections under one id: which of them the id stands for.
 
 Belongs here: telling such rows apart, before uploads are compared and rows applied. What follows for rows that refer to the id is
 decided where references are resolved. The rule is that of ``engine.validation.identity_checks``, with one difference: rows of changes
@@ -22,11 +22,14 @@ from roster_etl.engine.changes.change_rows import SHARED_ID, ChangeFile, Row, re
 from roster_etl.engine.changes.person_names import NAME_PARTS
 from roster_etl.engine.changes.state import State
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
+from roster_etl.frames.folded_text import fold
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
 WAITS = "It waits for a newer row about this id."
 _IDENTITY: Mapping[str, tuple[str, ...]] = {
+    "organizations": ("name", "parent_organization_id", "integration_id"),
     "people": ("username", "email", "integration_id", "full_name"),
+    "courses": ("name", "short_name", "organization_id", "term_id", "integration_id"),
     "sections": ("course_id", "integration_id", "name"),
 }
 """Handler of a kind → the cells that tell its records apart."""
@@ -34,7 +37,7 @@ _IDENTITY: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Claim:
-    """A row that does not delete, and its identifying cells, without regard to case."""
+    """A row that does not delete, and its identifying cells, without regard to case and accents."""
 
     source: int
     row: Row
@@ -155,7 +158,7 @@ def _identifying(kind: RowKind, cells: Mapping[str, Any]) -> Mapping[str, str]:
     said = {name: cells.get(name) for name in _IDENTITY[kind.handler]}
     if "full_name" in said:
         said["full_name"] = said["full_name"] or parts
-    return {name: value.casefold() for name, value in said.items() if value}
+    return {name: fold(value) for name, value in said.items() if value}
 
 
 def _differs(kind: RowKind, one: Mapping[str, str], other: Mapping[str, str]) -> bool:

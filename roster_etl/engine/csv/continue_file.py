@@ -27,7 +27,13 @@ _NEVER = np.iinfo(np.int64).min
 
 
 def continue_file(
-    file: File, changes: RawFile, before: RawFile | None, *, changes_before: int = 0, refused_before: Collection[int] = ()
+    file: File,
+    changes: RawFile,
+    before: RawFile | None,
+    *,
+    changes_before: int = 0,
+    refused_before: Collection[int] = (),
+    dropped_before: Collection[int] = (),
 ) -> bytes:
     """Return `file` after `changes`, as UTF-8: first their records, in their order and so with their numbers, then those of `before`.
 
@@ -35,10 +41,11 @@ def continue_file(
     its record, because such a row needs its key only.
 
     Args: changes_before: how many records at the start of `before` were changes themselves; refused_before: the numbers of records
-          of `before` that were refused: they wait, and do not stand for their record.
+          of `before` that were refused: they wait, and do not stand for their record; dropped_before: the numbers of those that
+          do not go on at all, because they describe another record than the one with their id.
     """
     labels = _labels(file, changes)
-    there = None if before is None else _standing(file, before, changes_before, frozenset(refused_before))
+    there = None if before is None else _standing(file, before, changes_before, refused_before, dropped_before)
     added = (
         [] if there is None else [name for name in there.column_names if name.casefold() not in {x.casefold() for x in labels}]
     )
@@ -68,7 +75,7 @@ def _labels(file: File, raw: RawFile) -> list[str]:
     return [names.get(place, spelling) for place, spelling in enumerate(raw.header)]
 
 
-def _standing(file: File, before: RawFile, changes: int, refused: frozenset[int]) -> pa.Table:
+def _standing(file: File, before: RawFile, changes: int, refused: Collection[int], dropped: Collection[int]) -> pa.Table:
     """Return the records that go on: newer ones that were refused, which wait, and then of each key the one that stands."""
     head = match_header(before.header, file)
     table = pa.table({name: before.table.column(place) for name, place in {**head.positions, **head.extensions}.items()})
@@ -79,6 +86,7 @@ def _standing(file: File, before: RawFile, changes: int, refused: frozenset[int]
     fresh = numbers < changes + _FIRST_ROW
     there = np.logical_and.reduce([_given(table, name) for name in file.key])
     there &= ~fresh | (_given(table, file.changes.status) & _given(table, file.changes.modified))
+    there &= ~np.isin(numbers, np.array(sorted(dropped), dtype=np.int64))
     rows = np.flatnonzero(there)
     codes = row_codes([combine_chunks(table.column(name)) for name in file.key])[rows]
     waits = np.isin(numbers[rows], np.array(sorted(refused), dtype=np.int64))

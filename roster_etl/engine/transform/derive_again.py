@@ -7,6 +7,7 @@ names. Imports make all derived values of edited cells (``edited_cells``).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from typing import Any
@@ -17,7 +18,7 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.transform.mapper import as_text
 from roster_etl.frames.arrow import to_arrow_array
-from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, IfOption, Mapping
+from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, IfOption, Mapping, MostCommon
 
 Record = MappingABC[str, Any]
 Part = tuple[str, str]  # canonical table, column
@@ -46,6 +47,18 @@ def section_names(mappings: Sequence[Mapping]) -> Iterator[tuple[Mapping, From, 
         if mapping.to == "sections" and "name" in mapping.columns:
             for choice in _derived_choices(mapping.columns["name"]):
                 yield mapping, choice, [parts_of(mapping, mappings, source) for source in choice.sources]
+
+
+def common_grade_order(mappings: Sequence[Mapping]) -> tuple[str, ...]:
+    """Return the grades, in the order that decides a tie, where a section's grade is that of most of its students; else nothing."""
+    steps = (step for mapping in mappings if mapping.to == "sections" for step in mapping.steps)
+    return next((step.order for step in steps if isinstance(step, MostCommon)), ())
+
+
+def most_common(values: Sequence[str | None], order: Sequence[str]) -> str | None:
+    """Return the most common of `values` that `order` names; of several, the first in `order`; None: there is none."""
+    counts = Counter(value for value in values if value in order)
+    return max(counts, key=lambda value: (counts[value], -order.index(value)), default=None)
 
 
 def parts_of(mapping: Mapping, mappings: Sequence[Mapping], source: str) -> set[Part]:

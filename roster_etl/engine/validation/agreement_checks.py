@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.column_checks import ReferencedFile
-from roster_etl.engine.validation.list_checks import drop_unknown_items, items_of
+from roster_etl.engine.validation.list_checks import drop_shared_items, drop_unknown_items, items_of
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import REFUSED, combine_chunks, row_codes
 from roster_etl.spec import ListOf, OnlyOne, OnlyWhere, ReferenceType, SameLength, SelfReference, WithinPeriods
@@ -69,6 +69,25 @@ def _check_self_reference(state: FileState, rule: SelfReference) -> None:
     state.reject_or_clear(rule.column, wrong, "unknown_reference", message)
     if not rule.loops:
         state.reject(_in_loops(state, rule), "loop", rule.column, f"Following {rule.column} leads back to the record itself.")
+
+
+def check_shared_references(state: FileState) -> None:
+    """Refuse, or leave out, references to rows of the same file whose id several records claim: it is not clear which is meant."""
+    if not state.strangers.any():
+        return
+    for rule in state.file.rules:
+        if isinstance(rule, SelfReference) and set(rule.columns) <= state.columns.keys():
+            shared = pc.unique(state.columns[rule.key].filter(pa.array(state.strangers)))
+            _leave_out_shared(state, rule, shared)
+
+
+def _leave_out_shared(state: FileState, rule: SelfReference, shared: pa.Array) -> None:
+    if isinstance(state.file.column(rule.column).cell_format, ListOf):
+        drop_shared_items(state, rule.column, frozenset(shared.to_pylist()), f"{rule.key} of the file")
+        return
+    ambiguous = to_mask(pc.is_in(state.columns[rule.column], value_set=shared)) & ~state.deleted_mask() & ~state.refused
+    message = f"Rows of the file that describe different records have this {rule.key}, so it is not clear which is meant."
+    state.reject_or_clear(rule.column, ambiguous, "unknown_reference", message)
 
 
 def _in_loops(state: FileState, rule: SelfReference) -> Mask:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_cleanup, cell_formats
-from roster_etl.engine.validation.list_checks import check_list, drop_unknown_items
+from roster_etl.engine.validation.list_checks import check_list, drop_shared_items, drop_unknown_items
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
@@ -236,6 +236,9 @@ def _check_list_reference(
     rule = f"{column.name}: reference"
     gone = pc.unique(known.filter(deleted)).to_pylist()
     drop_unknown_items(state, column.name, applied, rule, where, gone=frozenset(gone) - applied)
+    if STRANGER in target.rows.column_names:
+        shared = frozenset(pc.unique(known.filter(combine_chunks(target.rows.column(STRANGER)))).to_pylist())
+        drop_shared_items(state, column.name, shared, where)
 
 
 def _check_reference(

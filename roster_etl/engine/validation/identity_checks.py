@@ -10,6 +10,10 @@ The rule, for each id whose rows contradict each other in ``File.identity``:
   published record stays as it is.
 - the roster does not know the id: the first row that applies stands.
 
+Rows of another file that describes the same records (``Identity.shared``) take part, but only rows of the file at hand are refused:
+the other file does the same with its own. Of records that a row has beside its own (``File.parts``) always one row stands.
+In a file of changes only the rows of changes are compared, and one that renames its record describes no other one.
+
 Rows that were refused for another reason are compared, too: a broken row of the known person still shows that the other row is of
 somebody else.
 """
@@ -17,7 +21,8 @@ somebody else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +30,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
+from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, to_mask
-from roster_etl.frames.arrow import row_codes
-from roster_etl.spec import Date
+from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes
+from roster_etl.frames.folded_text import folded_text
+from roster_etl.spec import Date, Identity
 
 KNOWN = "_known"  # of a published record that was looked up: the roster has it (bool)
 _MOST = np.iinfo(np.int64).max
@@ -39,17 +46,48 @@ class PublishedRecords:
 
     ``find``: ids (the columns of the file's identity key, one row each) → for each of them ``_known`` and the published values of
     identity columns, as text. ``comparable``: identity column → cells of the file as text that compares with the published value.
+    ``parts``: key of an identity in ``File.parts`` → what the roster has of these records.
     """
 
     find: Callable[[pa.Table], pa.Table]
     comparable: Mapping[str, Callable[[pa.Array], pa.Array]]
+    parts: Mapping[tuple[str, ...], PublishedRecords] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pool:
+    """The rows that are compared: those of the file at hand (``own``), and those of another one with the same ids.
+
+    ``whole``: the identity is that of the rows themselves. ``renames``: rows may rename their record.
+    """
+
+    sheet: FileState
+    columns: Mapping[str, pa.Array]
+    key: tuple[str, ...]
+    own: Mask
+    counted: Mask
+    refused: Mask
+    deleted: Mask
+    numbers: RowPositions
+    other_file: str
+    whole: bool
+    renames: bool
+
+    def in_sheet(self, places: RowPositions) -> RowPositions:
+        """Return the positions in the sheet of own rows."""
+        return (np.cumsum(self.own) - 1)[places]
+
+    def contradict(self, differing: Mask) -> Mask:
+        """Return which columns of `differing` (one line an identity column) are those of two records."""
+        both = differing[0] & differing[1:].any(axis=0) if self.renames else differing.any(axis=0)
+        return np.asarray(both, dtype=bool)
 
 
 @dataclass(frozen=True)
 class _Claims:
     """Rows that share an id with another row, id by id, in the order of the file.
 
-    ``places``: positions in the sheet; ``starts``: where each id begins; ``ids``: number of the id of each row.
+    ``places``: positions in the pool; ``starts``: where each id begins; ``ids``: number of the id of each row.
     """
 
     places: RowPositions
@@ -62,118 +100,172 @@ class _Claims:
         return _claims_of(self.places[kept], self.ids[kept])
 
 
-def check_identity(sheet: FileState, published: PublishedRecords | None) -> int:
+def check_identities(sheet: FileState, published: PublishedRecords | None, referenced_files: Mapping[str, ReferencedFile]) -> int:
     """Refuse (``duplicate_key``) rows that describe another record than the one that their id stands for; return how many."""
-    identity, key = sheet.file.identity, sheet.file.identity_key
-    columns = [name for name in identity.columns if name in sheet.columns] if identity else []
-    if not columns or any(name not in sheet.columns for name in key):
+    identity, parts = sheet.file.identity, published.parts if published else {}
+    found = 0
+    if identity:
+        other = referenced_files.get(identity.shared.file) if identity.shared else None
+        found = _check(sheet, identity, published, other)
+    return found + sum(_check(sheet, part, parts.get(part.key)) for part in sheet.file.parts)
+
+
+def _check(sheet: FileState, identity: Identity, published: PublishedRecords | None, other: ReferencedFile | None = None) -> int:
+    columns = [name for name in identity.columns if name in sheet.columns]
+    key = identity.key or sheet.file.key
+    renames = sheet.changes is not None
+    if not columns or any(name not in sheet.columns for name in key) or (renames and columns[0] != identity.columns[0]):
         return 0
-    claims = _claims([sheet.columns[name] for name in key])
-    raw = [_codes(sheet.columns[name].take(pa.array(claims.places))) for name in columns]
-    claims = claims.only(_split(claims, raw) | _with_broken(sheet, claims))
-    cells = [_comparable(sheet, name, claims.places) for name in columns]
-    disputed = _split(claims, cells)
-    open_to_doubt = disputed | _with_broken(sheet, claims)
+    pool = _pool(sheet, identity, (*key, *columns), other)
+    claims = _claims([pool.columns[name] for name in key], pool.counted)
+    claims = claims.only(_any(claims, pool.own[claims.places]))
+    raw = [_codes(pool.columns[name].take(pa.array(claims.places))) for name in columns]
+    claims = claims.only(_split(claims, raw).any(axis=0) | _with_broken(pool, claims))
+    cells = np.array([_comparable(pool, name, claims.places) for name in columns])
+    disputed = pool.contradict(_split(claims, cells))
+    open_to_doubt = disputed | _with_broken(pool, claims)
     if not open_to_doubt.any():
         return 0
     kept = open_to_doubt[claims.ids]
-    return _decide(
-        sheet, claims.only(open_to_doubt), np.array([column[kept] for column in cells]), disputed[open_to_doubt], published
+    return _decide(pool, claims.only(open_to_doubt), cells[:, kept], disputed[open_to_doubt], (columns, published))
+
+
+def _pool(sheet: FileState, identity: Identity, names: Sequence[str], other: ReferencedFile | None) -> _Pool:
+    """Return the rows of the sheet, and of the file with the same ids where the upload has it, in the order in which they count."""
+    every, gone = np.ones(len(sheet.refused), dtype=bool), sheet.deleted_mask()
+    counted = every if sheet.changes is None else sheet.change_mask() & ~gone
+    rows: dict[str, Any] = {"own": every, "counted": counted, "refused": sheet.refused, "deleted": gone, "numbers": sheet.numbers}
+    columns = {name: sheet.columns[name] for name in names}
+    shared = identity.shared
+    if shared is not None and other is not None and other.rows.num_rows:
+        there = dict(shared.columns)
+        none, every = np.zeros(other.rows.num_rows, dtype=bool), np.ones(other.rows.num_rows, dtype=bool)
+        foreign: dict[str, Any] = {"own": none, "counted": every, "deleted": none}
+        foreign |= {"refused": to_mask(combine_chunks(other.rows.column(REFUSED)))}
+        foreign |= {"numbers": combine_chunks(other.rows.column(ROW)).to_numpy()}
+        rows = {name: np.concatenate(_ordered(mine, foreign[name], shared.first)) for name, mine in rows.items()}
+        cells = {name: _cells(other.rows, there[name]) for name in columns}
+        columns = {name: pa.concat_arrays(_ordered(mine, cells[name], shared.first)) for name, mine in columns.items()}
+    return _Pool(
+        sheet=sheet,
+        columns=columns,
+        key=identity.key or sheet.file.key,
+        other_file=other.file_name if other else "",
+        whole=identity is sheet.file.identity,
+        renames=sheet.changes is not None,
+        **rows,
     )
 
 
+def _ordered(own: Any, other: Any, other_first: bool) -> list[Any]:  # noqa: FBT001 - which of two comes first
+    return [other, own] if other_first else [own, other]
+
+
+def _cells(rows: pa.Table, name: str) -> pa.Array:
+    return combine_chunks(rows.column(name)) if name in rows.column_names else pa.nulls(rows.num_rows, pa.string())
+
+
 def _decide(
-    sheet: FileState, claims: _Claims, cells: npt.NDArray[np.int64], disputed: Mask, published: PublishedRecords | None
+    pool: _Pool,
+    claims: _Claims,
+    cells: npt.NDArray[np.int64],
+    disputed: Mask,
+    beside: tuple[Sequence[str], PublishedRecords | None],
 ) -> int:
     """Say which rows of each id stand, and refuse the others.
 
-    Args: cells: one line an identity column, one code a row; disputed: ids whose rows contradict each other.
+    Args: cells: one line an identity column, one code a row; disputed: ids whose rows contradict each other; beside: the identity
+          columns, and what the roster has.
     """
     places, ids, starts = claims.places, claims.ids, claims.starts
-    good = ~sheet.refused[places]
-    lead = _first(claims, np.where(good, np.where(sheet.deleted_mask()[places], 1, 0), 2))
+    good = ~pool.refused[places]
+    lead = _first(claims, np.where(good, np.where(pool.deleted[places], 1, 0), 2))
     standing, fits = cells[:, lead], np.ones(len(places), dtype=bool)
     open_ids = np.zeros(len(starts), dtype=bool)  # ids that no row stands for
     known = np.zeros(len(starts), dtype=bool)
+    columns, published = beside
     if published is not None:
-        known, chosen, fits = _agreeing(sheet, claims, published)
+        known, chosen, fits = _agreeing(pool, claims, columns, published)
         known &= disputed | _any(claims, chosen)
-        split, merged = _merged(claims, cells, chosen)
-        standing = np.where(known, merged, standing)
+        split, merged = _merged(pool, claims, cells, chosen)
         open_ids = known & (split | ~_any(claims, chosen))
+        if not pool.whole:  # the record beside the row's own; the row is not refused for want of another one
+            fits |= open_ids[ids]
+            known, open_ids = known & ~open_ids, np.zeros(len(starts), dtype=bool)
+        standing = np.where(known, merged, standing)
         lead = np.where(known & ~open_ids, _first(claims, np.where(chosen, np.where(good, 0, 1), 2)), lead)
     own = standing[:, ids]
-    agrees = ((cells == own) | (cells < 0) | (own < 0)).all(axis=0) & fits & ~open_ids[ids]
-    wrong = good & ~agrees
+    agrees = ~pool.contradict((cells != own) & (cells >= 0) & (own >= 0)) & fits & ~open_ids[ids]
+    wrong = good & ~agrees & pool.own[places]
     stands = _any(claims, good & agrees)
-    sheet.strangers[places[~agrees & stands[ids]]] = True
-    _refuse(sheet, claims, wrong, np.where(open_ids, -1, lead), known)
+    if pool.whole:
+        pool.sheet.strangers[pool.in_sheet(places[~agrees & stands[ids] & pool.own[places]])] = True
+    _refuse(pool, claims, wrong, np.where(open_ids, -1, lead), known)
     return int(wrong.sum())
 
 
-def _refuse(sheet: FileState, claims: _Claims, wrong: Mask, lead: RowPositions, known: Mask) -> None:
+def _refuse(pool: _Pool, claims: _Claims, wrong: Mask, lead: RowPositions, known: Mask) -> None:
     """Refuse the `wrong` claims, each naming the row that stands, or another one where none does (`lead` -1)."""
     at = np.flatnonzero(wrong)
     if not len(at):
         return
     first = claims.starts[claims.ids[at]]
     of_lead = lead[claims.ids[at]]
-    named = np.where(of_lead >= 0, of_lead, np.where(first == at, first + 1, first))
-    label = " + ".join(sheet.file.identity_key)
+    named = claims.places[np.where(of_lead >= 0, of_lead, np.where(first == at, first + 1, first))]
     endings = np.where(
         of_lead < 0,
         "no row agrees with the published record, which stays as it is.",
         np.where(known[claims.ids[at]], "that row agrees with the published record, and stands.", "that row stands."),
     )
-    numbers = pa.array(sheet.numbers[claims.places[named]]).cast(pa.string())
-    messages = pc.binary_join_element_wise(
-        "Row ", numbers, f" has the same {label} and describes another record; ", pa.array(endings.tolist()), ""
-    )
-    order = np.argsort(claims.places[at])
-    field = ", ".join(sheet.file.identity_key)
-    sheet.reject(sheet.mask(claims.places[at]), "duplicate_key", field, messages.take(pa.array(order)))
+    numbers = pa.array(pool.numbers[named]).cast(pa.string())
+    where = np.where(pool.own[named], "", f" of {pool.other_file}")
+    shares = f" has the same {' + '.join(pool.key)} and describes another record; "
+    messages = pc.binary_join_element_wise("Row ", numbers, pa.array(where.tolist()), shares, pa.array(endings.tolist()), "")
+    rows = pool.in_sheet(claims.places[at])
+    order = np.argsort(rows)
+    pool.sheet.reject(pool.sheet.mask(rows), "duplicate_key", ", ".join(pool.key), messages.take(pa.array(order)))
 
 
-def _with_broken(sheet: FileState, claims: _Claims) -> Mask:
+def _with_broken(pool: _Pool, claims: _Claims) -> Mask:
     """Return the ids of which some row was refused and another was not: its empty cells may hide a contradiction."""
-    refused = sheet.refused[claims.places]
+    refused = pool.refused[claims.places]
     return _any(claims, refused) & _any(claims, ~refused)
 
 
-def _agreeing(sheet: FileState, claims: _Claims, published: PublishedRecords) -> tuple[Mask, Mask, Mask]:
+def _agreeing(pool: _Pool, claims: _Claims, columns: Sequence[str], published: PublishedRecords) -> tuple[Mask, Mask, Mask]:
     """Return (which ids the roster knows, which claims agree best with it, which ones do not contradict where some agree wholly)."""
     first = pa.array(claims.places[claims.starts])
-    found = published.find(pa.table({name: sheet.columns[name].take(first) for name in sheet.file.identity_key}))
-    agree, contradict = np.zeros(len(claims.places), dtype=np.int64), np.zeros(len(claims.places), dtype=np.int64)
-    for name, comparable in published.comparable.items():
-        if name not in sheet.columns:
+    found = published.find(pa.table({name: pool.columns[name].take(first) for name in pool.key}))
+    agree = np.zeros(len(claims.places), dtype=np.int64)
+    differing = np.zeros((len(columns), len(claims.places)), dtype=bool)
+    for line, name in enumerate(columns):
+        if name not in published.comparable:
             continue
-        cells = pc.utf8_lower(comparable(sheet.columns[name].take(pa.array(claims.places))))
-        same = pc.equal(cells, pc.utf8_lower(found.column(name).combine_chunks()).take(pa.array(claims.ids)))
+        cells = folded_text(published.comparable[name](pool.columns[name].take(pa.array(claims.places))))
+        same = pc.equal(cells, folded_text(found.column(name).combine_chunks()).take(pa.array(claims.ids)))
         agree += to_mask(same)
-        contradict += to_mask(pc.invert(same))
+        differing[line] = to_mask(pc.invert(same))
     known = to_mask(found.column(KNOWN).combine_chunks())
-    whole = (contradict == 0) & (agree > 0)
+    whole = ~pool.contradict(differing) & (agree > 0)
     some_whole = _any(claims, whole)
-    score = np.where(some_whole[claims.ids], np.where(whole, 1, -1), agree - contradict)
+    score = np.where(some_whole[claims.ids], np.where(whole, 1, -1), agree - differing.sum(axis=0))
     best = np.maximum.reduceat(score, claims.starts)[claims.ids]
     chosen = known[claims.ids] & (score == best) & (best > 0)
     return known, chosen, whole | ~(known & some_whole)[claims.ids]
 
 
-def _merged(claims: _Claims, cells: npt.NDArray[np.int64], chosen: Mask) -> tuple[Mask, npt.NDArray[np.int64]]:
+def _merged(pool: _Pool, claims: _Claims, cells: npt.NDArray[np.int64], chosen: Mask) -> tuple[Mask, npt.NDArray[np.int64]]:
     """Return (ids whose `chosen` claims contradict each other, what these say in each identity column)."""
     of_chosen = np.where(chosen, cells, -1)
-    split = _split(claims, list(of_chosen))
-    return split, np.maximum.reduceat(of_chosen, claims.starts, axis=1)
+    return pool.contradict(_split(claims, of_chosen)), np.maximum.reduceat(of_chosen, claims.starts, axis=1)
 
 
 # ---- claims
 
 
-def _claims(key: Sequence[pa.Array]) -> _Claims:
-    """Return the rows that share a complete key with another row."""
-    rows = np.flatnonzero(np.logical_and.reduce([to_mask(pc.is_valid(column)) for column in key]))
+def _claims(key: Sequence[pa.Array], counted: Mask) -> _Claims:
+    """Return the `counted` rows that share a complete key with another one."""
+    rows = np.flatnonzero(np.logical_and.reduce([counted, *(to_mask(pc.is_valid(column)) for column in key)]))
     codes = row_codes(key)[rows]
     order = np.argsort(codes, kind="stable")
     claims = _claims_of(rows[order], codes[order])
@@ -187,14 +279,12 @@ def _claims_of(places: RowPositions, codes: RowPositions) -> _Claims:
     return _Claims(places, np.flatnonzero(begins), np.cumsum(begins) - 1)
 
 
-def _split(claims: _Claims, columns: Sequence[npt.NDArray[np.int64]]) -> Mask:
-    """Return the ids whose rows have different values in one of `columns`; -1 is no value."""
-    split = np.zeros(len(claims.starts), dtype=bool)
-    if not len(claims.starts):
-        return split
-    for codes in columns:
+def _split(claims: _Claims, columns: Sequence[npt.NDArray[np.int64]] | npt.NDArray[np.int64]) -> Mask:
+    """Return, by column, the ids whose rows have different values there; -1 is no value."""
+    split = np.zeros((len(columns), len(claims.starts)), dtype=bool)
+    for line, codes in enumerate(columns if len(claims.starts) else ()):
         low = np.minimum.reduceat(np.where(codes < 0, _MOST, codes), claims.starts)
-        split |= low < np.maximum.reduceat(codes, claims.starts)
+        split[line] = low < np.maximum.reduceat(codes, claims.starts)
     return split
 
 
@@ -215,8 +305,8 @@ def _codes(column: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(pc.fill_null(indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False))
 
 
-def _comparable(sheet: FileState, name: str, places: RowPositions) -> npt.NDArray[np.int64]:
-    """Return one code a cell: dates compare as dates, other cells without regard to case."""
-    cells = sheet.columns[name].take(pa.array(places))
-    form = sheet.header.columns[name].cell_format
-    return _codes(cell_formats.parse_dates(form, cells) if isinstance(form, Date) else pc.utf8_lower(cells))
+def _comparable(pool: _Pool, name: str, places: RowPositions) -> npt.NDArray[np.int64]:
+    """Return one code a cell: dates compare as dates, other cells without regard to case and accents."""
+    cells = pool.columns[name].take(pa.array(places))
+    form = pool.sheet.header.columns[name].cell_format
+    return _codes(cell_formats.parse_dates(form, cells) if isinstance(form, Date) else folded_text(cells))

@@ -6,32 +6,38 @@ under one id describe another record is decided in ``identity_checks``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.validation.agreement_checks import check_shared_references
 from roster_etl.engine.validation.change_checks import keep_newest
-from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identity
+from roster_etl.engine.validation.column_checks import ReferencedFile
+from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identities
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import combine_chunks, row_codes
 from roster_etl.spec import RepeatedRows, Unique
 
 
-def check_keys(state: FileState, published: PublishedRecords | None = None) -> None:
+def check_keys(
+    state: FileState, published: PublishedRecords | None = None, referenced_files: Mapping[str, ReferencedFile] | None = None
+) -> None:
     """Rows with one key: those of another record are refused, an exact repeat is dropped; others are refused, or (``repeats``) compared.
 
-    Where rows are changes, each applies: nothing is checked. `published`: what the roster has of the file's records.
+    Where rows are changes, each applies: nothing is checked. `published`: what the roster has of the file's records;
+    `referenced_files`: files with the same ids (``Identity.shared``), by name.
     """
     if state.file.in_order or len(state.key()) < len(state.file.key):
         return
     judged = int((~state.refused).sum())
+    strangers = check_identities(state, published, referenced_files or {})
+    check_shared_references(state)
     if state.changes is not None:
         keep_newest(state)
-        state.record_check(f"{state.label}: unique", "key", judged, 0)
+        state.record_check(f"{state.label}: unique", "key", judged, strangers)
         return
-    strangers = check_identity(state, published)
     good, gone = ~state.refused, state.deleted_mask()
     rows = np.concatenate(
         [np.flatnonzero(good & ~gone), np.flatnonzero(good & gone)]

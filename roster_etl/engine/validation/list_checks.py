@@ -89,6 +89,27 @@ def drop_unknown_items(
         state.reject_or_clear(name, wrong & empty, code, message)
 
 
+def drop_shared_items(state: FileState, name: str, shared: frozenset[str], where: str) -> None:
+    """Drop the items that are among `shared`, the ids that several records claim; a required list with none left refuses its row."""
+    values = state.columns[name]
+
+    def read(cell: str) -> _Reading:
+        items = items_of(cell)
+        kept = [item for item in items if item not in shared]
+        return ",".join(kept) or None, frozenset({"shared"} if len(kept) < len(items) else ())
+
+    readings, at = _read_distinct(values, read)
+    ambiguous = _rows(readings, at, "shared") & ~state.deleted_mask() & ~state.refused
+    if not ambiguous.any():
+        return
+    state.columns[name] = pc.if_else(pa.array(ambiguous), _written(readings, at, values), values)
+    empty = ~_filled(state, name)
+    message = f"Rows that describe different records have this {where}, so it is not clear which is meant."
+    state.doubted = state.doubted | ambiguous
+    state.warn(ambiguous & ~empty, "unknown_reference", name, f"{message} The item was left out.")
+    state.reject_or_clear(name, ambiguous & empty, "unknown_reference", message)
+
+
 def _read(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _Reading:
     if cell.startswith(("[", "{")) and not cell.startswith("[]"):
         return None, frozenset({_JSON})

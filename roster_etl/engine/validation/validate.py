@@ -170,7 +170,7 @@ def _check_rules(state: FileState, referenced_files: Mapping[str, ReferencedFile
             check_rule(state, rule, referenced_files)
     for group in state.file.record_groups:
         mark_doubtful_records(state, group)
-    check_keys(state, published)
+    check_keys(state, published, referenced_files)
     for rule in among_records:
         check_rule(state, rule, referenced_files)
 

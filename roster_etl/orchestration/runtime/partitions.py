@@ -12,6 +12,7 @@ import dagster as dg
 from roster_etl.store.registry.registry import check_id
 
 NAME = "districts"
+_FEW = 10  # partitions that are looked up one by one
 DISTRICTS = dg.DynamicPartitionsDefinition(name=NAME)
 
 
@@ -22,7 +23,14 @@ def sync_partitions(instance: dg.DagsterInstance, district_ids: Iterable[str]) -
     Raises: BadDistrictId: an id that is not safe as a key.
     """
     wanted = {check_id(district_id) for district_id in district_ids}
-    new = tuple(sorted(wanted - set(instance.get_dynamic_partitions(NAME)))) if wanted else ()
+    new = tuple(sorted(wanted - _known(instance, wanted)))
     if new:
         instance.add_dynamic_partitions(NAME, new)
     return new
+
+
+def _known(instance: dg.DagsterInstance, wanted: set[str]) -> set[str]:
+    """Return those of `wanted` that have a partition; an import, which asks for one, does not read those of all districts."""
+    if len(wanted) > _FEW:
+        return set(instance.get_dynamic_partitions(NAME))
+    return {district_id for district_id in wanted if instance.has_dynamic_partition(NAME, district_id)}

@@ -21,6 +21,7 @@ from roster_etl.pipeline.import_upload import ProgressCallback, run_steps
 from roster_etl.pipeline.maintenance.rebuild_feeds import ReplayedFeeds, restore_feeds
 from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.review import override, renames, undo
+from roster_etl.pipeline.review.cleared_edits import SourceValue
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -168,7 +169,8 @@ def _replay_edit(replay: ReplayWorkspace, document: Document) -> None:
     if edit["begins"]:
         override.reapply_override(replay, target, edit["value"], edit["by"])
     else:
-        override.clear_override(replay, target, edit["by"])
+        restored = SourceValue(**edit["restored"]) if "restored" in edit else None
+        override.reclear_override(replay, target, restored, edit["by"])
 
 
 def replay_undo(replay: ReplayWorkspace, document: Document) -> bool:

@@ -38,7 +38,9 @@ class ChangedRecords:
         self._decided = decided
         self._neighbours = _decided_neighbours(decided)
         self.before, self.now = RosterPair({}, {}), RosterPair({}, {})
-        self.outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
+        self._outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
+        self._stale: set[str] = set()
+        self._sizes: dict[str, list[int]] = {}
         self.touched: dict[str, Sides] = {}
         self.rematched: dict[str, Sides] = {}
 
@@ -52,20 +54,32 @@ class ChangedRecords:
         if table not in WHOLE and not any(changed):
             return
         touched = self._settle(table, changed)
-        before, now = self.outcomes[table]
+        before, now = self.outcomes(table)
         self.rematched[table] = rematched(before, now, touched)
         own = self._referring(table, {table: self.rematched[table]})
         if not _within(own, touched):
             touched = self._settle(table, joined(touched, own))
-            before, now = self.outcomes[table]
+            before, now = self.outcomes(table)
         self.touched[table] = joined(touched, joined(before.partners(touched), now.partners(touched)))
 
     def ensure(self, table: str, ids: Sides) -> None:
-        """Read what decides how records with `ids` match, then and now, and match again."""
-        if table in self.outcomes and not any(ids):
-            return
-        self._close(table, ids)
-        self.match(table)
+        """Read what decides how records with `ids` match, then and now."""
+        if any(ids) or not self.is_read(table):
+            self._close(table, ids)
+            self._stale.add(table)
+
+    def is_read(self, table: str) -> bool:
+        """Return whether records of a table were read."""
+        return table in self._outcomes or table in self._stale
+
+    def outcomes(self, table: str) -> tuple[TableOutcomes, TableOutcomes]:
+        """Return how what was read of a table matched then, and matches now. The outcomes of ensured records are exact."""
+        sizes = [feed.now(table).num_rows for feed in self.feeds]
+        if table in self._stale or sizes != self._sizes[table]:  # courses are also read for their sections
+            self._match(table)
+            self._stale.discard(table)
+            self._sizes[table] = sizes
+        return self._outcomes[table]
 
     # ---- what changed
 
@@ -96,7 +110,7 @@ class ChangedRecords:
         while True:
             around = joined(changed, self._sharing(table, changed))
             self.ensure(table, around)
-            more = differing(*self.outcomes[table], around)
+            more = differing(*self.outcomes(table), around)
             if _within(more, changed):
                 return changed
             changed = joined(changed, more)
@@ -155,14 +169,13 @@ class ChangedRecords:
 
     # ---- matching
 
-    def match(self, table: str) -> None:
-        """Match what was read of a table, then and now. The outcomes of records that were made sure of are exact."""
+    def _match(self, table: str) -> None:
         if table == "users":
             self._read_roles()
         if table == "sections":
             for feed in self.feeds:
                 _read_courses(feed)
-        self.outcomes[table] = (self._match_at(self.before, table, 0), self._match_at(self.now, table, 1))
+        self._outcomes[table] = (self._match_at(self.before, table, 0), self._match_at(self.now, table, 1))
 
     def _match_at(self, pair: RosterPair, table: str, time: int) -> TableOutcomes:
         for feed, side in zip(self.feeds, (pair.a, pair.b), strict=True):

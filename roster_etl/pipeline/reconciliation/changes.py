@@ -123,7 +123,7 @@ class _ChangedRosters:
         self._ensure_parents()
         named: Sequence[tuple[User, User, str]] = ()
         for table in RULES:
-            if table in self._records.outcomes:
+            if self._records.is_read(table):
                 found = self._add_table(table)
                 named = matched_people(self._records.now, found) if table == "users" else named
         self._add_enrollments(enrollments)
@@ -142,9 +142,8 @@ class _ChangedRosters:
     def _add_table(self, table: str) -> Matches:
         """Add the differences of a table; return how its touched records match now."""
         records, touched = self._records, self._records.touched[table]
-        records.match(table)
+        before, now = records.outcomes(table)
         self._place(table)
-        before, now = records.outcomes[table]
         found = chosen_only(records.now, now, touched)
         self._differences += differences_of(records.now, table, found, self._how.compared.get(table, ()))
         self._by_rule[table] = _more(chosen_only(records.before, before, touched), found)
@@ -186,7 +185,7 @@ class _ChangedRosters:
         a, b = ({str(one) for one in record_ids(feed.changed("enrollments"), "users")} for feed in records.feeds)
         users = joined((a, b), records.rematched["users"])
         records.ensure("users", users)
-        users = joined(users, joined(*(one.partners(users) for one in records.outcomes["users"])))
+        users = joined(users, joined(*(one.partners(users) for one in records.outcomes("users"))))
         for at, feed in enumerate(records.feeds):
             wanted = {"user_id": {user_of(one)[1] for one in users[at]}}
             wanted |= {f"{name}_id": records.rematched[f"{name}s"][at] for name in ("section", "course")}

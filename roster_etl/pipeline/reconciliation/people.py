@@ -80,10 +80,11 @@ def update_links(
     if touched is not None:
         between = [link for link in between if link.a in touched or link.b in touched]
     dropped = _not_named(session, district_id, between, now)
+    compared = {link.number for link in between}
     kept = [
         link
         for link in known
-        if link.number not in dropped and (link not in between or now.get(link.pair, link.rule) == link.rule)
+        if link.number not in dropped and (link.number not in compared or now.get(link.pair, link.rule) == link.rule)
     ]
     open_pairs = {link.pair for link in kept if link.verdict != "apart"}
     new = [Link(a=a, b=b, rule=rule) for (a, b), rule in now.items() if (a, b) not in open_pairs]

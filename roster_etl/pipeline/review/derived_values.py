@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.changes.person_names import NAME_COLUMNS, NAME_PARTS, derive_names
-from roster_etl.engine.transform.derive_again import derived_again, evaluated, section_names
+from roster_etl.engine.transform.derive_again import common_grade_order, derived_again, evaluated, most_common, section_names
+from roster_etl.engine.transform.manual_edits import parse_edit_value
 from roster_etl.engine.transform.mapper import HASH, row_hash
+from roster_etl.pipeline.review.cleared_edits import SourceValue
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor, vendor
 
@@ -37,16 +39,39 @@ def with_derived(workspace: Workspace, feed: Feed, table: RosterTable, after: pa
     return with_values(table, after, values)
 
 
+def with_own_value(
+    workspace: Workspace, feed: Feed, table: RosterTable, before: pa.Table, field: str, own: SourceValue
+) -> pa.Table:
+    """Return the version `before` (one row) with a column that is no longer edited, and what is derived from it."""
+    record = before.to_pylist()[0]
+    derived = sorted({*json.loads(record["derived"] or "[]"), *((field,) if own.derived else ())})
+    values = {field: parse_edit_value(table, field, own.value), "derived": json.dumps(derived)}
+    values |= dict(zip(("source_file", "source_row"), own.place or (), strict=False))
+    after, made = with_values(table, before, values), vendor(feed[1])
+    record, edited = after.to_pylist()[0], _edited(workspace, feed, table, record) - {field}
+    if made.change_plan is None:
+        again = derived_again(table, made.mappings, record, edited)
+    else:
+        names = table.name == "users" and field in (*NAME_PARTS, *NAME_COLUMNS)
+        again = _names_again(record, edited) if names else {}
+    return with_values(table, after, again)
+
+
 def sections_after(workspace: Workspace, feed: Feed, table: str, before: pa.Table, after: pa.Table, field: str) -> Change | None:
-    """Return the sections whose derived name holds the edited value, before and after; None where there are none."""
+    """Return the sections whose derived name or grade comes from the edited value, before and after; None where there are none."""
     made, old, new = vendor(feed[1]), before.to_pylist()[0], after.to_pylist()[0]
     if made.change_plan is not None or old[field] == new[field]:
         return None
     found: list[Change] = []
     for section in _sections_of(workspace, feed, table, old):
-        name = _name_after(workspace, feed, made, section.to_pylist()[0], (table, field, old[field], new[field]))
-        if name is not None:
-            found.append((section, with_values(TABLES["sections"], section, {"name": name})))
+        record = section.to_pylist()[0]
+        if (table, field) == ("student_profiles", "grade"):
+            changed = _grade_after(workspace, feed, made, record, new)
+        else:
+            name = _name_after(workspace, feed, made, record, (table, field, old[field], new[field]))
+            changed = {} if name is None else {"name": name}
+        if changed:
+            found.append((section, with_values(TABLES["sections"], section, changed)))
     return (pa.concat_tables([one for one, _ in found]), pa.concat_tables([two for _, two in found])) if found else None
 
 
@@ -74,8 +99,10 @@ def _edited(workspace: Workspace, feed: Feed, table: RosterTable, record: Mappin
 
 
 def _sections_of(workspace: Workspace, feed: Feed, table: str, record: Mapping[str, Any]) -> Iterator[pa.Table]:
-    """Yield the current sections that a person teaches, or that people of a course are in, one row each."""
-    if table == "users":
+    """Yield the current sections that a person teaches or learns in, or that people of a course are in, one row each."""
+    if table == "student_profiles":
+        key = {"user_kind": record["user_kind"], "user_id": record["user_id"], "role": "student"}
+    elif table == "users":
         key = {"user_kind": record["user_kind"], "user_id": record["user_id"], "role": "teacher"}
     elif table == "courses":
         key = {"course_id": record["course_id"]}
@@ -107,6 +134,21 @@ def _name_after(
                     name: str | None = evaluated(expression, [now for _, now in cells])
                     return name
     return None
+
+
+def _grade_after(
+    workspace: Workspace, feed: Feed, made: Vendor, section: Mapping[str, Any], edited: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the section's new grade, where it is that of most of its students; `edited`: the profile after the edit."""
+    order = common_grade_order(made.mappings)
+    if not order or "grade" not in json.loads(section["derived"] or "[]"):
+        return {}
+    links = _current(workspace, feed, "enrollments", {"section_id": section["section_id"], "role": "student"}).to_pylist()
+    keys = [{"user_kind": link["user_kind"], "user_id": link["user_id"]} for link in links]
+    others = [key for key in keys if key["user_id"] != edited["user_id"]]
+    profiles = [row for key in others for row in _current(workspace, feed, "student_profiles", key).to_pylist()]
+    grade = most_common([row["grade"] for row in (*profiles, edited)], order)
+    return {} if grade in (None, section["grade"]) else {"grade": grade}
 
 
 def _cells(parts: set[tuple[str, str]], known: Mapping[str, Sequence[Mapping[str, Any]]], edit: tuple[Any, ...]) -> list[Cell]:

@@ -5,7 +5,8 @@ Belongs here: the workspace in which the same steps write to scratch, and read t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -49,20 +50,11 @@ def check_upload(
     district = (
         workspace.registry.get(district_id) if district_id else District(id=PLACEHOLDER_DISTRICT, feeds=(Feed(format=source),))
     )
-    with scratch_folder(workspace.settings.scratch) as folder:
-        sets = detect_file_sets(workspace, path, vendor(source).format, district.feed(source))
-        scratch = DryRunWorkspace(
-            _scratch_settings(workspace.settings, folder), workspace if district_id else None, keep_published=len(sets) > 1
-        )
-        scratch.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
-        order = Order(
-            district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out, renames=renames
-        )
-        try:
-            imports = [import_upload(scratch, replace(order, file_set=name), on_progress) for name in sets]
-            documents = [outcome(scratch, import_id) for import_id in imports]
-        finally:
-            scratch.warehouse.close()
+    sets = detect_file_sets(workspace, path, vendor(source).format, district.feed(source))
+    order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out, renames=renames)
+    with _scratch(workspace, district, baseline=workspace if district_id else None, keep_published=len(sets) > 1) as scratch:
+        imports = [import_upload(scratch, replace(order, file_set=name), on_progress) for name in sets]
+        documents = [outcome(scratch, import_id) for import_id in imports]
     warehouse = workspace.settings.to_redacted_dict()["warehouse"]["url"]
     same = {"import_id": None, "district_id": district_id, "report": None, "data_docs": None, "warehouse": warehouse}
     return combine_documents(
@@ -71,6 +63,26 @@ def check_upload(
 
 
 _STATUS = {"published": "publishable"}
+
+
+@contextmanager
+def dry_run_workspace(workspace: Workspace, district_id: str) -> Iterator[DryRunWorkspace]:
+    """Yield a temporary workspace that reads the roster and the archive of a registered district."""
+    with _scratch(workspace, workspace.registry.get(district_id), baseline=workspace) as scratch:
+        yield scratch
+
+
+@contextmanager
+def _scratch(
+    workspace: Workspace, district: District, *, baseline: Workspace | None, keep_published: bool = False
+) -> Iterator[DryRunWorkspace]:
+    with scratch_folder(workspace.settings.scratch) as folder:
+        scratch = DryRunWorkspace(_scratch_settings(workspace.settings, folder), baseline, keep_published=keep_published)
+        scratch.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
+        try:
+            yield scratch
+        finally:
+            scratch.warehouse.close()
 
 
 def _scratch_settings(settings: Settings, folder: Path) -> Settings:

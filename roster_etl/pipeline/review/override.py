@@ -7,8 +7,8 @@ implemented where records are created (``pipeline.steps.map_tables``, ``engine.c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +20,8 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.engine.transform.mapper import HASH
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table, row_name
-from roster_etl.pipeline.review.derived_values import sections_after, with_derived
+from roster_etl.pipeline.review.cleared_edits import SourceValue, source_value
+from roster_etl.pipeline.review.derived_values import sections_after, with_derived, with_own_value
 from roster_etl.pipeline.review.manual_import import RosterBase, carry_over_summary, publish_manual_import, roster_base
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -83,7 +84,9 @@ def _publish_set(workspace: Workspace, table: RosterTable, target: Target, value
 
 
 def clear_override(workspace: Workspace, target: Target, by: str) -> int:
-    """Clear an edit: later imports may change the column again. Returns the number of the new import.
+    """Clear an edit: the column has its own value again, at once where that is known (``cleared_edits``), else with the next upload.
+
+    Returns: the number of the new import.
 
     Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published
         meanwhile.
@@ -92,7 +95,12 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
         return _publish_clear(workspace, target, by)
 
 
-def _publish_clear(workspace: Workspace, target: Target, by: str) -> int:
+def reclear_override(workspace: Workspace, target: Target, restored: SourceValue | None, by: str) -> int:
+    """Clear an edit as it was cleared before. `restored`: the value that the column got; None: it kept the edited one."""
+    return _publish_clear(workspace, target, by, lambda *_: restored)
+
+
+def _publish_clear(workspace: Workspace, target: Target, by: str, find: Callable[..., SourceValue | None] = source_value) -> int:
     table = _table(target)
     on = _roster_base(workspace, target)
     wanted = {name: value or None for name, value in target.key.items()}
@@ -104,8 +112,15 @@ def _publish_clear(workspace: Workspace, target: Target, by: str) -> int:
     if len(found) != 1:
         raise NotEdited(table=table.name, field=target.field)
     edit = Edit(begins=False, table=table.name, key=found[0]["key"], field=target.field, by=by)
-    nothing = table.full_schema.empty_table()
-    return _publish_edit(workspace, target, on, nothing, nothing, edit)
+    feed = (target.district_id, target.source)
+    before = _current(workspace, table, target, json.loads(found[0]["key"]))
+    restored = find(workspace, feed, table, found[0], before) if before.num_rows == 1 else None
+    if restored is None:
+        nothing = table.full_schema.empty_table()
+        return _publish_edit(workspace, target, on, nothing, nothing, edit)
+    after = with_own_value(workspace, feed, table, before, target.field, restored)
+    sections = sections_after(workspace, feed, table.name, before, after, target.field)
+    return _publish_edit(workspace, target, on, before, after, edit, sections, restored)
 
 
 def _entry(target: Target, by: str | None, *, begins: bool) -> AuditEntry:
@@ -135,13 +150,16 @@ def _table(target: Target) -> RosterTable:
 
 def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Table:
     """Return the current version of the one record that has the key."""
-    key = {name: value or None for name, value in target.key.items()}
-    found = workspace.warehouse.roster.trace(table.name, key, target.district_id, target.source)
-    current = found.filter(pc.is_null(found.column("valid_to_import")))
+    current = _current(workspace, table, target, {name: value or None for name, value in target.key.items()})
     if current.num_rows != 1:
         problem = "no current record has this key" if not current.num_rows else "several records do; name more key columns"
         raise UnknownRecord(table=table.name, district_id=target.district_id, problem=problem)
     return current
+
+
+def _current(workspace: Workspace, table: RosterTable, target: Target, key: Mapping[str, str | None]) -> pa.Table:
+    found = workspace.warehouse.roster.trace(table.name, key, target.district_id, target.source)
+    return found.filter(pc.is_null(found.column("valid_to_import")))
 
 
 def _ensure_reference_exists(workspace: Workspace, table: RosterTable, target: Target, value: str | None) -> None:
@@ -164,6 +182,7 @@ def _publish_edit(  # noqa: PLR0917 - what is published, and the edit that it fo
     after: pa.Table,
     edit: Edit,
     sections: tuple[pa.Table, pa.Table] | None = None,
+    restored: SourceValue | None = None,
 ) -> int:
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
     pairs = {target.table: (before, after)} if is_new else {}
@@ -171,18 +190,20 @@ def _publish_edit(  # noqa: PLR0917 - what is published, and the edit that it fo
     changes = {name: _change(*pair) for name, pair in pairs.items()}
     summary = {
         **carry_over_summary(basis.last, (*_CARRIED_OVER_KEYS, *(_UNCHANGED if edit.begins else ()))),
-        **({"read_in": _source_import(workspace, before)} if is_new else {}),
+        **({"read_in": (restored and restored.read_in) or _source_import(workspace, before)} if is_new else {}),
         **({"read_in_by_row": _read_in_by_row(workspace, sections[0])} if sections else {}),
         "changes": {name: {"created": 0, "updated": new.num_rows, "deleted": 0} for name, (_, new) in pairs.items()},
         "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
     }
-    said = {"edit": {name: getattr(edit, name) for name in ("begins", "table", "key", "field", "value", "by")}}
+    said: dict[str, Any] = {name: getattr(edit, name) for name in ("begins", "table", "key", "field", "value", "by")}
+    if restored is not None:
+        said["restored"] = asdict(restored)
     return publish_manual_import(
         workspace,
         basis,
         changes,
         summary=summary,
-        manifest_fields=said,
+        manifest_fields={"edit": said},
         entry=_entry(target, edit.by, begins=edit.begins),
         edits=[edit],
     )

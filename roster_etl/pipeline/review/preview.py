@@ -30,7 +30,7 @@ def preview_approval(
     require_effective_exclusions(leave_out, outcome(workspace, import_id)["plan"] if leave_out else {}, import_id)
     row = workspace.warehouse.ledger.import_(import_id)
     with scratch_folder(workspace.settings.scratch) as folder:
-        upload = _zip_archived_files(workspace, row["district_id"], import_id, folder)
+        upload = zip_archived_files(workspace, row["district_id"], import_id, folder)
         return check_upload(
             workspace,
             str(upload),
@@ -42,7 +42,7 @@ def preview_approval(
         )
 
 
-def _zip_archived_files(workspace: Workspace, district_id: str, import_id: int, folder: Path) -> Path:
+def zip_archived_files(workspace: Workspace, district_id: str, import_id: int, folder: Path) -> Path:
     """Return a zip in `folder` with the archived files of an upload, under their original names."""
     manifest = workspace.archive.read_manifest(district_id, import_id)
     path = folder / "upload.zip"

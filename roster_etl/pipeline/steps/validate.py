@@ -65,28 +65,43 @@ def _validate_file(
     values = upload.values
     if member.key is None:
         return _unarchived_result(workspace, upload, file, member)
-    scratch = workspace.settings.scratch
-    raw = read_csv(
-        spool(workspace.archive.get(member.key), scratch),  # nothing else refers to the bytes
-        encoding=str(values["encoding"]),
-        limits=limits_of(upload.format),
-        join=partial(spool_pieces, scratch=scratch),
-    )
-    release_memory()
-    relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {
         name: ReferencedFile(rows=rows, file_name=upload.file_name(upload.format.file(name))) for name, rows in referenced.items()
     }
     with workspace.warehouse.read():  # both calls use this session
         others |= published_files(workspace, upload, file)
         known = _referenced_feed_values(workspace, upload, file)
+    others |= _later_files(workspace, upload, file, others)
+    result = _judged(workspace, upload, file, member, others, known)
+    limits = UnreadableLimits(percent=float(str(values["unreadable_cells_pct"])), least=int(str(values["unreadable_cells_min"])))
+    result = set_unreadable_columns_aside(result, upload.headers.get(file.name, ()), limits, member.name)
+    return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
+
+
+def _judged(
+    workspace: Workspace,
+    upload: Upload,
+    file: File,
+    member: Member,
+    others: Mapping[str, ReferencedFile],
+    known: Mapping[str, FeedValues],
+) -> ValidatedFile:
+    values = upload.values
+    scratch = workspace.settings.scratch
+    raw = read_csv(
+        spool(workspace.archive.get(str(member.key)), scratch),  # nothing else refers to the bytes
+        encoding=str(values["encoding"]),
+        limits=limits_of(upload.format),
+        join=partial(spool_pieces, scratch=scratch),
+    )
+    release_memory()
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
-    result = validate_file(
+    return validate_file(
         raw,
         file,
         file_name=member.name,
         referenced_files=others,
-        relaxed=frozenset(relaxed),
+        relaxed=frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False),
         listed=cast("dict[str, dict[str, str]]", listed),
         replacements=upload.replacements,
         fixed_order=upload.fixed_column_order,
@@ -96,9 +111,21 @@ def _validate_file(
         changes=member.changes,
         carried=member.changes is not None and member.lasts_from is not None,
     )
-    limits = UnreadableLimits(percent=float(str(values["unreadable_cells_pct"])), least=int(str(values["unreadable_cells_min"])))
-    result = set_unreadable_columns_aside(result, upload.headers.get(file.name, ()), limits, member.name)
-    return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
+
+
+def _later_files(
+    workspace: Workspace, upload: Upload, file: File, others: Mapping[str, ReferencedFile]
+) -> dict[str, ReferencedFile]:
+    """Return the file that is judged after this one and has the same ids (``Identity.shared``), judged without this one."""
+    shared = file.identity.shared if file.identity else None
+    member = upload.member(shared.file) if shared and not shared.first else None
+    if shared is None or member is None or member.key is None:
+        return {}
+    later = upload.format.file(shared.file)
+    before = {name: others[name] for name, _ in later.lookups() if name in others}
+    alone = replace(later, identity=replace(later.identity, shared=None)) if later.identity else later
+    result = _judged(workspace, upload, alone, member, before, {})
+    return {later.name: ReferencedFile(rows=result.rows, file_name=member.name)}
 
 
 def _referenced_feed_values(workspace: Workspace, upload: Upload, file: File) -> dict[str, FeedValues]:

@@ -45,6 +45,8 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
         or workspace.archive.read_manifest(district_id, import_id).get("status") == "unchanged"
     ):
         found = _same_content(workspace, district_id, source, import_id)
+        if found is None and archive.has_manifest(district_id, import_id):
+            found = import_id  # its content is new, and made the same roster
     if found is None or not archive.has_manifest(district_id, found):
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
@@ -76,11 +78,14 @@ def is_upload(manifest: Mapping[str, Any]) -> bool:
 
 
 def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
-    """Return the import with the newest archived upload of a feed (or file set) that was not rejected; None: no such import.
+    """Return the import with the newest archived upload of a feed (or file set); None: no such import.
 
-    A rerun of an older upload counts as old as that upload.
+    One with the content of the published one does not count. One that was rejected does: running an older one in its place would look as if it had been accepted. A rerun of an older upload
+    counts as old as that upload.
     """
     best: tuple[int, int] | None = None
+    published = workspace.warehouse.roster.last_published(district_id, source, "upload", file_set=file_set)
+    known = _content(published) if published else None
     for row in newest_first(workspace, district_id, source, file_set=file_set):
         import_id = int(row["import_id"])
         if best and import_id <= best[0]:
@@ -89,7 +94,8 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
             continue
         manifest = workspace.archive.read_manifest(district_id, import_id)
         same_set = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
-        usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
+        repeats = manifest["status"] == "running" or (manifest["status"] == "unchanged" and manifest.get("content") == known)
+        usable = manifest["status"] == "rejected" or (manifest.get("members") and not repeats)
         if manifest["source"] == source and same_set and usable:
             best = max(best or (0, 0), (origin_import(manifest), import_id))
     return best[1] if best else None

@@ -6,7 +6,8 @@ up the records of some ids. The lookup runs only for ids whose rows contradict e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping as Named
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,10 +19,10 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
 from roster_etl.frames.arrow import combine_chunks, to_arrow_array
-from roster_etl.mapping.column_plan import Const, From, Mapping
+from roster_etl.mapping.column_plan import Const, FirstOf, From, Lookup, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec import File
+from roster_etl.spec import File, Identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,13 @@ class _Place:
 
 def published_records(workspace: Workspace, upload: Upload, file: File) -> PublishedRecords | None:
     """Return how to look up the published records of `file`; None where its identity becomes no column of a record."""
-    places = _places(upload, file)
+    own = _lookup(workspace, upload, file, file.identity) if file.identity else None
+    parts = {part.key: found for part in file.parts if (found := _lookup(workspace, upload, file, part))}
+    return replace(own, parts=parts) if own else None
+
+
+def _lookup(workspace: Workspace, upload: Upload, file: File, identity: Identity) -> PublishedRecords | None:
+    places = _places(upload, file, identity)
     if not places:
         return None
     comparable = {
@@ -46,32 +53,43 @@ def published_records(workspace: Workspace, upload: Upload, file: File) -> Publi
     return PublishedRecords(find=partial(_find, workspace, upload, places), comparable=comparable)
 
 
-def _places(upload: Upload, file: File) -> list[_Place]:
+def _places(upload: Upload, file: File, identity: Identity) -> list[_Place]:
     found: list[_Place] = []
-    wanted = list(file.identity.columns) if file.identity else []
-    for mapping in upload.vendor.mappings if wanted else ():
-        key = _key(mapping, file) if mapping.source == file.name else None
-        columns = {name: place for name in wanted if (place := _becomes(mapping, name))}
-        if key is not None and columns:
+    wanted, ids = list(identity.columns), identity.key or file.key
+    for mapping in upload.vendor.mappings:
+        named = _as_named(mapping, file)
+        key = _key(mapping, ids, named)
+        columns = {name: place for name in wanted if (place := _becomes(mapping, named.get(name, "")))}
+        if named and key is not None and columns:
             found.append(_Place(table=mapping.to, key=key, columns=columns))
             wanted = [name for name in wanted if name not in columns]
     return found
 
 
-def _key(mapping: Mapping, file: File) -> dict[str, From | Const] | None:
-    """Return the key of a mapping's table where the file's identity key is all that it is made of."""
+def _as_named(mapping: Mapping, file: File) -> dict[str, str]:
+    """Return, by column of `file`, its name in the rows of the mapping: of the mapping's own file, or of one that these are looked up in."""
+    if mapping.source == file.name:
+        return {column.name: column.name for column in file.columns}
+    lookups = [step for step in mapping.steps if isinstance(step, Lookup) and step.file == file.name and (step.key,) == file.key]
+    return {column: name for step in lookups for name, column in step.take.items()} | {step.key: step.on for step in lookups}
+
+
+def _key(mapping: Mapping, ids: tuple[str, ...], named: Named[str, str]) -> dict[str, From | Const] | None:
+    """Return the key of a mapping's table, of columns of the file, where `ids` are all that it is made of."""
     key: dict[str, From | Const] = {}
+    columns = {named[name]: name for name in ids if name in named}
     for name in TABLES[mapping.to].key:
         expression = mapping.columns.get(name)
-        match expression:
+        first = expression.choices[0] if isinstance(expression, FirstOf) else expression  # ids that are compared are complete
+        match first:
             case Const():
-                key[name] = expression
-            case From(sources=(source,), via=None) if source in file.identity_key:
-                key[name] = expression
+                key[name] = first
+            case From(sources=(source,), via=None) if source in columns:
+                key[name] = From(columns[source])
             case _:
                 return None
     sources = {expression.sources[0] for expression in key.values() if isinstance(expression, From)}
-    return key if sources == set(file.identity_key) else None
+    return key if sources == set(ids) else None
 
 
 def _becomes(mapping: Mapping, column: str) -> tuple[str, From] | None:

@@ -17,7 +17,6 @@ from roster_etl.engine.csv.continue_file import continue_file, is_all_changes
 from roster_etl.engine.csv.format_manifest import ManifestReading, file_names, read_manifest
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv, read_header
-from roster_etl.frames.arrow import combine_chunks
 from roster_etl.pipeline.uploads.carry_forward import Contents, carry_forward_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.uploads.uploads_that_count import uploads_that_count
@@ -225,11 +224,15 @@ class _Stated:
 
 @dataclass(frozen=True, kw_only=True)
 class FileBefore:
-    """The newest file of a kind: how many records at its start are changes, and which of its records were refused."""
+    """The newest file of a kind: how many records at its start are changes, and which of its records were refused.
+
+    ``strangers``: those of them that describe another record than the one with their id; they do not go on.
+    """
 
     raw: RawFile | None = None
     changes: int = 0
     refused: tuple[int, ...] = ()
+    strangers: tuple[int, ...] = ()
 
 
 def _continued(workspace: Workspace, upload: Upload, changed: list[str], contents: Contents) -> tuple[Upload, Contents]:
@@ -245,7 +248,14 @@ def _continued(workspace: Workspace, upload: Upload, changed: list[str], content
             members[at] = replace(member, changes=raw.rows_read)
             continue
         there = before.get(file.name, FileBefore())
-        data = continue_file(file, raw, there.raw, changes_before=there.changes, refused_before=there.refused)
+        data = continue_file(
+            file,
+            raw,
+            there.raw,
+            changes_before=there.changes,
+            refused_before=there.refused,
+            dropped_before=there.strangers,
+        )
         digest = hashlib.sha256(data).hexdigest()
         members[at] = replace(member, changes=raw.rows_read, sha256=digest, size=len(data))
         read[member.name] = _constant(data)
@@ -266,15 +276,22 @@ def _files_before(workspace: Workspace, upload: Upload, kinds: list[str]) -> dic
         for member in members:
             if member.kind in kinds and member.kind not in found and member.key is not None and member.refused is None:
                 raw = read_csv(workspace.archive.get(member.key), encoding=str(upload.values["encoding"]))
-                refused = _refused_rows(workspace, import_id, member.name) if member.changes is not None else ()
-                found[member.kind] = FileBefore(raw=raw, changes=member.changes or 0, refused=tuple(refused))
+                refused = _refused_rows(workspace, import_id, member.name)
+                found[member.kind] = FileBefore(
+                    raw=raw,
+                    changes=member.changes or 0,
+                    refused=tuple(refused) if member.changes is not None else (),
+                    strangers=tuple(row for row, code in refused.items() if code == "duplicate_key"),
+                )
         if len(found) == len(kinds):
             break
     return found
 
 
-def _refused_rows(workspace: Workspace, import_id: int, name: str) -> list[int]:
+def _refused_rows(workspace: Workspace, import_id: int, name: str) -> dict[int, str]:
+    """Return the numbers of the refused records of a file, each with the code for which it was refused."""
     with workspace.warehouse.read() as session:
         kept = session.ledger.quarantined_rows(import_id)
     mine = kept.filter(pc.equal(kept.column("file"), name))
-    return [row for row in combine_chunks(mine.column("row")).to_pylist() if row is not None]
+    rows = zip(mine.column("row").to_pylist(), mine.column("code").to_pylist(), strict=True)
+    return {row: code for row, code in rows if row is not None}

@@ -162,7 +162,7 @@ def no_hold_error(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
 
 _CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
 _BUSY = re.compile(r"database (?:table )?is locked|database schema is locked", re.IGNORECASE)
-_FULL = re.compile(r"database or disk is full|disk I/O error", re.IGNORECASE)
+_FULL = re.compile(r"database or disk is full|disk I/O error|no space left on device", re.IGNORECASE)
 _KNOWN = {
     "40P01": "a deadlock with another writer; this transaction was rolled back",
     "53100": "its disk is full, so free some space",
@@ -234,7 +234,7 @@ def _classify(error: Exception, driver: Any, where: str) -> WarehouseError:
         return WarehouseUnavailable(problem=_KNOWN.get(sqlstate, "the database broke off or is busy"), sqlstate=sqlstate)
     if sqlstate == "42501":
         return NotAllowed()
-    if _FULL.search(text):  # SQLite, which has no SQLSTATE
+    if _FULL.search(text):  # SQLite, and a server that has no room for a new connection: neither gives a SQLSTATE
         return WarehouseUnavailable(problem=_KNOWN["53100"], sqlstate="53100")
     return _unreachable(driver, sqlstate, text, where) or WarehouseError(sqlstate=sqlstate)
 

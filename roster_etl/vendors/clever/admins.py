@@ -1,6 +1,6 @@
 """admins.csv, deprecated, as section 3.7 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Identity, Reference, Unique
+from roster_etl.spec import Column, Email, File, Identity, Reference, SharedIds, Unique
 
 ADMINS = File(
     name="admins",
@@ -40,7 +40,20 @@ ADMINS = File(
             "at all of the person's schools; no other role is supported.",
         ),
     ),
-    identity=Identity(key=("Staff_id",), columns=("First_name", "Last_name", "Admin_email")),
+    identity=Identity(
+        key=("Staff_id",),
+        columns=("First_name", "Last_name", "Admin_email"),
+        shared=SharedIds(
+            file="staff",
+            columns=(
+                ("Staff_id", "Staff_id"),
+                ("First_name", "First_name"),
+                ("Last_name", "Last_name"),
+                ("Admin_email", "Staff_email"),
+            ),
+            first=True,
+        ),
+    ),
     extensions=("ext.",),
     note="School administrators, once for each school. Deprecated, still read; "
     "a person who is in staff.csv too is taken from there. "

@@ -1,6 +1,6 @@
 """staff.csv, as section 3.6 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Identity, Reference, Unique
+from roster_etl.spec import Column, Email, File, Identity, Reference, SharedIds, Unique
 
 STAFF = File(
     name="staff",
@@ -40,7 +40,19 @@ STAFF = File(
             "at all of the person's schools; anything else means portal access only.",
         ),
     ),
-    identity=Identity(key=("Staff_id",), columns=("First_name", "Last_name", "Staff_email")),
+    identity=Identity(
+        key=("Staff_id",),
+        columns=("First_name", "Last_name", "Staff_email"),
+        shared=SharedIds(
+            file="admins",
+            columns=(
+                ("Staff_id", "Staff_id"),
+                ("First_name", "First_name"),
+                ("Last_name", "Last_name"),
+                ("Staff_email", "Admin_email"),
+            ),
+        ),
+    ),
     extensions=("ext.",),
     note="People of schools and offices who are in no class roster, once for each school or office.",
 )

@@ -120,6 +120,7 @@ STUDENTS = File(
     ),
     extensions=("ext.",),
     identity=Identity(columns=("First_name", "Last_name", "DOB", "Student_email", "Student_number", "State_id")),
+    parts=(Identity(key=("Student_id", "Contact_sis_id"), columns=("Contact_name",)),),
     repeats=RepeatedRows(columns=CONTACT_COLUMNS, first_counts=("School_id",)),
     rules=(RequiredTogether(columns=CONTACT_COLUMNS, required=("Contact_name", "Contact_type")),),
     note="Every enrolled student, once for each contact.",

@@ -1,9 +1,10 @@
 """academicSessions.csv, as the CSV Binding states it (4.1 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, Date, File, NotBefore, SchoolYear, SelfReference
+from roster_etl.spec import Choice, Column, Date, File, Identity, NotBefore, SchoolYear, SelfReference
 from roster_etl.vendors.oneroster.codes import EXTENDED, SESSION_TYPES
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
+_IDENTITY = Identity(columns=("title", "type"))
 _TITLE = Column("title", required=True, note="The session's name.")
 _TYPE_NOTE = "What the session is. 1.2 allows terms of one's own that begin with ext:."
 _REST = (
@@ -38,6 +39,7 @@ ACADEMIC_SESSIONS = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,
@@ -59,6 +61,7 @@ ACADEMIC_SESSIONS_OF_1_1 = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,

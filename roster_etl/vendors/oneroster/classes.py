@@ -1,9 +1,10 @@
 """classes.csv, as the CSV Binding states it (4.3 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, File, ListOf, Reference, ReferenceType, SameLength
+from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferenceType, SameLength
 from roster_etl.vendors.oneroster.codes import CLASS_TYPES, EXTENDED, GRADE_OPTIONS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
 
+_IDENTITY = Identity(columns=("title", "classCode", "courseSourcedId", "schoolSourcedId"))
 _BEFORE = (
     Column("title", required=True, note="The class's name."),
     Column("grades", cell_format=ListOf(Choice(GRADE_OPTIONS)), note="Grades of those who learn in it."),
@@ -47,6 +48,7 @@ CLASSES = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,
@@ -68,6 +70,7 @@ CLASSES_OF_1_1 = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,

@@ -1,9 +1,10 @@
 """courses.csv, as the CSV Binding states it (4.5 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, File, ListOf, Reference, ReferenceType, SameLength
+from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferenceType, SameLength
 from roster_etl.vendors.oneroster.codes import GRADE_OPTIONS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
+_IDENTITY = Identity(columns=("title", "courseCode", "orgSourcedId"))
 COURSES = File(
     name="courses",
     file_name="courses.csv",
@@ -31,6 +32,7 @@ COURSES = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=(

@@ -1,9 +1,10 @@
 """demographics.csv, as the CSV Binding states it (4.6 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, Date, File, Reference
+from roster_etl.spec import Choice, Column, Date, File, Identity, Reference
 from roster_etl.vendors.oneroster.codes import EXTENDED, FLAGS, SEXES, SEXES_OF_1_1
 from roster_etl.vendors.oneroster.common import CHANGES, DATE_LAST_MODIFIED, EXTENSIONS, KEY, REMOVED, STATUS
 
+_IDENTITY = Identity(columns=("birthDate", "sex"))
 RACE_COLUMNS = (
     "americanIndianOrAlaskaNative",
     "asian",
@@ -44,6 +45,7 @@ DEMOGRAPHICS = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
 )
@@ -59,6 +61,7 @@ DEMOGRAPHICS_OF_1_1 = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
 )

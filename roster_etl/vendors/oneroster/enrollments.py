@@ -4,10 +4,12 @@ from roster_etl.spec import Choice, Column, Date, File, NotBefore, OnlyOne, Only
 from roster_etl.vendors.oneroster.codes import CUSTOM_ENROLLMENT_ROLES, ENROLLMENT_ROLES, EXTENDED, FLAGS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
 
-_WHO = (
-    Column("classSourcedId", required=True, references=Reference("classes", "sourcedId"), note="The class."),
+_CLASS = Reference("classes", "sourcedId", disambiguated_by=(("schoolSourcedId", "schoolSourcedId"),))
+_USER = Reference("users", "sourcedId", disambiguated_by=(("schoolSourcedId", "primaryOrgSourcedId"),))
+_USER_OF_1_1 = Reference("users", "sourcedId", disambiguated_by=(("schoolSourcedId", "orgSourcedIds"),))
+_WHERE = (
+    Column("classSourcedId", required=True, references=_CLASS, note="The class."),
     Column("schoolSourcedId", required=True, references=Reference("orgs", "sourcedId"), note="The school of the class."),
-    Column("userSourcedId", required=True, about=True, references=Reference("users", "sourcedId"), note="The user."),
 )
 _ROLE_NOTE = "What the user does in the class. 1.2 allows terms of one's own that begin with ext:."
 _WHEN = (
@@ -46,7 +48,8 @@ ENROLLMENTS = File(
     key=KEY,
     columns=(
         *COMMON,
-        *_WHO,
+        *_WHERE,
+        Column("userSourcedId", required=True, about=True, references=_USER, note="The user."),
         Column(
             "role",
             required=True,
@@ -72,7 +75,8 @@ ENROLLMENTS_OF_1_1 = File(
     key=KEY,
     columns=(
         *COMMON,
-        *_WHO,
+        *_WHERE,
+        Column("userSourcedId", required=True, about=True, references=_USER_OF_1_1, note="The user."),
         Column(
             "role",
             required=True,

@@ -1,9 +1,10 @@
 """orgs.csv, as the CSV Binding states it (4.9 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, File, SelfReference
+from roster_etl.spec import Choice, Column, File, Identity, SelfReference
 from roster_etl.vendors.oneroster.codes import EXTENDED, ORGANIZATION_TYPES
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
+_IDENTITY = Identity(columns=("name", "identifier", "type"))
 _NAME = Column("name", required=True, note="The organization's name.")
 _IDENTIFIER = Column("identifier", note="A number that people know, such as the NCES id.")
 _PARENT = Column("parentSourcedId", note="The organization that it belongs to.")
@@ -27,6 +28,7 @@ ORGS = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,
@@ -49,6 +51,7 @@ ORGS_OF_1_1 = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,

@@ -12,7 +12,13 @@ ROLES_FILE = File(
     key=KEY,
     columns=(
         *COMMON,
-        Column("userSourcedId", required=True, about=True, references=Reference("users", "sourcedId"), note="The user."),
+        Column(
+            "userSourcedId",
+            required=True,
+            about=True,
+            references=Reference("users", "sourcedId", disambiguated_by=(("orgSourcedId", "primaryOrgSourcedId"),)),
+            note="The user.",
+        ),
         Column("roleType", required=True, cell_format=Choice((*ROLE_TYPES,)), note="Whether it is the user's main role there."),
         Column(
             "role", required=True, cell_format=Choice((*ROLES,), prefix=EXTENDED, code="unknown_role"), note="What the user is."

@@ -1,8 +1,9 @@
 """userProfiles.csv, as section 4.19 of the CSV Binding 1.2 states it; 1.1 has no such file."""
 
-from roster_etl.spec import Column, File, Reference
+from roster_etl.spec import Column, File, Identity, Reference
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
+_IDENTITY = Identity(columns=("userSourcedId", "username"))
 _AS_EXTENSION = "Kept in the extensions of the login."
 
 USER_PROFILES = File(
@@ -32,6 +33,7 @@ USER_PROFILES = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
 )

@@ -1,9 +1,10 @@
 """users.csv, as the CSV Binding states it: 4.21 in 1.2, with roles in a file of their own, and the columns of 1.1."""
 
-from roster_etl.spec import Choice, Column, Email, File, ListOf, Reference, SelfReference
+from roster_etl.spec import Choice, Column, Email, File, Identity, ListOf, Reference, SelfReference
 from roster_etl.vendors.oneroster.codes import ENABLED, GRADE_OPTIONS, USER_ROLES
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
+_IDENTITY = Identity(columns=("givenName", "familyName", "email", "username", "identifier"))
 _ENABLED = Column("enabledUser", required=True, cell_format=Choice((*ENABLED,)), note="Whether the user may log in.")
 _USERNAME = Column("username", required=True, note="The name to log in with.")
 _NAMES = (
@@ -55,6 +56,7 @@ USERS = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     elsewhere=_NOT_IN_1_2,
     extensions=EXTENSIONS,
@@ -85,6 +87,7 @@ USERS_OF_1_1 = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,

@@ -76,3 +76,32 @@ def test_the_message_names_the_row_that_stands():
 def test_a_row_is_compared_with_what_the_rows_before_it_made_of_the_person():
     assert marked(users("U1,ann,,,Ann,Lee", "U1,ann,,,Ann,Ray", "U1,annray,,,Ann,Ray")) == []  # a new name, then a new login
     assert marked(users("U1,ann", "U1,annlee,,,Ann,Lee", "U1,bob,,,Bob,Ray")) == [("users.csv", 4)]  # the first row has no name
+
+
+def rows_of(kind: str, header: str, *rows: str) -> ChangeFile:
+    """Return a file of a kind with these rows, all of them active."""
+    names = header.split(",")
+    cells = [row.split(",") for row in rows]
+    columns = {name: pa.array([row[at] or None for row in cells], pa.string()) for at, name in enumerate(names)}
+    marks = {ROW: pa.array(range(2, len(rows) + 2), pa.int64()), REFUSED: pa.array([False] * len(rows))}
+    return ChangeFile(kind=kind, file=f"{kind}.csv", rows=pa.table(columns | marks))
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "row", "other", "renamed"),
+    [
+        ("accounts", "account_id,parent_account_id,name,status", "A1,P1,Elm,active", "A1,P2,Oak,active", "A1,P1,Elm High,active"),
+        (
+            "courses",
+            "course_id,short_name,long_name,account_id,status",
+            "C1,ART,Art,A1,active",
+            "C1,BIO,Biology,A1,active",
+            "C1,ART,Fine Art,A1,active",
+        ),
+    ],
+)
+def test_two_accounts_or_courses_under_one_id_stay_apart_and_a_new_name_does_not(
+    kind: str, header: str, row: str, other: str, renamed: str
+):
+    assert marked(rows_of(kind, header, row, other)) == [(f"{kind}.csv", 3)]
+    assert marked(rows_of(kind, header, row, renamed)) == []

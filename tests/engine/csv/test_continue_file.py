@@ -109,3 +109,15 @@ def test_records_that_cannot_be_read_keep_their_place() -> None:
 )
 def test_whether_rows_are_changes_is_told_by_their_status(lines: tuple[str, ...], expected: bool | None) -> None:
     assert is_all_changes(FILE, raw(*lines)) is expected
+
+
+def test_a_record_that_was_refused_as_another_one_under_its_id_does_not_go_on() -> None:
+    changes = raw("id,status,at,name", f"n,ok,{T1},New")
+    before = raw("id,status,at,name", f"a,ok,{T3},Stranger", f"a,ok,{T1},Ana", "b,,,Ben")
+    whole = raw("id,name", "a,Stranger", "a,Ana")
+
+    assert [row[3] for row in continued(changes, before, changes_before=2, refused_before=(2,), dropped_before=(2,))[2:]] == [
+        "Ana",
+        "Ben",
+    ]
+    assert [row[3] for row in continued(changes, whole, dropped_before=(2,))[2:]] == ["Ana"]

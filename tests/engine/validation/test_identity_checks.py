@@ -11,7 +11,23 @@ import pytest
 from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
 from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile
 from roster_etl.frames.arrow import REFUSED
-from roster_etl.spec import Column, Date, Email, File, Identity, Reference, RepeatedRows, RowCondition, Status, Unique
+from roster_etl.spec import (
+    Column,
+    Date,
+    DateTime,
+    Email,
+    File,
+    Identity,
+    ListOf,
+    Reference,
+    RepeatedRows,
+    RowChanges,
+    RowCondition,
+    SelfReference,
+    SharedIds,
+    Status,
+    Unique,
+)
 from tests.walking import found, judge, lines, rows
 
 IDENTITY = Identity(columns=("First", "Last", "Born", "Mail"))
@@ -98,8 +114,13 @@ def test_another_person_under_a_known_id_is_refused_and_changes_no_cell_of_the_f
 
 @pytest.mark.parametrize(
     "second",
-    ["1,Ada,Abel,1/2/2014,,A,3,Dad", "1,ADA,abel,,,A,3,Dad", "1,Ada,Abel,13/45/2014,ada@example.org,A,3,Dad"],
-    ids=["date without zeros", "case and an empty date", "a broken date"],
+    [
+        "1,Ada,Abel,1/2/2014,,A,3,Dad",
+        "1,ADA,abel,,,A,3,Dad",
+        "1,Adá,Ábel,,,A,3,Dad",
+        "1,Ada,Abel,13/45/2014,ada@example.org,A,3,Dad",
+    ],
+    ids=["date without zeros", "case and an empty date", "accents", "a broken date"],
 )
 def test_another_contact_of_the_same_person_is_no_other_person(second: str) -> None:
     result = pupils("1,Ada,Abel,01/02/2014,ada@example.org,A,3,Mum", second)
@@ -266,3 +287,197 @@ def test_a_unique_value_stays_with_the_record_that_has_it_in_the_roster(order: t
 
     assert {row["Id"]: row.get("Mail") for row in rows(result)} == {"1": "ada@example.org", "2": None}
     assert found(result) == [("warning", "id_taken", 2 + order.index(0), "Mail")]
+
+
+# ── another file with the same ids ──
+
+NAMED = (("Id", "Id"), ("First", "Given"), ("Last", "Family"))
+HELPERS = File(
+    name="helpers",
+    file_name="helpers.csv",
+    title="Helpers",
+    source="1",
+    key=("Id", "School"),
+    columns=tuple(Column(name=name, required=name != "School") for name in ("Id", "First", "Last", "School")),
+    identity=Identity(key=("Id",), columns=("First", "Last"), shared=SharedIds(file="guests", columns=NAMED)),
+)
+GUESTS = File(
+    name="guests",
+    file_name="guests.csv",
+    title="Guests",
+    source="2",
+    key=("Id", "Site"),
+    columns=tuple(Column(name=name, required=name != "Site") for name in ("Id", "Given", "Family", "Site")),
+    identity=Identity(
+        key=("Id",),
+        columns=("Given", "Family"),
+        shared=SharedIds(file="helpers", columns=tuple((there, own) for own, there in NAMED), first=True),
+    ),
+)
+PUBLISHED_GUEST = PublishedRecords(
+    find=lambda ids: pa.table({"Given": ["Bob"] * len(ids), "Family": ["Bell"] * len(ids), KNOWN: [True] * len(ids)}),
+    comparable=dict.fromkeys(("Given", "Family"), lambda cells: cells),
+)
+PUBLISHED_HELPER = PublishedRecords(
+    find=lambda ids: pa.table({"First": ["Bob"] * len(ids), "Last": ["Bell"] * len(ids), KNOWN: [True] * len(ids)}),
+    comparable=dict.fromkeys(("First", "Last"), lambda cells: cells),
+)
+
+
+def both(helpers: str, guests: str, *, known: bool = False) -> tuple[ValidatedFile, ValidatedFile]:
+    """Judge a row of each file as the steps do: the later file once alone, for the earlier one, and then beside it."""
+    first, later = lines("Id,First,Last,School", helpers), lines("Id,Given,Family,Site", guests)
+    alone = judge(replace(GUESTS, identity=None), later)
+    of_helpers = judge(HELPERS, first, _beside(alone, "guests"), published=PUBLISHED_HELPER if known else None)
+    of_guests = judge(GUESTS, later, _beside(of_helpers, "helpers"), published=PUBLISHED_GUEST if known else None)
+    return of_helpers, of_guests
+
+
+def _beside(result: ValidatedFile, name: str) -> dict[str, ReferencedFile]:
+    return {name: ReferencedFile(rows=result.rows, file_name=f"{name}.csv")}
+
+
+def test_two_people_under_one_id_in_two_files_stay_apart_and_the_file_that_counts_first_stands() -> None:
+    helpers, guests = both("1,Ann,Abel,A", "1,Bob,Bell,B")
+
+    assert found(helpers) == []
+    assert found(guests) == [("reject", "duplicate_key", 2, "Id")]
+    assert messages(guests) == ["Row 2 of helpers.csv has the same Id and describes another record; that row stands."]
+
+
+def test_the_person_whom_the_roster_knows_stands_in_whichever_file() -> None:
+    helpers, guests = both("1,Ann,Abel,A", "1,Bob,Bell,B", known=True)
+
+    assert messages(helpers) == [
+        "Row 2 of guests.csv has the same Id and describes another record; that row agrees with the published record, and stands."
+    ]
+    assert found(guests) == []
+
+
+def test_neither_stands_where_the_roster_knows_somebody_else() -> None:
+    helpers, guests = both("1,Ann,Abel,A", "1,Cy,Cole,B", known=True)
+
+    assert [messages(one)[0].endswith(STAYS) for one in (helpers, guests)] == [True, True]
+
+
+@pytest.mark.parametrize("guest", ["1,ann,ABEL,B", "2,Bob,Bell,B"], ids=["the same person", "another id"])
+def test_the_same_person_or_another_id_in_another_file_is_no_dispute(guest: str) -> None:
+    assert [found(one) for one in both("1,Ann,Abel,A", guest)] == [[], []]
+
+
+def test_a_broken_row_in_one_file_leaves_the_id_to_the_other() -> None:
+    helpers, guests = both("1,Ann,,A", "1,Bob,Bell,B")
+
+    assert found(helpers) == [("reject", "missing_required", 2, "Last")]
+    assert found(guests) == []
+
+
+# ── records that a row has beside its own ──
+
+WITH_CONTACT_IDS = replace(
+    PUPILS,
+    columns=(*COLUMNS, Column(name="ContactId")),
+    parts=(Identity(key=("Id", "ContactId"), columns=("Contact",)),),
+    repeats=RepeatedRows(columns=("Contact", "ContactId")),
+)
+
+
+def contacts(*people: str, known: str | None = None) -> ValidatedFile:
+    def find(ids: pa.Table) -> pa.Table:
+        return pa.table({"Contact": [known] * len(ids), KNOWN: [True] * len(ids)})
+
+    text = lines("Id,First,Contact,ContactId", *people)
+    of_contacts = PublishedRecords(find=find, comparable={"Contact": lambda cells: cells})
+    published = replace(_published({}), parts={("Id", "ContactId"): of_contacts}) if known else None
+    return judge(WITH_CONTACT_IDS, text, published=published)
+
+
+def test_two_contacts_under_one_id_never_become_one() -> None:
+    result = contacts("1,Ada,Mum,C1", "1,Ada,Dad,C1", "1,Ada,Dad,C2", "2,Bo,Dad,C1")
+
+    assert found(result) == [("reject", "duplicate_key", 3, "Id, ContactId")]
+    assert applied(result) == [("1", "Ada", "Mum"), ("1", "Ada", "Dad"), ("2", "Bo", "Dad")]
+
+
+def test_the_published_contact_stands_wherever_it_comes() -> None:
+    assert applied(contacts("1,Ada,Dad,C1", "1,Ada,Mum,C1", known="Mum")) == [("1", "Ada", "Mum")]
+
+
+def test_a_person_is_not_refused_because_no_row_has_the_published_contact() -> None:
+    assert applied(contacts("1,Ada,Dad,C1", "1,Ada,Mum,C1", known="Nan")) == [("1", "Ada", "Dad")]
+
+
+def test_a_contact_that_is_refused_leaves_references_to_the_person_clear() -> None:
+    people = contacts("1,Ada,Mum,C1", "1,Ada,Dad,C1")
+
+    assert found(_classes(people, "c1,,1,")) == []
+
+
+# ── changes ──
+
+CHANGED = replace(
+    ONCE,
+    columns=(*ONCE.columns, Column(name="At", cell_format=DateTime())),
+    changes=RowChanges(status="Status", modified="At"),
+)
+
+
+def changed(*people: str, changes: int, roster: dict[str, tuple[str | None, ...]] | None = None) -> ValidatedFile:
+    text = lines("Id,First,Last,Mail,Status,At", *(f"{one}T00:00:00.000Z" for one in people))
+    return judge(CHANGED, text, changes=changes, published=_published(roster or {}))
+
+
+def names(result: ValidatedFile) -> list[tuple[object, object]]:
+    return [(row["First"], row["Last"]) for row in rows(result) if not row[REFUSED]]
+
+
+def test_a_newer_row_of_changes_may_rename_a_person_but_not_become_another_one() -> None:
+    known = {"1": ("Ada", "Abel", None, "ada@example.org")}
+    rename = ("1,Ada,Hill,hill@example.org,active,2026-01-02", "1,Ada,Abel,ada@example.org,active,2026-01-01")
+    stranger = ("1,Bo,Brand,bo@example.org,active,2026-01-02", "1,Ada,Hill,ada@example.org,active,2026-01-01")
+
+    assert names(changed(*rename, changes=2, roster=known)) == [("Ada", "Hill")]
+    assert names(changed(*stranger, changes=2, roster=known)) == [("Ada", "Hill")]
+    assert found(changed(*stranger, changes=2, roster=known)) == [("reject", "duplicate_key", 2, "Id")]
+    assert found(changed(*stranger, changes=2)) == [("reject", "duplicate_key", 3, "Id")]  # nobody knows the id: the first stands
+
+
+def test_a_change_is_not_compared_with_what_goes_on_and_a_removal_frees_the_id() -> None:
+    people = ("1,Bo,Brand,bo@example.org,active,2026-01-02", "1,Ada,Abel,ada@example.org,active,2026-01-01")
+    freed = ("1,Ada,Abel,ada@example.org,gone,2026-01-01", "1,Bo,Brand,bo@example.org,active,2026-01-02")
+
+    assert names(changed(*people, changes=1)) == [("Bo", "Brand")]
+    assert names(changed(*freed, changes=2, roster={"1": ("Ada", "Abel", None, "ada@example.org")})) == [("Bo", "Brand")]
+
+
+# ── references within a file, and lists ──
+
+FAMILY = replace(
+    ONCE,
+    columns=(*ONCE.columns, Column(name="Boss"), Column(name="Parents", cell_format=ListOf())),
+    rules=(SelfReference(column="Boss", key="Id"), SelfReference(column="Parents", key="Id", loops=True)),
+)
+TEAMS = replace(
+    CLASSES,
+    columns=(
+        Column(name="Class", required=True),
+        Column(name="Id", required=True, cell_format=ListOf(), references=Reference(file="pupils", column="Id")),
+    ),
+    key=("Class",),
+)
+
+
+def test_references_within_a_file_and_in_lists_to_a_shared_id_are_left_out() -> None:
+    text = lines(
+        "Id,First,Last,Boss,Parents", "1,Ada,Abel,,", "1,Bo,Brand,,", "2,Cy,Cole,1,", '3,Di,Dole,,"1,2"', "4,Ed,Evans,2,2"
+    )
+    people = judge(FAMILY, text)
+    teams = judge(TEAMS, lines("Class,Id", 'c1,"1,2"', "c2,1", "c3,2"), _beside(people, "pupils"))
+
+    assert found(people) == [
+        ("reject", "duplicate_key", 3, "Id"),
+        ("warning", "unknown_reference", 4, "Boss"),
+        ("warning", "unknown_reference", 5, "Parents"),
+    ]
+    assert [row.get("Parents") for row in rows(people)] == [None, None, None, "2", "2"]
+    assert found(teams) == [("warning", "unknown_reference", 2, "Id"), ("reject", "unknown_reference", 3, "Id")]

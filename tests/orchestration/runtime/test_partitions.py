@@ -15,6 +15,23 @@ def test_new_districts_are_added_once(instance: dg.DagsterInstance):
     assert set(instance.get_dynamic_partitions("districts")) == {"adams", "lincoln", "monroe"}
 
 
+def test_many_districts_are_added_as_well(instance: dg.DagsterInstance):
+    ids = tuple(f"d{number:02}" for number in range(30))
+    sync_partitions(instance, ids[:5])
+
+    assert sync_partitions(instance, ids) == ids[5:]
+    assert sync_partitions(instance, ids) == ()
+
+
+def test_an_import_does_not_read_the_partitions_of_all_districts(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError("all partitions are read")
+
+    monkeypatch.setattr(dg.DagsterInstance, "get_dynamic_partitions", refuse)
+
+    assert [sync_partitions(instance, ["lincoln"]) for _ in range(2)] == [("lincoln",), ()]
+
+
 def test_a_district_that_left_the_registry_keeps_its_partition(instance: dg.DagsterInstance):
     sync_partitions(instance, ["lincoln"])
     sync_partitions(instance, [])

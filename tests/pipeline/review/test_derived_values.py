@@ -11,7 +11,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.review.override import Target, set_override
+from roster_etl.pipeline.review.override import Target, clear_override, set_override
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
@@ -51,6 +51,10 @@ def imported(workspace: Workspace, source: str, folder: Path, files: dict[str, s
 
 def edit(workspace: Workspace, source: str, table: str, field: str, value: str | None, **key: str) -> None:
     set_override(workspace, Target(district_id="birch", source=source, table=table, key=key, field=field), value, "steward")
+
+
+def clear(workspace: Workspace, source: str, table: str, field: str, **key: str) -> None:
+    clear_override(workspace, Target(district_id="birch", source=source, table=table, key=key, field=field), "steward")
 
 
 def value(workspace: Workspace, source: str, table: str, field: str, **key: str) -> Any:
@@ -108,3 +112,63 @@ def test_names_of_a_person_of_canvas_follow_the_edited_first_name_at_once(worksp
 
     names = [value(workspace, "canvas", "users", name, user_id="U1") for name in ("full_name", "sortable_name", "short_name")]
     assert names == ["Eleanor Quill", "Quill, Eleanor", "Eleanor Quill"]
+
+
+@pytest.mark.parametrize("imported_since", [False, True])
+def test_a_cleared_edit_gives_the_uploads_value_back_at_once_with_all_that_is_derived(
+    workspace: Workspace, tmp_path: Path, imported_since: bool
+) -> None:
+    imported(workspace, "clever", tmp_path / "1", CLEVER)
+    for table, field, new, key in (
+        ("users", "last_name", "Valen", {"user_kind": "teacher", "user_id": "t1"}),
+        ("users", "full_name", "N. Q.", {"user_kind": "student", "user_id": "s1"}),
+    ):
+        edit(workspace, "clever", table, field, "Before", **key)
+        edit(workspace, "clever", table, field, new, **key)
+    files = {**CLEVER, "teachers.csv": CLEVER["teachers.csv"].replace("Vale", "Vale-Roe")}
+    if imported_since:
+        imported(workspace, "clever", tmp_path / "2", files)
+    clear(workspace, "clever", "users", "last_name", user_kind="teacher", user_id="t1")
+    clear(workspace, "clever", "users", "full_name", user_kind="student", user_id="s1")
+    at_once = [
+        [value(workspace, "clever", "users", name, user_kind="teacher", user_id="t1") for name in ("last_name", "full_name")],
+        [value(workspace, "clever", "users", name, user_kind="student", user_id="s1") for name in ("full_name", "derived")],
+        value(workspace, "clever", "sections", "name", section_id="x1"),
+    ]
+    last = files if imported_since else CLEVER
+    again = imported(
+        workspace, "clever", tmp_path / "3", {**last, "schools.csv": last["schools.csv"].replace("Birch", "Birch E")}
+    )
+    changed = workspace.warehouse.ledger.imports("birch", "clever", limit=1)[0]["summary"]["changes"]
+
+    name = "Vale-Roe" if imported_since else "Vale"
+    assert at_once == [[name, f"Ines {name}"], ["Nora Quill", '["full_name", "status"]'], f"Math - {name} - 1"]
+    assert again == "published"
+    assert {table for table, counts in changed.items() if any(counts.values())} == {"organizations"}  # nothing was left to do
+
+
+def test_a_cleared_edit_of_a_delta_format_gives_back_what_was_there_before_it(workspace: Workspace, tmp_path: Path) -> None:
+    imported(workspace, "canvas", tmp_path / "1", CANVAS)
+    edit(workspace, "canvas", "users", "first_name", "Eleanor", user_id="U1")
+    clear(workspace, "canvas", "users", "first_name", user_id="U1")
+
+    assert [value(workspace, "canvas", "users", n, user_id="U1") for n in ("full_name", "sortable_name")] == [
+        "Nora Quill",
+        "Quill, Nora",
+    ]
+
+
+def test_the_common_grade_of_a_section_follows_an_edited_grade_at_once(workspace: Workspace, tmp_path: Path) -> None:
+    graded = {
+        **CLEVER,
+        "students.csv": "School_id,Student_id,First_name,Last_name,Grade\n"
+        + "".join(f"e1,s{n},N,Q{n},{4 if n < 3 else 5}\n" for n in range(5)),
+        "enrollments.csv": "School_id,Section_id,Student_id\n" + "".join(f"e1,x1,s{n}\n" for n in range(5)) + "e1,x2,s4\n",
+    }
+    imported(workspace, "clever", tmp_path / "1", graded)
+    before = value(workspace, "clever", "sections", "grade", section_id="x1")
+    edit(workspace, "clever", "student_profiles", "grade", "05", user_kind="student", user_id="s0")
+    after = value(workspace, "clever", "sections", "grade", section_id="x1")
+    clear(workspace, "clever", "student_profiles", "grade", user_kind="student", user_id="s0")
+
+    assert (before, after, value(workspace, "clever", "sections", "grade", section_id="x1")) == ("04", "05", "04")

@@ -143,3 +143,17 @@ def test_what_identifies_a_record_can_be_looked_up_in_the_roster(source: str, fi
 
     assert found is not None
     assert found.comparable.keys() <= set(discover_vendors()[source].format.file(file).identity.columns)  # type: ignore[union-attr]
+
+
+def test_a_person_of_admins_csv_is_not_taken_over_by_another_one_of_staff_csv(tmp_path: Path) -> None:
+    opened = _opened(tmp_path / "home", f"sqlite:///{tmp_path}/warehouse.sqlite")
+    opened.registry.add(District(id="birch", feeds=(Feed(format="clever"),)))
+    admins = ["School_id,Staff_id,Admin_email,First_name,Last_name,Role", "m1,p1,bob@example.org,Bob,Bell,STL"]
+    staff = ["School_id,Staff_id,Staff_email,First_name,Last_name,Role", "e1,p1,ann@example.org,Ann,Abel,"]
+    imported(opened, tmp_path / "first", {**FIRST, "admins.csv": admins})
+    before = roster(opened)
+    document = imported(opened, tmp_path / "second", {**FIRST, "admins.csv": admins, "staff.csv": staff})
+
+    assert refused(document) == {("duplicate_key", "staff.csv", 2)}
+    assert roster(opened) == before
+    opened.warehouse.close()

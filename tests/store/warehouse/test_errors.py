@@ -89,6 +89,18 @@ def test_a_connection_that_cannot_be_opened_names_the_reason_the_host_and_the_po
     assert "secret" not in str(driver)
 
 
+def test_a_server_without_room_for_a_new_connection_has_a_full_disk():
+    class OperationalError(Exception):
+        sqlstate = None
+
+    driver = OperationalError('FATAL:  could not write to file "base/secret/pg_internal.init": No space left on device')
+    with (
+        pytest.raises(WarehouseUnavailable, match=r"its disk is full, so free some space \(SQLSTATE 53100\)"),
+        translate_database_errors(),
+    ):
+        raise sa.exc.OperationalError("secret", None, driver)
+
+
 def test_the_place_of_a_database_is_its_file_or_its_host_and_port_without_the_password(tmp_path, monkeypatch):
     monkeypatch.setenv("PGHOST", "of.environment")
     places = [

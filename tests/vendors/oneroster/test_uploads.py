@@ -362,6 +362,20 @@ def test_a_refused_change_waits_and_does_not_stand_for_its_record(oak: Oak) -> N
     assert ("a", "Sato") in oak.current("users", "user_id", "last_name")
 
 
+def test_another_person_under_a_known_id_never_becomes_the_record_and_does_not_come_back(oak: Oak) -> None:
+    stranger = "a,{},{},true,zed,,Zed,Zorn,,,zed@example.org,,,,9,secret-word,,,,,,"
+    in_bulk = oak.upload(whole(users=(stranger.format("", ""), *ROWS["users"])))
+    rename = f"a,active,{T1},true,ana,,Ana,Sato-Hill,,,,,,,9,secret-word,,,,,,"
+    in_changes = oak.upload(changes(users=(stranger.format("active", T3), rename)))
+    named = [oak.current("users", "user_id", "first_name", "last_name")[0]]
+    oak.upload(changes(users=(f"b,active,{T2},true,ben,,Ben,Nul,,,,,,,9,secret-word,,,,,,",)))
+
+    assert ("reject", "duplicate_key", "users.csv", 2) in told(in_bulk, "reject")
+    assert ("reject", "duplicate_key", "users.csv", 2) in told(in_changes, "reject")
+    assert oak.current("enrollments", "user_id") == [("a",), ("b",), ("t",)]  # what refers to the id is ambiguous, and stays
+    assert [*named, oak.current("users", "user_id", "first_name", "last_name")[0]] == [("a", "Ana", "Sato-Hill")] * 2
+
+
 def test_a_change_that_moves_an_enrollment_closes_it_as_changed(oak: Oak) -> None:
     document = oak.upload(changes(enrollments=(f"ea,active,{T1},c2,s1,a,student,,,",)))
 
