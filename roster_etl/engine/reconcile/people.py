@@ -147,10 +147,13 @@ def join(
 
     Args: links: of whole groups, verdicts ``same`` and ``contradiction``; gone: records that are not current.
     """
+    kept_apart: dict[Record, set[Record]] = defaultdict(set)
+    for a, b in apart:
+        kept_apart[a].add(b)
     for group in components(links):
         decided = [link for link in group if link.rule == DECISION]
         named = [link for link in group if link.rule != DECISION]
-        if not _contradicts(group, decided, apart, gone):
+        if not _contradicts(group, decided, kept_apart, gone):
             yield _person([replace(link, verdict="same") for link in group], own)
             continue
         refused = [replace(link, verdict="contradiction", person_id=None) for link in named]
@@ -181,7 +184,7 @@ def _person(links: Sequence[Link], own: OwnIds) -> Person:
 
 
 def _contradicts(
-    group: Sequence[Link], decided: Sequence[Link], apart: Collection[tuple[Record, Record]], gone: Collection[Record]
+    group: Sequence[Link], decided: Sequence[Link], apart: Mapping[Record, Collection[Record]], gone: Collection[Record]
 ) -> bool:
     of = _Sets()
     for link in decided:
@@ -190,7 +193,7 @@ def _contradicts(
         if len({of.root(record) for record in records if record not in gone}) > 1:
             return True
     joined = {record for link in group for record in link.pair}
-    return any(a in joined and b in joined and of.root(a) != of.root(b) for a, b in apart)
+    return any(b in joined and of.root(a) != of.root(b) for a in joined for b in apart.get(a, ()))
 
 
 def _by_feed(group: Iterable[Link]) -> dict[str, set[Record]]:

@@ -317,9 +317,10 @@ def lower_ascii(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def record_ids(rows: pa.Table, of: str) -> npt.NDArray[Any]:
     """Return the ID by which `rows` name a record of table `of`; a user's has the kind before it."""
-    if of == "users":
-        return (text_column(rows, "user_kind") + _SEPARATOR + text_column(rows, "user_id")).to_numpy(dtype=object)
-    return text_column(rows, TABLES[of].key[-1]).to_numpy(dtype=object)
+    names = ("user_kind", "user_id") if of == "users" else (TABLES[of].key[-1],)
+    texts = [rows.column(name).cast(pa.string()) for name in names]
+    ids: npt.NDArray[Any] = (texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, _SEPARATOR)).to_numpy()
+    return ids
 
 
 def _mapped(pair: RosterPair, of: str, ids: pd.Series[Any], *, in_b: bool) -> pd.Series[Any]:

@@ -18,7 +18,7 @@ from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.outcomes import Sides, TableOutcomes, differing, rematched, table_outcomes
 from roster_etl.engine.reconcile.rosters import DecidedPeople, Names, RosterPair, record_ids, user_of, user_text
-from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, text_values
+from roster_etl.pipeline.reconciliation.feed_records import FeedRecords
 
 WHOLE = ("organizations", "terms")
 """Tables of few records, which are read and compared as a whole."""
@@ -194,8 +194,7 @@ def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[
     """Read the records that have one of `values`, and return them, current and former ones."""
     if column == "course_number":
         feed.read("courses", {"number": values})
-        numbers = (zip(record_ids(rows, "courses"), text_values(rows, "number"), strict=True) for rows in feed.both("courses"))
-        feed.read(table, {"course_id": {str(course) for part in numbers for course, number in part if number in values}})
+        feed.read(table, {"course_id": {course for course, number in feed.with_values("courses", "number") if number in values}})
         _read_courses(feed)
     else:
         feed.read(table, {column: values})
@@ -210,26 +209,19 @@ def _values_of(feed: FeedRecords, table: str, column: str, ids: set[str]) -> set
 
 def _with_values(feed: FeedRecords, table: str, column: str) -> Iterable[tuple[str, str | None]]:
     """Return the records that were read, current and former, each with its value; both numbers of a course that changed it."""
-    rows = [(list(record_ids(part, table)), part) for part in feed.both(table)]
     if column != "course_number":
-        return [pair for ids, part in rows for pair in zip(ids, text_values(part, column), strict=True)]
+        return feed.with_values(table, column)
     numbers: dict[str, set[str | None]] = {}
-    for part in feed.both("courses"):
-        for course, number in zip(record_ids(part, "courses"), text_values(part, "number"), strict=True):
-            numbers.setdefault(course, set()).add(number)
-    return [
-        (one, number)
-        for ids, part in rows
-        for one, course in zip(ids, text_values(part, "course_id"), strict=True)
-        for number in numbers.get(str(course), ())
-    ]
+    for course, number in feed.with_values("courses", "number"):
+        numbers.setdefault(course, set()).add(number)
+    return [(one, number) for one, course in feed.with_values(table, "course_id") for number in numbers.get(str(course), ())]
 
 
 def _read_courses(feed: FeedRecords) -> None:
     """Read the courses of the sections that were read."""
     feed.read(
         "courses",
-        {"course_id": {one for rows in feed.both("sections") for one in text_values(rows, "course_id") if one is not None}},
+        {"course_id": {course for _, course in feed.with_values("sections", "course_id") if course is not None}},
     )
 
 

@@ -5,16 +5,17 @@ Belongs here: reading records by the values of a column, each once. Which ones a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.rosters import RULES, columns_to_read
+from roster_etl.engine.reconcile.rosters import RULES, columns_to_read, record_ids
 from roster_etl.store.warehouse import SqlReconciliation
 
+WithValue = tuple[str, str | None]
 _ROLES = ("user_roles", "enrollments")
 _ROLE = ("user_kind", "user_id", "role", "valid_from_import", "version_id")
 
@@ -35,6 +36,7 @@ class FeedRecords:
         self._read = {name: self._begun[name].select(_columns(name)) for name in (*RULES, "user_roles")}
         self._asked: dict[tuple[str, str], set[str]] = {}
         self._whole: set[str] = set()
+        self._with_values: dict[tuple[str, str], tuple[pa.Table, Sequence[WithValue]]] = {}
         self._roles = {name: self._begun[name].select(_ROLE) for name in _ROLES}
 
     def changed(self, table: str) -> pa.Table:
@@ -57,6 +59,18 @@ class FeedRecords:
         """Yield what was read of a table: current records, and those that ended."""
         yield self._read[table]
         yield self._ended[table]
+
+    def with_values(self, table: str, column: str) -> Sequence[WithValue]:
+        """Return the ID of each record that was read of a table, current and former, with its value in a column as text."""
+        known = self._with_values.get((table, column))
+        if known is None or known[0] is not self._read[table]:
+            pairs = [
+                pair
+                for rows in self.both(table)
+                for pair in zip(record_ids(rows, table).tolist(), text_values(rows, column), strict=True)
+            ]
+            known = self._with_values[table, column] = self._read[table], pairs
+        return known[1]
 
     def read(self, table: str, wanted: Mapping[str, Iterable[str]]) -> None:
         """Read the current records that have, in a column of `wanted`, one of the values there."""
@@ -107,6 +121,8 @@ def _columns(table: str) -> tuple[str, ...]:
 
 def _added(known: pa.Table, found: pa.Table) -> pa.Table:
     """Return the versions in `known`, and those that were found besides, each once."""
+    if not found.num_rows:
+        return known
     versions = found.column("version_id").to_numpy()
     _, first = np.unique(versions, return_index=True)
     once = found.take(pa.array(first))

@@ -129,10 +129,9 @@ def changed_links(
     gone = crowded - session.current_users(district_id, crowded)
     own = own_ids(session, district_id)
     people = list(join(joined, apart, gone, own))
-    first = session.first_imports(
-        district_id, {record for person in people if person.person_id is None for record in person.records}
-    )
-    desired = [link for person in people for link in with_person_id(person, _as_records(first), own)]
+    unnamed = {record for person in people if person.person_id is None for record in person.records}
+    first = {Record(*record): number for record, number in session.first_imports(district_id, unnamed).items()}
+    desired = [link for person in people for link in with_person_id(person, first, own)]
     desired += [link for link in wanted if link.verdict == "apart"]
     says = {link.says for link in desired}
     held = {link.says for link in known if link.number not in closed}
@@ -141,10 +140,6 @@ def changed_links(
     }
     opened = sorted((link for link in desired if link.says not in held), key=lambda link: link.pair)
     return LinkChanges(closed={**replaced, **closed}, opened=opened)
-
-
-def _as_records(first: Mapping[tuple[str, str, str], int]) -> dict[Record, int]:
-    return {Record(*record): number for record, number in first.items()}
 
 
 def own_ids(session: SqlPeople, district_id: str, *, without: User | None = None) -> OwnIds:
