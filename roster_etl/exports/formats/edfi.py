@@ -171,7 +171,7 @@ EXPORT = ExportFormat(
         classes.schools_of_classes,
         classes.courses_have_schools,
         sessions.sections_have_terms,
-        classes.home_is_course,
+        classes.reset_home_course,
         agents.demographics,
         edfi.named_contacts,
     ),

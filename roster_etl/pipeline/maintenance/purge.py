@@ -458,7 +458,7 @@ def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) ->
     ids = id_columns(facts, kind).get(file.name, set())
     names = {name for name in matched.positions if name in ids}
     names |= {name for pattern, members in matched.families.items() if pattern in ids for name in members}
-    about = {*file.key, *(column.name for column in file.columns if column.about)}
+    about = {*file.key, *(column.name for column in file.columns if column.purge_with_person)}
     own = {matched.positions[name] for name in names & about}
     return own, {matched.positions[name] for name in names} - own
 

@@ -15,7 +15,7 @@ from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES, USER_KINDS
 from roster_etl.engine.reconcile.matching import Matches, match
 from roster_etl.engine.reconcile.outcomes import Sides, chosen_only
-from roster_etl.engine.reconcile.people import Record
+from roster_etl.engine.reconcile.people import PersonRecord
 from roster_etl.engine.reconcile.rosters import (
     RULES,
     DecidedPeople,
@@ -64,7 +64,7 @@ class Compared:
     b: Roster
     by_rule: Mapping[str, Mapping[str, int]]
     keys: Mapping[str, tuple[Sequence[str], Sequence[str]]] | None = None
-    people: frozenset[Record] | None = None
+    people: frozenset[PersonRecord] | None = None
 
     @property
     def is_full(self) -> bool:
@@ -128,7 +128,7 @@ class _ChangedRosters:
                 named = matched_people(self._records.now, found) if table == "users" else named
         self._add_enrollments(enrollments)
         pair, (a, b) = self._how.pair, self._records.touched["users"]
-        users = [Record(source, *user_of(one)) for source, side in zip(pair[1:], (a, b), strict=True) for one in side]
+        users = [PersonRecord(source, *user_of(one)) for source, side in zip(pair[1:], (a, b), strict=True) for one in side]
         return Compared(
             differences=self._differences,
             keys=self._keys,

@@ -55,7 +55,7 @@ class Target:
 def set_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
     """Set a column by hand; imports keep the value until the edit is cleared. Returns the number of the new import.
 
-    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could have the value; RosterMoved: another import was
+    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could have the value; RosterChanged: another import was
     published meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=True)):
@@ -88,7 +88,7 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
 
     Returns: the number of the new import.
 
-    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published
+    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterChanged: another import was published
         meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=False)):

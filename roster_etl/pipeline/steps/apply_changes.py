@@ -23,8 +23,8 @@ from roster_etl.engine.changes import (
     IdChange,
     Override,
     apply_changes,
+    keep_in_quarantine,
     mark_shared_ids,
-    wait_for_newer_row,
 )
 from roster_etl.engine.csv.reader import raw_file_of
 from roster_etl.engine.validation.validate import validate_file
@@ -32,7 +32,7 @@ from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_tab
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
-from roster_etl.pipeline.steps.feed_state import FeedState
+from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo
 from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -42,7 +42,7 @@ from roster_etl.vendors.lineage import tables_of
 
 
 def apply_upload_changes(
-    workspace: Workspace, upload: Upload, validated: Mapping[str, pa.Table], feed: FeedState
+    workspace: Workspace, upload: Upload, validated: Mapping[str, pa.Table], feed: RosterSnapshotInfo
 ) -> dict[str, int]:
     """Apply the `validated` files of `upload`, by kind, to the feed's roster, and write the result to staging.
 
@@ -71,7 +71,9 @@ def apply_upload_changes(
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
-def build_table(workspace: Workspace, upload: Upload, table: str, validated: Mapping[str, pa.Table], feed: FeedState) -> pa.Table:
+def build_table(
+    workspace: Workspace, upload: Upload, table: str, validated: Mapping[str, pa.Table], feed: RosterSnapshotInfo
+) -> pa.Table:
     """Return canonical `table` after the upload: mapped from the `validated` files, or read from the applied changes."""
     fault_point("map.begin")
     folded = upload.vendor.change_plan is not None
@@ -82,7 +84,7 @@ def build_table(workspace: Workspace, upload: Upload, table: str, validated: Map
     return rows
 
 
-def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: FeedState) -> pa.Table:
+def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: RosterSnapshotInfo) -> pa.Table:
     """Return canonical `table` after the changes were applied, and stage its counts for its suite, without findings."""
     staging = staging_of(workspace, upload)
     rows = staging.changed_table(table)
@@ -95,7 +97,7 @@ def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: FeedS
 
 
 def _change_input(
-    workspace: Workspace, roster: RosterReader, upload: Upload, validated: Mapping[str, pa.Table], state: FeedState
+    workspace: Workspace, roster: RosterReader, upload: Upload, validated: Mapping[str, pa.Table], state: RosterSnapshotInfo
 ) -> ChangeInput:
     feed = (upload.district_id, upload.source)
     results = staging_of(workspace, upload).file_results(upload)
@@ -146,20 +148,20 @@ def _sources(validated: Mapping[str, pa.Table], results: Mapping[str, FileResult
 def _retried_rows(upload: Upload, waiting: pa.Table) -> Iterator[ChangeFile]:
     """Yield the rows `waiting` in the quarantine, validated again by the current rules; those of another person stay there."""
     groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
-    strangers: dict[tuple[int, str, str], set[int]] = defaultdict(set)
+    id_conflicts: dict[tuple[int, str, str], set[int]] = defaultdict(set)
     for line in waiting.to_pylist():
         record = json.loads(line["record"])
         if line["kind"] and line["row"] is not None and "cells" not in record:  # damaged records cannot be retried
             headers = groups.setdefault((line["import_id"], line["file"], line["kind"]), {})
             headers.setdefault(tuple(record), []).append((line["row"], record))
             if line["code"] == "duplicate_key":
-                strangers[line["import_id"], line["file"], line["kind"]].add(line["row"])
+                id_conflicts[line["import_id"], line["file"], line["kind"]].add(line["row"])
     for (import_id, name, kind), headers in groups.items():
         for header, rows in headers.items():
             raw = raw_file_of(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
-            judged = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements)
-            source = ChangeFile(kind=kind, file=name, rows=judged.rows, import_id=import_id)
-            yield wait_for_newer_row(source, strangers[import_id, name, kind])
+            validated = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements)
+            source = ChangeFile(kind=kind, file=name, rows=validated.rows, import_id=import_id)
+            yield keep_in_quarantine(source, id_conflicts[import_id, name, kind])
 
 
 def _to_override(row: Mapping[str, Any]) -> Override:

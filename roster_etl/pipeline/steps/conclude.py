@@ -121,7 +121,7 @@ def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> Impor
     Returns: the summary of the import from the ledger; None: nothing was written.
     """
     if upload.approved_plan is not None:
-        workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
+        workspace.warehouse.audit_refusal(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
         return None
     try:
         return conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)

@@ -30,7 +30,7 @@ from roster_etl.vendors.lineage import tables_of
 def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, tables: Mapping[str, pa.Table]) -> ImportSummary:
     """Publish the staged plan of `upload`, and end its import as ``published``. Returns its summary from the ledger.
 
-    Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
+    Raises: RosterChanged: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
     """
     staging = staging_of(workspace, upload)

@@ -39,7 +39,7 @@ class Order:
     received_at: str | None = None
 
 
-def _is_rerun(order: Order) -> bool:
+def is_rerun(order: Order) -> bool:
     return order.archived is not None and order.approves is None
 
 

@@ -22,7 +22,7 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.uploads.classify import classify_files
-from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
+from roster_etl.pipeline.uploads.file_selection import entries_to_watch, file_selection
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
@@ -77,7 +77,7 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
         try:
             with open_landing(district_id, feed, settings) as landing:
                 arrival = fetch_members(landing, scratch, settings.limits, where=landing.where, select=select)
-            if listing and fingerprint(awaited(arrival.selection)) != listing:
+            if listing and fingerprint(entries_to_watch(arrival.selection)) != listing:
                 raise UploadReplaced(where=arrival.where)
             note_landed(workspace, district_id, feed.format, "", arrival)
             arrival = unpack_single_zip(arrival, settings, scratch, select) if format_.lone_zip else arrival
@@ -96,7 +96,7 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
 
 def note_landed(workspace: Workspace, district_id: str, source: str, file_set: str, arrival: FetchedUpload) -> None:
     """Note what the landing zone held when it was read, so that a file that is rewritten later is noticed (``reread``)."""
-    listing = fingerprint(awaited(arrival.selection))
+    listing = fingerprint(entries_to_watch(arrival.selection))
     workspace.archive.write_landed(district_id, source, file_set, listing=listing, content=arrival.content_hash)
 
 

@@ -262,10 +262,10 @@ def test_feeds_that_a_tick_has_no_time_for_begin_the_next(zone: Zone, monkeypatc
         shutil.copytree(zone.folder, zone.folder.with_name(name))
         zone.workspace.registry.add(District(id=name, feeds=(Feed(format="canvas"),)))
     decided: list[str] = []
-    real = import_requests._decide_delta
+    real = import_requests.decide_delta_upload
     monkeypatch.setattr(
         import_requests,
-        "_decide_delta",
+        "decide_delta_upload",
         lambda tick, key, *rest: (decided.append(key), sleep(0.3), real(tick, key, *rest)),
     )
     first = zone.look(0, decide_seconds=-4.8)  # 0.2 s in all
