@@ -98,9 +98,7 @@ class Column:
     header_optional: bool = False
     purge_with_person: bool = False
     optional_if_option: str | None = None  # a switch option of the format that makes a required column optional
-    allowed_values_option: str | None = (
-        None  # a table option of the format that lists the known values; other values give a warning
-    )
+    allowed_values_option: str | None = None  # a table option with the known values; others give a warning
     unmapped: str = ""  # why no mapping reads this column
     note: str = ""
 

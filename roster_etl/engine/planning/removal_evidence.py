@@ -94,6 +94,7 @@ def _matches_doubtful_keys(versions: pa.Table, identity: Mapping[str, str], doub
 
 
 def has_cells(rows: pa.Table, given: Sequence[str], empty: Sequence[str]) -> pa.Array:
+    """Return which rows have a value in all columns `given`, and in none of `empty`."""
     flags = [pc.is_valid(combine_chunks(rows.column(n))) for n in given] + [
         pc.is_null(combine_chunks(rows.column(n))) for n in empty
     ]

@@ -91,6 +91,7 @@ def _upload_key(source: str) -> dg.AssetKey:
 
 
 def freshness_evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckEvaluation:
+    """Return the evaluation of the freshness check of a feed."""
     return dg.AssetCheckEvaluation(
         target_materialization_data=newest_materialization(instance, _upload_key(feed.source), feed.district_id),
         asset_key=_upload_key(feed.source),

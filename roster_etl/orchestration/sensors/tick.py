@@ -184,6 +184,7 @@ def _named(requests: Sequence[ImportRequest | ArchiveRequest]) -> str:
 
 
 def shorten_list(names: Sequence[str]) -> str:
+    """Return the names as text, the first few by name and the others counted."""
     more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
     return ", ".join(names[:_MAX_NAMES]) + more
 
@@ -250,14 +251,17 @@ def was_requested_recently(tick: TickState, state: quiet_period.FeedPollState | 
 
 
 def newest_import(tick: TickState, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
+    """Return the ledger row of the newest import of a file set, None: there is none."""
     return next(iter(tick.workspace.warehouse.ledger.imports(district_id, source, limit=1, file_set=file_set)), None)
 
 
 def busy_feeds(tick: TickState) -> set[tuple[str, str, str]]:
+    """Return the feeds and file sets that a run is working on, read once a tick."""
     if tick.cached_busy_feeds is None:
         tick.cached_busy_feeds = tick.read_busy_feeds()
     return tick.cached_busy_feeds
 
 
 def add_waiting(tick: TickState, reason: str, key: str) -> None:
+    """Record that a feed waits, and for what."""
     tick.waiting.setdefault(reason, []).append(key)

@@ -17,6 +17,7 @@ from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.pipeline.plan_decision import PLACE, PlanChanged, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
+from roster_etl.pipeline.steps.check_wrong_district import check_foreign_upload
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
 from roster_etl.pipeline.steps.conclude import conclude_import
@@ -24,7 +25,6 @@ from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo
 from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
 from roster_etl.pipeline.steps.similar_ids import similar_id_findings
-from roster_etl.pipeline.steps.upload_identity import check_foreign_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point

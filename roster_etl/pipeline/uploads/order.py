@@ -40,6 +40,7 @@ class Order:
 
 
 def is_rerun(order: Order) -> bool:
+    """Return whether an order imports an archived upload again, without approving a plan."""
     return order.archived is not None and order.approves is None
 
 
