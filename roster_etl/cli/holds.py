@@ -20,7 +20,7 @@ from roster_etl.pipeline.review.approve import (
     validate_approval,
     validate_decider,
 )
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.pipeline.steps.rename_proposals import replace_ids_by_numbers
 from roster_etl.store.warehouse import NoHold
 

@@ -11,7 +11,7 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.districts import require_known_district
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DecidedBy, DistrictOption
-from roster_etl.engine.reconcile.people import PersonLink, PersonRecord
+from roster_etl.engine.reconcile.person_groups import PersonLink, PersonRecord
 from roster_etl.pipeline.reconciliation.decide_people import PersonDecision, Verb, decide_people, linked_records, preview_decision
 from roster_etl.pipeline.reconciliation.people import LinkChanges, as_link, connected
 from roster_etl.pipeline.review.approve import validate_decider

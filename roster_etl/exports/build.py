@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import each_distinct, order, present
 from roster_etl.exports.cells import Formulas, write_cells
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
-from roster_etl.exports.work import ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.losses import Losses, LossKind, Reason
 from roster_etl.exports.plan import OutColumn, OutFile
-from roster_etl.exports.work import ExportTables
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:

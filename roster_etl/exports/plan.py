@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from roster_etl.exports.arrays import Array
-    from roster_etl.exports.work import ExportTables
+    from roster_etl.exports.export_tables import ExportTables
 
 PERSON_ID = "person_id"
 PERSON_ID_OPTION = Option(

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, equals, keys_of, lookup, mask, nulls, positions, present, with_columns
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import OutColumn, Rows
-from roster_etl.exports.work import ROW, ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import column, equals, is_in, keys_of, lookup, present, with_columns
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.exports.work import ExportTables
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.similar_names import similar_name_hint
 

@@ -17,11 +17,11 @@ from roster_etl.pipeline.reporting.report_files import ImportReport
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import apply_upload_changes, build_table
 from roster_etl.pipeline.steps.conclude import fail_import
-from roster_etl.pipeline.steps.feed_state import read_roster_snapshot_info
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.roster_snapshot_info import read_roster_snapshot_info
 from roster_etl.pipeline.steps.validate import references_of, validate_member
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload

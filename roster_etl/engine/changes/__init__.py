@@ -6,7 +6,7 @@ regular facts of a format are data (``mapping.change_plan``); the change plan is
 
 from roster_etl.engine.changes.apply import ChangeInput, ChangeResult, apply_changes
 from roster_etl.engine.changes.change_rows import ChangeFile
-from roster_etl.engine.changes.protected_edits import Override, OverrideChange
+from roster_etl.engine.changes.override_protection import Override, OverrideChange
 from roster_etl.engine.changes.shared_ids import keep_in_quarantine, mark_shared_ids
 from roster_etl.engine.changes.state import IdChange
 from roster_etl.engine.changes.upload_diff import (

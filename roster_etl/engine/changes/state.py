@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_findings import ChangeLog, RowRejected
 from roster_etl.engine.changes.change_rows import ReadRows, Row
-from roster_etl.engine.changes.protected_edits import ProtectedEdits
+from roster_etl.engine.changes.override_protection import ProtectedEdits
 from roster_etl.engine.changes.working_table import Key, WorkingRecord, WorkingTable
 from roster_etl.frames.similar_ids import SIMILAR
 from roster_etl.mapping.change_plan import ChangePlan, RowKind

@@ -28,7 +28,7 @@ from roster_etl.engine.csv.damaged_records import (
 )
 from roster_etl.engine.csv.decoded_pieces import HEAD, Join, join_head, join_in_memory
 from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, refusal, to_utf8
-from roster_etl.engine.csv.not_records import WHITE, non_record_codes
+from roster_etl.engine.csv.non_record_lines import WHITE, non_record_codes
 from roster_etl.engine.csv.other_formats import first_line, separator_text
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records

@@ -1,7 +1,7 @@
 """Derived values of published records, made again after a steward's edit, without the upload that they came from.
 
 Belongs here: values whose parts are columns of the record itself, and names of sections, which are made of records that the section
-names. Imports make all derived values of edited cells (``edited_cells``).
+names. Imports make all derived values of edited cells (``override_source_cells``).
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.validation.agreement_checks import check_shared_references
 from roster_etl.engine.validation.change_checks import keep_newest
 from roster_etl.engine.validation.column_checks import ReferencedFile
+from roster_etl.engine.validation.consistency_checks import check_shared_references
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identities
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import combine_chunks, row_codes

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
-from roster_etl.engine.validation.agreement_checks import check_agreement
 from roster_etl.engine.validation.column_checks import ReferencedFile
+from roster_etl.engine.validation.consistency_checks import check_agreement
 from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import REFUSED, combine_chunks
 from roster_etl.spec import CompositeReference, Date, NotBefore, RequireAnyOf, RequiredTogether, RowRule

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import enrollment_rows, table_rows
-from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sds, sessions
+from roster_etl.exports.rules import (
+    classes,
+    oneroster_classes,
+    oneroster_contacts,
+    oneroster_people,
+    oneroster_sessions,
+    people,
+    sds,
+)
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
@@ -62,7 +70,7 @@ ROLES = OutFile(
 CLASSES = OutFile(
     "classes.csv",
     table="sections",
-    rows=class_lists.class_rows,
+    rows=oneroster_classes.class_rows,
     key=("sections.section_id",),
     columns=(
         OutColumn("sourcedId", value="sections.section_id", required=True),
@@ -203,20 +211,20 @@ EXPORT = ExportFormat(
     rules=(
         people.active_enrollments("student", "teacher"),
         people.one_id_space,
-        sessions.plain_ids,
-        sessions.organization_types,
-        sessions.district_organization,
-        sessions.session_years,
-        class_lists.course_titles,
-        class_lists.class_details,
-        sessions.sections_have_terms,
-        sessions.course_sessions,
+        oneroster_sessions.plain_ids,
+        oneroster_sessions.organization_types,
+        oneroster_sessions.district_organization,
+        oneroster_sessions.session_years,
+        oneroster_classes.course_titles,
+        oneroster_classes.class_details,
+        oneroster_sessions.sections_have_terms,
+        oneroster_sessions.course_sessions,
         classes.reset_home_course,
-        agents.roles_from_enrollments,
-        agents.required_names,
+        oneroster_people.roles_from_enrollments,
+        oneroster_people.required_names,
         sds.usernames_with_domain,
-        contact_users.contacts_as_users,
-        agents.map_roles,
-        agents.demographics,
+        oneroster_contacts.contacts_as_users,
+        oneroster_people.map_roles,
+        oneroster_people.demographics,
     ),
 )

@@ -19,11 +19,11 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import OutColumn, Rows
 from roster_etl.exports.rows import left_join, qualified, teachers_in_columns
 from roster_etl.exports.rules.catapult import roles_from_enrollments
 from roster_etl.exports.rules.people import students
-from roster_etl.exports.work import ExportTables
 
 _ALLOWED = r"^[0-9A-Za-z-]+$"
 _IDS = (("organizations", "organization_id"), ("courses", "course_id"), ("sections", "section_id"), ("users", "user_id"))

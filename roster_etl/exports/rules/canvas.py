@@ -22,9 +22,9 @@ from roster_etl.exports.arrays import (
     texts,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.people import PARENT_ROLES
-from roster_etl.exports.work import ROW, ExportTables
 
 _STAFF_ROLES = ("staff", "tech_lead")
 _REFERRING = (("organizations", "parent_organization_id"), ("courses", "organization_id"), ("user_roles", "organization_id"), ("group_categories", "organization_id"), ("groups", "organization_id"))  # fmt: skip

@@ -25,11 +25,11 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.derived_ids import derive, replace_courses
 from roster_etl.exports.rules.people import school_of
-from roster_etl.exports.work import ROW, ExportTables
 
 Derive = Callable[..., pd.Series]
 

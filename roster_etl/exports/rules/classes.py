@@ -21,8 +21,8 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
-from roster_etl.exports.work import ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import column, constant, first_rows, order, present, rank_in_group
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.derived_ids import Derive, derive
-from roster_etl.exports.work import ExportTables
 
 PARENT = "Parent/Guardian"
 OTHER = "Other"

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, first_rows, lookup, present, same, with_columns
 from roster_etl.exports.cells import day_texts
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.classes import join_records
-from roster_etl.exports.work import ExportTables
 from roster_etl.frames.arrow import to_arrow_array
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from roster_etl.canonical.codes import GENDERS, GRADES
 from roster_etl.exports.arrays import first_marks, first_rows, mask, present
 from roster_etl.exports.cells import local_midnight_of
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.edfi_records import Record, day_of, descriptor, drop_null_values, rows_of, school_ids, student_ids
+from roster_etl.exports.rules.oneroster_sessions import school_year, school_year_dates
 from roster_etl.exports.rules.people import students as are_students
-from roster_etl.exports.rules.sessions import school_year, school_year_dates
-from roster_etl.exports.work import ExportTables
 
 _WHOLE = r"^[0-9]{1,18}$"
 _RACES = {

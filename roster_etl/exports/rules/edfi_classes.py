@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from roster_etl.exports.arrays import equals
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.edfi_records import (
     Record,
     day_of,
@@ -23,7 +24,6 @@ from roster_etl.exports.rules.edfi_records import (
     school_ids,
     student_ids,
 )
-from roster_etl.exports.work import ExportTables
 
 _TERMS = {"schoolYear": "Year Round", "semester": "Semester", "term": "Trimester", "gradingPeriod": "Quarter"}
 

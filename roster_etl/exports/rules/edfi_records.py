@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from roster_etl.exports.cells import local_midnight_of
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.people import students as are_students
-from roster_etl.exports.work import ExportTables
 
 Record = dict[str, Any]
 

@@ -27,8 +27,8 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rule
-from roster_etl.exports.work import ROW, ExportTables
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:

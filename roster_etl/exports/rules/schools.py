@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, constant, equals, is_in, nulls, present
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
-from roster_etl.exports.work import ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Mask

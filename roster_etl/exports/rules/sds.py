@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, constant, each_distinct, mask, nulls, present, with_columns
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import left_join, qualified
-from roster_etl.exports.work import ExportTables
 
 FLAG_COLUMNS: Final = ("iep", "ell", "gifted", "section_504", "frl")
 _FLAG_WORDS: Mapping[str, str] = {"iep": "iep", "ell": "ell", "gifted": "gifted", "section_504": "section504"}

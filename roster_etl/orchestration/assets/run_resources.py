@@ -24,8 +24,8 @@ from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import LazyMapping, Staging, staging_of
 from roster_etl.pipeline.steps.conclude import fail_import
-from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo, read_roster_snapshot_info
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo, read_roster_snapshot_info
 from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload

@@ -1,7 +1,7 @@
 """The sensor that reports late feeds, and the job that shows them in the UI.
 
 Belongs here: the Dagster side, and the alerts about newly late feeds. Does not belong here: polling landing zones
-(``import_requests``).
+(``poll_decisions``).
 """
 
 import hashlib

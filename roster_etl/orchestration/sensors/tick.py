@@ -1,6 +1,6 @@
 """State of one tick of the landing sensor: limits, requests, and the state of each feed.
 
-Belongs here: the data shared by ``import_requests`` and ``pending_changes``. Does not belong here: their decisions.
+Belongs here: the data shared by ``poll_decisions`` and ``delta_upload_decisions``. Does not belong here: their decisions.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.scope import check_left_out
 from roster_etl.frames.arrow import release_memory
 from roster_etl.pipeline.exports import json_lines, table_files, vendor_files
+from roster_etl.pipeline.exports.export_progress import ExportProgress
 from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resolve_order
 from roster_etl.pipeline.exports.read_roster import read_roster
-from roster_etl.pipeline.exports.written import ExportProgress
 from roster_etl.pipeline.reporting.receipts.issue import receipts_enabled, sign_export
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
@@ -26,7 +26,7 @@ from roster_etl.store.files.export_target import ExportTarget, open_local_or_obj
 from roster_etl.store.files.urls import redact, scheme
 
 if TYPE_CHECKING:
-    from roster_etl.exports.work import ExportTables
+    from roster_etl.exports.export_tables import ExportTables
     from roster_etl.pipeline.workspace import Workspace
     from roster_etl.store.registry.district import Feed
 

@@ -15,9 +15,9 @@ from roster_etl.pipeline.exports.read_back import ReadBackFailed
 from roster_etl.pipeline.exports.read_roster import read_roster
 
 if TYPE_CHECKING:
-    from roster_etl.exports.work import ExportTables
+    from roster_etl.exports.export_tables import ExportTables
+    from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.exports.written import ExportProgress
     from roster_etl.pipeline.workspace import Workspace
 
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import order as ordered
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
-from roster_etl.exports.work import ExportTables
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ from roster_etl.exports.arrays import column, each_distinct, order
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.cells import escape_formulas, instant_text, number_text
 from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
-from roster_etl.exports.work import ROW, ExportTables
 from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 if TYPE_CHECKING:
+    from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.exports.written import ExportProgress
     from roster_etl.pipeline.workspace import Workspace
 
 _CLOSING = ("valid_to_import", "valid_to", "close_reason")

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from roster_etl.exports.build import BuiltFile, build_files, prepare
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
-from roster_etl.exports.measured import count_roundtrip_losses
+from roster_etl.exports.measure_losses import count_roundtrip_losses
 from roster_etl.frames.arrow import release_memory
 from roster_etl.pipeline.exports.read_back import compare_cells, read_back, read_back_changes
 from roster_etl.pipeline.exports.read_roster import read_roster
 
 if TYPE_CHECKING:
-    from roster_etl.exports.work import ExportTables
+    from roster_etl.exports.export_tables import ExportTables
+    from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.exports.written import ExportProgress
     from roster_etl.pipeline.workspace import Workspace
 
 

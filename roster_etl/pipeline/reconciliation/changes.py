@@ -15,7 +15,7 @@ from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES, USER_KINDS
 from roster_etl.engine.reconcile.matching import Matches, match
 from roster_etl.engine.reconcile.outcomes import Sides, chosen_only
-from roster_etl.engine.reconcile.people import PersonRecord
+from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.engine.reconcile.rosters import (
     RULES,
     DecidedPeople,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.people import DECISION, LinkCloseReason, LinkVerdict
-from roster_etl.engine.reconcile.people import PersonLink, PersonRecord, components, ordered
+from roster_etl.engine.reconcile.person_groups import PersonLink, PersonRecord, components, ordered
 from roster_etl.pipeline.reconciliation.decisions import archive_decisions
 from roster_etl.pipeline.reconciliation.people import LinkChanges, as_link, changed_links, connected, write_links
 from roster_etl.pipeline.reconciliation.reconcile import OneFeed, UnknownFeedName, published_pairs, reconcile

@@ -1,6 +1,6 @@
 """Links between records of people: what a comparison of two feeds opens and closes, and what stewards decide.
 
-Belongs here: bringing the links up to date in one transaction. How records are joined is ``engine.reconcile.people``.
+Belongs here: bringing the links up to date in one transaction. How records are joined is ``engine.reconcile.person_groups``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.canonical.people import DECISION, LinkCloseReason
-from roster_etl.engine.reconcile.people import (
+from roster_etl.engine.reconcile.person_groups import (
     DefaultPersonIds,
     PersonLink,
     PersonRecord,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.engine.reconcile.people import DefaultPersonIds, PersonRecord
+from roster_etl.engine.reconcile.person_groups import DefaultPersonIds, PersonRecord
 from roster_etl.pipeline.reconciliation.people import as_link, connected, own_ids
 from roster_etl.store.warehouse import SqlPeople
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.import_upload import ProgressCallback, import_and_report
+from roster_etl.pipeline.lifecycle.close_superseded_holds import refresh_files
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
-from roster_etl.pipeline.lifecycle.superseded import refresh_files
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import import_published_since
 from roster_etl.pipeline.reporting.next_steps import replan_command
 from roster_etl.pipeline.reporting.report_files import ImportReport
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.pipeline.review.undo import publish_undo
 from roster_etl.pipeline.steps.rename_proposals import contains_ids, replace_ids_by_numbers
 from roster_etl.pipeline.uploads.order import Order

@@ -20,10 +20,10 @@ from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.frames.arrow import REFUSED
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.review.dry_run import dry_run_workspace
-from roster_etl.pipeline.review.preview import zip_archived_files
-from roster_etl.pipeline.steps.feed_state import read_roster_snapshot_info
+from roster_etl.pipeline.review.preview_approval import zip_archived_files
 from roster_etl.pipeline.steps.map_tables import map_roster_table
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.roster_snapshot_info import read_roster_snapshot_info
 from roster_etl.pipeline.steps.validate import references_of, validate_member
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_first
 from roster_etl.pipeline.uploads.order import Order

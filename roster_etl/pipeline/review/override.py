@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.engine.transform.mapper import HASH
+from roster_etl.engine.transform.overrides import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table, row_name
 from roster_etl.pipeline.review.cleared_edits import SourceValue, source_value
 from roster_etl.pipeline.review.derived_values import sections_after, with_derived, with_own_value

@@ -19,9 +19,9 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
 from roster_etl.frames.arrow import findings_table
+from roster_etl.pipeline.lifecycle.close_superseded_holds import close_named_holds, close_replaced_holds, refresh_files
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
-from roster_etl.pipeline.lifecycle.superseded import close_named_holds, close_replaced_holds, refresh_files
 from roster_etl.pipeline.plan_decision import PlanChanged, decision_of_plan
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest

@@ -29,9 +29,9 @@ from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_tab
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
-from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo
 from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
 from roster_etl.pipeline.steps.retry_quarantine import quarantined_rows
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point

@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.carry_over import carry_over_missing_columns, find_placeholder_rows, suppress_placeholders
-from roster_etl.engine.transform.edited_cells import with_edited_cells
-from roster_etl.engine.transform.manual_edits import RecordEdit, apply_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
+from roster_etl.engine.transform.override_source_cells import with_edited_cells
+from roster_etl.engine.transform.overrides import RecordEdit, apply_edits
 from roster_etl.engine.validation.validate import VERDICTS
 from roster_etl.frames.arrow import REFUSED, combine_chunks, release_memory, row_codes
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.pipeline.staging import FileResult, staging_of
-from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import RosterReader

@@ -21,9 +21,9 @@ from roster_etl.pipeline.steps.check_wrong_district import check_foreign_upload
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
 from roster_etl.pipeline.steps.conclude import conclude_import
-from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo
 from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.steps.similar_ids import similar_id_findings
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace

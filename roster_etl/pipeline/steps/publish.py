@@ -14,8 +14,8 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
+from roster_etl.pipeline.lifecycle.close_superseded_holds import refresh_files
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.lifecycle.superseded import refresh_files
 from roster_etl.pipeline.plan_decision import PLACE, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of

@@ -21,6 +21,7 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_imp
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import, fail_import
 from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY
+from roster_etl.pipeline.uploads.apply_upload_manifest import prepare_files
 from roster_etl.pipeline.uploads.archive_upload import archive_member
 from roster_etl.pipeline.uploads.archived_uploads import (
     NotArchived,
@@ -31,13 +32,12 @@ from roster_etl.pipeline.uploads.archived_uploads import (
 )
 from roster_etl.pipeline.uploads.carry_forward import Contents
 from roster_etl.pipeline.uploads.classify import classify_files
+from roster_etl.pipeline.uploads.cross_set_references import unpublished_files
 from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import content_digest, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, is_rerun, rerun_entry
 from roster_etl.pipeline.uploads.pending_uploads import note_landed, package_of, read_pending, remove_pending
-from roster_etl.pipeline.uploads.published_values import unpublished_files
-from roster_etl.pipeline.uploads.stated_files import prepare_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process

@@ -18,8 +18,8 @@ from roster_etl.engine.validation.unreadable_columns import UnreadableLimits, se
 from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
-from roster_etl.pipeline.uploads.published_records import published_records
-from roster_etl.pipeline.uploads.published_values import published_files
+from roster_etl.pipeline.uploads.cross_set_references import published_files
+from roster_etl.pipeline.uploads.published_identities import published_records
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format

@@ -14,8 +14,8 @@ from typing import Any
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.pipeline.uploads.archived_uploads import newest_first
+from roster_etl.pipeline.uploads.effective_uploads import effective_uploads
 from roster_etl.pipeline.uploads.upload import Member, Upload
-from roster_etl.pipeline.uploads.uploads_that_count import effective_uploads
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
 from roster_etl.spec.findings import Finding

@@ -30,7 +30,7 @@ from roster_etl.store.warehouse.import_result import (
     TableChange,
 )
 from roster_etl.store.warehouse.purge import PurgeScope
-from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 from roster_etl.store.warehouse.session import (
     Readers,

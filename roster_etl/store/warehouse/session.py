@@ -38,7 +38,7 @@ from roster_etl.store.warehouse import (
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
 from roster_etl.store.warehouse.import_result import ImportResult, TableChange
-from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 
 Connect = Callable[[], AbstractContextManager[sa.Connection]]

@@ -6,7 +6,7 @@ Belongs here: which column holds what, and the rules of the format. The rules ar
 from roster_etl.canonical.codes import RACES
 from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import contacts_rows, enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
-from roster_etl.exports.rules import classes, contacts, derived_ids, people, schools, staff
+from roster_etl.exports.rules import classes, clever_staff, contacts, derived_ids, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS
 from roster_etl.mapping.combinators import with_us_dates
 from roster_etl.mapping.value_functions import derived_id
@@ -140,7 +140,7 @@ SECTIONS = OutFile(
 STAFF = OutFile(
     "staff.csv",
     table="users",
-    rows=staff.staff_rows(office=DISTRICT_OFFICE, everywhere=EVERY_SCHOOL),
+    rows=clever_staff.staff_rows(office=DISTRICT_OFFICE, everywhere=EVERY_SCHOOL),
     key=("users.user_id", "School_id"),
     when="rows",
     extensions="ext.",
@@ -204,13 +204,13 @@ EXPORT = ExportFormat(
         schools.number_schools,
         people.require("users", "first_name", "last_name"),
         people.only_users("students", "teachers", "others"),
-        staff.require_email,
+        clever_staff.require_email,
         classes.schools_of_classes,
         people.kinds_by_file({"students": "student", "teachers": "teacher", "others": "staff"}),
         people.unique_numbers,
         people.one_role("student", "students", primary=True),
         people.one_role("teacher", "teachers"),
-        staff.staff_roles(office=DISTRICT_OFFICE, office_name=DISTRICT_OFFICE_NAME, lead="tech_lead"),
+        clever_staff.staff_roles(office=DISTRICT_OFFICE, office_name=DISTRICT_OFFICE_NAME, lead="tech_lead"),
         people.require_role,
         classes.taught_sections,
         classes.teacher_places(10),

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from roster_etl.exports.arrays import texts
 from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
-from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sessions
+from roster_etl.exports.rules import classes, oneroster_classes, oneroster_contacts, oneroster_people, oneroster_sessions, people
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
-    from roster_etl.exports.work import ExportTables
+    from roster_etl.exports.export_tables import ExportTables
 
 _MARKS = (OutColumn("status", form="empty"), OutColumn("dateLastModified", form="empty"))
 _MANIFEST_11 = (
@@ -71,7 +71,7 @@ SESSIONS = OutFile(
 COURSES = OutFile(
     "courses.csv",
     table="courses",
-    rows=class_lists.course_rows,
+    rows=oneroster_classes.course_rows,
     key=("courses.course_id",),
     identity=("sourcedId",),
     when="rows",
@@ -92,7 +92,7 @@ COURSES = OutFile(
 CLASSES = OutFile(
     "classes.csv",
     table="sections",
-    rows=class_lists.class_rows,
+    rows=oneroster_classes.class_rows,
     key=("sections.section_id",),
     identity=("sourcedId",),
     when="rows",
@@ -169,7 +169,7 @@ def _users(version: str) -> OutFile:
     return OutFile(
         "users.csv",
         table="users",
-        rows=agents.user_rows,
+        rows=oneroster_people.user_rows,
         key=("users.user_id",),
         identity=("sourcedId",),
         when="rows",
@@ -181,7 +181,7 @@ def _users(version: str) -> OutFile:
 ROLES = OutFile(
     "roles.csv",
     table="user_roles",
-    rows=agents.role_rows,
+    rows=oneroster_people.role_rows,
     key=("user_roles.role_id",),
     identity=("sourcedId",),
     when="rows",
@@ -202,7 +202,7 @@ ROLES = OutFile(
 ENROLLMENTS = OutFile(
     "enrollments.csv",
     table="enrollments",
-    rows=class_lists.enrollment_rows,
+    rows=oneroster_classes.enrollment_rows,
     key=("enrollments.enrollment_id",),
     identity=("sourcedId",),
     when="rows",
@@ -228,7 +228,7 @@ ENROLLMENTS = OutFile(
 DEMOGRAPHICS = OutFile(
     "demographics.csv",
     table="student_profiles",
-    rows=agents.demographic_rows,
+    rows=oneroster_people.demographic_rows,
     key=("student_profiles.user_id",),
     identity=("sourcedId",),
     when="rows",
@@ -259,7 +259,7 @@ DEMOGRAPHICS = OutFile(
 PROFILES = OutFile(
     "userProfiles.csv",
     table="logins",
-    rows=agents.profile_rows,
+    rows=oneroster_people.profile_rows,
     key=("logins.login_user_id",),
     identity=("sourcedId",),
     when="rows",
@@ -297,27 +297,27 @@ def _manifest(work: ExportTables, rows: Mapping[str, int], delta: bool) -> tuple
 
 _RULES = (
     people.one_id_space,
-    sessions.plain_ids,
-    class_lists.default_classes,
-    sessions.organization_types,
-    sessions.district_organization,
-    sessions.session_years,
-    class_lists.course_titles,
-    class_lists.class_details,
-    sessions.sections_have_terms,
-    sessions.course_sessions,
-    class_lists.class_lists,
+    oneroster_sessions.plain_ids,
+    oneroster_classes.default_classes,
+    oneroster_sessions.organization_types,
+    oneroster_sessions.district_organization,
+    oneroster_sessions.session_years,
+    oneroster_classes.course_titles,
+    oneroster_classes.class_details,
+    oneroster_sessions.sections_have_terms,
+    oneroster_sessions.course_sessions,
+    oneroster_classes.class_lists,
     classes.reset_home_course,
-    agents.roles_from_enrollments,
-    class_lists.map_enrollments,
-    agents.required_names,
-    contact_users.contacts_as_users,
-    agents.map_roles,
-    agents.primary_organizations,
-    agents.identifiers,
-    agents.demographics,
-    agents.profiles_of_logins,
-    class_lists.enrollment_ids,
+    oneroster_people.roles_from_enrollments,
+    oneroster_classes.map_enrollments,
+    oneroster_people.required_names,
+    oneroster_contacts.contacts_as_users,
+    oneroster_people.map_roles,
+    oneroster_people.primary_organizations,
+    oneroster_people.identifiers,
+    oneroster_people.demographics,
+    oneroster_people.profiles_of_logins,
+    oneroster_classes.enrollment_ids,
 )
 
 _OPTIONS = (

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.people import PersonRecord
+from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.pipeline.reconciliation.decide_people import ConflictingDecision, PersonDecision, write_decision
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.reconcile.people import PersonRecord
+from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reconciliation.decide import decide

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.transform.manual_edits import BadEdit
+from roster_etl.engine.transform.overrides import BadEdit
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
 from roster_etl.pipeline.reporting.import_summary import outcome

@@ -18,8 +18,8 @@ from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review.approve import ApprovalRequest, PlanOutdated, apply_approval, validate_approval
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
-from roster_etl.pipeline.steps.feed_state import RosterSnapshotInfo
 from roster_etl.pipeline.steps.plan import plan_import
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace

@@ -21,11 +21,11 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.classes import join_records
 from roster_etl.exports.rules.people import students, teachers, with_email
-from roster_etl.exports.work import ROW, ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Mask

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from roster_etl.orchestration.sensors.delta_upload_decisions import decide_delta_upload
 from roster_etl.orchestration.sensors.feed_state_store import FeedStateStore
-from roster_etl.orchestration.sensors.pending_changes import decide_delta_upload
 from roster_etl.orchestration.sensors.polling import Listing, PollQueue, PollResult, PollResults, build_queue, next_position, poll
-from roster_etl.orchestration.sensors.rereads import forget_if_rewritten, note_quiet_feed, request_rereads
+from roster_etl.orchestration.sensors.rewrite_checks import forget_if_rewritten, note_quiet_feed, request_rereads
 from roster_etl.orchestration.sensors.tick import (
     DAY_SECONDS,
     MAX_PROBLEM_CHARS,

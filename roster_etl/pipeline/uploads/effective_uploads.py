@@ -1,6 +1,6 @@
 """Find the uploads of a feed from which files go on to later ones.
 
-Belongs here: which uploads count, and in which order they are looked at. What goes on is decided in ``stated_files`` and
+Belongs here: which uploads count, and in which order they are looked at. What goes on is decided in ``apply_upload_manifest`` and
 ``carry_forward``.
 """
 

@@ -24,9 +24,9 @@ from roster_etl.exports.arrays import (
 )
 from roster_etl.exports.cells import local_midnight_of
 from roster_etl.exports.days import round_days
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.rules.schools import is_school
-from roster_etl.exports.work import ExportTables
 from roster_etl.frames.timestamps import INSTANT
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Detect an upload with the same records as the last published one, in another order of rows and columns.
 
-Belongs here: finding both in the archive. The comparison of two files is ``engine.planning.same_content``.
+Belongs here: finding both in the archive. The comparison of two files is ``engine.csv.same_content``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.planning.same_content import have_same_records
+from roster_etl.engine.csv.same_content import have_same_records
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 

@@ -1,6 +1,6 @@
 """Contacts as users of their own, as OneRoster has them: one for each person, with roles at the schools of the students.
 
-Belongs here: what contacts become, and what of them comes back. Does not belong here: other people (``agents``).
+Belongs here: what contacts become, and what of them comes back. Does not belong here: other people (``oneroster_people``).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
-from roster_etl.exports.rules.agents import add_rows
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.rules.oneroster_people import add_rows
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN
 from roster_etl.exports.rules.people import IdClash
-from roster_etl.exports.rules.sessions import ID_PATTERN
-from roster_etl.exports.work import ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array, Mask

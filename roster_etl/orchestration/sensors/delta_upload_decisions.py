@@ -1,7 +1,7 @@
 """Decide about uploads of delta formats, which are archived first and applied in order.
 
 Belongs here: requesting that a settled upload is archived, and the import of the oldest pending one. Does not belong here: full
-snapshots (``import_requests``), or archiving, which copies files and is a run of its own (``jobs.archive_upload``).
+snapshots (``poll_decisions``), or archiving, which copies files and is a run of its own (``jobs.archive_upload``).
 One upload of a feed is archived at a time, in the order in which they settled; so they are numbered in that order.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from roster_etl.orchestration.sensors.polling import Listing, PollResult
-from roster_etl.orchestration.sensors.rereads import forget_if_rewritten, note_quiet_feed
+from roster_etl.orchestration.sensors.rewrite_checks import forget_if_rewritten, note_quiet_feed
 from roster_etl.orchestration.sensors.tick import (
     ARCHIVING,
     MAX_PROBLEM_CHARS,

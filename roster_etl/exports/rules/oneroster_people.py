@@ -1,7 +1,7 @@
 """Rules of OneRoster about people: names, user names, roles, demographics.
 
 Belongs here: what users.csv, roles.csv and demographics.csv require. The words of roles are those of the two versions.
-Does not belong here: contacts as users (``contact_users``).
+Does not belong here: contacts as users (``oneroster_contacts``).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.class_lists import comma_list
+from roster_etl.exports.rules.oneroster_classes import comma_list
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
 from roster_etl.exports.rules.people import enrolled_as
-from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
-from roster_etl.exports.work import ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array

@@ -22,9 +22,9 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
-from roster_etl.exports.work import ExportTables
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array

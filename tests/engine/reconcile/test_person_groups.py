@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roster_etl.canonical.people import DECISION
-from roster_etl.engine.reconcile.people import (
+from roster_etl.engine.reconcile.person_groups import (
     DefaultPersonIds,
     PersonLink,
     PersonRecord,

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import column, first_marks, is_in, keys_of, positions, present, same
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.exports.work import ROW, ExportTables
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array

@@ -18,8 +18,8 @@ from roster_etl.engine.csv.format_manifest import ManifestReading, file_names, r
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv, read_header
 from roster_etl.pipeline.uploads.carry_forward import Contents, carry_forward_files
+from roster_etl.pipeline.uploads.effective_uploads import effective_uploads
 from roster_etl.pipeline.uploads.upload import Member, Upload
-from roster_etl.pipeline.uploads.uploads_that_count import effective_uploads
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Manifest
 from roster_etl.spec.findings import Finding, Severity
