@@ -41,7 +41,7 @@ Pair = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class ComparisonRules:
     """How two feeds are compared: table → rules, and table → columns."""
 
     pair: Pair
@@ -72,7 +72,7 @@ class Compared:
         return self.keys is None
 
 
-def compare_all(a: Roster, b: Roster, how: Comparison, decided: DecidedPeople) -> Compared:
+def compare_all(a: Roster, b: Roster, how: ComparisonRules, decided: DecidedPeople) -> Compared:
     """Compare two rosters as a whole."""
     results = list(reconcile_rosters(a, b, how.compared, how.rules, decided))
     return Compared(
@@ -90,7 +90,11 @@ def is_incremental(rules: Names) -> bool:
 
 
 def compare_changes(
-    session: SqlReconciliation, people: SqlPeople, how: Comparison, decided: DecidedPeople, imports: Sequence[tuple[int, int]]
+    session: SqlReconciliation,
+    people: SqlPeople,
+    how: ComparisonRules,
+    decided: DecidedPeople,
+    imports: Sequence[tuple[int, int]],
 ) -> Compared | None:
     """Compare the records that were touched since the last comparison.
 
@@ -112,7 +116,7 @@ def compare_changes(
 
 
 class _ChangedRosters:
-    def __init__(self, records: ChangedRecords, how: Comparison) -> None:
+    def __init__(self, records: ChangedRecords, how: ComparisonRules) -> None:
         self._records, self._how = records, how
         self._differences: list[Difference] = []
         self._keys: dict[str, tuple[Sequence[str], Sequence[str]]] = {}

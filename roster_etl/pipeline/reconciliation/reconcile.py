@@ -17,7 +17,7 @@ from typing import Any
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.rosters import HELPERS, RULES, Roster, columns_to_read
-from roster_etl.pipeline.reconciliation.changes import Comparison, compare_all, compare_changes, is_incremental
+from roster_etl.pipeline.reconciliation.changes import ComparisonRules, compare_all, compare_changes, is_incremental
 from roster_etl.pipeline.reconciliation.decisions import archive_decisions
 from roster_etl.pipeline.reconciliation.people import decided_people
 from roster_etl.pipeline.reconciliation.write_differences import write_compared
@@ -109,7 +109,7 @@ def reconcile(
     Raises: BadReconcile; RosterChanging.
     """
     rules, ignored = _settings(workspace, pair[0], settings)
-    how = Comparison(pair=pair, rules=rules, compared=compared_columns(pair, ignored))
+    how = ComparisonRules(pair=pair, rules=rules, compared=compared_columns(pair, ignored))
     digest = sha256(json.dumps([_VERSION, rules, how.compared], sort_keys=True).encode()).hexdigest()
     for _ in range(_TRIES):
         with workspace.warehouse.read_people() as links, workspace.warehouse.read_reconciliation() as session:
