@@ -26,7 +26,7 @@ from roster_etl.orchestration.sensors.due_exports import find_due_exports
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
 from roster_etl.pipeline.maintenance.cleanup import clean_up_home
 from roster_etl.pipeline.maintenance.retention import apply_retention
-from roster_etl.pipeline.maintenance.sweep_progress import Seen, write_progress
+from roster_etl.pipeline.maintenance.sweep_progress import CleanupProgress, write_progress
 from roster_etl.pipeline.reporting.announce import ReportCursor, report_missed_imports
 from roster_etl.pipeline.reporting.freshness import freshness
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
@@ -80,7 +80,7 @@ def build(home: Path, imports: int, format_: str) -> None:
     with closing(Workspace.open(home)) as workspace:  # as nights before have left it
         newest_page = max(0, imports - PAGES // timedelta(minutes=MINUTES))
         for part, through in (("manifests", imports), ("pages", newest_page)):
-            write_progress(workspace, part, Seen(through=through, latest=imports))
+            write_progress(workspace, part, CleanupProgress(through=through, latest=imports))
 
 
 def copy_rows(path: Path, imports: int) -> None:

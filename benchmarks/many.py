@@ -36,7 +36,7 @@ from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
-from roster_etl.orchestration.sensors import import_requests, landing_sensor
+from roster_etl.orchestration.sensors import landing_sensor, poll_decisions
 from roster_etl.orchestration.sensors.steady_clock import SteadyClock
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -47,7 +47,7 @@ from tests.ledgers import in_transaction
 
 NIGHT = 1_800_000_000.0  # the clock of the ticks: it advances by STEP seconds per tick, however long the tick took
 STEP = 30.0
-LIST_FEED = import_requests._list_feed  # noqa: SLF001
+LIST_FEED = poll_decisions._list_feed  # noqa: SLF001
 SAMPLES = 10  # distinct uploads, shared by the districts
 TICK_BAR, REQUEST_BAR, CURSOR_BAR = 10.0, 25, 10_000
 HERTZ = os.sysconf("SC_CLK_TCK")
@@ -92,7 +92,7 @@ class Night:
             looked_at.add(district.id)
             return LIST_FEED(district, *rest)
 
-        import_requests._list_feed = listed  # type: ignore[assignment]  # noqa: SLF001
+        poll_decisions._list_feed = listed  # type: ignore[assignment]  # noqa: SLF001
         wall, cpu = time.perf_counter(), time.process_time()
         with use_home(self.home), dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
             result = sensor(context)

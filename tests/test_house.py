@@ -206,6 +206,42 @@ def test_a_room_opens_without_dagster_and_great_expectations(module):
     assert loaded.stdout.strip() == ""
 
 
+def imports_of_private_names(tree: ast.Module) -> list[str]:
+    """Return the names with an underscore that a module imports from another one of the package."""
+    return [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("roster_etl")
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.startswith("__")
+    ]
+
+
+def test_a_private_import_is_found():
+    tree = ast.parse(
+        "from roster_etl.spec import _hidden, Column\nfrom roster_etl import __version__\nfrom dagster import _core\n"
+    )
+
+    assert imports_of_private_names(tree) == ["roster_etl.spec._hidden"]
+
+
+def test_no_module_imports_a_private_name_of_another():
+    found = [f"{path.relative_to(ROOT)}: {name}" for path in SOURCES for name in imports_of_private_names(parsed(path))]
+
+    assert found == []
+
+
+def test_no_two_public_classes_have_one_name():
+    places: dict[str, list[str]] = {}
+    mirrored = ROOT / "roster_etl/orchestration/components.py"  # declares what the registry has, under the same names
+    for path in (path for path in SOURCES if path != mirrored):
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def checked(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run one check of `make lint` in the project's folder."""
     return subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)

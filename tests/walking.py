@@ -61,9 +61,9 @@ def judge_upload(
             name: ReferencedFile(rows=result.rows, file_name=vendor.format.file(name).file_name)
             for name, result in results.items()
         }
-        relaxed = frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False)
+        relaxed = frozenset(c.name for c in file.columns if c.optional_if_option and values[c.optional_if_option] is False)
         text = upload.get(file.name)
-        listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
+        listed = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
         fixed = vendor.format.fixed_column_order
         how = {"relaxed": relaxed, "replacements": rules, "fixed_order": fixed, "listed": listed, "strict": strict}
         results[file.name] = empty_result(file) if text is None else judge(file, text, others, **how)

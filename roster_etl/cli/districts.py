@@ -176,7 +176,7 @@ def audited_change(call: Call, action: Action, district_id: str, **about: str) -
     """Audit a change of the registry, whether it succeeds or is refused, with one entry."""
     from roster_etl.store.warehouse import AuditEntry
 
-    return call.warehouse.noting(AuditEntry(action=action, district_id=district_id, about=about))
+    return call.warehouse.audited(AuditEntry(action=action, district_id=district_id, about=about))
 
 
 def find_district(call: Call, district_id: str) -> District | None:

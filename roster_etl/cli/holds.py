@@ -13,8 +13,14 @@ from roster_etl.cli.options import DecidedBy, DistrictFilter, ImportNumber
 from roster_etl.cli.render_import import print_hold
 from roster_etl.pipeline.reporting.import_summary import import_published_since, outcome
 from roster_etl.pipeline.review import approve as decide
-from roster_etl.pipeline.review.approve import ApprovalRequest, Overtaken, require_open_hold, validate_approval, validate_decider
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.approve import (
+    ApprovalRequest,
+    PlanOutdated,
+    require_open_hold,
+    validate_approval,
+    validate_decider,
+)
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.pipeline.steps.rename_proposals import replace_ids_by_numbers
 from roster_etl.store.warehouse import NoHold
 
@@ -74,7 +80,7 @@ def approve(
     )
     try:
         given = validate_approval(call.workspace, decision)
-    except Overtaken as error:
+    except PlanOutdated as error:
         return report_stale_approval(call, import_id, error)
     if given.is_upload:
         return import_and_print(call, given.order())

@@ -16,8 +16,8 @@ from roster_etl.cli.options import DecidedBy, DistrictOption
 from roster_etl.cli.times import parse_age
 from roster_etl.pipeline.maintenance.backup import (
     REPLACE_HINT,
+    BackupTargetNotEmpty,
     HomeContents,
-    NotEmpty,
     back_up,
     home_contents,
     verify_backup,
@@ -142,7 +142,7 @@ def restore(
     if held.files and not yes:
         verify_backup(source)
         name = call.home.absolute().name
-        refused = NotEmpty(where=str(call.home), problem=REPLACE_HINT)
+        refused = BackupTargetNotEmpty(where=str(call.home), problem=REPLACE_HINT)
         call.confirm(
             name, f"Type the name of the folder, {name}, to restore into it", _held_text(call.home, held), otherwise=refused
         )

@@ -11,7 +11,7 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.districts import require_known_district
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DecidedBy, DistrictOption
-from roster_etl.engine.reconcile.people import Link, Record
+from roster_etl.engine.reconcile.person_groups import PersonLink, PersonRecord
 from roster_etl.pipeline.reconciliation.decide_people import PersonDecision, Verb, decide_people, linked_records, preview_decision
 from roster_etl.pipeline.reconciliation.people import LinkChanges, as_link, connected
 from roster_etl.pipeline.review.approve import validate_decider
@@ -86,16 +86,16 @@ def unlink(
     return _decide(call, "unlink", district, two, by, reason, dry_run=dry_run)
 
 
-def parse_record(text: str) -> Record:
+def parse_record(text: str) -> PersonRecord:
     """Return the record that ``FEED:KIND:ID`` names. Raises UsageError, without the text."""
     parts = text.split(":", 2)
     if len(parts) != 3 or not all(parts):
         raise UsageError(problem=f"expected a record as {_RECORD}, such as clever:student:1001")
-    return Record(*parts)
+    return PersonRecord(*parts)
 
 
 def _decide(
-    call: Call, verb: Verb, district: str, two: tuple[Record, Record], by: str, reason: str | None, *, dry_run: bool
+    call: Call, verb: Verb, district: str, two: tuple[PersonRecord, PersonRecord], by: str, reason: str | None, *, dry_run: bool
 ) -> int:
     decision = PersonDecision(district_id=district, verb=verb, one=two[0], other=two[1], by=validate_decider(by), reason=reason)
     changes = (preview_decision if dry_run else decide_people)(call.workspace, decision)
@@ -110,7 +110,7 @@ def _decide(
     return call.show_result(document, *_change_lines(verb, changes, dry_run=dry_run))
 
 
-def _opened(link_: Link) -> dict[str, Any]:
+def _opened(link_: PersonLink) -> dict[str, Any]:
     names = ("rule", "verdict", "person_id")
     return {"a": link_.a._asdict(), "b": link_.b._asdict(), **{name: getattr(link_, name) for name in names}}
 
@@ -191,7 +191,7 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
 def _link_text(one: Mapping[str, Any]) -> str:
     ended = f", until {one['until'][:19]} ({one['close_reason']})" if "until" in one else ""
     who = f" of {one['decided_by']}" if one["decided_by"] else ""
-    records = " = ".join(_text(Record(**one[side])) for side in "ab")
+    records = " = ".join(_text(PersonRecord(**one[side])) for side in "ab")
     return f"{one['number']:>6}  {records}  by {one['rule']}{who}, since {one['since'][:19]}{ended}"
 
 

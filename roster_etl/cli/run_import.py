@@ -26,7 +26,7 @@ _SEND_SECONDS = 10.0
 """Seconds after which no further message is sent: the person at the prompt waits for it, and the rest is sent later."""
 
 
-class RunBroken(PermanentError):
+class RunFailedBetweenSteps(PermanentError):
     """A run failed outside the steps of its import."""
 
     code = "run_broken"
@@ -76,8 +76,8 @@ def _failure_between_steps(call: Call, summary: ImportSummary) -> tuple[Failure 
     if summary.status not in ("running", "failed"):
         return None, summary
     import_id = summary.import_id
-    failure = failure_of(RunBroken(import_id=import_id))
-    about = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
+    failure = failure_of(RunFailedBetweenSteps(import_id=import_id))
+    about = {"error": {"class": RunFailedBetweenSteps.__name__, "code": failure.code, "message": failure.message}}
     if summary.status == "running":
         with call.workspace.warehouse.write() as tx:
             tx.conclude(ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=about))

@@ -12,7 +12,7 @@ from roster_etl.cli import exit_codes
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import DistrictFilter
 from roster_etl.cli.text_tables import TextTable
-from roster_etl.pipeline.reporting.feed_status import FeedStatus, Status, read_status, status_document
+from roster_etl.pipeline.reporting.feed_status import FeedStatus, StatusOverview, read_status, status_document
 from roster_etl.pipeline.reporting.status_page import commands, status_line
 
 _MAX_LINES = 40
@@ -34,7 +34,7 @@ def status(
     return exit_codes.of_feeds(feed.needs for feed in found.feeds)
 
 
-def _lines(found: Status, *, every: bool) -> list[str | TextTable]:
+def _lines(found: StatusOverview, *, every: bool) -> list[str | TextTable]:
     lines: list[str | TextTable] = [
         found.summary,
         *(f"{file} cannot be read: {problem}" for file, problem in found.problems.items()),
@@ -51,6 +51,6 @@ def _lines(found: Status, *, every: bool) -> list[str | TextTable]:
     return lines
 
 
-def _cells(feed: FeedStatus, found: Status) -> Sequence[str]:
+def _cells(feed: FeedStatus, found: StatusOverview) -> Sequence[str]:
     line = status_line(feed, found.now)
     return line.feed, line.status, line.last, line.people, line.enrollments, line.late, line.quarantine

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import each_distinct, order, present
 from roster_etl.exports.cells import Formulas, write_cells
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
-from roster_etl.exports.work import Work
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -40,16 +40,16 @@ class BuiltFile:
         return len(next(iter(self.cells.values()))) if self.cells else 0
 
 
-def prepare(work: Work, format_: ExportFormat) -> None:
+def prepare(work: ExportTables, format_: ExportFormat) -> None:
     """Count what has no home, and apply the rules of the format."""
     work.homes, work.held = format_.held_tables(), format_.held_columns()
-    count_homeless(work, format_)
+    count_unsupported_tables(work, format_)
     for rule in format_.rules:
         rule(work)
-    count_homeless_columns(work, format_)
+    count_unsupported_columns(work, format_)
 
 
-def build_files(work: Work, format_: ExportFormat, formulas: Formulas) -> Iterator[BuiltFile]:
+def build_files(work: ExportTables, format_: ExportFormat, formulas: Formulas) -> Iterator[BuiltFile]:
     """Yield the files in their order, once the rules have been applied. Raises FormulasFound."""
     for file in format_.files:
         if file.when.startswith("option:") and not work.options.get(file.when.removeprefix("option:")):
@@ -59,7 +59,7 @@ def build_files(work: Work, format_: ExportFormat, formulas: Formulas) -> Iterat
             yield built
 
 
-def build_file(work: Work, file: OutFile, formulas: Formulas) -> BuiltFile:
+def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFile:
     """Build one file: rows in the order of their keys, columns in the order of the document."""
     rows = file.rows(work)
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
@@ -77,15 +77,15 @@ def build_file(work: Work, file: OutFile, formulas: Formulas) -> BuiltFile:
     return BuiltFile(name=file.name, cells=kept, identity=file.identity)
 
 
-def _extension_columns(work: Work, file: OutFile, rows: pa.Table) -> tuple[Out, ...]:
+def _extension_columns(work: ExportTables, file: OutFile, rows: pa.Table) -> tuple[OutColumn, ...]:
     """Return the extra columns (``ext.grade``) that the rows bring along, as columns of the file."""
     if not file.extensions:
         return ()
     names = sorted(name for name in rows.column_names if name.casefold().startswith(file.extensions))
-    return tuple(Out(name, value=name, holds=(f"{file.table}.extensions",), optional=True) for name in names)
+    return tuple(OutColumn(name, value=name, holds=(f"{file.table}.extensions",), optional=True) for name in names)
 
 
-def count_homeless(work: Work, format_: ExportFormat) -> None:
+def count_unsupported_tables(work: ExportTables, format_: ExportFormat) -> None:
     """Count the rows of tables that have no home in the format, and drop them."""
     held = format_.held_tables()
     for name in list(work.tables):
@@ -94,7 +94,7 @@ def count_homeless(work: Work, format_: ExportFormat) -> None:
             work.unheld[name] = work.tables.pop(name)  # a rule may still find something there
 
 
-def count_homeless_columns(work: Work, format_: ExportFormat) -> None:
+def count_unsupported_columns(work: ExportTables, format_: ExportFormat) -> None:
     """Count the cells of columns that have no home, in the rows that are exported."""
     held = format_.held_columns()
     for table, rows in work.tables.items():
@@ -108,7 +108,7 @@ def count_homeless_columns(work: Work, format_: ExportFormat) -> None:
         work.losses.add("column_left_out", "no_home", _foreign_extensions(work, file), table=table, column="extensions")
 
 
-def _foreign_extensions(work: Work, file: OutFile) -> int:
+def _foreign_extensions(work: ExportTables, file: OutFile) -> int:
     """Return how many records have extra columns that the format does not let through."""
 
     def has_foreign(cell: str) -> bool:

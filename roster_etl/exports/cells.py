@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.losses import Losses, LossKind, Reason
-from roster_etl.exports.plan import Out, OutFile
-from roster_etl.exports.work import Work
+from roster_etl.exports.plan import OutColumn, OutFile
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ class FormulasFound(RosterError):
     template = "{count} cells begin as formulas do; nothing was written. `--formulas guard` writes ' before each"
 
 
-def write_cells(work: Work, file: OutFile, rows: pa.Table, outs: tuple[Out, ...], formulas: Formulas) -> dict[str, Array]:
+def write_cells(
+    work: ExportTables, file: OutFile, rows: pa.Table, outs: tuple[OutColumn, ...], formulas: Formulas
+) -> dict[str, Array]:
     """Return the cells of a file as text, column by column; a null is an empty cell. Raises FormulasFound."""
     return {out.name: _column(work, file, rows, out, formulas) for out in outs}
 
 
-def _column(work: Work, file: OutFile, rows: pa.Table, out: Out, formulas: Formulas) -> Array:
+def _column(work: ExportTables, file: OutFile, rows: pa.Table, out: OutColumn, formulas: Formulas) -> Array:
     if out.const:
         return constant(out.const, rows.num_rows)
     if out.form == "empty" or not out.value or out.value not in rows.column_names:
@@ -65,15 +67,15 @@ def _column(work: Work, file: OutFile, rows: pa.Table, out: Out, formulas: Formu
     cells = note.changed(cells, pc.replace_substring_regex(cells, pattern=_BREAKS, replacement=" "), "line_break")
     if out.max_length is not None:
         cells = note.changed(cells, pc.utf8_slice_codeunits(cells, 0, out.max_length), "too_long")
-    return guarded(cells, formulas, note.losses, table=note.table, name=note.column, file=file.name)
+    return escape_formulas(cells, formulas, note.losses, table=note.table, name=note.column, file=file.name)
 
 
 class _Noting:
     """Counts changes of one column of a file, under the canonical column that it is from."""
 
-    def __init__(self, losses: Losses, file: OutFile, out: Out) -> None:
+    def __init__(self, losses: Losses, file: OutFile, out: OutColumn) -> None:
         self.losses, self.file = losses, file.name
-        home = out.homes[0] if out.homes else f"{file.table}."
+        home = out.canonical_columns[0] if out.canonical_columns else f"{file.table}."
         self.table, _, column_name = home.partition(".")
         self.column: str | None = column_name or None
 
@@ -90,7 +92,7 @@ class _Noting:
         return cells
 
 
-def guarded(cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str) -> Array:
+def escape_formulas(cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str) -> Array:
     """Return `cells` with ``'`` before each that a spreadsheet would run. Raises FormulasFound."""
     runs = pc.match_substring_regex(cells, pattern=_RUNS)
     if formulas == "keep" or not pc.any(runs).as_py():
@@ -103,7 +105,7 @@ def guarded(cells: Array, formulas: Formulas, losses: Losses, *, table: str, nam
     return choose(risky, pc.binary_join_element_wise("'", cells, ""), cells)
 
 
-def _formed(work: Work, values: Array, form: str, note: _Noting) -> Array:
+def _formed(work: ExportTables, values: Array, form: str, note: _Noting) -> Array:
     if form in _FLAGS:
         yes, no = _FLAGS[form]
         return pc.if_else(values, yes, no) if pa.types.is_boolean(values.type) else nulls(len(values))

@@ -21,7 +21,7 @@ STRICT_KINDS: Final = frozenset({"row_left_out", "value_changed", "value_made_up
 """The kinds that refuse a strict export."""
 
 
-class Place(NamedTuple):
+class LossPlace(NamedTuple):
     """What a count is of."""
 
     kind: str
@@ -35,14 +35,14 @@ class Losses:
     """Counts of losses."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Place] = Counter()
+        self._counts: Counter[LossPlace] = Counter()
 
     def add(
         self, kind: LossKind, reason: Reason, count: int, *, table: str | None, column: str | None = None, file: str | None = None
     ) -> None:
         """Count `count` more; nothing happens for 0."""
         if count:
-            self._counts[Place(kind, table, column, file, reason)] += int(count)
+            self._counts[LossPlace(kind, table, column, file, reason)] += int(count)
 
     def count(self, *, table: str | None = None, column: str | None = None, kinds: frozenset[str] | None = None) -> int:
         """Return the sum of what is counted for a table and column, of these kinds."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from roster_etl.exports.arrays import Array
-    from roster_etl.exports.work import Work
+    from roster_etl.exports.export_tables import ExportTables
 
 PERSON_ID = "person_id"
 PERSON_ID_OPTION = Option(
@@ -26,8 +26,8 @@ PERSON_ID_OPTION = Option(
     meaning="Add a column to people: who each is across feeds, IDs and school years.",
 )
 """An option of formats that allow columns of one's own: `ExportFormat.person_column` names the column."""
-Rule = Callable[["Work"], None]
-Rows = Callable[["Work"], "pa.Table"]
+Rule = Callable[["ExportTables"], None]
+Rows = Callable[["ExportTables"], "pa.Table"]
 Form = Literal[
     "text", "us_date", "iso_date", "us_first_day", "us_last_day", "iso_first_day", "iso_end_day", "iso_last_day", "instant",
     "Y/N", "true/false", "True/False", "TRUE/FALSE", "empty",
@@ -35,7 +35,7 @@ Form = Literal[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Out:
+class OutColumn:
     """One column of a file.
 
     - ``value``: the column of the rows that it writes; ``table.column`` names a canonical one
@@ -57,7 +57,7 @@ class Out:
     max_length: int | None = None
 
     @property
-    def homes(self) -> tuple[str, ...]:
+    def canonical_columns(self) -> tuple[str, ...]:
         """The canonical columns that come back from this one, as ``table.column``."""
         if self.holds:
             return self.holds
@@ -78,10 +78,10 @@ class OutFile:
 
     name: str = field(kw_only=False)
     rows: Rows
-    columns: tuple[Out, ...]
+    columns: tuple[OutColumn, ...]
     key: tuple[str, ...]
     table: str
-    columns_of: Callable[[Work, pa.Table], tuple[Out, ...]] | None = None
+    columns_of: Callable[[ExportTables, pa.Table], tuple[OutColumn, ...]] | None = None
     when: str = "always"
     extensions: str = ""
     said_extensions: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Resource:
     """One file of JSON Lines: ``records`` makes its objects in the order of their keys; ``key``: what tells them apart."""
 
     name: str = field(kw_only=False)
-    records: Callable[[Work], list[dict[str, Any]]]
+    records: Callable[[ExportTables], list[dict[str, Any]]]
     key: tuple[str, ...]
     holds: tuple[str, ...] = ()
 
@@ -126,7 +126,7 @@ class ExportFormat:
     kind: Literal["csv", "jsonl", "tables"] = "csv"
     newline: str = "\r\n"
     by_option: Mapping[tuple[str, str], tuple[OutFile, ...]] = field(default_factory=dict)
-    manifest: Callable[[Work, Mapping[str, int], bool], tuple[str, Mapping[str, Array]]] | None = None
+    manifest: Callable[[ExportTables, Mapping[str, int], bool], tuple[str, Mapping[str, Array]]] | None = None
 
     def with_options(self, options: Mapping[str, Any]) -> ExportFormat:
         """Return the format with the files that the values of its options choose."""
@@ -146,7 +146,7 @@ class ExportFormat:
         columns = (column for file in self.files for column in file.columns)
         extra = {f"{file.table}.extensions" for file in self.files if file.extensions}
         of_resources = (name for resource in self.resources for name in resource.holds)
-        return frozenset({*(home for out in columns for home in out.homes), *self.also_holds, *of_resources, *extra})
+        return frozenset({*(home for out in columns for home in out.canonical_columns), *self.also_holds, *of_resources, *extra})
 
     def held_tables(self) -> frozenset[str]:
         """Return the canonical tables that have a home."""
@@ -155,6 +155,6 @@ class ExportFormat:
     def needed_columns(self) -> frozenset[str]:
         """Return the canonical columns and tables that cannot be left out."""
         outs = [(file, out) for file in self.files for out in file.columns if out.required]
-        homes = {home for _, out in outs for home in out.homes}
+        homes = {home for _, out in outs for home in out.canonical_columns}
         keys = {f"{table}.{key}" for table in self.held_tables() for key in TABLES[table].key} if self.kind != "tables" else set()
         return frozenset({*homes, *keys, *self.needs, *(name.partition(".")[0] for name in {*homes, *self.needs})})

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, equals, keys_of, lookup, mask, nulls, positions, present, with_columns
-from roster_etl.exports.plan import Out, Rows
-from roster_etl.exports.work import ROW, Work
+from roster_etl.exports.export_tables import ROW, ExportTables
+from roster_etl.exports.plan import OutColumn, Rows
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _USER = ("user_kind", "user_id")
 
 
-def qualified(work: Work, table: str) -> pa.Table:
+def qualified(work: ExportTables, table: str) -> pa.Table:
     """Return a table with its columns named ``table.column``, and its extra columns under their own names."""
     rows = work.table(table)
     named = rows.rename_columns(
@@ -33,7 +33,7 @@ def qualified(work: Work, table: str) -> pa.Table:
     return named
 
 
-def beside(work: Work, rows: pa.Table, by: tuple[str, ...], table: str, key: tuple[str, ...]) -> pa.Table:
+def left_join(work: ExportTables, rows: pa.Table, by: tuple[str, ...], table: str, key: tuple[str, ...]) -> pa.Table:
     """Return `rows` with the columns of the record of `table` whose `key` is in the columns `by`; nulls where there is none."""
     other = work.table(table)
     at = positions(keys_of(rows, by), keys_of(other, key))
@@ -45,7 +45,7 @@ def beside(work: Work, rows: pa.Table, by: tuple[str, ...], table: str, key: tup
 def table_rows(table: str, *, where: Mapping[str, str] | None = None) -> Rows:
     """Return the rows of one table, those with the values of `where` alone."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, table)
         for name, value in (where or {}).items():
             found = found.filter(pa.array(equals(column(found, name), value)))
@@ -57,12 +57,12 @@ def table_rows(table: str, *, where: Mapping[str, str] | None = None) -> Rows:
 def person_rows(kind: str, *, role: bool = True) -> Rows:
     """Return one row a person of a kind, with the person's role and profile."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "users")
         found = found.filter(pa.array(equals(column(found, "users.user_kind"), kind)))
         key = ("users.user_kind", "users.user_id")
-        found = beside(work, found, key, "user_roles", _USER) if role else found
-        return beside(work, found, key, "student_profiles", _USER)
+        found = left_join(work, found, key, "user_roles", _USER) if role else found
+        return left_join(work, found, key, "student_profiles", _USER)
 
     return rows
 
@@ -70,7 +70,7 @@ def person_rows(kind: str, *, role: bool = True) -> Rows:
 def contacts_rows(kind: str) -> Rows:
     """Return one row for each contact of a person of a kind, and one for a person without any."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = person_rows(kind)(work)
         owners = positions(work.user_keys("contacts"), keys_of(found, ("users.user_kind", "users.user_id")))
         known = present(owners)
@@ -93,7 +93,7 @@ def contacts_rows(kind: str) -> Rows:
     return rows
 
 
-def teachers_in_columns(work: Work) -> list[tuple[int, Array, Array]]:
+def teachers_in_columns(work: ExportTables) -> list[tuple[int, Array, Array]]:
     """Return the teachers of sections by place: place, section ids, user ids."""
     rows = work.table("enrollments")
     places = column(rows, "_place").to_numpy()
@@ -107,10 +107,10 @@ def teachers_in_columns(work: Work) -> list[tuple[int, Array, Array]]:
 def section_rows(first_teacher: str = "") -> Rows:
     """Return one row a section, with its course and term; its teachers by place, the first as `first_teacher`, the n-th as ``teacher_n``."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "sections")
-        found = beside(work, found, ("sections.course_id",), "courses", ("course_id",))
-        found = beside(work, found, ("sections.term_id",), "terms", ("term_id",))
+        found = left_join(work, found, ("sections.course_id",), "courses", ("course_id",))
+        found = left_join(work, found, ("sections.term_id",), "terms", ("term_id",))
         for place, sections, users in teachers_in_columns(work) if first_teacher else ():
             name = first_teacher if place == 1 else f"teacher_{place}"
             found = with_columns(found, **{name: lookup(column(found, "sections.section_id"), sections, users)})
@@ -119,15 +119,15 @@ def section_rows(first_teacher: str = "") -> Rows:
     return rows
 
 
-def teacher_columns(pattern: str, *, first: int) -> Callable[[Work, pa.Table], tuple[Out, ...]]:
+def teacher_columns(pattern: str, *, first: int) -> Callable[[ExportTables, pa.Table], tuple[OutColumn, ...]]:
     """Return the columns of further teachers, from the place `first` on, as many as the data has."""
 
-    def columns(work: Work, rows: pa.Table) -> tuple[Out, ...]:
+    def columns(work: ExportTables, rows: pa.Table) -> tuple[OutColumn, ...]:
         del work
         numbers = (name.removeprefix("teacher_") for name in rows.column_names if name.startswith("teacher_"))
         places = sorted(int(number) for number in numbers if number.isdigit())
         return tuple(
-            Out(pattern.format(n=place), value=f"teacher_{place}", holds=("enrollments.user_id",))
+            OutColumn(pattern.format(n=place), value=f"teacher_{place}", holds=("enrollments.user_id",))
             for place in places
             if place >= first
         )
@@ -138,10 +138,10 @@ def teacher_columns(pattern: str, *, first: int) -> Callable[[Work, pa.Table], t
 def enrollment_rows(*roles: str) -> Rows:
     """Return one row an enrollment in one of `roles`, with its section and user."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "enrollments")
         if roles:
             found = found.filter(pa.array(equals(column(found, "enrollments.role"), *roles)))
-        return beside(work, found, ("enrollments.section_id",), "sections", ("section_id",))
+        return left_join(work, found, ("enrollments.section_id",), "sections", ("section_id",))
 
     return rows

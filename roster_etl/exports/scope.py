@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import column, equals, is_in, keys_of, lookup, present, with_columns
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.exports.work import Work
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.similar_names import similar_name_hint
 
@@ -29,14 +29,14 @@ class UnknownSchool(PermanentError):
     template = "--school: the roster has no organization {schools} at that moment"
 
 
-class UnknownTable(PermanentError):
+class UnknownExclusion(PermanentError):
     """A name that is to be left out is no canonical table or column."""
 
     code = "unknown_table"
     template = "--leave-out {name}: expected a roster table or TABLE.COLUMN, such as contacts or student_profiles.race{hint}"
 
 
-class Needed(PermanentError):
+class RequiredColumnExcluded(PermanentError):
     """A column that is to be left out is required by the format."""
 
     code = "needed"
@@ -44,21 +44,21 @@ class Needed(PermanentError):
 
 
 def check_left_out(names: Sequence[str], format_: ExportFormat) -> None:
-    """Require that each name is known, and not needed by the format. Raises UnknownTable, Needed."""
+    """Require that each name is known, and not needed by the format. Raises UnknownExclusion, RequiredColumnExcluded."""
     needed = format_.needed_columns()
     for name in names:
         table, _, column_name = name.partition(".")
         if table not in TABLES or (column_name and column_name not in (*TABLES[table].names, "extensions")):
-            raise UnknownTable(name=name, hint=similar_name_hint(name, _names()))
+            raise UnknownExclusion(name=name, hint=similar_name_hint(name, _names()))
         if name in needed:
-            raise Needed(name=name, format=format_.title)
+            raise RequiredColumnExcluded(name=name, format=format_.title)
 
 
 def _names() -> list[str]:
     return [*TABLES, *(f"{table.name}.{column}" for table in TABLES.values() for column in table.names)]
 
 
-def leave_out(work: Work, names: Sequence[str]) -> None:
+def leave_out(work: ExportTables, names: Sequence[str]) -> None:
     """Empty tables and columns, and count what they had."""
     for name in names:
         table, _, column_name = name.partition(".")
@@ -72,7 +72,7 @@ def leave_out(work: Work, names: Sequence[str]) -> None:
             work.tables[table] = with_columns(rows, **{column_name: pa.nulls(rows.num_rows, rows.schema.field(column_name).type)})
 
 
-def narrow(work: Work, schools: Sequence[str], *, enrolled_only: bool) -> None:
+def narrow(work: ExportTables, schools: Sequence[str], *, enrolled_only: bool) -> None:
     """Keep only what belongs to `schools` (empty: all), and only people with an enrollment where asked. Raises UnknownSchool."""
     work.homes = frozenset(work.tables)
     if schools:
@@ -84,7 +84,7 @@ def narrow(work: Work, schools: Sequence[str], *, enrolled_only: bool) -> None:
         work.cascade("left_out")
 
 
-def _keep_schools(work: Work, schools: Sequence[str]) -> None:
+def _keep_schools(work: ExportTables, schools: Sequence[str]) -> None:
     wanted = pa.array(list(schools), pa.string())
     ids = work.col("organizations", "organization_id")
     if unknown := sorted(set(schools) - set(ids.to_pylist())):
@@ -106,7 +106,7 @@ def _keep_schools(work: Work, schools: Sequence[str]) -> None:
     work.keep("terms", _with_ancestors(used, work.col("terms", "term_id"), parent_terms), "left_out")
 
 
-def _keep_taught(work: Work, wanted: Array) -> None:
+def _keep_taught(work: ExportTables, wanted: Array) -> None:
     """Keep the sections of the schools, their courses, and their enrollments."""
     courses = work.col("courses", "course_id")
     course_school = lookup(work.col("sections", "course_id"), courses, work.col("courses", "organization_id"))
@@ -126,7 +126,7 @@ def _keep_taught(work: Work, wanted: Array) -> None:
     work.keep("attendance", is_in(work.col("attendance", "organization_id"), wanted), "left_out")
 
 
-def _keep_people(work: Work, wanted: Array) -> None:
+def _keep_people(work: ExportTables, wanted: Array) -> None:
     """Keep who is at the schools, who is taught or teaches there, and the contacts of these students who are users themselves."""
     work.keep("user_roles", is_in(work.col("user_roles", "organization_id"), wanted), "left_out")
     keys = work.user_keys("users")

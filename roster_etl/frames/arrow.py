@@ -22,10 +22,10 @@ FILE = "_file"  # path of the file as uploaded, where one DataFrame holds severa
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
 DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
-STRANGER = (
+ID_CONFLICT = (
     "_stranger"  # the row was refused and describes another record than the one that its id stands for (bool); absent: none
 )
-FOLLOWS = "_follows"  # the row goes on from an earlier upload, and went with a record that it refers to
+CASCADED = "_follows"  # the row goes on from an earlier upload, and went with a record that it refers to
 CLOSE_REASON = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(

@@ -86,7 +86,7 @@ class _Declaration(dg.Component, dg.Model, dg.Resolvable):
         workspace = Workspace.open_to_write(current_home())
         if self._is_in(workspace.registry):
             return False
-        with workspace.warehouse.noting(self._entry(workspace.registry)):
+        with workspace.warehouse.audited(self._entry(workspace.registry)):
             if not workspace.registry.exists(self.district):
                 workspace.registry.add(District(id=self.district))
             self._write(workspace.registry, self._merged(workspace.registry.get(self.district)))

@@ -17,11 +17,11 @@ from roster_etl.pipeline.reporting.report_files import ImportReport
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import apply_upload_changes, build_table
 from roster_etl.pipeline.steps.conclude import fail_import
-from roster_etl.pipeline.steps.feed_state import read_feed_state
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.roster_snapshot_info import read_roster_snapshot_info
 from roster_etl.pipeline.steps.validate import references_of, validate_member
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
@@ -74,7 +74,7 @@ def run_steps(
             workspace, upload, file.name, {name: validated[name] for name in references_of(file, upload.format)}
         )
         on_progress(f"validated {file.name}")
-    feed = read_feed_state(workspace, upload)
+    feed = read_roster_snapshot_info(workspace, upload)
     if upload.vendor.change_plan is not None:
         apply_upload_changes(workspace, upload, validated, feed)
         validated.clear()

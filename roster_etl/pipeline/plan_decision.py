@@ -16,7 +16,7 @@ PLACE = "_place"
 """The column of row positions in the mapped table, which staging stores instead of the rows that open."""
 
 
-class PlanMoved(PermanentError):
+class PlanChanged(PermanentError):
     """An approved plan is no longer what publishing would do."""
 
     code = "roster_moved"

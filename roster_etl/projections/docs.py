@@ -12,7 +12,8 @@ from roster_etl.canonical.roster import COMMON, FEED, TABLES
 from roster_etl.projections.export_docs import exports_page
 from roster_etl.projections.settings_docs import settings_page
 from roster_etl.spec import (
-    AnyOf,
+    AllowedOnlyWhere,
+    AtMostOne,
     CellFormat,
     Choice,
     Column,
@@ -24,20 +25,19 @@ from roster_etl.spec import (
     Family,
     File,
     Format,
+    HeaderPattern,
     Identifier,
     ListOf,
     NotBefore,
-    OnlyOne,
-    OnlyWhere,
     Option,
     Phone,
-    ReferenceType,
+    ReferencedRecordType,
+    RequireAnyOf,
     RequiredTogether,
     RowRule,
     SameLength,
     SchoolYear,
     SelfReference,
-    Signature,
     Status,
     Text,
     WholeNumber,
@@ -296,8 +296,8 @@ def _column_heads(targets: Targets) -> tuple[str, ...]:
 def _file_facts(file: File) -> list[str]:
     facts = [f"A record is named by {_names(file.key)}."]
     if file.recognised_by:
-        facts.append(f"The file is known by its headers: {signature_text(file.recognised_by)}.")
-    if file.in_order:
+        facts.append(f"The file is known by its headers: {header_pattern_text(file.recognised_by)}.")
+    if file.ordered_changes:
         facts.append("Rows apply in their order; of several about one record, the last word counts.")
     facts += _identity_facts(file)
     facts += [f"Another published order of the columns: {_names(order)}." for order in file.other_column_orders]
@@ -331,15 +331,15 @@ def _identity_facts(file: File) -> list[str]:
     return [*facts, *(told.format(_names(part.key), _names(part.columns)) for part in file.parts)]
 
 
-def signature_text(signature: Signature) -> str:
+def header_pattern_text(signature: HeaderPattern) -> str:
     """Return a description of the headers that identify a kind of file."""
-    needed = [_names((name,)) for name in signature.every]
-    needed += [" or ".join(f"`{name}`" for name in group) for group in signature.some]
-    return " and ".join(needed) + (f", without {_names(signature.none)}" if signature.none else "")
+    needed = [_names((name,)) for name in signature.all_of]
+    needed += [" or ".join(f"`{name}`" for name in group) for group in signature.any_of]
+    return " and ".join(needed) + (f", without {_names(signature.none_of)}" if signature.none_of else "")
 
 
 def _rule_text(rule: RowRule) -> str:
-    if isinstance(rule, AnyOf):
+    if isinstance(rule, RequireAnyOf):
         unless = f", unless {_names(rule.unless)} is given" if rule.unless else ""
         return (
             f"One of {_names(rule.columns)} is required{unless}."
@@ -355,18 +355,20 @@ def _rule_text(rule: RowRule) -> str:
     return f"{_names(rule.columns)} belong together: with any of them, {_names(rule.required)} must be given."
 
 
-def _agreement_text(rule: SameLength | SelfReference | ReferenceType | OnlyOne | OnlyWhere | WithinPeriods) -> str:
+def _agreement_text(
+    rule: SameLength | SelfReference | ReferencedRecordType | AtMostOne | AllowedOnlyWhere | WithinPeriods,
+) -> str:
     match rule:
         case SameLength(columns=columns):
             return f"{_names(columns)} are equally long lists."
         case SelfReference(column=column, key=key, loops=loops):
             return f"`{column}` names `{key}` of this file" + ("." if loops else ", and never leads back to the record itself.")
-        case ReferenceType(column=column, file=file, expected=expected):
+        case ReferencedRecordType(column=column, file=file, expected=expected):
             return f"`{column}` names a record of {file} of the type {_names(expected)}; others are kept, with a warning."
-        case OnlyOne(by=by, where=where):
+        case AtMostOne(by=by, where=where):
             marks = " and ".join(f"`{column}` `{value}`" for column, value in where)
             return f"Of the rows of one {_names(by)}, one at a time has {marks}; more are kept, with a warning."
-        case OnlyWhere(column=column, of=of, values=values):
+        case AllowedOnlyWhere(column=column, of=of, values=values):
             return f"`{column}` is read only where `{of}` is {_names(values)}."
         case WithinPeriods(begin=begin, end=end, file=file, periods=periods):
             return f"`{begin}` and `{end}` lie within the `{periods}` of {file}; others are kept, with a warning."
@@ -392,8 +394,8 @@ def _column_rules(column: Column) -> tuple[str, str]:
         required += f", where `{column.required_where.column}` is {_names(column.required_where.values)}"
     if column.has_default:
         required += ", but a cell may be empty"
-    if column.relaxed_by:
-        required += f", unless `{column.relaxed_by}` is off"
+    if column.optional_if_option:
+        required += f", unless `{column.optional_if_option}` is off"
     form = "never read" if column.secret else cell_format_text(column.cell_format)
     form += "; anything else refuses the row" if column.strict else ""
     form += "; edits by hand outlast uploads" if column.sticky else ""

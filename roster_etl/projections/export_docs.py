@@ -69,7 +69,7 @@ def _options(options: Sequence[Option]) -> str:
 def _columns(file: OutFile) -> str:
     lines = ["| column | from | needed |", "|---|---|---|"]
     for out in file.columns:
-        source = f"always `{out.const}`" if out.const else _names(out.homes) or "always empty"
+        source = f"always `{out.const}`" if out.const else _names(out.canonical_columns) or "always empty"
         lines.append(f"| `{out.name}` | {source} | {'yes' if out.required else ''} |")
     return "\n".join(lines)
 

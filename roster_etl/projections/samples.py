@@ -15,7 +15,6 @@ from random import Random
 from types import ModuleType
 
 from roster_etl.spec import (
-    AnyOf,
     Choice,
     Column,
     Date,
@@ -26,6 +25,7 @@ from roster_etl.spec import (
     File,
     NotBefore,
     Phone,
+    RequireAnyOf,
     RequiredTogether,
     Status,
     Text,
@@ -126,7 +126,7 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
         return random.choice(targets[column.name])
     if column.name in file.key or column.unique:
         return _sequential_value(file, column, number)
-    grouped = any(isinstance(rule, RequiredTogether | AnyOf) and column.name in rule.columns for rule in file.rules)
+    grouped = any(isinstance(rule, RequiredTogether | RequireAnyOf) and column.name in rule.columns for rule in file.rules)
     if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
         return ""
     return _value(column, random)

@@ -90,7 +90,7 @@ class GxClient:
         self._unread = b""
         self._handle: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
-    def answer_here(self, handle: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    def handle_in_process(self, handle: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         """Answer requests in this process, and in those that are forked from it, where the library is loaded already.
 
         Args: handle: answers a request as the child does. A request that it cannot answer is sent to a child.

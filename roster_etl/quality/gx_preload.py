@@ -42,5 +42,5 @@ def preload() -> bool:
     except Exception:  # noqa: BLE001 - runs must start all the same
         _LOG.exception("Great Expectations could not be loaded beforehand; each run loads it")
         return False
-    GX_CLIENT.answer_here(handle_request)
+    GX_CLIENT.handle_in_process(handle_request)
     return True

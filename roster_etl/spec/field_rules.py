@@ -183,12 +183,12 @@ class RequiredTogether:
 class NotBefore:
     """The date in ``column`` is not before that in ``other``; otherwise ``column`` is left empty, with a ``bad_date`` warning.
 
-    ``both``: ``other`` is left empty, too.
+    ``clear_both``: ``other`` is left empty, too.
     """
 
     column: str
     other: str
-    both: bool = False
+    clear_both: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +209,7 @@ class CompositeReference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnyOf:
+class RequireAnyOf:
     """At least one of ``columns`` must have a value (``missing_required``), unless one of ``unless`` has."""
 
     columns: tuple[str, ...]
@@ -217,7 +217,7 @@ class AnyOf:
 
     def __post_init__(self) -> None:
         if not self.columns or len(self.columns) + len(self.unless) < 2:
-            raise ValueError("AnyOf: needs two columns or more; for a single column use Column(required=True)")
+            raise ValueError("RequireAnyOf: needs two columns or more; for a single column use Column(required=True)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +246,7 @@ class SelfReference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReferenceType:
+class ReferencedRecordType:
     """The record of ``file`` that ``column`` names by ``key`` has one of ``expected`` in ``type_column``; otherwise ``type_mismatch`` warns."""
 
     column: str
@@ -262,7 +262,7 @@ class ReferenceType:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnlyOne:
+class AtMostOne:
     """Of the rows with equal cells in ``by``, at most one at a time has all of ``where`` (column, value); otherwise ``several_primary`` warns.
 
     ``begin``, ``end``: the dates between which a row holds, if both are given.
@@ -280,7 +280,7 @@ class OnlyOne:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnlyWhere:
+class AllowedOnlyWhere:
     """``column`` has a meaning only in rows whose ``of`` is one of ``values``; elsewhere its cells are ignored (``ignored_value``)."""
 
     column: str
@@ -321,12 +321,12 @@ class WithinPeriods:
 RowRule = (
     RequiredTogether
     | NotBefore
-    | AnyOf
+    | RequireAnyOf
     | CompositeReference
     | SameLength
     | SelfReference
-    | ReferenceType
-    | OnlyOne
-    | OnlyWhere
+    | ReferencedRecordType
+    | AtMostOne
+    | AllowedOnlyWhere
     | WithinPeriods
 )

@@ -9,11 +9,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from roster_etl.spec.field_rules import (
-    AnyOf,
     CellFormat,
     CompositeReference,
     NotBefore,
-    ReferenceType,
+    ReferencedRecordType,
+    RequireAnyOf,
     RowRule,
     Text,
     WithinPeriods,
@@ -77,7 +77,7 @@ class Column:
     - ``strict``: the column may be empty, but an invalid cell rejects its row
     - ``secret``: the column is blanked before anything is stored
     - ``sticky``: the document says that manual edits outlast uploads
-    - ``about``: holds the id of a person; the record is deleted when that person is purged
+    - ``purge_with_person``: holds the id of a person; the record is deleted when that person is purged
     - ``header_optional``: even a strict upload may lack the column, because publications of the document differ
     - ``misspellings``: spellings of the header that the document does not have; read, with a ``column_alias`` warning
     """
@@ -96,9 +96,9 @@ class Column:
     aliases: tuple[str, ...] = ()
     misspellings: tuple[str, ...] = ()
     header_optional: bool = False
-    about: bool = False
-    relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
-    listed_by: str | None = None  # a table option of the format that lists the known values; other values give a warning
+    purge_with_person: bool = False
+    optional_if_option: str | None = None  # a switch option of the format that makes a required column optional
+    allowed_values_option: str | None = None  # a table option with the known values; others give a warning
     unmapped: str = ""  # why no mapping reads this column
     note: str = ""
 
@@ -109,11 +109,11 @@ class Column:
             raise ValueError(
                 f"Column {self.name}: a secret column is never read, so it cannot have required, references or unique"
             )
-        if self.relaxed_by and not self.required:
-            raise ValueError(f"Column {self.name}: relaxed_by applies only to a column with required=True")
-        if (self.required_where or self.has_default) and (not self.required or self.relaxed_by):
+        if self.optional_if_option and not self.required:
+            raise ValueError(f"Column {self.name}: optional_if_option applies only to a column with required=True")
+        if (self.required_where or self.has_default) and (not self.required or self.optional_if_option):
             raise ValueError(
-                f"Column {self.name}: required_where and has_default apply only to a column with required=True and without relaxed_by"
+                f"Column {self.name}: required_where and has_default apply only to a column with required=True and without optional_if_option"
             )
         if self.required_where and self.has_default:
             raise ValueError(f"Column {self.name}: required_where and has_default contradict each other")
@@ -121,7 +121,7 @@ class Column:
     @property
     def optional_cells(self) -> bool:
         """Whether a row may apply without a value in this column."""
-        return not self.required or any((self.relaxed_by, self.required_where, self.has_default))
+        return not self.required or any((self.optional_if_option, self.required_where, self.has_default))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,22 +206,24 @@ class RowChanges:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signature:
-    """Headers that identify a kind of file: all of ``every``, one of each group of ``some``, none of ``none``."""
+class HeaderPattern:
+    """Headers that identify a kind of file: all of ``all_of``, one of each group of ``any_of``, none of ``none_of``."""
 
-    every: tuple[str, ...] = ()
-    some: tuple[tuple[str, ...], ...] = ()
-    none: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+    any_of: tuple[tuple[str, ...], ...] = ()
+    none_of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (self.every or self.some):
-            raise ValueError("Signature: every and some must not both be empty")
+        if not (self.all_of or self.any_of):
+            raise ValueError("HeaderPattern: all_of and any_of must not both be empty")
 
     def fits(self, headers: Collection[str]) -> bool:
         """Return whether `headers`, trimmed and in lower case, match this signature."""
         there = headers.__contains__
         return (
-            all(map(there, self.every)) and all(any(map(there, group)) for group in self.some) and not any(map(there, self.none))
+            all(map(there, self.all_of))
+            and all(any(map(there, group)) for group in self.any_of)
+            and not any(map(there, self.none_of))
         )
 
 
@@ -233,7 +235,7 @@ class File:
     - ``extensions``: header prefixes of further accepted columns (``ext.``)
     - ``repeats``: see `RepeatedRows`; without it, a second row with a known key is rejected
     - ``identity``: see `Identity`; ``parts``: identities of further records in a row, such as a contact
-    - ``in_order``: rows are changes that apply one after the other, so that several may have one key
+    - ``ordered_changes``: rows are changes that apply one after the other, so that several may have one key
     - ``recognised_by``: headers that identify the file, in formats where its name does not
     - ``other_column_orders``: in a format with a fixed order of columns, further published orders besides that of ``columns``
     - ``carried_forward``: uploaded once; an upload without the file uses the newest one that the feed has published
@@ -242,7 +244,7 @@ class File:
     - ``deleted``: the rows whose record is deleted
     - ``exact_case``: headers and codes are compared with regard to case; other spellings are ``wrong_case``
     - ``changes``: see `RowChanges`
-    - ``elsewhere``: columns of other versions of the format, which are ignored
+    - ``ignored_columns``: columns of other versions of the format, which are ignored
     - ``misspelled_names``: further names of the file, seen in practice
     """
 
@@ -258,8 +260,8 @@ class File:
     repeats: RepeatedRows | None = None
     identity: Identity | None = None
     parts: tuple[Identity, ...] = ()
-    in_order: bool = False
-    recognised_by: Signature | None = None
+    ordered_changes: bool = False
+    recognised_by: HeaderPattern | None = None
     deleted: RowCondition | None = None
     rules: tuple[RowRule, ...] = ()
     deprecated: bool = False
@@ -268,7 +270,7 @@ class File:
     record_groups: tuple[tuple[str, ...], ...] = ()
     exact_case: bool = False
     changes: RowChanges | None = None
-    elsewhere: tuple[str, ...] = ()
+    ignored_columns: tuple[str, ...] = ()
     misspelled_names: tuple[str, ...] = ()
     note: str = ""
 
@@ -291,8 +293,10 @@ class File:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: key must not be empty")
-        if self.in_order and (self.repeats or identities):
-            raise ValueError(f"File {self.name}: in_order excludes repeats and identity: rows that apply in order are changes")
+        if self.ordered_changes and (self.repeats or identities):
+            raise ValueError(
+                f"File {self.name}: ordered_changes excludes repeats and identity: rows that apply in order are changes"
+            )
         if any(sorted(order) != sorted(known) for order in self.other_column_orders):
             raise ValueError(f"File {self.name}: each of other_column_orders must name every column once")
         if self.carried_forward and self.required:
@@ -308,7 +312,7 @@ class File:
         single = [(reference.file, (reference.column,)) for reference in self.references()]
         together = [(rule.file, rule.other_columns) for rule in self.rules if isinstance(rule, CompositeReference)]
         types: list[tuple[str, tuple[str, ...]]] = [
-            (rule.file, (rule.key, rule.type_column)) for rule in self.rules if isinstance(rule, ReferenceType)
+            (rule.file, (rule.key, rule.type_column)) for rule in self.rules if isinstance(rule, ReferencedRecordType)
         ]
         periods = [rule for rule in self.rules if isinstance(rule, WithinPeriods)]
         through: list[tuple[str, tuple[str, ...]]] = [(rule.file, (rule.key, rule.periods)) for rule in periods]
@@ -331,7 +335,7 @@ def _rule_columns(rule: RowRule) -> set[str]:
     match rule:
         case NotBefore(column=column, other=other):
             return {column, other}
-        case AnyOf(columns=columns, unless=unless):
+        case RequireAnyOf(columns=columns, unless=unless):
             return {*columns, *unless}
         case _:
             return set(rule.columns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.files import File, Signature
+from roster_etl.spec.files import File, HeaderPattern
 
 Mode = Literal["snapshot", "changes", "events"]
 TIMING_OPTIONS = ("quiet_period", "min_interval", "straggler_wait")
@@ -74,7 +74,7 @@ class UnsupportedFile:
 
     name: str = field(kw_only=False)
     title: str
-    recognised_by: Signature
+    recognised_by: HeaderPattern
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +231,7 @@ class Format:
             raise FormatError(f"{self.name}: names of sets must be unique, of a-z, 0-9 and _, and begin with a letter")
 
     @property
-    def in_turn(self) -> bool:
+    def requires_ordered_imports(self) -> bool:
         """Whether every upload counts, in the order of arrival: none may be skipped because a newer one has come."""
         return self.mode == "changes" or self.manifest is not None
 
@@ -297,8 +297,8 @@ class Format:
                 raise FormatError(
                     f"{self.name}/{file.name}: recognised_by must be set if files are identified by headers, and not otherwise"
                 )
-            if file.in_order != (self.mode == "changes"):
-                raise FormatError(f"{self.name}/{file.name}: in_order must be set in a delta format, and in no other")
+            if file.ordered_changes != (self.mode == "changes"):
+                raise FormatError(f"{self.name}/{file.name}: ordered_changes must be set in a delta format, and in no other")
             if file.required and self.mode == "changes":
                 raise FormatError(f"{self.name}/{file.name}: no file may be required in a delta format")
         if self.unsupported and not by_headers:

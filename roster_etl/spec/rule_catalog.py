@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roster_etl.spec.field_rules import (
-    AnyOf,
+    AllowedOnlyWhere,
+    AtMostOne,
     CompositeReference,
     NotBefore,
-    OnlyOne,
-    OnlyWhere,
-    ReferenceType,
+    ReferencedRecordType,
+    RequireAnyOf,
     RequiredTogether,
     RowRule,
     SameLength,
@@ -87,7 +87,7 @@ def file_rules(file: File) -> tuple[Rule, ...]:
         Rule(name=ANY_ROW, check="rows"),
         Rule(name=REFUSED_ROWS, check="refused"),
     )
-    keys = () if file.in_order else (_key_rule(file),)
+    keys = () if file.ordered_changes else (_key_rule(file),)
     named = {key.name for key in keys}
     families = (family.column(n) for family in file.families if family.last for n in range(family.first, family.last + 1))
     columns = (promise for column in (*file.columns, *families) for promise in _column_rules(column) if promise.name not in named)
@@ -118,7 +118,7 @@ def _column_rules(column: Column) -> tuple[Rule, ...]:
         ("form", column.cell_format != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
-        ("listed", column.listed_by is not None),
+        ("listed", column.allowed_values_option is not None),
         ("present", column.optional_cells),
     )
     return tuple(Rule(name=f"{column.name}: {check}", check=check, columns=(column.name,)) for check, is_made in made if is_made)
@@ -129,25 +129,25 @@ def _row_rule(rule: RowRule) -> Rule:
         return Rule(name=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
     if isinstance(rule, CompositeReference):
         return Rule(name=f"{', '.join(rule.columns)}: in {rule.file}", check="found", columns=rule.columns)
-    if isinstance(rule, AnyOf):
+    if isinstance(rule, RequireAnyOf):
         return Rule(name=f"{', '.join(rule.columns)}: any of", check="any_of", columns=(*rule.columns, *rule.unless))
     if isinstance(rule, RequiredTogether):
         return Rule(name=f"{', '.join(rule.required)}: together", check="together", columns=rule.columns)
     return Rule(name=agreement_name(rule), check="agree", columns=rule.columns)
 
 
-def agreement_name(rule: SameLength | SelfReference | ReferenceType | OnlyOne | OnlyWhere | WithinPeriods) -> str:
+def agreement_name(rule: SameLength | SelfReference | ReferencedRecordType | AtMostOne | AllowedOnlyWhere | WithinPeriods) -> str:
     """Return the name of a rule of the kind ``agree``."""
     match rule:
         case SameLength(columns=columns):
             return f"{' and '.join(columns)}: equally long"
         case SelfReference(column=column, key=key):
             return f"{column}: a {key} of the file"
-        case ReferenceType(column=column, file=file, expected=expected):
+        case ReferencedRecordType(column=column, file=file, expected=expected):
             return f"{column}: {file} of type {' or '.join(expected)}"
-        case OnlyOne(by=by, where=where):
+        case AtMostOne(by=by, where=where):
             return f"{', '.join(by)}: one {' '.join(column for column, _ in where)}"
-        case OnlyWhere(column=column, of=of):
+        case AllowedOnlyWhere(column=column, of=of):
             return f"{column}: by {of}"
         case WithinPeriods(begin=begin, end=end, periods=periods):
             return f"{begin}, {end}: within {periods}"

@@ -28,7 +28,7 @@ _URL_SYNTAX_CHARS = "?%#"  # Dagster builds its database URLs from the path with
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class UploadLimits:
     """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files.
 
     ``upload_files`` and ``upload_bytes``: files that are read, and their total size, by the listing; ``archive_members``: all
@@ -209,7 +209,7 @@ class Settings:
     districts: str
     suites: Path
     landing: LandingSettings
-    limits: Limits
+    limits: UploadLimits
     mail: MailSettings = field(default_factory=MailSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     reports: ReportSettings = field(default_factory=ReportSettings)
@@ -245,7 +245,7 @@ class Settings:
             districts=_store_url(home, values, "districts"),
             suites=home / "expectations",
             landing=_absolute_landing(home, landing),
-            limits=Limits(**values.get("limits", {})),
+            limits=UploadLimits(**values.get("limits", {})),
             mail=_mail(home, values.get("mail", {})),
             alerts=_alerts(home, values.get("alerts", {})),
             reports=ReportSettings(**values.get("reports", {})),
@@ -297,7 +297,7 @@ def _key_types(of: type) -> dict[str, tuple[type, ...]]:
 _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     **{place: {"url": (str,)} for place in _STORES},
     "landing": _key_types(LandingSettings),
-    "limits": {f.name: (int,) for f in fields(Limits)},
+    "limits": {f.name: (int,) for f in fields(UploadLimits)},
     "mail": _key_types(MailSettings),
     "alerts": _key_types(AlertSettings),
     "reports": _key_types(ReportSettings),

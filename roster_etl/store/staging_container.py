@@ -95,7 +95,7 @@ class Container:
         return content
 
     @contextmanager
-    def held(self) -> Iterator[Path]:
+    def locked(self) -> Iterator[Path]:
         """Yield the file, to which no thread appends inside the block."""
         with self._lock:
             yield self.path

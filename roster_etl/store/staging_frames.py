@@ -49,7 +49,7 @@ class FrameStore:
         self._lock = RLock()
         self.apart = False
 
-    def keep_apart(self) -> None:
+    def use_separate_containers(self) -> None:
         """Have every container that is written replaced as a whole: other processes write other containers of the same import."""
         self.apart = True
 
@@ -94,7 +94,7 @@ class FrameStore:
         with self._lock:
             unsent = sorted(self._unsent)
         for path in unsent:
-            with self._local(path).held() as file:
+            with self._local(path).locked() as file:
                 self._folder.put(path, file)
                 with self._lock:
                     self._unsent.discard(path)

@@ -130,9 +130,9 @@ def test_17_a_file_that_cannot_be_read_is_named(uploads: Path, tmp_path: Path, t
     if os.geteuid() == 0:
         from roster_etl.spec.errors import LandingUnavailable
         from roster_etl.store.landing.local import LocalLanding
-        from roster_etl.store.settings import Limits
+        from roster_etl.store.settings import UploadLimits
 
-        landing = LocalLanding(tmp_path, Limits())
+        landing = LocalLanding(tmp_path, UploadLimits())
         (tmp_path / "file").write_text("x")
         with pytest.raises(LandingUnavailable, match="file/deep cannot be read"):
             landing._read("file/deep", lambda _: None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from roster_etl.engine.csv.reader import DEFAULT_LIMITS, Limits, RawFile, read_csv
+from roster_etl.engine.csv.reader import DEFAULT_LIMITS, CsvLimits, RawFile, read_csv
 from roster_etl.engine.csv.record_offsets import WINDOW
 from tests.engine.reference import Reading
 
 
-def reading(content: bytes, *, limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> Reading:
+def reading(content: bytes, *, limits: CsvLimits = DEFAULT_LIMITS, window: int = WINDOW) -> Reading:
     """Read `content` with `read_csv`."""
     return as_reading(read_csv(content, limits=limits, window=window))
 

@@ -32,7 +32,7 @@ def warm() -> None:
     import psycopg  # noqa: F401
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
-    from roster_etl.orchestration.sensors import import_requests  # noqa: F401
+    from roster_etl.orchestration.sensors import poll_decisions  # noqa: F401
     from roster_etl.pipeline import import_upload as road
     from roster_etl.pipeline.exports import export_roster
     from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
@@ -334,7 +334,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 
     Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
-    from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
+    from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
     from roster_etl.orchestration.sensors.tick import TickLimits
     from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports

@@ -28,7 +28,7 @@ from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.store.warehouse import RosterMoved, Warehouse, WarehouseUnavailable
+from roster_etl.store.warehouse import RosterChanged, Warehouse, WarehouseUnavailable
 from roster_etl.store.warehouse import database as connection
 from roster_etl.store.warehouse.database import Database
 from roster_etl.vendors import vendor
@@ -305,7 +305,7 @@ def test_an_import_that_another_overtakes_publishes_nothing(workspace: Workspace
         if step == "planned":
             import_upload(workspace, order(tmp_path / "a"))
 
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterChanged):
         import_upload(workspace, order(tmp_path / "b"), tell)
 
     assert [row["status"] for row in workspace.warehouse.ledger.imports("lincoln")] == ["published", "failed"]

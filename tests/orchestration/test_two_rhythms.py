@@ -20,8 +20,8 @@ from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
-from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.landing_sensor import busy_feeds, landing_zone_sensor
+from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order

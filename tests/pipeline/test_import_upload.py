@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.plan_decision import PlanMoved
+from roster_etl.pipeline.plan_decision import PlanChanged
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.steps import hold_policy
@@ -327,7 +327,7 @@ def test_a_plan_that_was_not_shown_is_not_carried_out(day2: Path) -> None:
     _half(day2)
     held = run(day2 / "home", day2 / "upload")
 
-    with pytest.raises(PlanMoved):
+    with pytest.raises(PlanChanged):
         run(day2 / "home", approves=(held["import_id"], "0" * 64, "ann"))
 
 

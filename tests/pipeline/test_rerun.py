@@ -16,7 +16,7 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.store.warehouse import RosterMoved
+from roster_etl.store.warehouse import RosterChanged
 from roster_etl.vendors import vendor
 
 WHO = ("lincoln", "clever")
@@ -133,7 +133,7 @@ def test_an_import_that_a_newer_one_has_overtaken_publishes_nothing(home: Path, 
     publish = road.publish_import
     monkeypatch.setattr(road, "publish_import", overtaken)
 
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterChanged):
         run(home, archived=2, options={"delete_threshold_pct": "99"})
 
     assert [r["status"] for r in acting(home, lambda w: w.warehouse.ledger.imports())] == [

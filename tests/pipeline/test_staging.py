@@ -35,7 +35,7 @@ def write_file_result(staging: Staging, name: str) -> None:
 def store(folder: Path, *, apart: bool) -> FrameStore:
     made = FrameStore(str(folder))
     if apart:
-        made.keep_apart()
+        made.use_separate_containers()
     return made
 
 

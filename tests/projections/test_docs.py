@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.projections.docs import NOTICE, cell_format_text, format_page, generated_files, signature_text, targets_of
-from roster_etl.spec import Choice, Date, DateTime, Decimal, Digits, Email, Phone, Signature, Status, Text, WholeNumber
+from roster_etl.projections.docs import NOTICE, cell_format_text, format_page, generated_files, header_pattern_text, targets_of
+from roster_etl.spec import Choice, Date, DateTime, Decimal, Digits, Email, HeaderPattern, Phone, Status, Text, WholeNumber
 from roster_etl.spec.findings import CODES
 from roster_etl.vendors import Vendor, discover_vendors, vendor
 
@@ -112,9 +112,9 @@ def test_a_format_page_says_which_rows_need_a_cell_and_which_say_that_their_reco
 
 
 def test_a_signature_reads_like_a_sentence() -> None:
-    signature = Signature(every=("a", "b"), some=(("c", "d"),), none=("e",))
+    signature = HeaderPattern(all_of=("a", "b"), any_of=(("c", "d"),), none_of=("e",))
 
-    assert signature_text(signature) == "`a` and `b` and `c` or `d`, without `e`"
+    assert header_pattern_text(signature) == "`a` and `b` and `c` or `d`, without `e`"
 
 
 def test_the_page_of_a_format_of_changes_says_how_files_are_known_and_rows_apply() -> None:

@@ -26,7 +26,7 @@ def test_any_other_version_loads_all_that_it_imports_in_a_process_of_its_own(mon
     deferred: list[str] = []
     monkeypatch.setattr(tested_gx, "TESTED_VERSION", "0.0.0")
     monkeypatch.setattr(gx_server, "defer_import", deferred.append)
-    monkeypatch.setattr(GX_CLIENT, "answer_here", lambda _: pytest.fail("it must not answer here"))
+    monkeypatch.setattr(GX_CLIENT, "handle_in_process", lambda _: pytest.fail("it must not answer here"))
 
     gx_server.load_library()
     assert not gx_preload.preload()

@@ -17,7 +17,7 @@ WHERE = RowCondition(column="Role", values=("student",))
         {"required_where": WHERE},
         {"has_default": True},
         {"required": True, "required_where": WHERE, "has_default": True},
-        {"required": True, "relaxed_by": "number_required", "required_where": WHERE},
+        {"required": True, "optional_if_option": "number_required", "required_where": WHERE},
     ],
 )
 def test_which_cells_are_required_is_said_of_a_required_column_once(how):
@@ -32,7 +32,7 @@ def test_which_cells_are_required_is_said_of_a_required_column_once(how):
         ({"required": True}, False),
         ({"required": True, "required_where": WHERE}, True),
         ({"required": True, "has_default": True}, True),
-        ({"required": True, "relaxed_by": "number_required"}, True),
+        ({"required": True, "optional_if_option": "number_required"}, True),
     ],
 )
 def test_a_column_knows_whether_its_cells_may_be_empty(how, optional):

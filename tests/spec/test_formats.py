@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.spec import AnyOf, Column, File, Format, FormatError, RepeatedRows, Signature, Status, UnsupportedFile
+from roster_etl.spec import Column, File, Format, FormatError, HeaderPattern, RepeatedRows, RequireAnyOf, Status, UnsupportedFile
 
-SIGNATURE = Signature(every=("id",))
+SIGNATURE = HeaderPattern(all_of=("id",))
 
 
 def made(name: str = "people", **more: object) -> File:
-    how: dict[str, object] = {"in_order": True, "required": False, "recognised_by": SIGNATURE} | more
+    how: dict[str, object] = {"ordered_changes": True, "required": False, "recognised_by": SIGNATURE} | more
     return File(
         name=name,
         file_name=f"{name}.csv",
@@ -28,13 +28,13 @@ def changes(*files: File, **more: object) -> Format:
 
 
 def test_a_format_of_changes_is_told_by_headers_and_applies_rows_in_order() -> None:
-    assert changes(made()).file("people").in_order
+    assert changes(made()).file("people").ordered_changes
 
 
 @pytest.mark.parametrize(
     ("file", "more"),
     [
-        ({"in_order": False}, {}),
+        ({"ordered_changes": False}, {}),
         ({"required": True}, {}),
         ({"recognised_by": None}, {}),
         ({}, {"identify_by": "name"}),
@@ -47,7 +47,7 @@ def test_contradictions_are_refused(file: dict[str, object], more: dict[str, obj
 
 
 def test_kinds_that_are_not_supported_need_headers_to_be_told_by() -> None:
-    plain = made(in_order=False, recognised_by=None)
+    plain = made(ordered_changes=False, recognised_by=None)
     other = UnsupportedFile(name="tags", title="Tags", recognised_by=SIGNATURE)
 
     with pytest.raises(FormatError):
@@ -55,20 +55,20 @@ def test_kinds_that_are_not_supported_need_headers_to_be_told_by() -> None:
 
 
 def test_rows_that_apply_in_order_are_no_repeats_of_one_record() -> None:
-    with pytest.raises(ValueError, match="in_order"):
+    with pytest.raises(ValueError, match="ordered_changes"):
         made(repeats=RepeatedRows(columns=("b",)))
 
 
 def test_a_rule_names_columns_that_the_file_has() -> None:
     with pytest.raises(ValueError, match="unknown columns c"):
-        made(rules=(AnyOf(columns=("b",), unless=("c",)),))
+        made(rules=(RequireAnyOf(columns=("b",), unless=("c",)),))
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: AnyOf(columns=("a",)), lambda: Signature(none=("a",)), lambda: Status(options=("Active",))]
+    "make", [lambda: RequireAnyOf(columns=("a",)), lambda: HeaderPattern(none_of=("a",)), lambda: Status(options=("Active",))]
 )
 def test_words_that_say_nothing_are_refused(make) -> None:
-    with pytest.raises(ValueError, match=r"AnyOf|Signature|Status"):
+    with pytest.raises(ValueError, match=r"RequireAnyOf|HeaderPattern|Status"):
         make()
 
 
@@ -77,6 +77,6 @@ def test_words_that_say_nothing_are_refused(make) -> None:
     [("a b c", True), ("a b d x", True), ("a c", False), ("b c", False), ("a b", False), ("a b c e", False)],
 )
 def test_a_signature_fits_when_all_it_says_holds(headers: str, fits: bool) -> None:
-    signature = Signature(every=("a", "b"), some=(("c", "d"),), none=("e",))
+    signature = HeaderPattern(all_of=("a", "b"), any_of=(("c", "d"),), none_of=("e",))
 
     assert signature.fits(set(headers.split())) is fits

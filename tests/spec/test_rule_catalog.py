@@ -71,7 +71,7 @@ def test_nothing_is_promised_of_a_secret_column():
 
 
 def test_a_column_that_an_option_relaxes_may_be_required_or_present():
-    file = made((Column(name="Id", required=True), Column(name="Number", required=True, relaxed_by="number_required")))
+    file = made((Column(name="Id", required=True), Column(name="Number", required=True, optional_if_option="number_required")))
 
     assert {"Number: required", "Number: present"} <= set(rules(file))
 

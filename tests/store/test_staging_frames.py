@@ -138,7 +138,7 @@ def test_an_attempt_that_begins_replaces_what_was_left_a_container_at_a_time(fra
 
 
 def test_where_steps_run_apart_a_container_is_written_as_a_whole(frames: FrameStore) -> None:
-    frames.keep_apart()
+    frames.use_separate_containers()
     frames.write_json("lincoln", 7, "validated.users", "judged/users", 1)
     frames.flush()
     frames.close()

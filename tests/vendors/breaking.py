@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile
 from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import AnyOf, Column, File, RequiredTogether
+from roster_etl.spec import Column, File, RequireAnyOf, RequiredTogether
 from roster_etl.vendors import Vendor, vendor
 from tests.walking import found, judge, judge_upload, rows
 
@@ -85,9 +85,9 @@ def group_of(file: File, column: str) -> RequiredTogether | None:
     return next((rule for rule in file.rules if isinstance(rule, RequiredTogether) and column in rule.required), None)
 
 
-def any_of(file: File, column: str) -> AnyOf | None:
+def any_of(file: File, column: str) -> RequireAnyOf | None:
     """Return the rule that needs one of several columns, `column` among them, or does without them because of it."""
-    return next((r for r in file.rules if isinstance(r, AnyOf) and column in (*r.columns, *r.unless)), None)
+    return next((r for r in file.rules if isinstance(r, RequireAnyOf) and column in (*r.columns, *r.unless)), None)
 
 
 def is_required(column: Column, line: Mapping[str, str]) -> bool:
@@ -100,7 +100,7 @@ def assert_broken(result: ValidatedFile, row: int, file: File, column: Column, c
     """The one finding is `code` on this cell; a required or strict column refuses the row, any other cell becomes `value`."""
     record = next(r for r in rows(result) if r[ROW] == row)
     required = column.strict or is_required(column, {name: str(cell) for name, cell in record.items()})
-    required = required or (file.in_order and code == "control_character")
+    required = required or (file.ordered_changes and code == "control_character")
     others = [r for r in rows(result) if r[ROW] != row]
     expected = [("reject" if required else "warning", code, row, column.name)]
     group = group_of(file, column.name)

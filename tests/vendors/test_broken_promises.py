@@ -9,7 +9,6 @@ import pytest
 
 from roster_etl.frames.arrow import REFUSED
 from roster_etl.spec import (
-    AnyOf,
     Choice,
     Column,
     Date,
@@ -21,6 +20,7 @@ from roster_etl.spec import (
     Identifier,
     ListOf,
     Phone,
+    RequireAnyOf,
     RequiredTogether,
     SchoolYear,
     Status,
@@ -141,10 +141,10 @@ def test_an_empty_optional_cell_is_fine(place: Place) -> None:
         for name, vendor in discover_vendors().items()
         for file in vendor.format.files
         for rule in file.rules
-        if isinstance(rule, AnyOf)
+        if isinstance(rule, RequireAnyOf)
     ],
 )
-def test_a_row_with_none_of_the_columns_that_it_needs_one_of_is_refused(file: tuple[Vendor, File], rule: AnyOf) -> None:
+def test_a_row_with_none_of_the_columns_that_it_needs_one_of_is_refused(file: tuple[Vendor, File], rule: RequireAnyOf) -> None:
     lines = lines_of(*file)
     empty = dict.fromkeys((*rule.columns, *rule.unless), "")
     results = [judged(*file, [*lines, lines[-1] | empty | {name: "x"}]) for name in rule.columns]
@@ -201,7 +201,7 @@ def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(vendor
     line = lines[place_of(file, lines)]
     label, row = ", ".join(file.key), len(lines) + 2
 
-    if file.in_order:
+    if file.ordered_changes:
         assert found(judged(made, file, [*lines, line, line | _different(file, lines, line)])) == []
         return
     assert found(judged(made, file, [*lines, line])) == [("info", "duplicate_row", row, label)]

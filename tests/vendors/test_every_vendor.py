@@ -14,7 +14,6 @@ import pytest
 from roster_etl.frames.timestamps import parse_timestamps
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec import (
-    AnyOf,
     Choice,
     Column,
     DateTime,
@@ -25,6 +24,7 @@ from roster_etl.spec import (
     ListOf,
     NotBefore,
     Phone,
+    RequireAnyOf,
     RequiredTogether,
     SchoolYear,
     Status,
@@ -126,7 +126,7 @@ def test_options_have_defaults_that_can_be_read_and_columns_name_options_that_ex
     values = resolve_options(vendor.format)
 
     assert set(values) == set(options_of(vendor.format))
-    assert {column.relaxed_by for _, column in _files(vendor) if column.relaxed_by} <= set(values)
+    assert {column.optional_if_option for _, column in _files(vendor) if column.optional_if_option} <= set(values)
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=_id)
@@ -235,7 +235,7 @@ def _broken_keys(file: File, rows: list[dict[str, str]]) -> list[str]:
     for row in rows:
         key = tuple(row[name] for name in file.key)
         told = {name: cell for name, cell in row.items() if name not in repeated}
-        if key in first and not file.in_order and (not repeated or first[key] != told):
+        if key in first and not file.ordered_changes and (not repeated or first[key] != told):
             broken.append(f"{file.name}: key {key} twice")
         first.setdefault(key, told)
     for column in file.columns:
@@ -257,7 +257,7 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
                 and not all(row[c] for c in rule.required)
             ):
                 broken.append(f"{file.name}: {rule.required} are needed")
-            if isinstance(rule, AnyOf) and not any(row[c] for c in (*rule.columns, *rule.unless)):
+            if isinstance(rule, RequireAnyOf) and not any(row[c] for c in (*rule.columns, *rule.unless)):
                 broken.append(f"{file.name}: one of {rule.columns} is needed")
             if isinstance(rule, NotBefore) and row[rule.column] and _day(row[rule.column]) < _day(row[rule.other]):
                 broken.append(f"{file.name}: {rule.column} before {rule.other}")

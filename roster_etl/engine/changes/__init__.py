@@ -6,8 +6,8 @@ regular facts of a format are data (``mapping.change_plan``); the change plan is
 
 from roster_etl.engine.changes.apply import ChangeInput, ChangeResult, apply_changes
 from roster_etl.engine.changes.change_rows import ChangeFile
-from roster_etl.engine.changes.protected_edits import Override, OverrideChange
-from roster_etl.engine.changes.shared_ids import mark_shared_ids, wait_for_newer_row
+from roster_etl.engine.changes.override_protection import Override, OverrideChange
+from roster_etl.engine.changes.shared_ids import keep_in_quarantine, mark_shared_ids
 from roster_etl.engine.changes.state import IdChange
 from roster_etl.engine.changes.upload_diff import (
     DiffBaseline,
@@ -34,6 +34,6 @@ __all__ = [
     "changed_tables",
     "choose_baseline",
     "diff_upload",
+    "keep_in_quarantine",
     "mark_shared_ids",
-    "wait_for_newer_row",
 ]

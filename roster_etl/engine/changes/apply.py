@@ -30,8 +30,8 @@ from roster_etl.engine.changes.groups import (
 from roster_etl.engine.changes.id_changes import rename_past_versions, rename_retried_rows
 from roster_etl.engine.changes.observers import apply_observers
 from roster_etl.engine.changes.organizations import apply_organizations
+from roster_etl.engine.changes.override_protection import Override, OverrideChange, ProtectedEdits
 from roster_etl.engine.changes.people import apply_logins, apply_people
-from roster_etl.engine.changes.protected_edits import Override, OverrideChange, ProtectedEdits
 from roster_etl.engine.changes.record_identity import record_keys
 from roster_etl.engine.changes.renames import apply_id_changes
 from roster_etl.engine.changes.sections import apply_cross_lists, apply_sections

@@ -13,7 +13,7 @@ from typing import Any
 from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import State, index_integration_ids, next_integration_id, stated_values, status_of
-from roster_etl.engine.changes.working_table import Record
+from roster_etl.engine.changes.working_table import WorkingRecord
 from roster_etl.mapping.change_plan import RowKind
 
 ORGANIZATION_ID = "organization_id"
@@ -57,7 +57,7 @@ def apply_courses(state: State, kind: RowKind) -> None:
         state.cascade("enrollments", ("course_id",), ended)
 
 
-def copied_values(course: Record) -> dict[str, Any]:
+def copied_values(course: WorkingRecord) -> dict[str, Any]:
     """Return the values that a course created by cross-listing copies from `course`, marked as derived."""
     return {**{name: course.values[name] for name in COPIED_COLUMNS}, "derived": json.dumps(sorted(COPIED_COLUMNS))}
 
@@ -90,7 +90,7 @@ def _mirror_course(state: State, kind: RowKind, row: Row, key: str, before: Mapp
         state.table(kind.table).upsert(key, {name: after[name] for name in copied}, row.origin)
 
 
-def _check_organization(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:
+def _check_organization(state: State, kind: RowKind, row: Row, record: WorkingRecord | None, values: dict[str, Any]) -> None:
     """Reject a row with an unknown account, unless it has a fallback; courses cannot move to, or be live in, a deleted one."""
     organizations, place = state.table("organizations"), values.get(ORGANIZATION_ID)
     state.require_clear_id(row, ORGANIZATION_ID, "organizations")
@@ -108,7 +108,7 @@ def _check_organization(state: State, kind: RowKind, row: Row, record: Record | 
         raise RowRejected("deleted_parent", "The course's account is deleted.", about=ORGANIZATION_ID)
 
 
-def _check_term(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:
+def _check_term(state: State, kind: RowKind, row: Row, record: WorkingRecord | None, values: dict[str, Any]) -> None:
     """Keep the course's term if the row names an unknown one; a term deleted while the course was is not restored."""
     term, known = values.get("term_id"), record.values["term_id"] if record else None
     if term is not None and state.table("terms").find_live(term) is None:

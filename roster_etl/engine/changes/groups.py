@@ -16,7 +16,7 @@ from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.enrollment_lookup import base_roles
 from roster_etl.engine.changes.state import State, stated_values, status_of
-from roster_etl.engine.changes.working_table import Record
+from roster_etl.engine.changes.working_table import WorkingRecord
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.change_plan import RowKind
@@ -174,7 +174,7 @@ def _context(state: State, row: Row) -> dict[str, str | None]:
     return given
 
 
-def _group_context(state: State, row: Row, record: Record | None) -> dict[str, str | None]:
+def _group_context(state: State, row: Row, record: WorkingRecord | None) -> dict[str, str | None]:
     """Return a group's context: that of the row, else of its category, else the previous one.
 
     The category must exist. Raises RowRejected: it is in another account or course than the row names.
@@ -189,11 +189,11 @@ def _group_context(state: State, row: Row, record: Record | None) -> dict[str, s
     return place
 
 
-def _record_context(record: Record) -> dict[str, str | None]:
+def _record_context(record: WorkingRecord) -> dict[str, str | None]:
     return {name: record.values[name] for name in CONTEXT}
 
 
-def _name_key(record: Record) -> tuple[Any, ...]:
+def _name_key(record: WorkingRecord) -> tuple[Any, ...]:
     return (*_record_context(record).values(), record.values["name"])
 
 

@@ -73,7 +73,7 @@ class _Tree:
         if self._rings is None:
             reads = self.state.reads.get(self.kind.name, ())
             rows = (row for read in reads for row in read.rows() if not row.source.is_retried)
-            self._rings = rings({row.get("organization_id"): row.get(PARENT) for row in rows})
+            self._rings = keys_in_cycles({row.get("organization_id"): row.get(PARENT) for row in rows})
         return self._rings
 
     def _end(self, row: Row, key: str) -> None:
@@ -91,7 +91,7 @@ class _Tree:
             self.children[after] += 1
 
 
-def rings(parents: Mapping[str, str | None]) -> set[str]:
+def keys_in_cycles(parents: Mapping[str, str | None]) -> set[str]:
     """Return the keys of `parents` (child → parent) that are above themselves."""
     found: set[str] = set()
     seen: set[str] = set()

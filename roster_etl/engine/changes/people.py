@@ -18,7 +18,7 @@ from roster_etl.engine.changes.id_changes import record_id_change
 from roster_etl.engine.changes.person_names import NAME_COLUMNS, NAME_PARTS, derive_names, names_with_edits
 from roster_etl.engine.changes.renames import RenamedRecord, rename_references
 from roster_etl.engine.changes.state import State, UniqueIndex, next_integration_id, stated_values, status_of
-from roster_etl.engine.changes.working_table import Record
+from roster_etl.engine.changes.working_table import WorkingRecord
 from roster_etl.mapping.change_plan import RowKind
 
 OF_PERSON = ("first_name", "last_name", "full_name", "sortable_name", "short_name", "email")
@@ -185,7 +185,7 @@ class _PeopleChanges:
             if before.get(name) and row.get(name) and not _same(before, row, name):
                 self.state.log.warn_row(self.kind, row, "conflicting_rows", message, name)
 
-    def _person_values(self, row: Row, person: str, record: Record | None) -> dict[str, Any]:
+    def _person_values(self, row: Row, person: str, record: WorkingRecord | None) -> dict[str, Any]:
         values = stated_values(self.kind, row, self.users.target.names)
         before = record.values if record else None
         edited = (
@@ -203,7 +203,7 @@ class _PeopleChanges:
         table, holder = self.register.names.held.get(name.lower(), (None, None))
         return holder if table == "users" else None
 
-    def _give_new_id(self, row: Row, holder: str, key: str, record: Record) -> None:
+    def _give_new_id(self, row: Row, holder: str, key: str, record: WorkingRecord) -> None:
         """Give the owner of the login that a new user requests the new user's id."""
         self.first_id[key] = self.first_id.pop(holder, holder)
         self.last_rows |= {key: self.last_rows.pop(holder)} if holder in self.last_rows else {}
@@ -237,7 +237,7 @@ class _PeopleChanges:
             return
         self.register.names.move(_lower(name), None, ("users", key))
 
-    def _mark_ended(self, key: str, record: Record) -> None:
+    def _mark_ended(self, key: str, record: WorkingRecord) -> None:
         if record.at >= 0:
             self.ended.add(self.first_id.get(key, key))
 

@@ -1,6 +1,6 @@
 """Derive a person's names: full, sortable and display name, from whichever are given.
 
-Belongs here: pure functions of names. Does not belong here: who may change them (``people``, ``protected_edits``).
+Belongs here: pure functions of names. Does not belong here: who may change them (``people``, ``override_protection``).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from roster_etl.engine.changes.state import (
     stated_values,
     status_of,
 )
-from roster_etl.engine.changes.working_table import Record
+from roster_etl.engine.changes.working_table import WorkingRecord
 from roster_etl.mapping.change_plan import RowKind
 
 
@@ -59,7 +59,7 @@ def apply_sections(state: State, kind: RowKind) -> None:
     move_enrollments(state, moved)
 
 
-def _course_placement(state: State, record: Record | None, course: str) -> dict[str, Any]:
+def _course_placement(state: State, record: WorkingRecord | None, course: str) -> dict[str, Any]:
     """Return the course columns of a section after a row that names `course`.
 
     A cross-listed section stays in its course while the row names its home course, or that course. It returns home when that

@@ -59,7 +59,7 @@ def mark_shared_ids(plan: ChangePlan, sources: Sequence[ChangeFile], current: Ma
     return marked
 
 
-def wait_for_newer_row(source: ChangeFile, rows: set[int]) -> ChangeFile:
+def keep_in_quarantine(source: ChangeFile, rows: set[int]) -> ChangeFile:
     """Return a source of retried rows in which those with the numbers `rows` stay rejected: their id was another record's."""
     at = np.flatnonzero(np.isin(combine_chunks(source.rows.column(ROW)).to_numpy(), sorted(rows)))
     return _marked(source, dict.fromkeys(at.tolist(), WAITS)) if len(at) else source

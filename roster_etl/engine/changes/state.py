@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_findings import ChangeLog, RowRejected
 from roster_etl.engine.changes.change_rows import ReadRows, Row
-from roster_etl.engine.changes.protected_edits import ProtectedEdits
-from roster_etl.engine.changes.working_table import Key, Record, WorkingTable
+from roster_etl.engine.changes.override_protection import ProtectedEdits
+from roster_etl.engine.changes.working_table import Key, WorkingRecord, WorkingTable
 from roster_etl.frames.similar_ids import SIMILAR
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
@@ -60,7 +60,7 @@ class State:
         """Return a table."""
         return self.tables[name]
 
-    def upsert(self, kind: RowKind, row: Row, key: Key, values: Mapping[str, Any]) -> Record:
+    def upsert(self, kind: RowKind, row: Row, key: Key, values: Mapping[str, Any]) -> WorkingRecord:
         """Write a row's values to a record, except for columns that an override protects."""
         table = self.table(kind.table)
         record = table.find(key)
@@ -100,7 +100,7 @@ class State:
                     if row.source.is_retried:
                         self.log.release_row(row.source, row.number)
 
-    def require_record(self, row: Row, name: str, table: str, key: Key) -> Record:
+    def require_record(self, row: Row, name: str, table: str, key: Key) -> WorkingRecord:
         """Return the record that a row names, deleted or not. Raises RowRejected: it never existed."""
         record = self.table(table).find(key)
         if record is None:
@@ -134,7 +134,7 @@ class State:
         found = self.log.cause_of(table, key)
         return None if found == row.origin else found
 
-    def require_live_record(self, row: Row, name: str, table: str, key: Key, code: str = "deleted_reference") -> Record:
+    def require_live_record(self, row: Row, name: str, table: str, key: Key, code: str = "deleted_reference") -> WorkingRecord:
         """Return the live record that a row names. Raises RowRejected."""
         record = self.require_record(row, name, table, key)
         if not record.alive:
@@ -201,7 +201,7 @@ def stated_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, 
     return values
 
 
-def require_values(kind: RowKind, row: Row, record: Record | None) -> None:
+def require_values(kind: RowKind, row: Row, record: WorkingRecord | None) -> None:
     """Require the values that a record must have. Raises RowRejected."""
     for given in kind.columns:
         is_needed = given.needed == "live" or (given.needed == "new" and record is None)
@@ -241,7 +241,7 @@ class UniqueIndex:
         self.add(new, holder)
 
 
-def next_integration_id(values: Mapping[str, Any], record: Record | None) -> str | None:
+def next_integration_id(values: Mapping[str, Any], record: WorkingRecord | None) -> str | None:
     """Return the integration id that a record will have: from `values`, else its current one, or that before it ended."""
     found: str | None = values.get("integration_id", record.values["integration_id"] if record else None)
     return found

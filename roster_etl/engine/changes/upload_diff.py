@@ -174,12 +174,12 @@ def _names(source: ChangeFile) -> set[str]:
 def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: Mapping[str, Any]) -> pa.Table:
     """Return new and changed rows, then omitted ones with their old values and the ending status."""
     names = sorted(_names(now))
-    own, strangers = _split_strangers(now)
+    own, id_conflicts = _split_strangers(now)
     current, earlier = _last_row_per_key(kind, own), _last_row_per_key(kind, before)
     same = pc.is_in(key_text(current, names), value_set=key_text(earlier, names))
     gone = pc.invert(pc.is_in(raw_keys(kind, earlier), value_set=raw_keys(kind, now.rows)))
-    reported = pc.is_in(key_text(strangers, names), value_set=key_text(before.rows, names))
-    new = pa.concat_tables([current.filter(pc.invert(same)), strangers.filter(pc.invert(reported))])
+    reported = pc.is_in(key_text(id_conflicts, names), value_set=key_text(before.rows, names))
+    new = pa.concat_tables([current.filter(pc.invert(same)), id_conflicts.filter(pc.invert(reported))])
     dropped = earlier.filter(gone)
     new = new.append_column(DROPPED, pa.array(np.zeros(new.num_rows, dtype=bool)))
     column = kind.column(STATUS)

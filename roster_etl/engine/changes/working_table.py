@@ -26,7 +26,7 @@ _LIVES: Final = -1
 
 
 @dataclass(slots=True)
-class Record:
+class WorkingRecord:
     """One record. ``at``: its position in the working rows (-1: none); ``origin``: (file, row) of the last change."""
 
     values: dict[str, Any]
@@ -55,13 +55,13 @@ class WorkingTable:
         self.moved = np.zeros(current.num_rows, dtype=np.int8)  # why a version closes whose key has changed
         self.key = tuple(name for name in target.key if name not in fixed)
         self.past = self.rows.slice(0, 0) if past is None else past.select(self.columns)
-        self.records: dict[Key, Record] = {}
+        self.records: dict[Key, WorkingRecord] = {}
         self._index: dict[Key, int] | None = None
         self._lists: dict[str, dict[str, list[Any]]] = {}
         self._dead: dict[Key, int] | None = None
         self._skeletons: set[str] | None = None
 
-    def find(self, key: Key) -> Record | None:
+    def find(self, key: Key) -> WorkingRecord | None:
         """Return the record, deleted or not; None: it never existed."""
         found = self.records.get(key)
         if found is None:
@@ -70,7 +70,7 @@ class WorkingTable:
                 self.records[key] = found
         return found
 
-    def find_live(self, key: Key) -> Record | None:
+    def find_live(self, key: Key) -> WorkingRecord | None:
         """Return the record if it is live."""
         found = self.find(key)
         return found if found is not None and found.alive else None
@@ -88,13 +88,13 @@ class WorkingTable:
         found = self.records.get(key)
         return found.origin if found is not None else None
 
-    def upsert(self, key: Key, values: Mapping[str, Any], origin: tuple[str | None, int | None]) -> Record:
+    def upsert(self, key: Key, values: Mapping[str, Any], origin: tuple[str | None, int | None]) -> WorkingRecord:
         """Write `values` to a record, creating or restoring it if needed."""
         record = self.find(key)
         if record is None:
             names = self.key if len(self.key) > 1 else (self.key[0],)
             own = dict(zip(names, key if len(self.key) > 1 else (key,), strict=True))
-            record = self.records[key] = Record(self._empty_values() | own, alive=False, at=-1)
+            record = self.records[key] = WorkingRecord(self._empty_values() | own, alive=False, at=-1)
         merged = {**record.values, **values}
         if merged != record.values or not record.alive:
             record.values, record.alive, record.origin = merged, True, origin
@@ -135,14 +135,14 @@ class WorkingTable:
         columns = [combine_chunks(rows.column(name)).to_pylist() for name in self.key]
         return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
-    def _load_record(self, key: Key) -> Record | None:
+    def _load_record(self, key: Key) -> WorkingRecord | None:
         at = self.index.get(key)
         if at is not None:
-            return Record(self._values("rows", self.rows, at), alive=True, at=at)
+            return WorkingRecord(self._values("rows", self.rows, at), alive=True, at=at)
         if self._dead is None:
             self._dead = {dead: at for at, dead in enumerate(self._keys(self.past))}
         at = self._dead.get(key)
-        return None if at is None else Record(self._values("past", self.past, at), alive=False, at=-1)
+        return None if at is None else WorkingRecord(self._values("past", self.past, at), alive=False, at=-1)
 
     def _values(self, which: str, rows: pa.Table, at: int) -> dict[str, Any]:
         lists = self._lists.get(which)
@@ -177,7 +177,7 @@ class WorkingTable:
         moved = np.array([self.moved[r.at] if r.at >= 0 else 0 for r in alive], dtype=np.int8)
         self.replace_rows(kept, self._records_table(alive), places, moved)
 
-    def _records_table(self, records: list[Record]) -> pa.Table:
+    def _records_table(self, records: list[WorkingRecord]) -> pa.Table:
         names = (*self.target.names, "derived", "extensions")
         origin = [record.origin or (None, None) for record in records]
         columns = {name: [record.values[name] for record in records] for name in names}

@@ -49,7 +49,7 @@ def describe_fault(fault: Fault, record: bytes | memoryview) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class CsvLimits:
     """Size limits of a file. Exceeding one gives a finding, never a crash.
 
     - ``cell_chars``: characters in a cell
@@ -72,8 +72,8 @@ class Limits:
             raise ValueError("file_bytes must be positive and below 2 GiB")
 
 
-DEFAULT_LIMITS = Limits()
-STRICT_LIMITS = Limits(undecodable_pct=0.0, stray_quotes=False)
+DEFAULT_LIMITS = CsvLimits()
+STRICT_LIMITS = CsvLimits(undecodable_pct=0.0, stray_quotes=False)
 """For formats in which one damaged record rejects its file."""
 
 
@@ -82,7 +82,7 @@ class DamagedRecord:
     """A record that could not be read with certainty.
 
     ``cells``: its text, split into cells as far as possible, undecodable bytes as U+FFFD. Empty if the record, or all damaged
-    records together, exceed `Limits.evidence_bytes`. Which cell belongs to which column is uncertain.
+    records together, exceed `CsvLimits.evidence_bytes`. Which cell belongs to which column is uncertain.
     """
 
     row: int
@@ -91,7 +91,12 @@ class DamagedRecord:
 
 
 def record_findings(
-    file_findings: tuple[Finding, ...], content: Content, scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
+    file_findings: tuple[Finding, ...],
+    content: Content,
+    scan: RecordScan,
+    codes: Codes,
+    header: tuple[str, ...],
+    limits: CsvLimits,
 ) -> pa.Table:
     """Return one finding a refused record, in file order, after those of the file."""
     places = np.flatnonzero(codes >= RAGGED)
@@ -129,8 +134,8 @@ def _ragged(cells: int, width: int) -> str:
     return f"The record has {cells} cells, the header {width}."
 
 
-def damaged_records(content: Content, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
-    """Yield the rejected records with their cells, up to `Limits.evidence_bytes` in total."""
+def damaged_records(content: Content, scan: RecordScan, codes: Codes, limits: CsvLimits) -> Iterator[DamagedRecord]:
+    """Yield the rejected records with their cells, up to `CsvLimits.evidence_bytes` in total."""
     room = limits.evidence_bytes
     for place in np.flatnonzero(codes >= RAGGED):
         start, size = int(scan.starts[place]), int(scan.stops[place] - scan.starts[place])

@@ -1,7 +1,7 @@
 """Read the manifest of an upload: the version of the format, and what each file is.
 
 Belongs here: what the rows of a manifest say, and the findings about them. No file is opened.
-Does not belong here: what follows for the other files (``pipeline.uploads.stated_files``).
+Does not belong here: what follows for the other files (``pipeline.uploads.apply_upload_manifest``).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Told:
         self.slip_severity: Severity = "upload" if strict else "warning"
         self.findings: list[Finding] = []
 
-    def slip(self, code: str, message: str, name: str | None = None) -> None:
+    def warn_or_reject_if_strict(self, code: str, message: str, name: str | None = None) -> None:
         self.findings.append(Finding(severity=self.slip_severity, code=code, field=name, message=message))
 
     def refuse(self, code: str, message: str, name: str | None = None) -> None:
@@ -63,7 +63,9 @@ def _properties(raw: RawFile, facts: Manifest, told: _Told) -> dict[str, str] | 
         )
         return None
     if list(raw.header[: len(wanted)]) != wanted:
-        told.slip("unrecognised_headers", f"Expected the columns {' and '.join(wanted)}; the first two were read as these.")
+        told.warn_or_reject_if_strict(
+            "unrecognised_headers", f"Expected the columns {' and '.join(wanted)}; the first two were read as these."
+        )
     at, value_at = places[0], places[1] if places[1] >= 0 else 1 - places[0]
     columns = [raw.table.column(place).to_pylist() for place in (at, value_at)]
     values: dict[str, str] = {}
@@ -72,7 +74,7 @@ def _properties(raw: RawFile, facts: Manifest, told: _Told) -> dict[str, str] | 
         if name in values and values[name] != value:
             told.refuse("duplicate_key", "The property occurs twice, with different values; nothing was processed.", name)
         elif name in values:
-            told.slip("duplicate_key", "The property occurs twice, with one value.", name)
+            told.warn_or_reject_if_strict("duplicate_key", "The property occurs twice, with one value.", name)
         elif name:
             values[name] = value
     return values
@@ -83,7 +85,9 @@ def _value_of(values: Mapping[str, str], wanted: ManifestProperty, told: _Told) 
     if given in wanted.values:
         return given
     if given in wanted.slips:
-        told.slip("bad_value", f"Expected {' or '.join(wanted.values)}; it was read as {wanted.slips[given]}.", wanted.name)
+        told.warn_or_reject_if_strict(
+            "bad_value", f"Expected {' or '.join(wanted.values)}; it was read as {wanted.slips[given]}.", wanted.name
+        )
         return wanted.slips[given]
     found = "it is missing" if not given else "another value was found"
     told.refuse("unknown_version", f"Expected {' or '.join(wanted.values)}; {found}. Nothing was processed.", wanted.name)
@@ -100,7 +104,7 @@ def _modes(values: Mapping[str, str], facts: Manifest, told: _Told) -> Iterator[
             told.refuse("bad_value", f"Expected {', '.join(facts.words)}; nothing was processed.", name)
             continue
         if word != value:
-            told.slip("wrong_case", f"Expected {word}, in lower case; it was read.", name)
+            told.warn_or_reject_if_strict("wrong_case", f"Expected {word}, in lower case; it was read.", name)
         yield name.removeprefix(facts.file_prefix), word
 
 

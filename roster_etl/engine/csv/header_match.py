@@ -235,7 +235,7 @@ def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str
     for name in names:
         near = get_close_matches(name.casefold(), spellings, n=1, cutoff=0.7)
         hint = f'; the column "{spellings[near[0]][:60]}" fits none, and may be meant' if near else ""
-        option = file.column(name).relaxed_by
+        option = file.column(name).optional_if_option
         otherwise = f" If the export has no such column, set the option {option}=false." if option else ""
         findings.append(
             Finding(
@@ -250,7 +250,7 @@ def _missing_findings(file: File, names: Sequence[str], unexpected: Sequence[str
 
 def _split_elsewhere(file: File, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split `names` into columns of other versions of the format, and others."""
-    known = {name.casefold() for name in file.elsewhere}
+    known = {name.casefold() for name in file.ignored_columns}
     return [name for name in names if name.casefold() in known], [name for name in names if name.casefold() not in known]
 
 

@@ -20,15 +20,15 @@ from roster_etl.engine.csv.damaged_records import (
     DEFAULT_LIMITS,
     FIRST_ROW,
     STRICT_LIMITS,
+    CsvLimits,
     DamagedRecord,
-    Limits,
     damaged_records,
     describe_fault,
     record_findings,
 )
 from roster_etl.engine.csv.decoded_pieces import HEAD, Join, join_head, join_in_memory
 from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, refusal, to_utf8
-from roster_etl.engine.csv.not_records import WHITE, not_records
+from roster_etl.engine.csv.non_record_lines import WHITE, non_record_codes
 from roster_etl.engine.csv.other_formats import first_line, separator_text
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
@@ -36,7 +36,7 @@ from roster_etl.frames.arrow import findings_table
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
-__all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "DamagedRecord", "Limits", "RawFile", "raw_file_of", "read_csv", "read_header"]
+__all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "CsvLimits", "DamagedRecord", "RawFile", "raw_file_of", "read_csv", "read_header"]
 
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 
@@ -66,7 +66,7 @@ def read_csv(
     content: Content,
     *,
     encoding: str = "utf-8",
-    limits: Limits = DEFAULT_LIMITS,
+    limits: CsvLimits = DEFAULT_LIMITS,
     window: int = WINDOW,
     join: Join = join_in_memory,
 ) -> RawFile:
@@ -97,7 +97,7 @@ def read_csv(
     return _body(text, header, body, limits, window)
 
 
-def read_header(content: Content, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
+def read_header(content: Content, *, encoding: str = "utf-8", limits: CsvLimits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
     """Return only the column names, as `read_csv` does; empty for an empty file; or the finding that rejects the file.
 
     Raises: LookupError: `encoding` is no known text encoding.
@@ -115,7 +115,7 @@ def read_header(content: Content, *, encoding: str = "utf-8", limits: Limits = D
     return _first_record(text, limits)[0]
 
 
-def _first_record(text: DecodedText, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
+def _first_record(text: DecodedText, limits: CsvLimits) -> tuple[tuple[str, ...] | Finding, int]:
     start = skip_line_ends(text.content, text.start)
     return ((), start) if start == len(text.content) else _header(text.content, start, limits)
 
@@ -134,15 +134,15 @@ def raw_file_of(header: Sequence[str], rows: Sequence[int], records: Sequence[Se
     )
 
 
-def _too_large_file(size: int, limits: Limits) -> RawFile:
+def _too_large_file(size: int, limits: CsvLimits) -> RawFile:
     return _refused_file(_too_large_finding(size, limits))
 
 
-def _too_large_finding(size: int, limits: Limits) -> Finding:
+def _too_large_finding(size: int, limits: CsvLimits) -> Finding:
     return refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed.")
 
 
-def _header(content: Content, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
+def _header(content: Content, start: int, limits: CsvLimits) -> tuple[tuple[str, ...] | Finding, int]:
     """Return the column names and the end of the header record, or the finding that rejects the file."""
     record = read_record(content, start)
     if record.fault:
@@ -163,7 +163,7 @@ def _header(content: Content, start: int, limits: Limits) -> tuple[tuple[str, ..
     return tuple(cell.strip().strip(WHITE) for cell in cells), record.stop
 
 
-def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits, window: int) -> RawFile:
+def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: CsvLimits, window: int) -> RawFile:
     """Read the records below the header. `start`: the offset of the header's line end."""
     content = text.content
     found = scan_records(content, start, width=len(header), max_cell_chars=limits.cell_chars, window=window)
@@ -176,7 +176,7 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits
         return _refused_file(finding, *text.findings, header=header, rows_read=len(found.codes))
     columns = parse_columns(content, found, len(header))
     codes = found.codes
-    verdicts = not_records(columns, header)
+    verdicts = non_record_codes(columns, header)
     if verdicts is not None:
         codes = codes.copy()
         codes[codes == SOUND] = verdicts
@@ -206,7 +206,7 @@ def _structure_refusal(content: Content, scan: RecordScan) -> Finding | None:
     return refusal("malformed_csv", f"Record {row}: {fault}. Nothing of the file was used.", row=row)
 
 
-def _encoding_refusal(content: Content, scan: RecordScan, limits: Limits) -> Finding | None:
+def _encoding_refusal(content: Content, scan: RecordScan, limits: CsvLimits) -> Finding | None:
     """Return the finding that rejects a file with too many records that are not UTF-8, or a cut-off last character."""
     rows = np.flatnonzero(scan.codes == UNDECODABLE) + FIRST_ROW
     if not len(rows):
@@ -221,7 +221,7 @@ def _encoding_refusal(content: Content, scan: RecordScan, limits: Limits) -> Fin
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
 
 
-def _quoting_refusal(content: Content, scan: RecordScan, limits: Limits) -> Finding | None:
+def _quoting_refusal(content: Content, scan: RecordScan, limits: CsvLimits) -> Finding | None:
     """Return the finding that rejects a file because of a misplaced quote, if the limits allow none."""
     rows = np.flatnonzero(scan.codes == STRAY) + FIRST_ROW
     if limits.stray_quotes or not len(rows):

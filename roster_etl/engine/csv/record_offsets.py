@@ -40,7 +40,7 @@ FATAL: frozenset[Fault] = frozenset({"dangling_quote", "text_after_quote", "open
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class LocatedRecord:
     """One record, read alone. ``cells`` are the byte ranges of its cells, quotes included.
 
     ``fault``: ``stray_quote`` is a quote inside an unquoted cell of a record whose end is certain. All other faults are fatal:
@@ -84,7 +84,7 @@ def skip_line_ends(content: Content, start: int) -> int:
     return found.end() if found else start
 
 
-def read_record(content: Content, start: int) -> Record:
+def read_record(content: Content, start: int) -> LocatedRecord:
     """Read the record that begins at `start`, cell by cell."""
     size, position, strays, dangling = len(content), start, 0, False
     cells: list[tuple[int, int]] = []
@@ -92,10 +92,10 @@ def read_record(content: Content, start: int) -> Record:
         quoted = position < size and content[position] == QUOTE
         found = (_QUOTED_CELL if quoted else _PLAIN_CELL).match(content, position)
         if found is None:
-            return Record(start=start, stop=size, cells=tuple(cells), fault="open_quote")
+            return LocatedRecord(start=start, stop=size, cells=tuple(cells), fault="open_quote")
         end = found.end()
         if quoted and end < size and content[end] not in b",\r\n":
-            return Record(start=start, stop=end, cells=tuple(cells), fault="text_after_quote")
+            return LocatedRecord(start=start, stop=end, cells=tuple(cells), fault="text_after_quote")
         if not quoted and (count := content[position:end].count(b'"')):
             strays += count
             dangling = dangling or content[end - 1] == QUOTE
@@ -103,7 +103,7 @@ def read_record(content: Content, start: int) -> Record:
         if end == size or content[end] != COMMA:
             break
         position = end + 1
-    return Record(start=start, stop=end, cells=tuple(cells), fault=_stray_fault(strays, dangling=dangling))
+    return LocatedRecord(start=start, stop=end, cells=tuple(cells), fault=_stray_fault(strays, dangling=dangling))
 
 
 def _stray_fault(strays: int, *, dangling: bool) -> Fault | None:
@@ -142,7 +142,7 @@ def scan_blocks(content: Content, start: int, *, window: int = WINDOW) -> Iterat
             position, reach = alone.end, min(RESTART if stuck else reach * 2, window)
 
 
-def _records(content: Content, start: int, count: int) -> Iterator[Record]:
+def _records(content: Content, start: int, count: int) -> Iterator[LocatedRecord]:
     """Yield up to `count` records, read one by one; stops after a fatal fault."""
     position = skip_line_ends(content, start)
     while position < len(content) and count:
@@ -210,7 +210,7 @@ def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, *, cross
     )
 
 
-def _block_of_records(content: Content, records: list[Record]) -> Block:
+def _block_of_records(content: Content, records: list[LocatedRecord]) -> Block:
     """Return `records`, at least one, which were read one by one, as a block."""
     cells = np.array([len(record.cells) for record in records])
     spans = [content[record.start : record.stop] for record in records]

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.planning.person_schools import PERSON_TABLES, PersonSchools, SchoolUpdates, current_people
-from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, _has_cells, _without_uncertain
+from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, has_cells, without_uncertain
 from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
 from roster_etl.frames.prefetch import prefetch
@@ -415,7 +415,7 @@ def _is_stated_deleted(target: RosterTable, versions: pa.Table, rows: pa.Table) 
     for size in range(len(needed)) if rows.num_rows else ():
         for empty in combinations(needed, size):
             given = [name for name in needed if name not in empty]
-            chosen = rows.filter(_has_cells(rows, given, empty))
+            chosen = rows.filter(has_cells(rows, given, empty))
             if chosen.num_rows:
                 names = [name for name in target.key if name not in empty]
                 hit |= pc.is_in(key_text(versions, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
@@ -465,7 +465,7 @@ def _proven_removed(
     if evidence.has_refused_file:
         return pa.array(np.zeros(versions.num_rows, dtype=bool))
     gone = pc.and_not(missing, pc.is_in(key_text(versions, target.key), value_set=key_text(seen, target.key)))
-    return _without_kept_parents(target, versions, _without_uncertain(versions, gone, target.name, evidence), drafts)
+    return _without_kept_parents(target, versions, without_uncertain(versions, gone, target.name, evidence), drafts)
 
 
 def _without_kept_parents(target: RosterTable, versions: pa.Table, removed: pa.Array, drafts: Mapping[str, _Draft]) -> pa.Array:

@@ -55,7 +55,7 @@ class RemovalEvidence:
     exclusions: Exclusions = field(default_factory=Exclusions)
 
 
-def _without_uncertain(versions: pa.Table, removed: pa.Array, table: str, evidence: RemovalEvidence) -> pa.Array:
+def without_uncertain(versions: pa.Table, removed: pa.Array, table: str, evidence: RemovalEvidence) -> pa.Array:
     """Remove from `removed` the records of files that were not read, and records that an unreadable row may have been about."""
     origin = combine_chunks(versions.column("source_file"))
     kinds = {name: evidence.file_of(name) for name in pc.unique(origin).to_pylist() if name}
@@ -81,7 +81,7 @@ def _matches_doubtful_keys(versions: pa.Table, identity: Mapping[str, str], doub
         for chosen in combinations(pairs, size):
             others = [source for _, source in pairs if source not in {source for _, source in chosen}]
             wanted = (
-                doubtful_keys.filter(_has_cells(doubtful_keys, [source for _, source in chosen], others))
+                doubtful_keys.filter(has_cells(doubtful_keys, [source for _, source in chosen], others))
                 if doubtful_keys.num_rows
                 else doubtful_keys
             )
@@ -93,7 +93,8 @@ def _matches_doubtful_keys(versions: pa.Table, identity: Mapping[str, str], doub
     return pa.array(hit)
 
 
-def _has_cells(rows: pa.Table, given: Sequence[str], empty: Sequence[str]) -> pa.Array:
+def has_cells(rows: pa.Table, given: Sequence[str], empty: Sequence[str]) -> pa.Array:
+    """Return which rows have a value in all columns `given`, and in none of `empty`."""
     flags = [pc.is_valid(combine_chunks(rows.column(n))) for n in given] + [
         pc.is_null(combine_chunks(rows.column(n))) for n in empty
     ]

@@ -43,7 +43,7 @@ def carry_over_missing_columns(
     return _set_column(mapped, HASH, row_hash(mapped, target))
 
 
-def placeholders_of_primary(
+def find_placeholder_rows(
     target: RosterTable, mapped: pa.Table, *, primary_file: str, placeholder_files: Collection[str], has_redacted_key: bool
 ) -> np.ndarray:
     """Return which rows of `mapped` are placeholders of a record that `primary_file` may have, although no accepted row of it says so.

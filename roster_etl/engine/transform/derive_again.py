@@ -1,7 +1,7 @@
 """Derived values of published records, made again after a steward's edit, without the upload that they came from.
 
 Belongs here: values whose parts are columns of the record itself, and names of sections, which are made of records that the section
-names. Imports make all derived values of edited cells (``edited_cells``).
+names. Imports make all derived values of edited cells (``override_source_cells``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ Record = MappingABC[str, Any]
 Part = tuple[str, str]  # canonical table, column
 
 
-def derived_again(target: RosterTable, mappings: Sequence[Mapping], record: Record, edited: Collection[str]) -> dict[str, Any]:
+def recompute_derived_values(
+    target: RosterTable, mappings: Sequence[Mapping], record: Record, edited: Collection[str]
+) -> dict[str, Any]:
     """Return the derived values of `record` that its own columns make, where they are others now; `edited` ones are left alone."""
     derived = set(json.loads(record["derived"] or "[]")) - set(edited)
     mine = (mapping for mapping in mappings if mapping.to == target.name and _is_of(mapping, target, record))
@@ -36,7 +38,7 @@ def derived_again(target: RosterTable, mappings: Sequence[Mapping], record: Reco
             parts = [parts_of(mapping, mappings, source) for source in choice.sources]
             own = [next((column for table, column in found if table == target.name), None) for found in parts]
             if all(own):
-                made[name] = evaluated(choice, [_text(target, column, record) for column in own if column])
+                made[name] = evaluate_expression(choice, [_text(target, column, record) for column in own if column])
                 break
     return {name: value for name, value in made.items() if value != record[name]}
 
@@ -71,7 +73,7 @@ def parts_of(mapping: Mapping, mappings: Sequence[Mapping], source: str) -> set[
     return {(other.to, name) for other in others for name, e in other.columns.items() if _takes(e, column)}
 
 
-def evaluated(expression: From, cells: Sequence[str | None]) -> Any:
+def evaluate_expression(expression: From, cells: Sequence[str | None]) -> Any:
     """Return what an expression makes of one row of cells."""
     if expression.via is None:
         return cells[0]

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import edited_name, run_step
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
+from roster_etl.frames.arrow import CASCADED, DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_texts
 from roster_etl.mapping.column_plan import (
@@ -143,8 +143,8 @@ def _run_steps(
 
 def _with_row_marks(rows: pa.Table) -> pa.Table:
     """Return validated `rows` with both marks; a deleted row is also marked as rejected, since neither kind supplies values."""
-    if FOLLOWS in rows.column_names:
-        rows = rows.filter(pc.invert(rows.column(FOLLOWS))).drop_columns([FOLLOWS])
+    if CASCADED in rows.column_names:
+        rows = rows.filter(pc.invert(rows.column(CASCADED))).drop_columns([CASCADED])
     if DELETED not in rows.column_names:
         return rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, dtype=bool)))
     gives_nothing = pc.or_(combine_chunks(rows.column(REFUSED)), combine_chunks(rows.column(DELETED)))

@@ -17,7 +17,7 @@ from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.list_checks import check_list, drop_shared_items, drop_unknown_items
 from roster_etl.engine.validation.missing_records import attribute_to_missing_records
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
-from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.arrow import CASCADED, DELETED, ID_CONFLICT, REFUSED, ROW, combine_chunks, findings_table
 from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Identifier, ListOf, Reference, SchoolYear, Text
 from roster_etl.spec.findings import Finding
@@ -114,7 +114,7 @@ def check_control_characters(state: FileState) -> None:
         _check_other_control_characters(state, name, other & ~nul)
         if nul.any():
             message = "The cell holds a NUL character."
-            if state.file.in_order:
+            if state.file.ordered_changes:
                 state.reject(nul, "control_character", name, message)
             else:
                 state.reject_or_clear(name, nul, "control_character", message)
@@ -208,19 +208,25 @@ def _check_slips(state: FileState, column: Column, wrong: Mask) -> None:
     form, values = column.cell_format, state.columns[column.name]
     if isinstance(form, SchoolYear):
         spans = to_mask(pc.match_substring(values, "-")) & ~wrong
-        state.slip(spans, "bad_value", column.name, f"Expected {cell_formats.describe_format(form)}; the second year was read.")
+        state.warn_or_reject_if_strict(
+            spans, "bad_value", column.name, f"Expected {cell_formats.describe_format(form)}; the second year was read."
+        )
     if not isinstance(form, Choice):
         return
     if form.tolerated:
         told = to_mask(pc.is_in(pc.utf8_lower(values), value_set=pa.array([value.lower() for value in form.tolerated])))
-        state.slip(told, "bad_value", column.name, f"Expected {cell_formats.describe_format(form)}; the value was kept as given.")
+        state.warn_or_reject_if_strict(
+            told, "bad_value", column.name, f"Expected {cell_formats.describe_format(form)}; the value was kept as given."
+        )
     if state.file.exact_case:
         options = {option.lower(): option for option in (*form.options, *form.tolerated)}
         place = pc.index_in(pc.utf8_lower(values), value_set=pa.array([*options]))
         spelled = pa.array([*options.values()]).take(place)
         other = to_mask(pc.not_equal(values, spelled))
         if other.any():
-            state.slip(other, "wrong_case", column.name, "The value is written in another case than in the document.")
+            state.warn_or_reject_if_strict(
+                other, "wrong_case", column.name, "The value is written in another case than in the document."
+            )
             state.columns[column.name] = pc.coalesce(spelled, values)
 
 
@@ -236,8 +242,8 @@ def _check_list_reference(
     rule = f"{column.name}: reference"
     gone = pc.unique(known.filter(deleted)).to_pylist()
     drop_unknown_items(state, column.name, applied, rule, where, gone=frozenset(gone) - applied)
-    if STRANGER in target.rows.column_names:
-        shared = frozenset(pc.unique(known.filter(combine_chunks(target.rows.column(STRANGER)))).to_pylist())
+    if ID_CONFLICT in target.rows.column_names:
+        shared = frozenset(pc.unique(known.filter(combine_chunks(target.rows.column(ID_CONFLICT)))).to_pylist())
         drop_shared_items(state, column.name, shared, where)
 
 
@@ -270,7 +276,7 @@ def _check_reference(
         return
     is_deleted = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
-    state.let_follow(is_deleted & ~state.own_mask() & state.required_mask(column))
+    state.mark_cascaded(is_deleted & ~state.newly_uploaded_mask() & state.required_mask(column))
     state.reject_or_clear(column.name, is_deleted & ~state.follows, "deleted_reference", message)
     wrong &= ~is_deleted & ~state.follows
     causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
@@ -296,9 +302,9 @@ def _ambiguous(state: FileState, column: Column, reference: Reference, target: R
     The cells of ``Reference.disambiguated_by`` identify it if an accepted row has them, and no rejected row of another record does.
     """
     values = state.columns[column.name]
-    if STRANGER not in target.rows.column_names:
+    if ID_CONFLICT not in target.rows.column_names:
         return np.zeros(len(values), dtype=bool)
-    others, refused = (to_mask(combine_chunks(target.rows.column(mark))) for mark in (STRANGER, REFUSED))
+    others, refused = (to_mask(combine_chunks(target.rows.column(mark))) for mark in (ID_CONFLICT, REFUSED))
     claimed = (
         to_mask(pc.is_in(values, value_set=combine_chunks(target.rows.column(reference.column)).filter(pa.array(others))))
         & ~state.deleted_mask()
@@ -313,7 +319,7 @@ def _ambiguous(state: FileState, column: Column, reference: Reference, target: R
 
 def _strangers(state: FileState, column: Column, reference: Reference, target: ReferencedFile, rows: Mask) -> pa.Array:
     """Return, for each of `rows`, the number of a refused row that claims its id: the one that the other cells identify, else the first."""
-    others = pa.array(to_mask(combine_chunks(target.rows.column(STRANGER))))
+    others = pa.array(to_mask(combine_chunks(target.rows.column(ID_CONFLICT))))
     places, numbers = pa.array(np.flatnonzero(rows)), combine_chunks(target.rows.column(ROW)).filter(others)
     claims = combine_chunks(target.rows.column(reference.column)).filter(others)
     first = numbers.take(pc.index_in(state.columns[column.name].take(places), value_set=claims))
@@ -361,7 +367,7 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
 def _deleted_rows(target: ReferencedFile) -> pa.Array:
     """Return which rows of a file that others refer to say that their record is gone."""
     rows = target.rows
-    marks = [combine_chunks(rows.column(name)) for name in (DELETED, FOLLOWS) if name in rows.column_names]
+    marks = [combine_chunks(rows.column(name)) for name in (DELETED, CASCADED) if name in rows.column_names]
     return reduce(pc.or_, marks) if marks else pa.array(np.zeros(rows.num_rows, dtype=bool))
 
 

@@ -199,7 +199,7 @@ def _decide(
     wrong = good & ~agrees & pool.own[places]
     stands = _any(claims, good & agrees)
     if pool.whole:
-        pool.sheet.strangers[pool.in_sheet(places[~agrees & stands[ids] & pool.own[places]])] = True
+        pool.sheet.id_conflicts[pool.in_sheet(places[~agrees & stands[ids] & pool.own[places]])] = True
     _refuse(pool, claims, wrong, np.where(open_ids, -1, lead), known)
     return int(wrong.sum())
 

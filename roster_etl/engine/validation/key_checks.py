@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.validation.agreement_checks import check_shared_references
 from roster_etl.engine.validation.change_checks import keep_newest
 from roster_etl.engine.validation.column_checks import ReferencedFile
+from roster_etl.engine.validation.consistency_checks import check_shared_references
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identities
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import combine_chunks, row_codes
@@ -29,14 +29,14 @@ def check_keys(
     Where rows are changes, each applies: nothing is checked. `published`: what the roster has of the file's records;
     `referenced_files`: files with the same ids (``Identity.shared``), by name.
     """
-    if state.file.in_order or len(state.key()) < len(state.file.key):
+    if state.file.ordered_changes or len(state.key()) < len(state.file.key):
         return
     judged = int((~state.refused).sum())
-    strangers = check_identities(state, published, referenced_files or {})
+    id_conflicts = check_identities(state, published, referenced_files or {})
     check_shared_references(state)
     if state.changes is not None:
         keep_newest(state)
-        state.record_check(f"{state.label}: unique", "key", judged, strangers)
+        state.record_check(f"{state.label}: unique", "key", judged, id_conflicts)
         return
     good, gone = ~state.refused, state.deleted_mask()
     rows = np.concatenate(
@@ -46,10 +46,10 @@ def check_keys(
     later, firsts = rows[repeated], rows[first[repeated]]
     if state.file.repeats:
         failing = _check_repeated_rows(state, state.file.repeats, later, firsts)
-        state.record_check(f"{state.label}: repeated rows agree", "repeats", judged, strangers + failing)
+        state.record_check(f"{state.label}: repeated rows agree", "repeats", judged, id_conflicts + failing)
         return
     exact = same_cells(later, firsts, list(state.columns.values()))
-    state.record_check(f"{state.label}: unique", "key", judged, strangers + int((~exact).sum()))
+    state.record_check(f"{state.label}: unique", "key", judged, id_conflicts + int((~exact).sum()))
     state.drop_repeats(later[exact])
     _refuse(state, later[~exact], firsts[~exact])
 

@@ -47,11 +47,13 @@ def check_list(state: FileState, column: Column, form: ListOf) -> None:
     )
     shape = "{type:id} items" if form.pairs else "items"
     message = f"Expected {shape} separated by commas in one cell."
-    state.slip(told[_BARE] & ~broken, "bad_value", name, "Expected {type:id}; the braces are missing, and the item was read.")
+    state.warn_or_reject_if_strict(
+        told[_BARE] & ~broken, "bad_value", name, "Expected {type:id}; the braces are missing, and the item was read."
+    )
     code = "bad_id" if isinstance(form.item, Identifier) else "bad_value"
     dropped = told[_WRONG] & ~broken
     left = dropped & _filled(state, name)
-    state.slip(left, code, name, f"{_expected(form.item)} Items that are not were left out.")
+    state.warn_or_reject_if_strict(left, code, name, f"{_expected(form.item)} Items that are not were left out.")
     state.reject_or_clear(name, dropped & ~left, code, _expected(form.item))
     state.reject_or_clear(name, broken, "list_mismatch", message)
 

@@ -27,7 +27,7 @@ def quarantine_table(state: FileState) -> pa.Table:
 
 def unidentified_records(state: FileState) -> tuple[tuple[str, ...], ...]:
     """Return the cells of records whose key could not be read: they might be about any record, so they prove no removal."""
-    if state.file.in_order:  # parts of a key may be left out; and the rows of delta formats mark deletions themselves
+    if state.file.ordered_changes:  # parts of a key may be left out; and the rows of delta formats mark deletions themselves
         return tuple(_damaged_cells(state))
     keyless = state.refused & np.logical_or.reduce([to_mask(pc.is_null(column)) for column in state.key()] or [state.refused])
     places = pa.array(np.flatnonzero(keyless))

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
-from roster_etl.engine.validation.agreement_checks import check_agreement
 from roster_etl.engine.validation.column_checks import ReferencedFile
+from roster_etl.engine.validation.consistency_checks import check_agreement
 from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import REFUSED, combine_chunks
-from roster_etl.spec import AnyOf, CompositeReference, Date, NotBefore, RequiredTogether, RowRule
+from roster_etl.spec import CompositeReference, Date, NotBefore, RequireAnyOf, RequiredTogether, RowRule
 
 
 def check_rule(state: FileState, rule: RowRule, referenced_files: Mapping[str, ReferencedFile]) -> None:
@@ -28,7 +28,7 @@ def check_rule(state: FileState, rule: RowRule, referenced_files: Mapping[str, R
             _check_not_before(state, rule)
         case RequiredTogether():
             _check_together(state, rule)
-        case AnyOf():
+        case RequireAnyOf():
             _check_any_of(state, rule)
         case _:
             check_agreement(state, rule, referenced_files)
@@ -74,7 +74,7 @@ def _check_not_before(state: FileState, rule: NotBefore) -> None:
     wrong = to_mask(pc.less(days, others))
     state.record_check(f"{rule.column}: not before {rule.other}", "not_before", len(wrong), int(wrong.sum()))
     state.reject_or_clear(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
-    if rule.both:
+    if rule.clear_both:
         state.set_cells(rule.other, wrong, None)
 
 
@@ -95,7 +95,7 @@ def _check_together(state: FileState, rule: RequiredTogether) -> None:
     state.doubted = state.doubted | failing
 
 
-def _check_any_of(state: FileState, rule: AnyOf) -> None:
+def _check_any_of(state: FileState, rule: RequireAnyOf) -> None:
     """Check that at least one column has a value; an absent column counts as empty."""
     there = [name for name in (*rule.columns, *rule.unless) if name in state.columns]
     empty = np.ones(len(state.refused), dtype=bool)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import DELETED, FOLLOWS, REFUSED, ROW, STRANGER, combine_chunks, findings_table
+from roster_etl.frames.arrow import CASCADED, DELETED, ID_CONFLICT, REFUSED, ROW, combine_chunks, findings_table
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -39,7 +39,7 @@ class FileState:
         refused: rejected rows.
         doubted: accepted rows of which a reference or a group of cells was emptied.
         kept: rows that are not exact repeats.
-        strangers: rejected rows that describe another record than the one with their id.
+        id_conflicts: rejected rows that describe another record than the one with their id.
         unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
         malformed: by column, cells whose text cannot be read, also where a default replaced it.
         strict: whether what practice gets wrong is rejected.
@@ -71,7 +71,7 @@ class FileState:
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.doubted: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
-        self.strangers: Mask = np.zeros(len(self.numbers), dtype=bool)
+        self.id_conflicts: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
@@ -118,13 +118,13 @@ class FileState:
         """Return the rows of changes: the first ones of a file that goes on with them; none in a whole file."""
         return self.numbers <= (self.changes or 0) + 1
 
-    def own_mask(self) -> Mask:
+    def newly_uploaded_mask(self) -> Mask:
         """Return the rows that came with the upload: all of a whole file, the changes of one that goes on."""
         if self.carried:
             return np.zeros(len(self.numbers), dtype=bool)
         return np.ones(len(self.numbers), dtype=bool) if self.changes is None else self.change_mask()
 
-    def slip(self, rows: Mask, code: str, field: str, message: str) -> None:
+    def warn_or_reject_if_strict(self, rows: Mask, code: str, field: str, message: str) -> None:
         """Warn of rows that the document does not allow and that are read all the same; refuse them in a strict upload."""
         rows = rows & ~self.exempt
         if self.strict:
@@ -196,7 +196,7 @@ class FileState:
         self.add_findings("info", "duplicate_row", self.mask(positions), self.key_field, message)
         self.kept[positions] = False
 
-    def let_follow(self, rows: Mask) -> None:
+    def mark_cascaded(self, rows: Mask) -> None:
         """Mark rows that went with a record that they refer to: they neither apply nor show that their record is there."""
         self.follows = self.follows | rows
 
@@ -217,7 +217,7 @@ class FileState:
     ) -> None:
         """Add a finding for each of `rows`. Warnings about rows that go on were told when these came."""
         if severity != "reject" and (self.carried or self.changes is not None):
-            causes, rows = _filter_causes(causes, rows, rows & self.own_mask()), rows & self.own_mask()
+            causes, rows = _filter_causes(causes, rows, rows & self.newly_uploaded_mask()), rows & self.newly_uploaded_mask()
         places = np.flatnonzero(rows)
         if not len(places):
             return
@@ -245,17 +245,17 @@ class FileState:
     def rows(self) -> pa.Table:
         """Return the rows that are kept, with ``_row`` and ``_refused``."""
         deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
-        strangers = self.strangers if self.strangers.any() else None
-        rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, strangers)
-        rows = rows.append_column(FOLLOWS, pa.array(self.follows)) if self.follows.any() else rows
+        id_conflicts = self.id_conflicts if self.id_conflicts.any() else None
+        rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, id_conflicts)
+        rows = rows.append_column(CASCADED, pa.array(self.follows)) if self.follows.any() else rows
         return rows if self.kept.all() else rows.filter(pa.array(self.kept))
 
 
 def rows_table(
-    columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None, strangers: Mask | None = None
+    columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None, id_conflicts: Mask | None = None
 ) -> pa.Table:
     """Return validated rows as a table: `columns`, ``_row``, ``_refused``, and ``_deleted`` and ``_stranger`` where there are such marks."""
-    marks = {REFUSED: refused, DELETED: deleted, STRANGER: strangers}
+    marks = {REFUSED: refused, DELETED: deleted, ID_CONFLICT: id_conflicts}
     there = {name: pa.array(mark, pa.bool_()) for name, mark in marks.items() if mark is not None}
     return pa.table({**columns, ROW: rows, **there})
 

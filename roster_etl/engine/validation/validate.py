@@ -35,7 +35,7 @@ from roster_etl.engine.validation.quarantine import QUARANTINE, doubtful_keys, q
 from roster_etl.engine.validation.row_checks import check_rule, mark_doubtful_records
 from roster_etl.engine.validation.row_rejection import VERDICTS, FileState, rows_table
 from roster_etl.frames.arrow import findings_table
-from roster_etl.spec import File, OnlyOne
+from roster_etl.spec import AtMostOne, File
 from roster_etl.spec.replacements import Replacements
 from roster_etl.spec.rule_catalog import ANY_ROW, HEADER, REFUSED_ROWS
 
@@ -108,7 +108,7 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
     if raw.header:
         sheet.findings.add_table(findings_table(header.findings))
     refused = raw.refused or (header.refused if raw.header else "empty_file")
-    if file.in_order and not refused and not raw.rows_read:
+    if file.ordered_changes and not refused and not raw.rows_read:
         return _header_only_result(sheet)
     if changes is not None and not refused and not raw.rows_read:
         return replace(empty_result(file, findings=sheet.findings.table()), present=_present_columns(sheet))
@@ -149,7 +149,7 @@ def _run_checks(
     present = [column for column in state.header.columns.values() if column.name in state.columns]
     for column in present:
         check_column(state, column, referenced_files)
-        if column.listed_by:
+        if column.allowed_values_option:
             check_listed(state, column.name, listed.get(column.name))
     check_change_columns(state)
     record_absent_columns(state)
@@ -164,7 +164,7 @@ def _run_checks(
 
 def _check_rules(state: FileState, referenced_files: Mapping[str, ReferencedFile], published: PublishedRecords | None) -> None:
     """Check single rows, then keys, then what holds among the records that are left."""
-    among_records = [rule for rule in state.file.rules if isinstance(rule, OnlyOne)]
+    among_records = [rule for rule in state.file.rules if isinstance(rule, AtMostOne)]
     for rule in state.file.rules:
         if rule not in among_records:
             check_rule(state, rule, referenced_files)

@@ -6,7 +6,7 @@ of destinations matters most here. The order of columns was read from the vendor
 
 from __future__ import annotations
 
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import apple, classes, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
@@ -17,20 +17,22 @@ LOCATIONS = OutFile(
     rows=table_rows("organizations"),
     key=("organizations.organization_id",),
     columns=(
-        Out("location_id", value="organizations.organization_id", required=True),
-        Out("location_name", value="organizations.name", required=True),
+        OutColumn("location_id", value="organizations.organization_id", required=True),
+        OutColumn("location_name", value="organizations.name", required=True),
     ),
 )
 
 _PERSON = (
-    Out("person_id", value="users.user_id", required=True),
-    Out("person_number", value="users.number"),
-    Out("first_name", value="users.first_name", required=True),
-    Out("middle_name", value="users.middle_name"),
-    Out("last_name", value="users.last_name", required=True),
+    OutColumn("person_id", value="users.user_id", required=True),
+    OutColumn("person_number", value="users.number"),
+    OutColumn("first_name", value="users.first_name", required=True),
+    OutColumn("middle_name", value="users.middle_name"),
+    OutColumn("last_name", value="users.last_name", required=True),
 )
-_LOGIN = (Out("email_address", value="users.email"), Out("sis_username", value="users.username"))
-_LOCATION = Out("location_id", value="location_id", holds=("user_roles.organization_id", "user_roles.user_id"), required=True)
+_LOGIN = (OutColumn("email_address", value="users.email"), OutColumn("sis_username", value="users.username"))
+_LOCATION = OutColumn(
+    "location_id", value="location_id", holds=("user_roles.organization_id", "user_roles.user_id"), required=True
+)
 
 STUDENTS = OutFile(
     "students.csv",
@@ -39,14 +41,14 @@ STUDENTS = OutFile(
     key=("users.user_id",),
     columns=(
         *_PERSON,
-        Out(
+        OutColumn(
             "grade_level",
             value="student_profiles.grade",
             holds=("student_profiles.user_id", "student_profiles.grade"),
             codes=GRADE_WORDS,
         ),
         *_LOGIN,
-        Out("password_policy", form="empty"),
+        OutColumn("password_policy", form="empty"),
         _LOCATION,
     ),
     columns_of=apple.further_locations,
@@ -67,10 +69,10 @@ COURSES = OutFile(
     rows=table_rows("courses"),
     key=("courses.course_id",),
     columns=(
-        Out("course_id", value="courses.course_id", required=True),
-        Out("course_number", value="courses.number"),
-        Out("course_name", value="courses.name"),
-        Out("location_id", value="courses.organization_id", required=True),
+        OutColumn("course_id", value="courses.course_id", required=True),
+        OutColumn("course_number", value="courses.number"),
+        OutColumn("course_name", value="courses.name"),
+        OutColumn("location_id", value="courses.organization_id", required=True),
     ),
 )
 
@@ -80,13 +82,15 @@ CLASSES = OutFile(
     rows=apple.class_rows,
     key=("sections.section_id",),
     columns=(
-        Out("class_id", value="sections.section_id", required=True),
-        Out("class_number", value="sections.number"),
-        Out("course_id", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True),
-        Out("instructor_id", value="instructor_1", holds=("enrollments.user_id",)),
-        Out("instructor_id_2", value="instructor_2", holds=("enrollments.user_id",)),
-        Out("instructor_id_3", value="instructor_3", holds=("enrollments.user_id",)),
-        Out(
+        OutColumn("class_id", value="sections.section_id", required=True),
+        OutColumn("class_number", value="sections.number"),
+        OutColumn(
+            "course_id", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True
+        ),
+        OutColumn("instructor_id", value="instructor_1", holds=("enrollments.user_id",)),
+        OutColumn("instructor_id_2", value="instructor_2", holds=("enrollments.user_id",)),
+        OutColumn("instructor_id_3", value="instructor_3", holds=("enrollments.user_id",)),
+        OutColumn(
             "location_id",
             value="sections.organization_id",
             holds=("sections.organization_id", "enrollments.organization_id"),
@@ -102,9 +106,9 @@ ROSTERS = OutFile(
     rows=apple.roster_rows,
     key=("enrollments.section_id", "enrollments.user_id"),
     columns=(
-        Out("roster_id", value="roster_id"),
-        Out("class_id", value="enrollments.section_id", required=True),
-        Out("student_id", value="enrollments.user_id", required=True),
+        OutColumn("roster_id", value="roster_id"),
+        OutColumn("class_id", value="enrollments.section_id", required=True),
+        OutColumn("student_id", value="enrollments.user_id", required=True),
     ),
 )
 
@@ -133,7 +137,7 @@ EXPORT = ExportFormat(
         apple.allowed_ids,
         classes.courses_have_schools,
         apple.roles_at_schools,
-        classes.home_is_course,
+        classes.reset_home_course,
         classes.teacher_places(15),
         classes.no_primary,
     ),

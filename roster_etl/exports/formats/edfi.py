@@ -6,7 +6,16 @@ Belongs here: the resources and the rules. The records are made in ``exports.rul
 from __future__ import annotations
 
 from roster_etl.exports.plan import ExportFormat, Resource
-from roster_etl.exports.rules import agents, class_lists, classes, edfi, edfi_classes, people, schools, sessions
+from roster_etl.exports.rules import (
+    classes,
+    edfi,
+    edfi_classes,
+    oneroster_classes,
+    oneroster_people,
+    oneroster_sessions,
+    people,
+    schools,
+)
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
@@ -164,15 +173,15 @@ EXPORT = ExportFormat(
         people.only_users("students", "teachers", "others"),
         edfi.identified_students,
         people.one_id_space,
-        agents.roles_from_enrollments,
+        oneroster_people.roles_from_enrollments,
         edfi.roles_at_schools,
-        sessions.session_years,
-        class_lists.course_titles,
+        oneroster_sessions.session_years,
+        oneroster_classes.course_titles,
         classes.schools_of_classes,
         classes.courses_have_schools,
-        sessions.sections_have_terms,
-        classes.home_is_course,
-        agents.demographics,
+        oneroster_sessions.sections_have_terms,
+        classes.reset_home_course,
+        oneroster_people.demographics,
         edfi.named_contacts,
     ),
 )

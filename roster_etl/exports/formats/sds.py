@@ -5,9 +5,17 @@ Belongs here: which column holds what, and the rules of the format. Headers are 
 
 from __future__ import annotations
 
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import enrollment_rows, table_rows
-from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sds, sessions
+from roster_etl.exports.rules import (
+    classes,
+    oneroster_classes,
+    oneroster_contacts,
+    oneroster_people,
+    oneroster_sessions,
+    people,
+    sds,
+)
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
@@ -17,10 +25,10 @@ ORGS = OutFile(
     rows=table_rows("organizations"),
     key=("organizations.organization_id",),
     columns=(
-        Out("sourcedId", value="organizations.organization_id", required=True),
-        Out("name", value="organizations.name", required=True),
-        Out("type", value="organizations.type", required=True),
-        Out("parentSourcedId", value="organizations.parent_organization_id"),
+        OutColumn("sourcedId", value="organizations.organization_id", required=True),
+        OutColumn("name", value="organizations.name", required=True),
+        OutColumn("type", value="organizations.type", required=True),
+        OutColumn("parentSourcedId", value="organizations.parent_organization_id"),
     ),
 )
 
@@ -30,15 +38,15 @@ USERS = OutFile(
     rows=table_rows("users"),
     key=("users.user_id",),
     columns=(
-        Out("sourcedId", value="users.user_id", required=True),
-        Out("username", value="users.username", required=True),
-        Out("givenName", value="users.first_name", required=True),
-        Out("familyName", value="users.last_name", required=True),
-        Out("password", form="empty"),
-        Out("activeDirectoryMatchId", form="empty"),
-        Out("email", value="users.email"),
-        Out("phone", value="users.phone"),
-        Out("sms", value="users.sms"),
+        OutColumn("sourcedId", value="users.user_id", required=True),
+        OutColumn("username", value="users.username", required=True),
+        OutColumn("givenName", value="users.first_name", required=True),
+        OutColumn("familyName", value="users.last_name", required=True),
+        OutColumn("password", form="empty"),
+        OutColumn("activeDirectoryMatchId", form="empty"),
+        OutColumn("email", value="users.email"),
+        OutColumn("phone", value="users.phone"),
+        OutColumn("sms", value="users.sms"),
     ),
 )
 
@@ -48,32 +56,32 @@ ROLES = OutFile(
     rows=sds.role_rows,
     key=("user_roles.user_id", "user_roles.organization_id", "user_roles.role"),
     columns=(
-        Out("userSourcedId", value="user_roles.user_id", required=True),
-        Out("orgSourcedId", value="user_roles.organization_id", required=True),
-        Out("role", value="user_roles.role", required=True),
-        Out("sessionSourcedId", form="empty"),
-        Out("grade", value="student_profiles.grade", holds=("student_profiles.user_id", "student_profiles.grade")),
-        Out("isPrimary", value="user_roles.is_primary", form="TRUE/FALSE"),
-        Out("roleStartDate", value="user_roles.start_at", form="iso_first_day"),
-        Out("roleEndDate", value="user_roles.end_at", form="iso_end_day"),
+        OutColumn("userSourcedId", value="user_roles.user_id", required=True),
+        OutColumn("orgSourcedId", value="user_roles.organization_id", required=True),
+        OutColumn("role", value="user_roles.role", required=True),
+        OutColumn("sessionSourcedId", form="empty"),
+        OutColumn("grade", value="student_profiles.grade", holds=("student_profiles.user_id", "student_profiles.grade")),
+        OutColumn("isPrimary", value="user_roles.is_primary", form="TRUE/FALSE"),
+        OutColumn("roleStartDate", value="user_roles.start_at", form="iso_first_day"),
+        OutColumn("roleEndDate", value="user_roles.end_at", form="iso_end_day"),
     ),
 )
 
 CLASSES = OutFile(
     "classes.csv",
     table="sections",
-    rows=class_lists.class_rows,
+    rows=oneroster_classes.class_rows,
     key=("sections.section_id",),
     columns=(
-        Out("sourcedId", value="sections.section_id", required=True),
-        Out("orgSourcedId", value="sections.organization_id", required=True),
-        Out("title", value="sections.name", required=True),
-        Out(
+        OutColumn("sourcedId", value="sections.section_id", required=True),
+        OutColumn("orgSourcedId", value="sections.organization_id", required=True),
+        OutColumn("title", value="sections.name", required=True),
+        OutColumn(
             "sessionSourcedIds",
             value="term_list",
             holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"),
         ),
-        Out("courseSourcedId", value="sections.course_id"),
+        OutColumn("courseSourcedId", value="sections.course_id"),
     ),
 )
 
@@ -83,14 +91,14 @@ ENROLLMENTS = OutFile(
     rows=enrollment_rows(),
     key=("enrollments.section_id", "enrollments.user_id", "enrollments.role"),
     columns=(
-        Out(
+        OutColumn(
             "classSourcedId",
             value="enrollments.section_id",
             holds=("enrollments.section_id", "enrollments.course_id"),
             required=True,
         ),
-        Out("userSourcedId", value="enrollments.user_id", required=True),
-        Out("role", value="enrollments.role", required=True),
+        OutColumn("userSourcedId", value="enrollments.user_id", required=True),
+        OutColumn("role", value="enrollments.role", required=True),
     ),
 )
 
@@ -100,12 +108,12 @@ SESSIONS = OutFile(
     rows=table_rows("terms"),
     key=("terms.term_id",),
     columns=(
-        Out("sourcedId", value="terms.term_id", required=True),
-        Out("title", value="terms.name", required=True),
-        Out("type", value="terms.type", required=True),
-        Out("schoolYear", value="terms.school_year", required=True),
-        Out("startDate", value="terms.start_at", form="iso_first_day", required=True),
-        Out("endDate", value="terms.end_at", form="iso_end_day", required=True),
+        OutColumn("sourcedId", value="terms.term_id", required=True),
+        OutColumn("title", value="terms.name", required=True),
+        OutColumn("type", value="terms.type", required=True),
+        OutColumn("schoolYear", value="terms.school_year", required=True),
+        OutColumn("startDate", value="terms.start_at", form="iso_first_day", required=True),
+        OutColumn("endDate", value="terms.end_at", form="iso_end_day", required=True),
     ),
 )
 
@@ -115,13 +123,13 @@ COURSES = OutFile(
     rows=sds.course_rows,
     key=("courses.course_id",),
     columns=(
-        Out("sourcedId", value="courses.course_id", required=True),
-        Out("orgSourcedId", value="courses.organization_id", required=True),
-        Out("title", value="courses.name", required=True),
-        Out("code", value="courses.number"),
-        Out("schoolYearSourcedId", value="courses.term_id"),
-        Out("subject", value="first_subject", holds=("courses.subjects",)),
-        Out("grade", value="first_grade", holds=("courses.grades",)),
+        OutColumn("sourcedId", value="courses.course_id", required=True),
+        OutColumn("orgSourcedId", value="courses.organization_id", required=True),
+        OutColumn("title", value="courses.name", required=True),
+        OutColumn("code", value="courses.number"),
+        OutColumn("schoolYearSourcedId", value="courses.term_id"),
+        OutColumn("subject", value="first_subject", holds=("courses.subjects",)),
+        OutColumn("grade", value="first_grade", holds=("courses.grades",)),
     ),
 )
 
@@ -131,14 +139,14 @@ DEMOGRAPHICS = OutFile(
     rows=sds.demographic_rows,
     key=("student_profiles.user_id",),
     columns=(
-        Out("userSourcedId", value="student_profiles.user_id", required=True),
-        Out("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
-        Out("birthDate", value="student_profiles.birth_date", form="iso_date"),
-        Out("birthCity", value="student_profiles.birth_city"),
-        Out("birthState", value="student_profiles.birth_state"),
-        Out("birthCountry", value="student_profiles.birth_country"),
-        Out("ethnicityCodes", value="ethnicity", holds=("student_profiles.hispanic",)),
-        Out("raceCodes", value="race_list", holds=("student_profiles.race", "student_profiles.races")),
+        OutColumn("userSourcedId", value="student_profiles.user_id", required=True),
+        OutColumn("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
+        OutColumn("birthDate", value="student_profiles.birth_date", form="iso_date"),
+        OutColumn("birthCity", value="student_profiles.birth_city"),
+        OutColumn("birthState", value="student_profiles.birth_state"),
+        OutColumn("birthCountry", value="student_profiles.birth_country"),
+        OutColumn("ethnicityCodes", value="ethnicity", holds=("student_profiles.hispanic",)),
+        OutColumn("raceCodes", value="race_list", holds=("student_profiles.race", "student_profiles.races")),
     ),
 )
 
@@ -148,8 +156,8 @@ USER_FLAGS = OutFile(
     rows=sds.flag_rows,
     key=("userSourcedId", "flag"),
     columns=(
-        Out("userSourcedId", value="userSourcedId", holds=("student_profiles.user_id",), required=True),
-        Out("flag", value="flag", holds=tuple(f"student_profiles.{name}" for name in sds.FLAG_COLUMNS), required=True),
+        OutColumn("userSourcedId", value="userSourcedId", holds=("student_profiles.user_id",), required=True),
+        OutColumn("flag", value="flag", holds=tuple(f"student_profiles.{name}" for name in sds.FLAG_COLUMNS), required=True),
     ),
 )
 
@@ -159,14 +167,14 @@ RELATIONSHIPS = OutFile(
     rows=table_rows("contacts"),
     key=("contacts.user_id", "contacts.contact_id"),
     columns=(
-        Out("userSourcedId", value="contacts.user_id", required=True),
-        Out(
+        OutColumn("userSourcedId", value="contacts.user_id", required=True),
+        OutColumn(
             "relationshipUserSourcedId",
             value="contacts.contact_id",
             holds=("contacts.contact_id", "contacts.name", "contacts.email", "contacts.phone"),
             required=True,
         ),
-        Out("relationshipRole", value="contacts.relationship", required=True),
+        OutColumn("relationshipRole", value="contacts.relationship", required=True),
     ),
 )
 
@@ -203,20 +211,20 @@ EXPORT = ExportFormat(
     rules=(
         people.active_enrollments("student", "teacher"),
         people.one_id_space,
-        sessions.plain_ids,
-        sessions.organization_types,
-        sessions.district_organization,
-        sessions.session_years,
-        class_lists.course_titles,
-        class_lists.class_details,
-        sessions.sections_have_terms,
-        sessions.course_sessions,
-        classes.home_is_course,
-        agents.roles_from_enrollments,
-        agents.required_names,
+        oneroster_sessions.plain_ids,
+        oneroster_sessions.organization_types,
+        oneroster_sessions.district_organization,
+        oneroster_sessions.session_years,
+        oneroster_classes.course_titles,
+        oneroster_classes.class_details,
+        oneroster_sessions.sections_have_terms,
+        oneroster_sessions.course_sessions,
+        classes.reset_home_course,
+        oneroster_people.roles_from_enrollments,
+        oneroster_people.required_names,
         sds.usernames_with_domain,
-        contact_users.contacts_as_users,
-        agents.say_roles,
-        agents.demographics,
+        oneroster_contacts.contacts_as_users,
+        oneroster_people.map_roles,
+        oneroster_people.demographics,
     ),
 )

@@ -19,11 +19,11 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
-from roster_etl.exports.plan import Out, Rows
-from roster_etl.exports.rows import beside, qualified, teachers_in_columns
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.plan import OutColumn, Rows
+from roster_etl.exports.rows import left_join, qualified, teachers_in_columns
 from roster_etl.exports.rules.catapult import roles_from_enrollments
 from roster_etl.exports.rules.people import students
-from roster_etl.exports.work import Work
 
 _ALLOWED = r"^[0-9A-Za-z-]+$"
 _IDS = (("organizations", "organization_id"), ("courses", "course_id"), ("sections", "section_id"), ("users", "user_id"))
@@ -31,7 +31,7 @@ _INSTRUCTORS = 3
 """Columns of instructors that every file has."""
 
 
-def allowed_ids(work: Work) -> None:
+def allowed_ids(work: ExportTables) -> None:
     """Write derived ids with ``-`` for ``:``, and leave out records whose id has other characters."""
     for table, name in _IDS:
         derived = pa.array(work.is_derived(table, name))
@@ -44,7 +44,7 @@ def allowed_ids(work: Work) -> None:
     work.cascade()
 
 
-def roles_at_schools(work: Work) -> None:
+def roles_at_schools(work: ExportTables) -> None:
     """Keep one role of each person at each school; who has none is where the enrollments are, or is left out."""
     roles_from_enrollments(work)
     rows = work.table("user_roles")
@@ -59,11 +59,11 @@ def roles_at_schools(work: Work) -> None:
 def people_rows(kind: str) -> Rows:
     """Return one row a student, or one a member of staff, with locations in numbered columns."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "users")
         learning = students(work)
         found = found.filter(pa.array(learning if kind == "student" else ~learning))
-        found = beside(work, found, ("users.user_kind", "users.user_id"), "student_profiles", ("user_kind", "user_id"))
+        found = left_join(work, found, ("users.user_kind", "users.user_id"), "student_profiles", ("user_kind", "user_id"))
         roles = order(work.table("user_roles"), "user_id", "organization_id")
         places = rank_in_group(column(roles, "user_id"))
         for place in range(1, int(places.max(initial=1)) + 1):
@@ -77,16 +77,16 @@ def people_rows(kind: str) -> Rows:
     return rows
 
 
-def further_locations(work: Work, rows: pa.Table) -> tuple[Out, ...]:
+def further_locations(work: ExportTables, rows: pa.Table) -> tuple[OutColumn, ...]:
     """Return the columns of second and further locations, as many as the data has."""
     del work
     names = sorted(
         (name for name in rows.column_names if name.startswith("location_id_")), key=lambda name: int(name.rpartition("_")[2])
     )
-    return tuple(Out(name, value=name, holds=("user_roles.organization_id",)) for name in names)
+    return tuple(OutColumn(name, value=name, holds=("user_roles.organization_id",)) for name in names)
 
 
-def class_rows(work: Work) -> pa.Table:
+def class_rows(work: ExportTables) -> pa.Table:
     """Return one row a class, with its instructors in numbered columns."""
     rows = qualified(work, "sections")
     for place, sections, users in teachers_in_columns(work):
@@ -97,15 +97,17 @@ def class_rows(work: Work) -> pa.Table:
     return rows
 
 
-def further_instructors(work: Work, rows: pa.Table) -> tuple[Out, ...]:
+def further_instructors(work: ExportTables, rows: pa.Table) -> tuple[OutColumn, ...]:
     """Return the columns of fourth and further instructors, as many as the data has."""
     del work
     places = sorted(int(name.rpartition("_")[2]) for name in rows.column_names if name.startswith("instructor_"))
     further = [place for place in places if place > _INSTRUCTORS]
-    return tuple(Out(f"instructor_id_{place}", value=f"instructor_{place}", holds=("enrollments.user_id",)) for place in further)
+    return tuple(
+        OutColumn(f"instructor_id_{place}", value=f"instructor_{place}", holds=("enrollments.user_id",)) for place in further
+    )
 
 
-def roster_rows(work: Work) -> pa.Table:
+def roster_rows(work: ExportTables) -> pa.Table:
     """Return one row a student of a class."""
     rows = qualified(work, "enrollments")
     rows = rows.filter(pa.array(np.asarray(equals(column(rows, "enrollments.role"), "student"))))

@@ -22,15 +22,15 @@ from roster_etl.exports.arrays import (
     texts,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.people import PARENT_ROLES
-from roster_etl.exports.work import ROW, Work
 
 _STAFF_ROLES = ("staff", "tech_lead")
 _REFERRING = (("organizations", "parent_organization_id"), ("courses", "organization_id"), ("user_roles", "organization_id"), ("group_categories", "organization_id"), ("groups", "organization_id"))  # fmt: skip
 
 
-def root_account(work: Work) -> None:
+def root_account(work: ExportTables) -> None:
     """Say the district as the root account, which is no record: what belongs to it has no account."""
     ids = work.col("organizations", "organization_id")
     district = ids.filter(pa.array(equals(work.col("organizations", "type"), "district")))
@@ -41,7 +41,7 @@ def root_account(work: Work) -> None:
     work.keep("organizations", ~is_in(ids, district), "no_home")
 
 
-def admin_roles(work: Work) -> None:
+def admin_roles(work: ExportTables) -> None:
     """Keep roles in accounts: those of students, teachers and parents follow from enrollments; staff have one where an option says so."""
     roles = work.col("user_roles", "role")
     work.keep("user_roles", ~equals(roles, "student", "teacher", *PARENT_ROLES), "no_home")
@@ -56,7 +56,7 @@ def admin_roles(work: Work) -> None:
     work.change("user_roles", "role", choose(equals(roles, "admin"), constant("AccountAdmin", len(roles)), said), "coarser_code")
 
 
-def observing_contacts(work: Work) -> None:
+def observing_contacts(work: ExportTables) -> None:
     """Say a contact who is a user as an observer of the student."""
     contacts = work.unheld.get("contacts")
     if contacts is None or "contact_user_id" not in contacts.column_names:
@@ -79,12 +79,12 @@ def observing_contacts(work: Work) -> None:
     work.tables["observers"] = fresh
 
 
-def name_terms(work: Work) -> None:
+def name_terms(work: ExportTables) -> None:
     """Give terms without a name their id."""
     work.fill("terms", "name", work.col("terms", "term_id"))
 
 
-def name_courses(work: Work) -> None:
+def name_courses(work: ExportTables) -> None:
     """Give courses both names: the short one from number or name, the long one from the short one."""
     work.fill("courses", "short_name", work.col("courses", "number"), work.col("courses", "name"))
     work.fill("courses", "name", work.col("courses", "short_name"))
@@ -92,14 +92,14 @@ def name_courses(work: Work) -> None:
     work.cascade()
 
 
-def name_sections(work: Work) -> None:
+def name_sections(work: ExportTables) -> None:
     """Give sections without a name their course's."""
     name = lookup(work.col("sections", "course_id"), work.col("courses", "course_id"), work.col("courses", "name"))
     work.fill("sections", "name", name)
     work.fill("sections", "home_course_id", work.col("sections", "course_id"))
 
 
-def unique_logins(work: Work) -> None:
+def unique_logins(work: ExportTables) -> None:
     """Give each user a login of the own: the user name, else the e-mail address, else the id."""
     ids = work.col("users", "user_id")
     taken = work.col("logins", "username") if "logins" in work.tables else texts([])
@@ -114,14 +114,14 @@ def unique_logins(work: Work) -> None:
     work.change("users", "username", login, "several_values")
 
 
-def statuses(work: Work) -> None:
+def statuses(work: ExportTables) -> None:
     """Say a status everywhere: active where the roster has none."""
     for table in ("users", "courses", "enrollments"):
         size = work.table(table).num_rows
         work.change(table, "status", pc.coalesce(work.col(table, "status"), constant("active", size)), "missing_required")
 
 
-def courses_of_sections(work: Work) -> None:
+def courses_of_sections(work: ExportTables) -> None:
     """Say the course of an enrollment as that of its section."""
     of_section = lookup(
         work.col("enrollments", "section_id"), work.col("sections", "section_id"), work.col("sections", "course_id")
@@ -129,13 +129,13 @@ def courses_of_sections(work: Work) -> None:
     work.change("enrollments", "course_id", pc.coalesce(of_section, work.col("enrollments", "course_id")), "coarser_code")
 
 
-def observer_links(work: Work) -> None:
+def observer_links(work: ExportTables) -> None:
     """Leave out observers' enrollments without the student whom they watch."""
     watching = equals(work.col("enrollments", "role"), "observer") & present(work.col("enrollments", "cause"))
     work.keep("enrollments", ~watching | present(work.col("enrollments", "associated_user_id")), "no_home")
 
 
-def group_members(work: Work) -> None:
+def group_members(work: ExportTables) -> None:
     """Leave out members of a course's group who are not enrolled in the course: the reader refuses them."""
     group, user = work.col("group_memberships", "group_id"), work.col("group_memberships", "user_id")
     course = lookup(group, work.col("groups", "group_id"), work.col("groups", "course_id"))
@@ -143,7 +143,7 @@ def group_members(work: Work) -> None:
     work.keep("group_memberships", ~present(course) | is_in(compound(course, user), enrolled), "parent_left_out")
 
 
-def account_rows(work: Work) -> pa.Table:
+def account_rows(work: ExportTables) -> pa.Table:
     """Return one row an account; ``depth``: how many are above, as a parent stands before its children."""
     rows = qualified(work, "organizations")
     ids, parents = column(rows, "organizations.organization_id"), column(rows, "organizations.parent_organization_id")
@@ -158,7 +158,7 @@ def account_rows(work: Work) -> pa.Table:
     return with_columns(rows, depth=pa.array(depth))
 
 
-def term_rows(work: Work) -> pa.Table:
+def term_rows(work: ExportTables) -> pa.Table:
     """Return one row a term, and one for each kind of enrollment with dates of its own; ``override``: the kind, empty for the term."""
     terms = qualified(work, "terms")
     dates = work.table("term_dates")
@@ -174,7 +174,7 @@ def term_rows(work: Work) -> pa.Table:
     return with_columns(both, override=pc.fill_null(column(both, "term_dates.enrollment_type"), ""))
 
 
-def user_rows(work: Work) -> pa.Table:
+def user_rows(work: ExportTables) -> pa.Table:
     """Return one row a user, with the whole name where it was given."""
     rows = qualified(work, "users")
     derived = work.is_derived("users", "full_name")
@@ -185,14 +185,14 @@ def user_rows(work: Work) -> pa.Table:
     return with_columns(rows, given_full_name=choose(implied, nulls(len(full)), full))
 
 
-def cross_listed_rows(work: Work) -> pa.Table:
+def cross_listed_rows(work: ExportTables) -> pa.Table:
     """Return the sections that are in another course than their own."""
     rows = qualified(work, "sections")
     moved = ~same(column(rows, "sections.course_id"), column(rows, "sections.home_course_id"))
     return rows.filter(pa.array(moved))
 
 
-def own_enrollment_rows(work: Work) -> pa.Table:
+def own_enrollment_rows(work: ExportTables) -> pa.Table:
     """Return the enrollments that do not follow from others; a course is named where there is no section."""
     rows = qualified(work, "enrollments")
     rows = rows.filter(pa.array(~present(column(rows, "enrollments.cause"))))

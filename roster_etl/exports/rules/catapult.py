@@ -25,21 +25,21 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rows, Rule
-from roster_etl.exports.rows import beside, qualified
+from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.derived_ids import derive, replace_courses
 from roster_etl.exports.rules.people import school_of
-from roster_etl.exports.work import ROW, Work
 
 Derive = Callable[..., pd.Series]
 
 
-def sites_have_names(work: Work) -> None:
+def sites_have_names(work: ExportTables) -> None:
     """Give a site without a name its code, as its reader does."""
     work.fill("organizations", "name", work.col("organizations", "organization_id"))
 
 
-def titled_roles(work: Work) -> None:
+def titled_roles(work: ExportTables) -> None:
     """Give each role of staff a title: its own, else the person's, else the role itself."""
     staff = equals(work.col("user_roles", "user_kind"), "staff")
     of_person = lookup(work.user_keys("user_roles"), work.user_keys("users"), work.col("users", "title"))
@@ -47,7 +47,7 @@ def titled_roles(work: Work) -> None:
     work.change("user_roles", "title", choose(staff, filled, work.col("user_roles", "title")), "missing_required")
 
 
-def staff_alike(work: Work) -> None:
+def unify_staff_roles(work: ExportTables) -> None:
     """Say every role of staff as `staff`, once for each school, and those of students once for each school, too."""
     kinds = work.col("user_roles", "user_kind")
     word = choose(equals(kinds, "staff"), constant("staff", len(kinds)), constant("student", len(kinds)))
@@ -59,7 +59,7 @@ def staff_alike(work: Work) -> None:
     work.keep("user_roles", present(work.col("user_roles", "organization_id")), "missing_required")
 
 
-def roles_from_enrollments(work: Work) -> None:
+def roles_from_enrollments(work: ExportTables) -> None:
     """Give people without a role one at the school of most of their enrollments."""
     keys = work.user_keys("users")
     without = ~is_in(keys, work.user_keys("user_roles"))
@@ -77,7 +77,7 @@ def roles_from_enrollments(work: Work) -> None:
     work.losses.add("value_made_up", "missing_required", users.num_rows, table="user_roles")
 
 
-def name_sections(work: Work) -> None:
+def name_sections(work: ExportTables) -> None:
     """Give sections the name and the number that their rows carry: the section's name, else the course's."""
     course_name = lookup(work.col("sections", "course_id"), work.col("courses", "course_id"), work.col("courses", "name"))
     work.fill("sections", "name", course_name)
@@ -88,10 +88,10 @@ def name_sections(work: Work) -> None:
     work.cascade()
 
 
-def one_teacher_a_class(section_id: Derive, course_id: Derive) -> Rule:
+def split_classes_by_teacher(section_id: Derive, course_id: Derive) -> Rule:
     """Return the rule that makes of each section one class a teacher, with the ids that the reader derives."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         sections, enrollments = work.table("sections"), work.table("enrollments")
         teaching = equals(column(enrollments, "role"), "teacher")
         taught = enrollments.filter(pa.array(teaching))
@@ -112,7 +112,7 @@ def one_teacher_a_class(section_id: Derive, course_id: Derive) -> Rule:
     return rule
 
 
-def _count_new_ids(work: Work, wide: pa.Table) -> None:
+def _count_new_ids(work: ExportTables, wide: pa.Table) -> None:
     old = column(wide, "_old")
     work.losses.add("rows_split", "several_values", wide.num_rows - len(pc.unique(old)), table="sections")
     for name, new in (("section_id", "_section"), ("course_id", "_course"), ("home_course_id", "_course")):
@@ -120,7 +120,7 @@ def _count_new_ids(work: Work, wide: pa.Table) -> None:
         work.losses.add("value_changed", "id_not_allowed", changed, table="sections", column=name)
 
 
-def _replace(work: Work, wide: pa.Table, taught: pa.Table, learning: pa.Table) -> None:
+def _replace(work: ExportTables, wide: pa.Table, taught: pa.Table, learning: pa.Table) -> None:
     _new_courses(work, wide)
     named = with_columns(
         wide, section_id=column(wide, "_section"), course_id=column(wide, "_course"), home_course_id=column(wide, "_course")
@@ -151,7 +151,7 @@ def _of_each_class(wide: pa.Table, learning: pa.Table) -> pa.Table:
     return with_columns(found, section_id=column(wide, "_section").take(at), course_id=column(wide, "_course").take(at))
 
 
-def _count_enrollments(work: Work) -> None:
+def _count_enrollments(work: ExportTables) -> None:
     rows = work.table("enrollments")
     before = work.original["enrollments"].take(column(rows, ROW))
     for name in ("section_id", "course_id"):
@@ -159,18 +159,18 @@ def _count_enrollments(work: Work) -> None:
         work.losses.add("value_changed", "id_not_allowed", changed, table="enrollments", column=name)
 
 
-def _new_courses(work: Work, wide: pa.Table) -> None:
+def _new_courses(work: ExportTables, wide: pa.Table) -> None:
     """Give courses the ids that their classes say: one course may become several, and several one."""
     pairs = first_rows(pa.table({"old": column(wide, "course_id"), "new": column(wide, "_course")}), ("old", "new"))
     replace_courses(work, pairs)
 
 
-def class_rows(work: Work) -> pa.Table:
+def class_rows(work: ExportTables) -> pa.Table:
     """Return one row for each student of each class, with its teacher, numbers and name."""
     rows = qualified(work, "enrollments")
     rows = rows.filter(pa.array(equals(column(rows, "enrollments.role"), "student")))
-    rows = beside(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
-    rows = beside(work, rows, ("sections.course_id",), "courses", ("course_id",))
+    rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
+    rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",))
     sections = work.table("sections")
     teacher = lookup(column(rows, "enrollments.section_id"), column(sections, "section_id"), column(sections, "_teacher"))
     return with_columns(rows, teacher=teacher)
@@ -179,18 +179,18 @@ def class_rows(work: Work) -> pa.Table:
 def role_rows(kind: str) -> Rows:
     """Return one row for each school of each person of a kind, with profile and, as columns, two contacts."""
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "user_roles")
         found = found.filter(pa.array(equals(column(found, "user_roles.user_kind"), kind)))
         key = ("user_roles.user_kind", "user_roles.user_id")
-        found = beside(work, found, key, "users", ("user_kind", "user_id"))
-        found = beside(work, found, key, "student_profiles", ("user_kind", "user_id"))
+        found = left_join(work, found, key, "users", ("user_kind", "user_id"))
+        found = left_join(work, found, key, "student_profiles", ("user_kind", "user_id"))
         return _with_contacts(work, found) if kind == "student" else found
 
     return rows
 
 
-def _with_contacts(work: Work, rows: pa.Table) -> pa.Table:
+def _with_contacts(work: ExportTables, rows: pa.Table) -> pa.Table:
     contacts = work.table("contacts")
     places = work.col("contacts", "position").to_numpy(zero_copy_only=False)
     owners = keys_of(rows, ("users.user_kind", "users.user_id"))
@@ -202,14 +202,14 @@ def _with_contacts(work: Work, rows: pa.Table) -> pa.Table:
     return rows
 
 
-def site_rows(work: Work) -> pa.Table:
+def site_rows(work: ExportTables) -> pa.Table:
     """Return one row a site, under the id by which its reader knows it."""
     rows = qualified(work, "organizations")
     merged = pc.coalesce(column(rows, "organizations.merge_with_id"), column(rows, "organizations.organization_id"))
     return with_columns(rows, site=merged)
 
 
-def unnamed_sites(work: Work) -> None:
+def unnamed_sites(work: ExportTables) -> None:
     """Say sites by their code alone, where the file of sites is not written."""
     if work.options.get("schools"):
         return
@@ -223,7 +223,7 @@ def unnamed_sites(work: Work) -> None:
     work.keep("organizations", is_in(work.col("organizations", "organization_id"), pa.concat_arrays(mentioned)), "no_home")
 
 
-def absences(work: Work) -> None:
+def absences(work: ExportTables) -> None:
     """Leave out absences unless the option asks for them, and those without a period."""
     rows = work.table("attendance")
     if not work.options.get("attendance"):
@@ -232,7 +232,7 @@ def absences(work: Work) -> None:
     work.keep("attendance", present(work.col("attendance", "period")), "missing_required")
 
 
-def absences_of_students(work: Work) -> None:
+def absences_of_students(work: ExportTables) -> None:
     """Leave out absences of students who are not written: an event outlives its student."""
     users = work.table("users")
     students = column(users, "user_id").filter(pa.array(equals(column(users, "user_kind"), "student")))

@@ -21,14 +21,14 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
-from roster_etl.exports.work import Work
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
 
 
-def taught_sections(work: Work) -> None:
+def taught_sections(work: ExportTables) -> None:
     """Keep sections with a teacher and a student, as the format asks; their courses and terms; nothing that is not used by them."""
     sections_with("student", "teacher")(work)
 
@@ -36,7 +36,7 @@ def taught_sections(work: Work) -> None:
 def sections_with(*roles: str) -> Rule:
     """Return the rule that keeps sections with somebody in each of `roles`, and the courses and terms of these alone."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         for role in roles:
             rows = work.table("enrollments")
             filled = column(rows, "section_id").filter(pa.array(equals(column(rows, "role"), role)))
@@ -48,7 +48,7 @@ def sections_with(*roles: str) -> Rule:
     return rule
 
 
-def name_courses(work: Work) -> None:
+def name_courses(work: ExportTables) -> None:
     """Give a course without a name that of its first section, and leave out one that has none either."""
     named = lookup(work.col("courses", "course_id"), work.col("sections", "course_id"), work.col("sections", "name"))
     work.fill("courses", "name", named)
@@ -56,7 +56,7 @@ def name_courses(work: Work) -> None:
     work.cascade()
 
 
-def courses_have_names(work: Work) -> None:
+def courses_have_names(work: ExportTables) -> None:
     """Give a course its long name for its short one, or the other way, and leave out one that has neither."""
     work.fill("courses", "name", work.col("courses", "short_name"))
     work.fill("courses", "short_name", work.col("courses", "name"))
@@ -64,7 +64,7 @@ def courses_have_names(work: Work) -> None:
     work.cascade()
 
 
-def courses_have_schools(work: Work) -> None:
+def courses_have_schools(work: ExportTables) -> None:
     """Give a course without a school that of its first section, and leave out one that has none either."""
     of_section = lookup(
         work.col("courses", "course_id"), work.col("sections", "course_id"), work.col("sections", "organization_id")
@@ -74,27 +74,27 @@ def courses_have_schools(work: Work) -> None:
     work.cascade()
 
 
-def places_of_course(work: Work) -> None:
+def set_schools_from_course(work: ExportTables) -> None:
     """Say the school of sections and enrollments as that of their course, where the format says it of courses alone."""
     courses, school = work.col("courses", "course_id"), work.col("courses", "organization_id")
     for table in ("sections", "enrollments"):
         work.change(table, "organization_id", lookup(work.col(table, "course_id"), courses, school), "coarser_code")
 
 
-def used_courses(work: Work) -> None:
+def used_courses(work: ExportTables) -> None:
     """Keep courses with a section; where courses are only said with their sections."""
     used = pa.concat_arrays([work.col("sections", "course_id"), work.col("enrollments", "course_id")])
     work.keep("courses", is_in(work.col("courses", "course_id"), used), "no_home")
     work.cascade()
 
 
-def used_terms(work: Work) -> None:
+def used_terms(work: ExportTables) -> None:
     """Keep terms of sections; where terms are only said with them."""
     work.keep("terms", is_in(work.col("terms", "term_id"), work.col("sections", "term_id")), "no_home")
     work.cascade()
 
 
-def home_is_course(work: Work) -> None:
+def reset_home_course(work: ExportTables) -> None:
     """Say the present course alone: the course before cross-listing has no home."""
     work.change("sections", "home_course_id", work.col("sections", "course_id"), "no_home")
 
@@ -102,7 +102,7 @@ def home_is_course(work: Work) -> None:
 def sections_follow_course(*names: str) -> Rule:
     """Return the rule that fills section columns from the course where they are empty (``organization_id``, ``term_id``)."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         courses = work.col("courses", "course_id")
         for name in names:
             work.fill("sections", name, lookup(work.col("sections", "course_id"), courses, work.col("courses", name)))
@@ -110,7 +110,7 @@ def sections_follow_course(*names: str) -> Rule:
     return rule
 
 
-def schools_of_classes(work: Work) -> None:
+def schools_of_classes(work: ExportTables) -> None:
     """Fill the school of a section from its course, and leave out sections and enrollments that have none."""
     sections_follow_course("organization_id")(work)
     work.keep("sections", present(work.col("sections", "organization_id")), "missing_required")
@@ -124,7 +124,7 @@ def schools_of_classes(work: Work) -> None:
 def local_days(last: str) -> Rule:
     """Return the rule that rounds the dates of terms to local days. ``last``: the column of the exclusive end."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         from roster_etl.exports.days import round_days
 
         for name in ("start_at", "end_at"):
@@ -137,7 +137,7 @@ def local_days(last: str) -> Rule:
 def teacher_places(most: int | None) -> Rule:
     """Return the rule that puts the teachers of a section in order: the primary one first, then by id; beyond `most`: left out."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         rows = work.table("enrollments")
         teaching = equals(column(rows, "role"), "teacher")
         first = ~mask(pc.fill_null(work.col("enrollments", "is_primary"), False))
@@ -158,7 +158,7 @@ def teacher_places(most: int | None) -> Rule:
 def primary_is_first(*, others: bool | None) -> Rule:
     """Return the rule that says the first teacher as the primary one, and of the others what the reader will make of them."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         places = column(work.table("enrollments"), "_place").to_numpy()
         said = pa.array([True if place == 1 else (others if place > 1 else None) for place in places.tolist()], pa.bool_())
         work.change("enrollments", "is_primary", said, "coarser_code")
@@ -166,12 +166,12 @@ def primary_is_first(*, others: bool | None) -> Rule:
     return rule
 
 
-def no_primary(work: Work) -> None:
+def no_primary(work: ExportTables) -> None:
     """Say no teacher as the primary one."""
     work.change("enrollments", "is_primary", nulls(work.table("enrollments").num_rows, pa.bool_()), "no_home")
 
 
-def join_records(work: Work, entity: str, table: str, id_column: str, old: Array, new: Array) -> None:
+def join_records(work: ExportTables, entity: str, table: str, id_column: str, old: Array, new: Array) -> None:
     """Rename records; of several that get one id the first stays, and the others are joined into it."""
     work.rename_ids(entity, old, new, "id_not_allowed")
     rows = work.table(table)

@@ -6,16 +6,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import column, constant, first_rows, order, present, rank_in_group
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.derived_ids import Derive, derive
-from roster_etl.exports.work import Work
 
 PARENT = "Parent/Guardian"
 OTHER = "Other"
 _PARENTAL = r"(?i)parent|mother|father|guardian"
 
 
-def typed_contacts(work: Work) -> None:
+def typed_contacts(work: ExportTables) -> None:
     """Leave out contacts without a name, and make up a type where there is none, as Clever's document needs both."""
     work.keep("contacts", present(work.col("contacts", "name")), "missing_required")
     relationship = pc.fill_null(work.col("contacts", "relationship"), "")
@@ -23,7 +23,7 @@ def typed_contacts(work: Work) -> None:
     work.fill("contacts", "type", word)
 
 
-def numbered_contacts(work: Work) -> None:
+def numbered_contacts(work: ExportTables) -> None:
     """Number the contacts of each person from 1, in their order: the reader counts rows."""
     work.tables["contacts"] = order(work.table("contacts"), "user_kind", "user_id", "position", "contact_id")
     places = pa.array(rank_in_group(work.user_keys("contacts")), pa.int64())
@@ -33,7 +33,7 @@ def numbered_contacts(work: Work) -> None:
 def rederive_contacts(function: Derive) -> Rule:
     """Return the rule that gives contacts without an id of the source's the id which the reader derives from name, relationship, type."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         derived = pa.array(work.is_derived("contacts", "contact_id"))
         made = derive(function, *(work.col("contacts", name) for name in ("name", "relationship", "type")))
         new = pc.if_else(derived, made, work.col("contacts", "contact_id"))
@@ -42,7 +42,7 @@ def rederive_contacts(function: Derive) -> Rule:
     return rule
 
 
-def rename_contacts(work: Work, new: pa.Array) -> None:
+def rename_contacts(work: ExportTables, new: pa.Array) -> None:
     """Give contacts new ids, and join those of one person that get the same."""
     work.change("contacts", "contact_id", new, "id_not_allowed")
     rows = work.table("contacts")
@@ -54,7 +54,7 @@ def rename_contacts(work: Work, new: pa.Array) -> None:
 def by_position(most: int, words: tuple[str, ...]) -> Rule:
     """Return the rule that keeps the first contacts of each person, and says their type by their place: ``Primary``, ``Secondary``."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         numbered_contacts(work)
         places = column(work.table("contacts"), "position").to_numpy(zero_copy_only=False)
         work.keep("contacts", places <= most, "no_home")
@@ -67,7 +67,7 @@ def by_position(most: int, words: tuple[str, ...]) -> Rule:
 def rederive_by_type(function: Derive) -> Rule:
     """Return the rule that gives contacts the id which the reader derives from name and type, where no relationship is said."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         size = work.table("contacts").num_rows
         new = derive(function, work.col("contacts", "name"), constant("", size), work.col("contacts", "type"))
         rename_contacts(work, new)
@@ -75,7 +75,7 @@ def rederive_by_type(function: Derive) -> Rule:
     return rule
 
 
-def with_something(work: Work) -> None:
+def drop_empty_contacts(work: ExportTables) -> None:
     """Leave out contacts that have neither name, phone nor e-mail."""
     some = present(work.col("contacts", "name")) | present(work.col("contacts", "phone")) | present(work.col("contacts", "email"))
     work.keep("contacts", some, "missing_required")

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, first_rows, lookup, present, same, with_columns
 from roster_etl.exports.cells import day_texts
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.classes import join_records
-from roster_etl.exports.work import Work
 from roster_etl.frames.arrow import to_arrow_array
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def derive(function: Derive, *cells: Array) -> Array:
 def rederive_terms(function: Derive, *, named: bool = True) -> Rule:
     """Return the rule that gives terms the id which the reader derives from their name (if `named`) and days."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         days = [
             day_texts(work.col("terms", "start_at"), work.zone, "us_first_day"),
             day_texts(work.col("terms", "end_at"), work.zone, "us_last_day"),
@@ -54,7 +54,7 @@ def rederive_courses(function: Derive, *, by_number: bool) -> Rule:
     A course of several schools becomes one a school where it has no number.
     """
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         courses = work.col("courses", "course_id")
         of_section = work.col("sections", "course_id")
         name = lookup(of_section, courses, work.col("courses", "name"))
@@ -71,7 +71,7 @@ def rederive_courses(function: Derive, *, by_number: bool) -> Rule:
     return rule
 
 
-def replace_courses(work: Work, pairs: pa.Table) -> None:
+def replace_courses(work: ExportTables, pairs: pa.Table) -> None:
     """Give each course its new ids: one with several becomes several records, several with one become one."""
     rows, old = work.table("courses"), column(pairs, "old")
     at = pc.index_in(old, value_set=column(rows, "course_id"))
@@ -91,7 +91,7 @@ def replace_courses(work: Work, pairs: pa.Table) -> None:
     work.tables["courses"] = kept
 
 
-def one_school_a_course(work: Work) -> None:
+def derive_course_school(work: ExportTables) -> None:
     """Say the school of a course as the reader will: that of its sections, none where they are of several."""
     sections = pa.table({"course": work.col("sections", "course_id"), "school": work.col("sections", "organization_id")})
     pairs = first_rows(sections, ("course", "school"))

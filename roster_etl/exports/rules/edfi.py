@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from roster_etl.canonical.codes import GENDERS, GRADES
 from roster_etl.exports.arrays import first_marks, first_rows, mask, present
 from roster_etl.exports.cells import local_midnight_of
-from roster_etl.exports.rules.edfi_records import Record, day_of, descriptor, given, rows_of, school_ids, student_ids
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.rules.edfi_records import Record, day_of, descriptor, drop_null_values, rows_of, school_ids, student_ids
+from roster_etl.exports.rules.oneroster_sessions import school_year, school_year_dates
 from roster_etl.exports.rules.people import students as are_students
-from roster_etl.exports.rules.sessions import school_year, school_year_dates
-from roster_etl.exports.work import Work
 
 _WHOLE = r"^[0-9]{1,18}$"
 _RACES = {
@@ -26,7 +26,7 @@ _RACES = {
 }  # fmt: skip
 
 
-def numbered_schools(work: Work) -> None:
+def numbered_schools(work: ExportTables) -> None:
     """Keep schools whose id is a whole number, and what belongs to them."""
     numbers = work.col("organizations", str(work.options["school_id"]))
     whole = mask(pc.match_substring_regex(numbers, pattern=_WHOLE))
@@ -34,7 +34,7 @@ def numbered_schools(work: Work) -> None:
     work.cascade()
 
 
-def identified_students(work: Work) -> None:
+def identified_students(work: ExportTables) -> None:
     """Keep students with the id that the option names; others have it or not."""
     column = str(work.options["student_id"])
     kept = ~are_students(work) | present(work.col("users", column))
@@ -47,7 +47,7 @@ def identified_students(work: Work) -> None:
     work.cascade()
 
 
-def roles_at_schools(work: Work) -> None:
+def roles_at_schools(work: ExportTables) -> None:
     """Keep one role of each person at each school."""
     rows = work.table("user_roles")
     kept = first_rows(rows, ("user_kind", "user_id", "organization_id"))
@@ -57,12 +57,12 @@ def roles_at_schools(work: Work) -> None:
     work.cascade()
 
 
-def named_contacts(work: Work) -> None:
+def named_contacts(work: ExportTables) -> None:
     """Keep contacts with a name of two parts, which the resource requires."""
     work.keep("contacts", mask(pc.match_substring_regex(work.col("contacts", "name"), pattern=r"\S\s+\S")), "missing_required")
 
 
-def schools(work: Work) -> list[Record]:
+def schools(work: ExportTables) -> list[Record]:
     """Return one object a school."""
     ids = school_ids(work)
     category = descriptor(work, "EducationOrganizationCategory", "School", "category:school")
@@ -77,11 +77,11 @@ def schools(work: Work) -> list[Record]:
     ]
 
 
-def students(work: Work) -> list[Record]:
+def students(work: ExportTables) -> list[Record]:
     """Return one object a student."""
     ids, births = student_ids(work), {row["user_id"]: row["birth_date"] for row in work.table("student_profiles").to_pylist()}
     return [
-        given(
+        drop_null_values(
             {
                 "studentUniqueId": ids[row["user_id"]],
                 "firstName": row["first_name"],
@@ -95,11 +95,11 @@ def students(work: Work) -> list[Record]:
     ]
 
 
-def staffs(work: Work) -> list[Record]:
+def staffs(work: ExportTables) -> list[Record]:
     """Return one object a person who is no student."""
     ids = student_ids(work)
     return [
-        given(
+        drop_null_values(
             {
                 "staffUniqueId": row["user_id"],
                 "firstName": row["first_name"],
@@ -113,12 +113,12 @@ def staffs(work: Work) -> list[Record]:
     ]
 
 
-def _mails(work: Work, address: str | None) -> list[Record] | None:
+def _mails(work: ExportTables, address: str | None) -> list[Record] | None:
     kind = descriptor(work, "ElectronicMailType", "Work", "mail:work")
     return [{"electronicMailAddress": address, "electronicMailTypeDescriptor": kind}] if address else None
 
 
-def student_schools(work: Work) -> list[Record]:
+def student_schools(work: ExportTables) -> list[Record]:
     """Return one object for each school of a student; the entry is the beginning of the school year."""
     ids, orgs = student_ids(work), school_ids(work)
     grades = {row["user_id"]: row["grade"] for row in work.table("student_profiles").to_pylist()}
@@ -129,7 +129,7 @@ def student_schools(work: Work) -> list[Record]:
             continue
         grade = grades.get(row["user_id"]) or "UG"
         found.append(
-            given(
+            drop_null_values(
                 {
                     "schoolReference": {"schoolId": orgs[row["organization_id"]]},
                     "studentReference": {"studentUniqueId": ids[row["user_id"]]},
@@ -150,12 +150,12 @@ def student_schools(work: Work) -> list[Record]:
     return found
 
 
-def _first_day_of_year(work: Work) -> str:
+def _first_day_of_year(work: ExportTables) -> str:
     start, _ = school_year_dates(work, school_year(work, local_midnight_of(work.moment, work.zone)[0]))
     return str(day_of(work, start))
 
 
-def student_organizations(work: Work) -> list[Record]:
+def student_organizations(work: ExportTables) -> list[Record]:
     """Return sex, races and ethnicity of each student at each school."""
     ids, orgs = student_ids(work), school_ids(work)
     profiles = {row["user_id"]: row for row in work.table("student_profiles").to_pylist()}
@@ -167,7 +167,7 @@ def student_organizations(work: Work) -> list[Record]:
         races = json.loads(profile["races"]) if profile.get("races") else [profile["race"]] if profile["race"] else []
         sex = GENDERS.get(profile["gender"] or "")
         found.append(
-            given(
+            drop_null_values(
                 {
                     "educationOrganizationReference": {"educationOrganizationId": orgs[row["organization_id"]]},
                     "studentReference": {"studentUniqueId": ids[row["user_id"]]},
@@ -181,7 +181,7 @@ def student_organizations(work: Work) -> list[Record]:
     return found
 
 
-def staff_schools(work: Work) -> list[Record]:
+def staff_schools(work: ExportTables) -> list[Record]:
     """Return one object for each school of a member of staff."""
     ids, orgs = student_ids(work), school_ids(work)
     program = descriptor(work, "ProgramAssignment", "Regular Education", "assignment:staff")
@@ -200,7 +200,7 @@ def _contact_id(row: Record) -> str:
     return f"{row['user_id']}-{row['contact_id'].replace(':', '-')}"
 
 
-def contact_records(work: Work) -> list[Record]:
+def contact_records(work: ExportTables) -> list[Record]:
     """Return one object a contact of a student."""
     found = []
     for row in rows_of(work, "contacts", "user_id", "contact_id"):
@@ -213,15 +213,15 @@ def contact_records(work: Work) -> list[Record]:
         }
         phone = descriptor(work, "TelephoneNumberType", "Home", "phone:home")
         numbers = [{"telephoneNumber": row["phone"], "telephoneNumberTypeDescriptor": phone}] if row["phone"] else None
-        found.append(given({**record, "telephones": numbers}))
+        found.append(drop_null_values({**record, "telephones": numbers}))
     return found
 
 
-def student_contacts(work: Work) -> list[Record]:
+def student_contacts(work: ExportTables) -> list[Record]:
     """Return one object a contact of a student: how they are related."""
     ids = student_ids(work)
     return [
-        given(
+        drop_null_values(
             {
                 "contactReference": {"contactUniqueId": _contact_id(row)},
                 "studentReference": {"studentUniqueId": ids[row["user_id"]]},

@@ -13,13 +13,22 @@ import numpy as np
 import pyarrow as pa
 
 from roster_etl.exports.arrays import equals
-from roster_etl.exports.rules.edfi_records import Record, day_of, descriptor, given, last_day_of, rows_of, school_ids, student_ids
-from roster_etl.exports.work import Work
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.rules.edfi_records import (
+    Record,
+    day_of,
+    descriptor,
+    drop_null_values,
+    last_day_of,
+    rows_of,
+    school_ids,
+    student_ids,
+)
 
 _TERMS = {"schoolYear": "Year Round", "semester": "Semester", "term": "Trimester", "gradingPeriod": "Quarter"}
 
 
-def _offered(work: Work) -> list[tuple[Record, Record, int]]:
+def _offered(work: ExportTables) -> list[tuple[Record, Record, int]]:
     """Return each section with its term and the number of its school."""
     orgs, terms = school_ids(work), {row["term_id"]: row for row in work.table("terms").to_pylist()}
     return [(row, terms[row["term_id"]], orgs[row["organization_id"]]) for row in rows_of(work, "sections", "section_id")]
@@ -29,7 +38,7 @@ def _session(term: Record, school: int) -> Record:
     return {"schoolId": school, "schoolYear": term["school_year"], "sessionName": term["name"]}
 
 
-def session_records(work: Work) -> list[Record]:
+def session_records(work: ExportTables) -> list[Record]:
     """Return one object for each term at each school that teaches in it; its days are counted, not known."""
     pairs = {(term["term_id"], school): term for _, term, school in _offered(work)}
     found: dict[tuple[int, int, str], Record] = {}
@@ -53,7 +62,7 @@ def _weekdays(first: str, last: str) -> int:
     return int(np.busday_count(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1)))
 
 
-def courses(work: Work) -> list[Record]:
+def courses(work: ExportTables) -> list[Record]:
     """Return one object a course."""
     orgs = school_ids(work)
     system = descriptor(work, "CourseIdentificationSystem", "LEA course code", "course:lea")
@@ -71,7 +80,7 @@ def courses(work: Work) -> list[Record]:
     ]
 
 
-def offerings(work: Work) -> list[Record]:
+def offerings(work: ExportTables) -> list[Record]:
     """Return one object for each course in each term at each school."""
     orgs, course_orgs = school_ids(work), {row["course_id"]: row["organization_id"] for row in work.table("courses").to_pylist()}
     found: dict[str, Record] = {}
@@ -93,10 +102,10 @@ def _offering(section: Record, term: Record, school: int) -> Record:
     return {"localCourseCode": section["course_id"], **_session(term, school)}
 
 
-def sections(work: Work) -> list[Record]:
+def sections(work: ExportTables) -> list[Record]:
     """Return one object a section."""
     return [
-        given(
+        drop_null_values(
             {
                 "sectionIdentifier": section["section_id"],
                 "courseOfferingReference": _offering(section, term, school),
@@ -107,7 +116,7 @@ def sections(work: Work) -> list[Record]:
     ]
 
 
-def _enrolled(work: Work, role: str) -> Iterator[tuple[Record, Record, Record]]:
+def _enrolled(work: ExportTables, role: str) -> Iterator[tuple[Record, Record, Record]]:
     """Yield the enrollments in a role, each with its section's reference and its term."""
     known = {section["section_id"]: (section, term, school) for section, term, school in _offered(work)}
     chosen = work.table("enrollments").filter(pa.array(equals(work.col("enrollments", "role"), role)))
@@ -116,11 +125,11 @@ def _enrolled(work: Work, role: str) -> Iterator[tuple[Record, Record, Record]]:
         yield row, {"sectionIdentifier": section["section_id"], **_offering(section, term, school)}, term
 
 
-def student_sections(work: Work) -> list[Record]:
+def student_sections(work: ExportTables) -> list[Record]:
     """Return one object an enrollment of a student; without dates of its own it has its term's."""
     ids = student_ids(work)
     return [
-        given(
+        drop_null_values(
             {
                 "sectionReference": reference,
                 "studentReference": {"studentUniqueId": ids[row["user_id"]]},
@@ -132,7 +141,7 @@ def student_sections(work: Work) -> list[Record]:
     ]
 
 
-def staff_sections(work: Work) -> list[Record]:
+def staff_sections(work: ExportTables) -> list[Record]:
     """Return one object a teacher of a section; a person who is a student is not named as staff."""
     ids = student_ids(work)
     first = descriptor(work, "ClassroomPosition", "Teacher of Record", "position:primary")

@@ -27,8 +27,8 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rule
-from roster_etl.exports.work import ROW, Work
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
@@ -44,30 +44,30 @@ class IdClash(RosterError):
     template = "{count} ids would name two people in {format}; nothing was written. Decide with `--option user_ids=kinded`, where the format has it"
 
 
-def with_role(work: Work, *roles: str) -> Mask:
+def with_role(work: ExportTables, *roles: str) -> Mask:
     """Return which users have one of `roles` at some organization."""
     rows = work.table("user_roles")
     return is_in(work.user_keys("users"), work.user_keys("user_roles").filter(pa.array(equals(column(rows, "role"), *roles))))
 
 
-def enrolled_as(work: Work, *roles: str) -> Mask:
+def enrolled_as(work: ExportTables, *roles: str) -> Mask:
     """Return which users have an enrollment in one of `roles`."""
     rows = work.table("enrollments")
     keys = work.user_keys("enrollments").filter(pa.array(equals(column(rows, "role"), *roles)))
     return is_in(work.user_keys("users"), keys)
 
 
-def students(work: Work) -> Mask:
+def students(work: ExportTables) -> Mask:
     """Return which users are students: by kind, role or enrollment."""
     return equals(work.col("users", "user_kind"), "student") | with_role(work, "student") | enrolled_as(work, "student")
 
 
-def teachers(work: Work) -> Mask:
+def teachers(work: ExportTables) -> Mask:
     """Return which users teach: by kind, role or enrollment."""
     return equals(work.col("users", "user_kind"), "teacher") | with_role(work, "teacher") | enrolled_as(work, "teacher")
 
 
-def others(work: Work) -> Mask:
+def others(work: ExportTables) -> Mask:
     """Return which users have a role that is not a student's, a teacher's or a parent's."""
     rows = work.table("user_roles")
     roles = column(rows, "role")
@@ -78,7 +78,7 @@ def others(work: Work) -> Mask:
 def active_enrollments(*roles: str) -> Rule:
     """Return the rule that keeps enrollments of `roles` that are active, for a format without a status."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         status = work.col("enrollments", "status")
         work.keep("enrollments", equals(status, "active") | ~present(status), "no_home")
         work.keep("enrollments", equals(work.col("enrollments", "role"), *roles), "no_home")
@@ -87,7 +87,7 @@ def active_enrollments(*roles: str) -> Rule:
     return rule
 
 
-def active_users(work: Work) -> None:
+def active_users(work: ExportTables) -> None:
     """Leave out suspended users, for a format without a status."""
     work.keep("users", ~equals(work.col("users", "status"), "suspended"), "no_home")
     work.cascade()
@@ -97,7 +97,7 @@ def only_users(*masks: str) -> Rule:
     """Return the rule that keeps people who are one of ``students``, ``teachers``, ``others``."""
     found = {"students": students, "teachers": teachers, "others": others}
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         kept = np.logical_or.reduce([found[name](work) for name in masks])
         work.keep("users", kept, "no_home")
         work.cascade()
@@ -108,7 +108,7 @@ def only_users(*masks: str) -> Rule:
 def require(table: str, *names: str) -> Rule:
     """Return the rule that leaves out records without a value in one of these columns, and what hangs on them."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         kept = np.logical_and.reduce([present(work.col(table, name)) for name in names])
         work.keep(table, kept, "missing_required")
         work.cascade()
@@ -116,7 +116,7 @@ def require(table: str, *names: str) -> Rule:
     return rule
 
 
-def school_of(work: Work, where: Mask, *, roles: tuple[str, ...] = ()) -> Array:
+def school_of(work: ExportTables, where: Mask, *, roles: tuple[str, ...] = ()) -> Array:
     """Return the one school of each user in `where`: of the primary role, else of most enrollments, else the first by id.
 
     A person with roles is at the school of one of them; one without is where the enrollments are. ``roles``: only these roles count.
@@ -160,7 +160,7 @@ def one_role(role: str, where: str, *, primary: bool | None = None) -> Rule:
     """
     found = {"students": students, "teachers": teachers}
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         people = found[where](work)
         schools = school_of(work, people, roles=(role,)) if where == "students" else school_of(work, people)
         if where == "students":
@@ -170,7 +170,7 @@ def one_role(role: str, where: str, *, primary: bool | None = None) -> Rule:
     return rule
 
 
-def replace_roles(work: Work, people: Mask, schools: Array, role: str, *, primary: bool | None = None) -> None:
+def replace_roles(work: ExportTables, people: Mask, schools: Array, role: str, *, primary: bool | None = None) -> None:
     """Replace the roles of `people` by one `role` at their one school, and count what that changes, joins and makes up."""
     keys = work.user_keys("users")
     rows = work.table("user_roles")
@@ -200,7 +200,7 @@ def replace_roles(work: Work, people: Mask, schools: Array, role: str, *, primar
     work.change("user_roles", "is_primary", choose(mine, flags, work.col("user_roles", "is_primary")), "coarser_code")
 
 
-def _add_roles(work: Work, people: Mask, schools: Array, role: str) -> None:
+def _add_roles(work: ExportTables, people: Mask, schools: Array, role: str) -> None:
     """Add a role for each of `people` who has a school and no role there; counted as made up."""
     keys = work.user_keys("users")
     missing = people & present(schools) & ~is_in(keys, work.user_keys("user_roles"))
@@ -215,7 +215,7 @@ def _add_roles(work: Work, people: Mask, schools: Array, role: str) -> None:
     work.losses.add("value_made_up", "missing_required", size, table="user_roles")
 
 
-def require_role(work: Work) -> None:
+def require_role(work: ExportTables) -> None:
     """Leave out people who are at no school: the format asks where they are."""
     work.keep("users", is_in(work.user_keys("users"), work.user_keys("user_roles")), "missing_required")
     work.cascade()
@@ -228,7 +228,7 @@ def kinds_by_file(kinds: Mapping[str, str]) -> Rule:
     files becomes two records.
     """
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         found: list[tuple[str, str, Mask]] = []
         taken = np.zeros(work.table("users").num_rows, dtype=bool)
         for name, kind in kinds.items():
@@ -241,13 +241,13 @@ def kinds_by_file(kinds: Mapping[str, str]) -> Rule:
     return rule
 
 
-def _of_file(work: Work, name: str) -> Mask:
+def _of_file(work: ExportTables, name: str) -> Mask:
     if name == "staff":
         return teachers(work) | (others(work) & ~students(work))
     return {"students": students, "teachers": teachers, "others": others}[name](work)
 
 
-def _split_users(work: Work, found: list[tuple[str, str, Mask]]) -> None:
+def _split_users(work: ExportTables, found: list[tuple[str, str, Mask]]) -> None:
     total = np.sum([where for _, _, where in found], axis=0)
     work.losses.add("rows_split", "several_values", int((total > 1).sum()), table="users")
     keys = work.user_keys("users")
@@ -267,7 +267,7 @@ def _split_users(work: Work, found: list[tuple[str, str, Mask]]) -> None:
     check_clashes(work, "the format")
 
 
-def _said_in(work: Work, table: str, name: str) -> Mask:
+def _said_in(work: ExportTables, table: str, name: str) -> Mask:
     """Return which rows of a table are said of a person as a student, a teacher, or another."""
     rows = work.table(table)
     everything = np.ones(rows.num_rows, dtype=bool)
@@ -285,34 +285,34 @@ def _said_in(work: Work, table: str, name: str) -> Mask:
     return everything
 
 
-def _with_kind(work: Work, table: str, rows: pa.Table, kind: str) -> pa.Table:
+def _with_kind(work: ExportTables, table: str, rows: pa.Table, kind: str) -> pa.Table:
     differs = ~equals(column(rows, "user_kind"), kind)
     work.losses.add("value_changed", "coarser_code", int(differs.sum()), table=table, column="user_kind")
     return with_columns(rows, user_kind=constant(kind, rows.num_rows))
 
 
-def check_clashes(work: Work, format_name: str) -> None:
+def check_clashes(work: ExportTables, format_name: str) -> None:
     """Require that no two people have one id within a kind. Raises IdClash."""
     keys = work.user_keys("users")
     if count := len(keys) - pc.count_distinct(keys).as_py():
         raise IdClash(count=count, format=format_name)
 
 
-def one_id_space(work: Work) -> None:
+def one_id_space(work: ExportTables) -> None:
     """Say people by their id alone (option ``user_ids``: ``plain``), or all of them as ``kind-id`` (``kinded``). Raises IdClash."""
     if work.options.get("user_ids") == "kinded":
         kinds, ids = work.col("users", "user_kind"), work.col("users", "user_id")
         for kind in pc.unique(kinds).to_pylist():
             mine = ids.filter(pa.array(equals(kinds, kind)))
             work.rename_ids("users", mine, pc.binary_join_element_wise(kind, mine, "-"), "id_not_allowed", kind=kind)
-    work.move_kinds(constant("user", work.table("users").num_rows))
+    work.set_user_kinds(constant("user", work.table("users").num_rows))
     check_clashes(work, "a format with one space of ids")
 
 
 _EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"  # what our own readers take for an address
 
 
-def with_email(work: Work) -> Mask:
+def with_email(work: ExportTables) -> Mask:
     """Return which users have an e-mail address that is one."""
     return mask(pc.match_substring_regex(work.col("users", "email"), pattern=_EMAIL))
 
@@ -320,19 +320,19 @@ def with_email(work: Work) -> Mask:
 def require_email_of(kind: str) -> Rule:
     """Return the rule that leaves out people of a kind without an e-mail address, which the format needs of them alone."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         work.keep("users", ~equals(work.col("users", "user_kind"), kind) | with_email(work), "missing_required")
         work.cascade()
 
     return rule
 
 
-def no_primary_role(work: Work) -> None:
+def no_primary_role(work: ExportTables) -> None:
     """Say no role as the primary one, where the format does not."""
     work.change("user_roles", "is_primary", nulls(work.table("user_roles").num_rows, pa.bool_()), "no_home")
 
 
-def email_or_username(work: Work) -> None:
+def email_or_username(work: ExportTables) -> None:
     """Give people without an e-mail address their user name, if it is one, and leave out the others: the format needs it."""
     username, email = work.col("users", "username"), work.col("users", "email")
     address = pc.if_else(pc.match_substring(username, "@"), username, pa.scalar(None, pa.string()))
@@ -341,7 +341,7 @@ def email_or_username(work: Work) -> None:
     work.cascade()
 
 
-def digits_number(work: Work) -> None:
+def digits_number(work: ExportTables) -> None:
     """Say a number of digits alone: the number, else the id; and leave out people who have neither."""
     number, own = (_digits_only(work.col("users", name)) for name in ("number", "user_id"))
     number = _first_only(number)
@@ -350,7 +350,7 @@ def digits_number(work: Work) -> None:
     require("users", "number")(work)
 
 
-def unique_numbers(work: Work) -> None:
+def unique_numbers(work: ExportTables) -> None:
     """Leave empty the number of people which another person of the same kind has, as the format refuses the second one."""
     kinds, number = work.col("users", "user_kind"), work.col("users", "number")
     first = first_marks(compound(kinds, number)) | ~present(number)
@@ -366,7 +366,7 @@ def _digits_only(values: Array) -> Array:
     return pc.if_else(pc.match_substring_regex(values, pattern="^[0-9]+$"), values, pa.scalar(None, pa.string()))
 
 
-def own_logins(work: Work) -> None:
+def own_logins(work: ExportTables) -> None:
     """Leave empty a user name that the reader makes of the e-mail address by itself."""
     derived = work.is_derived("users", "username") & mask(pc.equal(work.col("users", "username"), work.col("users", "email")))
     work.change(
@@ -377,7 +377,7 @@ def own_logins(work: Work) -> None:
 def profiles_of(role: str) -> Rule:
     """Return the rule that keeps the profiles of people whose role is `role`: the format reads those alone."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         roles = work.table("user_roles")
         owners = work.user_keys("user_roles").filter(pa.array(equals(column(roles, "role"), role)))
         work.keep("student_profiles", is_in(work.user_keys("student_profiles"), owners), "no_home")

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import choose, column, constant, each_distinct, mask, nulls, present, with_columns
-from roster_etl.exports.rows import beside, qualified
-from roster_etl.exports.work import Work
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.rows import left_join, qualified
 
 FLAG_COLUMNS: Final = ("iep", "ell", "gifted", "section_504", "frl")
 _FLAG_WORDS: Mapping[str, str] = {"iep": "iep", "ell": "ell", "gifted": "gifted", "section_504": "section504"}
 _LUNCH: Mapping[str, str] = {"F": "freeLunch", "R": "reducedLunch"}
 
 
-def usernames_with_domain(work: Work) -> None:
+def usernames_with_domain(work: ExportTables) -> None:
     """Give a user name without a domain the one of the option, else the e-mail address."""
     names = work.col("users", "username")
     with_domain = mask(pc.match_substring(names, "@"))
@@ -28,16 +28,16 @@ def usernames_with_domain(work: Work) -> None:
     work.change("users", "username", choose(with_domain, names, pc.coalesce(made, names)), "coarser_code")
 
 
-def role_rows(work: Work) -> pa.Table:
+def role_rows(work: ExportTables) -> pa.Table:
     """Return one row a role, with the grade of a student."""
     rows = qualified(work, "user_roles")
-    rows = beside(work, rows, ("user_roles.user_kind", "user_roles.user_id"), "student_profiles", ("user_kind", "user_id"))
+    rows = left_join(work, rows, ("user_roles.user_kind", "user_roles.user_id"), "student_profiles", ("user_kind", "user_id"))
     student = mask(pc.equal(column(rows, "user_roles.role"), "student"))
     grade = column(rows, "student_profiles.grade")
     return with_columns(rows, **{"student_profiles.grade": choose(student, grade, nulls(len(grade)))})
 
 
-def course_rows(work: Work) -> pa.Table:
+def course_rows(work: ExportTables) -> pa.Table:
     """Return one row a course, with the first subject and grade of its lists."""
     rows = qualified(work, "courses")
     for name, source in (("first_subject", "subjects"), ("first_grade", "grades")):
@@ -48,7 +48,7 @@ def course_rows(work: Work) -> pa.Table:
     return rows
 
 
-def demographic_rows(work: Work) -> pa.Table:
+def demographic_rows(work: ExportTables) -> pa.Table:
     """Return one row a student with demographics."""
     rows = qualified(work, "student_profiles")
     races = each_distinct(work.col("student_profiles", "races"), lambda cell: ",".join(json.loads(cell)))
@@ -60,7 +60,7 @@ def demographic_rows(work: Work) -> pa.Table:
     return with_columns(rows, race_list=race, ethnicity=hispanic).filter(pa.array(some))
 
 
-def flag_rows(work: Work) -> pa.Table:
+def flag_rows(work: ExportTables) -> pa.Table:
     """Return one row for each flag of a student that is set."""
     words = {**_FLAG_WORDS, **{name: str(word) for name, word in (work.options.get("flags") or {}).items()}}
     ids = work.col("student_profiles", "user_id")

@@ -12,7 +12,7 @@ from roster_etl.orchestration.assets.frame_types import NOTHING
 from roster_etl.orchestration.assets.metadata import OWNERS, code_references, findings_metadata, import_number
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step
 from roster_etl.orchestration.assets.vendor_assets import file_key
-from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
+from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import apply_upload_changes
@@ -50,11 +50,11 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
         metadata=code_references({"rows": vendor.folder() / "change_rules.py"}),
     )
     def state(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        if is_left_to_whole_imports(context):
+        if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             validated = {name: run_context.read_frame([upload.source, name]) for name in files}
-            rows = apply_upload_changes(run_context.workspace, upload, validated, run_context.feed_state())
+            rows = apply_upload_changes(run_context.workspace, upload, validated, run_context.roster_snapshot_info())
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(upload.content),
                 metadata={

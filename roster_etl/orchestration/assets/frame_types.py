@@ -45,13 +45,13 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
     In delta formats ``_file`` is the name of the file from which a row is, because a kind may have several.
     """
     columns = [
-        _Column(column.name, "text", required=column.required and not column.relaxed_by)
+        _Column(column.name, "text", required=column.required and not column.optional_if_option)
         for column in file.columns
         if not column.secret
     ]
     marks = (REFUSED, DELETED) if file.deleted else (REFUSED,)
     columns += [_Column(ROW, "integer"), *(_Column(mark, "boolean") for mark in marks)]
-    columns += [_Column(FILE, "text")] if file.in_order else []
+    columns += [_Column(FILE, "text")] if file.ordered_changes else []
     return _frame_type(
         name=f"validated_{format_.name}_{file.name}",
         description=f"{file.file_name} after validation: one row per readable record, in the vendor's spelling.",

@@ -52,7 +52,7 @@ def log_freshness(log: RunLog, workspace: Workspace, district_id: str, source: s
     if any(feed.expected_by for feed in district.feeds if feed.format == source):
         for found in freshness(workspace, datetime.now(UTC), [district]):
             if found.source == source:
-                log.log_event(_evaluation(log.instance, found))
+                log.log_event(freshness_evaluation(log.instance, found))
 
 
 def freshness_check(vendor: Vendor) -> dg.AssetChecksDefinition:
@@ -90,7 +90,8 @@ def _upload_key(source: str) -> dg.AssetKey:
     return dg.AssetKey([source, "upload"])
 
 
-def _evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckEvaluation:
+def freshness_evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckEvaluation:
+    """Return the evaluation of the freshness check of a feed."""
     return dg.AssetCheckEvaluation(
         target_materialization_data=newest_materialization(instance, _upload_key(feed.source), feed.district_id),
         asset_key=_upload_key(feed.source),

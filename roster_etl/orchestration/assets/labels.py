@@ -73,6 +73,8 @@ def _personal_files(vendor: Vendor) -> Iterable[str]:
     yield from ("upload", "state")
     for table in personal_tables() & {*tables_of(vendor)}:
         yield from files_for(vendor, table)
-    yield from (file.name for file in vendor.format.files if any(column.about or column.secret for column in file.columns))
+    yield from (
+        file.name for file in vendor.format.files if any(column.purge_with_person or column.secret for column in file.columns)
+    )
     if vendor.change_plan is not None:
         yield from (file.name for file in vendor.format.files)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.orchestration.assets.markdown import Link, markdown_table
+from roster_etl.orchestration.assets.markdown import LinkCell, markdown_table
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.urls import join, redact
@@ -88,7 +88,7 @@ class Provenance:
         district_id, source = self.row["district_id"], self.row["source"]
         rows = [
             (
-                Link(file["file"], asset_path(source, file["kind"], district_id)),
+                LinkCell(file["file"], asset_path(source, file["kind"], district_id)),
                 f"{file['rows_read']:,}",
                 f"{file['rows_rejected']:,}",
             )

@@ -15,14 +15,14 @@ _SPECIAL_CHARS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 
 @dataclass(frozen=True)
-class Link:
+class LinkCell:
     """A cell with a link: its text, and a path of the UI."""
 
     text: str
     path: str
 
 
-Cell = str | Link | tuple[Link, ...]
+Cell = str | LinkCell | tuple[LinkCell, ...]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], footer: str = "") -> dg.MarkdownMetadataValue:
@@ -41,7 +41,7 @@ def escape_markdown(text: str) -> str:
 def _cell(cell: Cell) -> str:
     if isinstance(cell, tuple):
         return " · ".join(map(_cell, cell))
-    return f"[{escape_markdown(cell.text)}]({cell.path})" if isinstance(cell, Link) else escape_markdown(cell)
+    return f"[{escape_markdown(cell.text)}]({cell.path})" if isinstance(cell, LinkCell) else escape_markdown(cell)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
-from roster_etl.orchestration.assets.markdown import Link, escape_markdown, markdown_table
+from roster_etl.orchestration.assets.markdown import LinkCell, escape_markdown, markdown_table
 from roster_etl.pipeline.reporting.data_docs import data_docs_url
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
 from roster_etl.pipeline.reporting.notifications import summary_text
@@ -87,11 +87,11 @@ def column_sources(table: RosterTable, vendors: Sequence[Vendor]) -> Sources:
 
 def _sources_table(table: RosterTable, sources: Sources) -> dg.MarkdownMetadataValue:
     """Return a table with a line for each column and format, whose sources link to the assets of their files."""
-    rows: list[tuple[str | tuple[Link, ...], ...]] = []
+    rows: list[tuple[str | tuple[LinkCell, ...], ...]] = []
     for name in table.names:
         shown = name  # once for all formats
         for source, files in _by_format(sources.get(name, ())).items():
-            links = tuple(Link(f"{file}.{column}", f"/assets/{source}/{file}?view=overview") for file, column in files)
+            links = tuple(LinkCell(f"{file}.{column}", f"/assets/{source}/{file}?view=overview") for file, column in files)
             rows.append((shown, source, links))
             shown = ""
     return markdown_table(("column", "format", "made of"), rows)

@@ -30,7 +30,7 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
 from roster_etl.orchestration.assets.vendor_assets import file_key
-from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
+from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
@@ -81,11 +81,11 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         metadata=table_metadata(table, filling),
     )
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        if is_left_to_whole_imports(context):
+        if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             validated = {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
-            rows = build_table(run_context.workspace, upload, name, validated, run_context.feed_state())
+            rows = build_table(run_context.workspace, upload, name, validated, run_context.roster_snapshot_info())
             yield dg.MaterializeResult(
                 value=rows,
                 data_version=dg.DataVersion(upload.content),
@@ -121,7 +121,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         allow_arbitrary_check_specs=True,  # the checks are on assets of earlier steps
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        if is_left_to_whole_imports(context):
+        if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             if PLAN not in context.selected_asset_keys:
@@ -130,7 +130,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             verdicts = gate_upload(run_context.workspace, upload)
             yield from gate_results(suites_of([upload.vendor]), verdicts, _refused_suites(run_context, upload))
             tables = mapped_tables(run_context, upload)
-            planned, run_context.summary = plan_import(run_context.workspace, upload, tables, run_context.feed_state())
+            planned, run_context.summary = plan_import(run_context.workspace, upload, tables, run_context.roster_snapshot_info())
             why = _decision_reason(planned, upload.import_id)
             how = decision_metadata(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
             numbers = plan_metadata(planned.tables, planned.decision, planned.sha256)

@@ -24,8 +24,8 @@ from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import LazyMapping, Staging, staging_of
 from roster_etl.pipeline.steps.conclude import fail_import
-from roster_etl.pipeline.steps.feed_state import FeedState, read_feed_state
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo, read_roster_snapshot_info
 from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
@@ -38,7 +38,7 @@ ROSTER = "roster"
 """The first segment of the asset key of every mapped table."""
 
 
-class RunBroken(RetryableError):
+class RunEndedEarly(RetryableError):
     """A run ended without ending its import."""
 
     code = "run_broken"
@@ -57,10 +57,10 @@ class RunContext:
         self.workspace = workspace
         self.separate_steps = separate_steps
         if separate_steps:
-            workspace.frames.keep_apart()
+            workspace.frames.use_separate_containers()
         self.upload: Upload | None = None
         self.summary: ImportSummary | None = None
-        self._feed_state: FeedState | None = None
+        self._feed_state: RosterSnapshotInfo | None = None
         self._frames: dict[tuple[str, str], pa.Table] = {}
         self._pending_reads: Counter[tuple[str, str]] = Counter()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="frames")
@@ -124,10 +124,10 @@ class RunContext:
         """Return the summary of the run's import: the one from the step that ended it, or read now."""
         return self.summary or read_import_summary(self.workspace, self._require_upload().import_id)
 
-    def feed_state(self) -> FeedState:
+    def roster_snapshot_info(self) -> RosterSnapshotInfo:
         """Return the state of the upload's feed, read once per run, or once per step with `separate_steps`."""
         if self._feed_state is None:
-            self._feed_state = read_feed_state(self.workspace, self._require_upload())
+            self._feed_state = read_roster_snapshot_info(self.workspace, self._require_upload())
         return self._feed_state
 
     def unfinished_upload(self) -> Upload | None:
@@ -246,7 +246,7 @@ def _fail_unfinished_import(context: dg.InitResourceContext, run_context: RunCon
     upload = run_context.unfinished_upload()
     if upload is None:
         return
-    broken = run_context.write_error or RunBroken(import_id=upload.import_id)
+    broken = run_context.write_error or RunEndedEarly(import_id=upload.import_id)
     run_context.summary = fail_import(run_context.workspace, upload, broken)
     try_publish_report(run_context.workspace, upload.import_id, broken, run_context.summary)
     if context.instance is not None and context.run is not None:

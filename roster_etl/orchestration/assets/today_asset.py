@@ -16,10 +16,10 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.freshness_checks import RunLog
 from roster_etl.orchestration.assets.launchpad_links import code_location
-from roster_etl.orchestration.assets.markdown import Cell, Link, markdown_table
+from roster_etl.orchestration.assets.markdown import Cell, LinkCell, markdown_table
 from roster_etl.orchestration.assets.metadata import OWNERS, code_references
 from roster_etl.pipeline.reporting import feed_status
-from roster_etl.pipeline.reporting.feed_status import FeedStatus, Status, status_document
+from roster_etl.pipeline.reporting.feed_status import FeedStatus, StatusOverview, status_document
 from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.reporting.status_page import commands, index_path, index_url, refresh_index_after_run, status_line
@@ -63,7 +63,7 @@ def log_today(log: RunLog, workspace: Workspace, *, pause: float = 0.0) -> None:
         log.log_event(today_event(workspace, status, code_location(log.run)))
 
 
-def today_event(workspace: Workspace, status: Status, location: str) -> dg.AssetMaterialization:
+def today_event(workspace: Workspace, status: StatusOverview, location: str) -> dg.AssetMaterialization:
     """Return the materialization of the asset. Args: location: the code location whose launchpads it links to; empty: unknown."""
     page = index_url(workspace)
     waiting = status.waiting[:MAX_ROWS]
@@ -84,14 +84,14 @@ def today_event(workspace: Workspace, status: Status, location: str) -> dg.Asset
     )
 
 
-def today_digest(status: Status) -> str:
+def today_digest(status: StatusOverview) -> str:
     """Return a hash of the status without the moment at which it was read: what did not change is not logged again."""
     facts = {name: value for name, value in status_document(status).items() if name != "as_of"}
     return hashlib.sha256(indented_json(facts).encode()).hexdigest()[:16]
 
 
 def _waiting_table(
-    workspace: Workspace, status: Status, waiting: Sequence[FeedStatus], location: str
+    workspace: Workspace, status: StatusOverview, waiting: Sequence[FeedStatus], location: str
 ) -> dg.MarkdownMetadataValue:
     rows = []
     for feed in waiting:
@@ -106,7 +106,7 @@ def _waiting_table(
     return markdown_table(("feed", "status", "do", "what", "people:", "enrollments:"), rows, footer)
 
 
-def _feeds_table(workspace: Workspace, status: Status) -> dg.MarkdownMetadataValue:
+def _feeds_table(workspace: Workspace, status: StatusOverview) -> dg.MarkdownMetadataValue:
     head = ("feed", "status", "last upload (UTC)", "people:", "enrollments:", "late by:", "quarantine:")
     rows = []
     for feed in status.feeds:
@@ -122,18 +122,18 @@ def _feed_cell(workspace: Workspace, feed: FeedStatus) -> Cell:
     name = f"{feed.district_id}/{feed.source}"
     number = feed.hold.import_id if feed.hold else feed.last and feed.last["finished_at"] and feed.last["import_id"]
     url = report_url(workspace, feed.district_id, number) if number else None
-    return Link(name, url) if url else name
+    return LinkCell(name, url) if url else name
 
 
 def _actions(feed: FeedStatus, location: str) -> Cell:
     """Return what a person can do: links to the launchpads of a hold's decision, or the command to begin with."""
     if feed.hold and location:
         links = decision_links(location, feed.hold.import_id, feed.hold.plan_sha256)
-        return tuple(Link(name, url) for name, url in links.items())
+        return tuple(LinkCell(name, url) for name, url in links.items())
     return next(iter(commands(feed).values()), "")
 
 
-def _record(feed: FeedStatus, status: Status) -> dg.TableRecord:
+def _record(feed: FeedStatus, status: StatusOverview) -> dg.TableRecord:
     line = status_line(feed, status.now)
     cells: dict[str, Any] = {
         "district": feed.district_id,

@@ -26,7 +26,7 @@ from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, redacted_failures, tag_run
 from roster_etl.orchestration.assets.whole_imports import (
     import_whole_uploads,
-    is_left_to_whole_imports,
+    is_delegated_to_full_imports,
     record_missing_feed,
     reexecution_order,
 )
@@ -179,7 +179,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         metadata=file_metadata(vendor, file),
     )
     def validated_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        if is_left_to_whole_imports(context):
+        if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             others = {other: run_context.read_frame([upload.source, other]) for other in references_of(file, vendor.format)}

@@ -28,7 +28,7 @@ from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, r
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
-from roster_etl.orchestration.assets.whole_imports import is_left_to_whole_imports
+from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
@@ -60,7 +60,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys=RESOURCES)
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        if is_left_to_whole_imports(context):
+        if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             planned = staging_of(run_context.workspace, upload).plan()
@@ -90,7 +90,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         metadata=code_references({"report": Path(report_files.__file__)}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        if is_left_to_whole_imports(context):
+        if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             workspace = run_context.workspace

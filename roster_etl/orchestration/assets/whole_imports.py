@@ -59,7 +59,7 @@ class _Ended:
         return f"{number} is {self.status}{f': {self.message}' if self.message else ''}{run}."
 
 
-def is_left_to_whole_imports(context: dg.AssetExecutionContext) -> bool:
+def is_delegated_to_full_imports(context: dg.AssetExecutionContext) -> bool:
     """Return whether this step has nothing to do, since its run neither receives nor resumes one whole import.
 
     The first step that finds this out imports the newest uploads of the feeds concerned.

@@ -1,6 +1,6 @@
 """The job that archives one settled upload of a delta format, so that it waits for its turn whatever happens to the folder.
 
-Belongs here: the Dagster side. Does not belong here: when an upload has settled (``sensors.pending_changes``), and how it is archived
+Belongs here: the Dagster side. Does not belong here: when an upload has settled (``sensors.delta_upload_decisions``), and how it is archived
 (``pipeline.uploads.pending_uploads``).
 """
 

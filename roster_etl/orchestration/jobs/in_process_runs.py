@@ -28,7 +28,7 @@ from roster_etl.orchestration.assets.vendor_assets import upload_config, upload_
 from roster_etl.orchestration.jobs.build import decision_definitions, definitions_for, job_name
 from roster_etl.orchestration.jobs.recorded_run import RecordedRun
 from roster_etl.orchestration.runtime.current_home import current_home, use_home
-from roster_etl.orchestration.runtime.dagster_storage import open_instance, redacted_errors
+from roster_etl.orchestration.runtime.dagster_storage import open_instance, translate_storage_errors
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
@@ -99,7 +99,7 @@ def execute_import(
             require_not_paused(workspace, order)
         order = replace(resolve_file_set(workspace, order), run_id=str(uuid4()))
     with ExitStack() as stack:
-        stack.enter_context(redacted_errors())  # events that cannot be stored
+        stack.enter_context(translate_storage_errors())  # events that cannot be stored
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))
@@ -124,7 +124,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
     Raises: the job's error, as it was raised.
     """
     with ExitStack() as stack:
-        stack.enter_context(redacted_errors())  # events that cannot be stored
+        stack.enter_context(translate_storage_errors())  # events that cannot be stored
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))

@@ -1,7 +1,7 @@
 """The job that reads quiet landing zones once more, since a listing does not prove that files are what was imported.
 
 Belongs here: the Dagster side, its time limit, and keeping what was found for the sensor. Does not belong here: the comparison
-(``pipeline.uploads.reread``), or whose turn it is (``sensors.rereads``).
+(``pipeline.uploads.detect_rewrites``), or whose turn it is (``sensors.rewrite_checks``).
 """
 
 import time
@@ -13,7 +13,7 @@ import dagster as dg
 from roster_etl.orchestration.assets.step_context import redacted_failures
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.rewritten_zones import add_rewritten
-from roster_etl.pipeline.uploads.reread import was_rewritten
+from roster_etl.pipeline.uploads.detect_rewrites import was_rewritten
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 

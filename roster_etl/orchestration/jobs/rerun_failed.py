@@ -17,7 +17,7 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from pydantic import Field
 
-from roster_etl.orchestration.assets.markdown import Link, markdown_table
+from roster_etl.orchestration.assets.markdown import LinkCell, markdown_table
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT, district_tags, redacted_failures
 from roster_etl.orchestration.jobs.build import definitions_for, job_name
 from roster_etl.orchestration.runtime.current_home import current_home
@@ -142,16 +142,16 @@ def rerun_failed_feeds(context: dg.OpExecutionContext, config: RerunConfig) -> N
         finally:
             workspace.close()
         busy = unfinished_imports(context.instance)
-        lines: list[tuple[str | Link, ...]] = []
+        lines: list[tuple[str | LinkCell, ...]] = []
         for feed in feeds:
             place = (feed.district_id, feed.source, feed.file_set)
             if place in busy:
-                what: str | Link = "left out: it is queued or running"
+                what: str | LinkCell = "left out: it is queued or running"
             elif config.dry_run:
                 what = "would be imported again"
             else:
                 run_id = queue_import(context, feed)
-                what = Link(run_id[:8], f"/runs/{run_id}")
+                what = LinkCell(run_id[:8], f"/runs/{run_id}")
             lines.append((feed.district_id, feed.source, feed.file_set, f"{feed.import_id or ''} {feed.status}", what))
     context.log.info("%d feeds to import again.", len(lines))
     table = markdown_table(("district", "format", "file set", "newest import", "run"), lines)

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from roster_etl.orchestration.assets.markdown import Link, markdown_table
+from roster_etl.orchestration.assets.markdown import LinkCell, markdown_table
 from roster_etl.orchestration.assets.metadata import report_links
 from roster_etl.orchestration.assets.step_context import redacted_failures, tag_run
 from roster_etl.orchestration.runtime.current_home import current_home
@@ -23,7 +23,7 @@ from roster_etl.spec.errors import PermanentError
 TRACE_RECORD = "trace_record"
 MAX_RECORDS = 100
 """Number of closed records that are listed; the counts are of all."""
-Line = tuple[str | Link, ...]
+Line = tuple[str | LinkCell, ...]
 
 
 class OtherDistrict(PermanentError):
@@ -105,7 +105,7 @@ def closed_records(workspace: Workspace, row: Mapping[str, Any], table: str) -> 
 
 def _version_line(version: Mapping[str, Any]) -> Line:
     run = (
-        Link(f"import {version['import_id']}", f"/runs/{version['run_id']}")
+        LinkCell(f"import {version['import_id']}", f"/runs/{version['run_id']}")
         if version["run_id"]
         else f"import {version['import_id']}"
     )

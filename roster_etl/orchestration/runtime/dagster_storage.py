@@ -42,7 +42,7 @@ class StorageFull(StorageUnavailable):
     template = "Dagster's storage: its disk is full, so free some space, and try again"
 
 
-class StorageBehind(PermanentError):
+class StorageVersionMismatch(PermanentError):
     """Dagster's storage has the schema of another version."""
 
     code = "dagster_storage_behind"
@@ -58,8 +58,8 @@ def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Ite
     """
     cache_migration_scripts()
     ref = _instance_ref(home, overrides)
-    _postgres_url(ref)
-    with redacted_errors():
+    _require_supported_driver(ref)
+    with translate_storage_errors():
         instance = dg.DagsterInstance.from_ref(ref)
     with instance:
         yield instance
@@ -68,16 +68,16 @@ def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Ite
 def describe_storage(home: Path) -> str:
     """Check that a home's storage is usable, and return its description.
 
-    Raises: StorageUnavailable, StorageBehind. SettingsError: as `open_instance`, and where a remote URL does not require TLS.
+    Raises: StorageUnavailable, StorageVersionMismatch. SettingsError: as `open_instance`, and where a remote URL does not require TLS.
     """
-    url = _postgres_url(_instance_ref(home, None))
+    url = _require_supported_driver(_instance_ref(home, None))
     if url is not None and _is_remote_without_tls(url):
         problem = f"storage: {url.hostname} is another machine, and the URL does not require TLS: add sslmode=verify-full and sslrootcert=FILE"
         raise SettingsError(where=_CONFIG_FILE, problem=problem)
-    with open_instance(home) as instance, redacted_errors():
+    with open_instance(home) as instance, translate_storage_errors():
         runs, (found, wanted) = instance.get_runs_count(), instance.event_log_storage.alembic_version() or (None, None)
     if found != wanted:
-        raise StorageBehind
+        raise StorageVersionMismatch
     where = (
         "SQLite in the home" if url is None else f"PostgreSQL, database {url.path.strip('/')} on {_host(url) or 'this machine'}"
     )
@@ -85,7 +85,7 @@ def describe_storage(home: Path) -> str:
 
 
 @contextmanager
-def redacted_errors() -> Iterator[None]:
+def translate_storage_errors() -> Iterator[None]:
     """Translate database errors into ours: their texts quote statements and addresses."""
     try:
         yield
@@ -136,7 +136,7 @@ def _invalid_config_error() -> SettingsError:
     )
 
 
-def _postgres_url(ref: InstanceRef) -> SplitResult | None:
+def _require_supported_driver(ref: InstanceRef) -> SplitResult | None:
     """Return the URL of a PostgreSQL storage, None for any other. Raises SettingsError."""
     data = ref.event_storage_data
     if data is None or data.module_name.partition(".")[0] != "dagster_postgres":

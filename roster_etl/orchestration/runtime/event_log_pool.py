@@ -60,13 +60,13 @@ def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:
     """
     found: set[tuple[object, ...]] = set()
 
-    def remembering(*names: Any) -> bool:
+    def cached_exists(*names: Any) -> bool:
         asked = tuple(name if isinstance(name, str) else name.engine.url for name in names)  # a connection stands for its file
         if asked not in found and exists(*names):
             found.add(asked)
         return asked in found
 
-    return remembering
+    return cached_exists
 
 
 class _ConnectionPool:

@@ -1,6 +1,6 @@
 """Landing zones that a run found rewritten, in Dagster's key-value storage, where the sensor of any host reads them.
 
-Belongs here: storing them. Does not belong here: finding them (``jobs.reread_landing``), or importing them (``sensors.rereads``).
+Belongs here: storing them. Does not belong here: finding them (``jobs.reread_landing``), or importing them (``sensors.rewrite_checks``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Per-feed sensor state in Dagster's key-value storage; too large for the cursor.
 
 Belongs here: storing one text per feed where every host can read it. Does not belong here: the meaning of the texts
-(``import_requests``). A cursor is written with every tick and stored with every tick's record: for 1,000 feeds that would be
+(``poll_decisions``). A cursor is written with every tick and stored with every tick's record: for 1,000 feeds that would be
 gigabytes a day.
 """
 

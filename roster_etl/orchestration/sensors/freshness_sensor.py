@@ -1,7 +1,7 @@
 """The sensor that reports late feeds, and the job that shows them in the UI.
 
 Belongs here: the Dagster side, and the alerts about newly late feeds. Does not belong here: polling landing zones
-(``import_requests``).
+(``poll_decisions``).
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from roster_etl.orchestration.assets.freshness_checks import _evaluation
+from roster_etl.orchestration.assets.freshness_checks import freshness_evaluation
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.reporting.freshness import Freshness, freshness, notify_late_feed
 from roster_etl.pipeline.workspace import Workspace
@@ -34,7 +34,7 @@ def evaluate_freshness(context: dg.OpExecutionContext, config: LateConfig) -> No
         feeds = [found for found in freshness(workspace, datetime.now(UTC)) if found.key in config.feeds]
     for found in feeds:
         context.log.info("%s: %s", found.key, found.text)
-        context.log_event(_evaluation(context.instance, found))  # type: ignore[arg-type] # of an asset's step it is said to be
+        context.log_event(freshness_evaluation(context.instance, found))  # type: ignore[arg-type] # of an asset's step it is said to be
 
 
 @dg.job(description="Reports late feeds, district by district. Requested by the sensor `freshness`.")

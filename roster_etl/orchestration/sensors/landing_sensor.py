@@ -28,7 +28,7 @@ from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.runtime.rewritten_zones import read_rewritten
 from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
 from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore
-from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
+from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.steady_clock import SteadyClock
 from roster_etl.orchestration.sensors.tick import (

@@ -1,6 +1,6 @@
 """State of one tick of the landing sensor: limits, requests, and the state of each feed.
 
-Belongs here: the data shared by ``import_requests`` and ``pending_changes``. Does not belong here: their decisions.
+Belongs here: the data shared by ``poll_decisions`` and ``delta_upload_decisions``. Does not belong here: their decisions.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ WAIT_REASON_TEXTS = {
 }
 
 
-_MAX_NAMES, _MAX_PROBLEM_CHARS = 5, 300  # feeds listed per kind in a summary; stored characters of a problem
+_MAX_NAMES, MAX_PROBLEM_CHARS = 5, 300  # feeds listed per kind in a summary; stored characters of a problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ class LandingTickResult:
     def summary(self) -> str:
         """The result in a few sentences: problems first, then requested imports, then waiting feeds by reason."""
         said = (
-            [f"Cannot be looked at: {_shorten_list([f'{key} ({text})' for key, text in self.problems.items()])}."]
+            [f"Cannot be looked at: {shorten_list([f'{key} ({text})' for key, text in self.problems.items()])}."]
             if self.problems
             else []
         )
@@ -170,7 +170,7 @@ class LandingTickResult:
         if self.archive_requests:
             said.append(f"To archive, for their turn: {_named(self.archive_requests)}.")
         said += [
-            f"{words.capitalize()}: {_shorten_list(self.waiting[reason])}."
+            f"{words.capitalize()}: {shorten_list(self.waiting[reason])}."
             for reason, words in WAIT_REASON_TEXTS.items()
             if reason in self.waiting
         ]
@@ -180,16 +180,17 @@ class LandingTickResult:
 
 
 def _named(requests: Sequence[ImportRequest | ArchiveRequest]) -> str:
-    return _shorten_list(["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in requests])
+    return shorten_list(["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in requests])
 
 
-def _shorten_list(names: Sequence[str]) -> str:
+def shorten_list(names: Sequence[str]) -> str:
+    """Return the names as text, the first few by name and the others counted."""
     more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
     return ", ".join(names[:_MAX_NAMES]) + more
 
 
 @dataclass(kw_only=True)
-class _TickState:
+class TickState:
     """The mutable state of a running tick. ``now``: by the clock that never leaps; ``wall_now``: seconds since 1970."""
 
     workspace: Workspace
@@ -198,13 +199,13 @@ class _TickState:
     bounds: TickLimits
     read_busy_feeds: ReadBusyFeeds
     results: RunResults
-    states: dict[str, quiet_period.FeedState]
+    states: dict[str, quiet_period.FeedPollState]
     requests: list[ImportRequest | ArchiveRequest] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
-    settled: list[_SettledUpload] = field(default_factory=list)
+    settled: list[SettledUpload] = field(default_factory=list)
     rewritten: Mapping[str, list[Any]] = field(default_factory=dict)
     to_reread: list[tuple[float, RereadFeed]] = field(default_factory=list)
     cached_busy_feeds: set[tuple[str, str, str]] | None = None
@@ -212,13 +213,13 @@ class _TickState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SettledUpload:
+class SettledUpload:
     """An upload ready to import. ``since``: when it was first seen unchanged; ``next_state``: the feed's, once requested."""
 
     key: str
     since: float
     request: ImportRequest | ArchiveRequest
-    next_state: quiet_period.FeedState | None
+    next_state: quiet_period.FeedPollState | None
 
 
 def settle_rules(feed: Feed, file_set: FileSet | None = None) -> quiet_period.QuietPeriodRules:
@@ -244,20 +245,23 @@ def settle_rules(feed: Feed, file_set: FileSet | None = None) -> quiet_period.Qu
     )
 
 
-def _was_requested_recently(tick: _TickState, state: quiet_period.FeedState | None) -> bool:
+def was_requested_recently(tick: TickState, state: quiet_period.FeedPollState | None) -> bool:
     """Return whether an import was requested within a day; for older ones the ledger is not queried in each tick."""
     return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY_SECONDS
 
 
-def _newest_import(tick: _TickState, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
+def newest_import(tick: TickState, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
+    """Return the ledger row of the newest import of a file set, None: there is none."""
     return next(iter(tick.workspace.warehouse.ledger.imports(district_id, source, limit=1, file_set=file_set)), None)
 
 
-def _busy_feeds(tick: _TickState) -> set[tuple[str, str, str]]:
+def busy_feeds(tick: TickState) -> set[tuple[str, str, str]]:
+    """Return the feeds and file sets that a run is working on, read once a tick."""
     if tick.cached_busy_feeds is None:
         tick.cached_busy_feeds = tick.read_busy_feeds()
     return tick.cached_busy_feeds
 
 
-def _add_waiting(tick: _TickState, reason: str, key: str) -> None:
+def add_waiting(tick: TickState, reason: str, key: str) -> None:
+    """Record that a feed waits, and for what."""
     tick.waiting.setdefault(reason, []).append(key)

@@ -5,13 +5,13 @@ Belongs here: the gates before sending, and who is told of a refusal. Does not b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from roster_etl.pipeline.exports.export_roster import Shrunk, export_roster, open_target
 from roster_etl.pipeline.exports.order import ExportOrder, export_options, published_source
+from roster_etl.pipeline.exports.shrink_gate import ShrinkGate, last_sent
 from roster_etl.pipeline.reporting.next_steps import NextStep
 from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
 from roster_etl.spec.errors import RosterError
@@ -28,7 +28,7 @@ def send(workspace: Workspace, district_id: str, name: str, *, requested_by: str
     Raises: UnknownDestination, and what `export_roster` raises for slips of the settings.
     """
     destination = workspace.registry.get(district_id).destination(name)
-    gate = _Gate(workspace, district_id, destination, accept_shrink=accept_shrink)
+    gate = ShrinkGate(workspace, district_id, destination, accept_shrink=accept_shrink)
     order = ExportOrder(
         district_id=district_id,
         format=destination.format,
@@ -87,56 +87,9 @@ def login_of(destination: Destination) -> Feed:
     return Feed(format=destination.format, **{name: getattr(destination, name) for name in names})
 
 
-def _last_sent(workspace: Workspace, district_id: str, name: str) -> Mapping[str, Any] | None:
-    """Return the ledger row of the last export that was sent to a destination."""
-    with workspace.warehouse.read() as session:
-        rows = session.ledger.exports(district_id, destination=name, status="written", limit=1)
-    return rows[0] if rows else None
-
-
 def _sent_names(workspace: Workspace, district_id: str, name: str) -> frozenset[str]:
-    last = _last_sent(workspace, district_id, name)
+    last = last_sent(workspace, district_id, name)
     return frozenset(file["file"] for file in last["files"]) if last else frozenset()
-
-
-@dataclass(frozen=True)
-class _Gate:
-    """Asked once the files are built and read back: whether they need to be sent, and may be."""
-
-    workspace: Workspace
-    district_id: str
-    destination: Destination
-    accept_shrink: bool
-
-    def __call__(self, files: Sequence[Mapping[str, Any]]) -> bool:
-        last = _last_sent(self.workspace, self.district_id, self.destination.name)
-        if last is None:
-            return True
-        if last["destination"] == self._place() and _hashes(last["files"]) == _hashes(files):
-            return False
-        if not self.accept_shrink:
-            self._require_size(last["files"], files)
-        return True
-
-    def _place(self) -> str:
-        from roster_etl.store.files.urls import redact
-
-        return redact(self.destination.to)
-
-    def _require_size(self, before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> None:
-        """Require that no file has become much smaller; one that is gone has no rows. Raises Shrunk."""
-        rows = {file["file"]: file["rows"] for file in now}
-        for file in before:
-            left = rows.get(file["file"], 0)
-            fewer = file["rows"] - left
-            enough = fewer >= self.destination.shrink_min and fewer * 100 >= file["rows"] * self.destination.shrink_pct
-            if fewer > 0 and enough:
-                place = {"district_id": self.district_id, "name": self.destination.name}
-                raise Shrunk(file=file["file"], rows=left, before=file["rows"], count=fewer, **place)
-
-
-def _hashes(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {file["file"]: file["sha256"] for file in files}
 
 
 def _tell(workspace: Workspace, destination: Destination, document: Mapping[str, Any]) -> None:

@@ -16,9 +16,9 @@ from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.scope import check_left_out
 from roster_etl.frames.arrow import release_memory
 from roster_etl.pipeline.exports import json_lines, table_files, vendor_files
+from roster_etl.pipeline.exports.export_progress import ExportProgress
 from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resolve_order
 from roster_etl.pipeline.exports.read_roster import read_roster
-from roster_etl.pipeline.exports.written import Written
 from roster_etl.pipeline.reporting.receipts.issue import receipts_enabled, sign_export
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
@@ -26,7 +26,7 @@ from roster_etl.store.files.export_target import ExportTarget, open_local_or_obj
 from roster_etl.store.files.urls import redact, scheme
 
 if TYPE_CHECKING:
-    from roster_etl.exports.work import Work
+    from roster_etl.exports.export_tables import ExportTables
     from roster_etl.pipeline.workspace import Workspace
     from roster_etl.store.registry.district import Feed
 
@@ -71,7 +71,7 @@ def export_roster(
     former = _former_names(workspace, order)
     target.check(replace=order.replace, former=former)
     work = read_roster(workspace, resolved, resolved.moment) if order.schools else None  # an unknown school is a slip of the call
-    written = Written()
+    written = ExportProgress()
     try:
         status = "written" if _write(workspace, resolved, _Place(target, former, gate), written, work) else "unchanged"
     except REFUSALS as error:
@@ -125,7 +125,9 @@ class _Place(NamedTuple):
     gate: Gate | None
 
 
-def _write(workspace: Workspace, resolved: ResolvedExport, place: _Place, written: Written, work: Work | None) -> bool:
+def _write(
+    workspace: Workspace, resolved: ResolvedExport, place: _Place, written: ExportProgress, work: ExportTables | None
+) -> bool:
     """Build the files beside their place, read them back, and move them; False: the gate says that nothing is new."""
     order = resolved.order
     with place.target.staging() as folder:
@@ -143,7 +145,9 @@ def _write(workspace: Workspace, resolved: ResolvedExport, place: _Place, writte
     return True
 
 
-def _build(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written, work: Work | None) -> None:
+def _build(
+    workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables | None
+) -> None:
     """Write all files into `folder`, and read them back."""
     if resolved.format.kind == "tables":
         table_files.write(workspace, resolved, folder, written)
@@ -153,13 +157,13 @@ def _build(workspace: Workspace, resolved: ResolvedExport, folder: Path, written
         vendor_files.write(workspace, resolved, folder, written, work)
 
 
-def _begin(workspace: Workspace, resolved: ResolvedExport, written: Written) -> int:
+def _begin(workspace: Workspace, resolved: ResolvedExport, written: ExportProgress) -> int:
     """Write down who gets what, before anybody can have it; it counts as failed until it has ended."""
     with workspace.warehouse.write(directly=True) as session:
         return session.open_export(_ledger_row(resolved, written))
 
 
-def _end(workspace: Workspace, resolved: ResolvedExport, status: str, written: Written) -> None:
+def _end(workspace: Workspace, resolved: ResolvedExport, status: str, written: ExportProgress) -> None:
     """Write down how an export ended."""
     columns = {
         "status": status,
@@ -179,7 +183,7 @@ def _end(workspace: Workspace, resolved: ResolvedExport, status: str, written: W
         written.receipt = sign_export(workspace, *place, number)
 
 
-def _ledger_row(resolved: ResolvedExport, written: Written) -> dict[str, Any]:
+def _ledger_row(resolved: ResolvedExport, written: ExportProgress) -> dict[str, Any]:
     order = resolved.order
     return {
         "district_id": order.district_id,
@@ -197,7 +201,7 @@ def _ledger_row(resolved: ResolvedExport, written: Written) -> dict[str, Any]:
     }
 
 
-def _document(resolved: ResolvedExport, export_id: int | None, status: str, written: Written) -> dict[str, Any]:
+def _document(resolved: ResolvedExport, export_id: int | None, status: str, written: ExportProgress) -> dict[str, Any]:
     """Return the document that ``--json`` prints."""
     order = resolved.order
     document: dict[str, Any] = {

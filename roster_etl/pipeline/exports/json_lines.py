@@ -15,13 +15,15 @@ from roster_etl.pipeline.exports.read_back import ReadBackFailed
 from roster_etl.pipeline.exports.read_roster import read_roster
 
 if TYPE_CHECKING:
-    from roster_etl.exports.work import Work
+    from roster_etl.exports.export_tables import ExportTables
+    from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.exports.written import Written
     from roster_etl.pipeline.workspace import Workspace
 
 
-def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written, work: Work | None) -> None:
+def write(
+    workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables | None
+) -> None:
     """Write each resource that has records, and read it back. Raises ReadBackFailed, IdClash."""
     work = work or read_roster(workspace, resolved, resolved.moment)
     written.losses = work.losses

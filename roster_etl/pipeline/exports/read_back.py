@@ -133,7 +133,7 @@ def _validated(found: Vendor, folder: Path, names: list[str], values: Mapping[st
         if file.file_name not in written:
             results[file.name] = empty_result(file)
             continue
-        listed: dict[str, Any] = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
+        listed: dict[str, Any] = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
         result = _validate(found, file, (folder / file.file_name).read_bytes(), results, listed)
         _require_accepted(file.file_name, result)
         results[file.name] = result

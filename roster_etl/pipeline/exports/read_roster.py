@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import order as ordered
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
-from roster_etl.exports.work import Work
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ _LARGE = frozenset({"enrollments", "attendance"})
 """Tables that no rule reads in the order of their keys: sorting them would cost more than reading."""
 
 
-def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None) -> Work:
+def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None) -> ExportTables:
     """Return the roster as of `moment` (None: now), narrowed to what the order asks for. Raises UnknownSchool."""
     order = resolved.order
     with workspace.warehouse.read() as session:
         tables = dict(_tables(session, order.district_id, resolved, moment))
         if resolved.options.get(PERSON_ID):
             tables["users"] = _with_people(workspace, resolved, moment, tables["users"])
-    work = Work(
+    work = ExportTables(
         tables=tables,
         district_id=order.district_id,
         district_name=resolved.district_name,
@@ -44,7 +44,7 @@ def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime
     )
     leave_out(work, order.leave_out)
     narrow(work, order.schools, enrolled_only=order.enrolled_only)
-    work.take_as_read()
+    work.reset_row_numbers()
     return work
 
 

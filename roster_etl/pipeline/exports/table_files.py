@@ -16,24 +16,24 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.exports.arrays import column, each_distinct, order
 from roster_etl.exports.build import BuiltFile
-from roster_etl.exports.cells import guarded, instant_text, number_text
+from roster_etl.exports.cells import escape_formulas, instant_text, number_text
 from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
-from roster_etl.exports.work import ROW, Work
 from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
 
 if TYPE_CHECKING:
+    from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.exports.written import Written
     from roster_etl.pipeline.workspace import Workspace
 
 _CLOSING = ("valid_to_import", "valid_to", "close_reason")
 _BATCH = 65_536
 
 
-def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written) -> None:
+def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress) -> None:
     """Write a file for each table, and the description of all. Raises ReadBackFailed, FormulasFound."""
     tables = _scoped_tables(workspace, resolved, written)
     for name, table in tables.items():
@@ -45,7 +45,7 @@ def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written:
     written.write(folder, "tables.json", [description.encode()], len(tables))
 
 
-def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: Written) -> dict[str, pa.Table]:
+def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: ExportProgress) -> dict[str, pa.Table]:
     """Return all tables with every column of their views, as of the moment, in the order of their keys."""
     moment = resolved.moment or datetime.now(UTC)
     place = (resolved.order.district_id, resolved.source)
@@ -53,7 +53,7 @@ def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: Writ
         tables = {name: _as_known(session.roster.as_of(moment, name, *place), spec) for name, spec in TABLES.items()}
         if resolved.options["person_id"]:
             tables["users"] = _with_people(workspace, resolved, tables["users"])
-    work = Work(
+    work = ExportTables(
         tables=tables,
         district_id=resolved.order.district_id,
         district_name=resolved.district_name,
@@ -84,24 +84,24 @@ def _as_known(versions: pa.Table, spec: RosterTable) -> pa.Table:
     return rows
 
 
-def _write_parquet(folder: Path, name: str, table: pa.Table, written: Written) -> None:
+def _write_parquet(folder: Path, name: str, table: pa.Table, written: ExportProgress) -> None:
     import pyarrow.parquet as pq
 
     file = f"{name}.parquet"
     pq.write_table(table.combine_chunks(), folder / file, compression="zstd", version="2.6", row_group_size=_BATCH)
     if not pq.read_table(folder / file).equals(table):
         raise ReadBackFailed(file=file, what="other rows")
-    written.note(folder, file, table.num_rows)
+    written.record_file(folder, file, table.num_rows)
 
 
-def _write_csv(folder: Path, spec: RosterTable, table: pa.Table, resolved: ResolvedExport, written: Written) -> None:
+def _write_csv(folder: Path, spec: RosterTable, table: pa.Table, resolved: ResolvedExport, written: ExportProgress) -> None:
     file = f"{spec.name}.csv"
     formulas: Any = resolved.order.formulas
     cells = {}
     for name in table.column_names:
         values = as_text(column(table, name))
         text = pa.types.is_string(table.schema.field(name).type) and name in spec.names
-        cells[name] = guarded(values, formulas, written.losses, table=spec.name, name=name, file=file) if text else values
+        cells[name] = escape_formulas(values, formulas, written.losses, table=spec.name, name=name, file=file) if text else values
     built = BuiltFile(name=file, cells=cells)
     written.write(folder, file, csv_bytes(cells, "\r\n"), table.num_rows)
     compare_cells(folder, built)

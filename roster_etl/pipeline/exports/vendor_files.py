@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 from roster_etl.exports.build import BuiltFile, build_files, prepare
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
-from roster_etl.exports.measured import measure
+from roster_etl.exports.measure_losses import count_roundtrip_losses
 from roster_etl.frames.arrow import release_memory
 from roster_etl.pipeline.exports.read_back import compare_cells, read_back, read_back_changes
 from roster_etl.pipeline.exports.read_roster import read_roster
 
 if TYPE_CHECKING:
-    from roster_etl.exports.work import Work
+    from roster_etl.exports.export_tables import ExportTables
+    from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.exports.written import Written
     from roster_etl.pipeline.workspace import Workspace
 
 
-def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written, work: Work | None) -> None:
+def write(
+    workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables | None
+) -> None:
     """Write all files of the format into `folder`, and read them back. Raises ReadBackFailed, FormulasFound, IdClash."""
     work = work or read_roster(workspace, resolved, resolved.moment)
     written.losses = work.losses
@@ -36,10 +38,12 @@ def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written:
     _write_files(resolved, folder, written, work, build_files(work, resolved.format, resolved.order.formulas))  # type: ignore[arg-type]
     read = read_back(resolved.format, folder, [file["file"] for file in written.files], resolved.zone, resolved.options)
     if read is not None:
-        measure(work, read, resolved.format)
+        count_roundtrip_losses(work, read, resolved.format)
 
 
-def _write_files(resolved: ResolvedExport, folder: Path, written: Written, work: Work, files: Iterable[BuiltFile]) -> None:
+def _write_files(
+    resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, files: Iterable[BuiltFile]
+) -> None:
     for built in files:
         _write_file(resolved, folder, written, built)
     if resolved.format.manifest is not None:
@@ -48,13 +52,15 @@ def _write_files(resolved: ResolvedExport, folder: Path, written: Written, work:
         _write_file(resolved, folder, written, BuiltFile(name=name, cells=dict(cells)))
 
 
-def _write_file(resolved: ResolvedExport, folder: Path, written: Written, built: BuiltFile) -> None:
+def _write_file(resolved: ResolvedExport, folder: Path, written: ExportProgress, built: BuiltFile) -> None:
     written.write(folder, built.name, csv_bytes(built.cells, resolved.format.newline), built.rows)
     compare_cells(folder, built)
     release_memory()
 
 
-def _write_changes(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: Written, work: Work) -> None:
+def _write_changes(
+    workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables
+) -> None:
     """Write what changed, and read it back after the files of before."""
     assert resolved.format.delta is not None
     snapshots = _snapshots(workspace, resolved, work)
@@ -63,7 +69,7 @@ def _write_changes(workspace: Workspace, resolved: ResolvedExport, folder: Path,
     read_back_changes(resolved.format, folder, names, resolved.options, snapshots[0][1], snapshots[-1][1])
 
 
-def _snapshots(workspace: Workspace, resolved: ResolvedExport, now: Work) -> list[tuple[datetime, Snapshot]]:
+def _snapshots(workspace: Workspace, resolved: ResolvedExport, now: ExportTables) -> list[tuple[datetime, Snapshot]]:
     """Return the bulk exports after the import that the order names, and after each import since, with when each was published."""
     assert resolved.since_at is not None
     with workspace.warehouse.read() as session:

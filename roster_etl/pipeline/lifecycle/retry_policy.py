@@ -1,7 +1,7 @@
 """Retry policy: an upload that fails repeatedly is parked, so that it does not block its feed.
 
 Belongs here: counting failed attempts in the ledger, and the finding about a parked upload. Does not belong here: requesting the retry
-(``orchestration.sensors.import_requests``). Rejected and held uploads are never retried.
+(``orchestration.sensors.poll_decisions``). Rejected and held uploads are never retried.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
-from roster_etl.engine.reconcile.people import Record
-from roster_etl.engine.transform.manual_edits import parse_edit_value
+from roster_etl.engine.reconcile.person_groups import PersonRecord
+from roster_etl.engine.transform.overrides import parse_edit_value
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import describe_change_column, describe_column
@@ -107,7 +107,7 @@ def trace_record(
 
 def _person(workspace: Workspace, user: MappingABC[str, Any]) -> dict[str, Any]:
     with workspace.warehouse.read_people() as session:
-        return person_document(session, user["district_id"], Record(user["source"], user["user_kind"], user["user_id"]))
+        return person_document(session, user["district_id"], PersonRecord(user["source"], user["user_kind"], user["user_id"]))
 
 
 def _versions_of_key(roster: RosterReader, feed: tuple[str, str], table: str, related_key: RelatedKey) -> pa.Table:

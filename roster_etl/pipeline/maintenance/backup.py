@@ -48,8 +48,8 @@ from roster_etl.store.warehouse import AuditEntry, ImportResult, Warehouse
 __all__ = [
     "BackupResult",
     "BackupSummary",
+    "BackupTargetNotEmpty",
     "NoBackup",
-    "NotEmpty",
     "PurgedMeanwhile",
     "RestoreResult",
     "back_up",
@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 
-class NotEmpty(PermanentError):
+class BackupTargetNotEmpty(PermanentError):
     """The target of a backup or a restore is not empty."""
 
     code = "not_empty"
@@ -129,9 +129,9 @@ class BackupSummary:
 
 
 def back_up(workspace: Workspace, to: str) -> BackupResult:
-    """Copy all that cannot be recreated to the empty folder `to` (path or fsspec URL). Raises NotEmpty, PurgedMeanwhile."""
+    """Copy all that cannot be recreated to the empty folder `to` (path or fsspec URL). Raises BackupTargetNotEmpty, PurgedMeanwhile."""
     target = Folder(to)
-    with workspace.warehouse.noting(AuditEntry(action="backup", about={"to": redact(to)})):
+    with workspace.warehouse.audited(AuditEntry(action="backup", about={"to": redact(to)})):
         _claim(target)
         with scratch_folder(workspace.settings.scratch) as scratch:
             note = _copy_parts(workspace, BackupWriter(target, scratch))
@@ -139,16 +139,18 @@ def back_up(workspace: Workspace, to: str) -> BackupResult:
 
 
 def _claim(target: Folder) -> None:
-    """Claim an empty folder for this backup. Raises NotEmpty: it is not empty, or another backup claimed it first."""
+    """Claim an empty folder for this backup. Raises BackupTargetNotEmpty: it is not empty, or another backup claimed it first."""
     found, where = target.names(), redact(target.url)
     if MANIFEST_FILE not in found and any(is_claim(name) for name in found):
-        raise NotEmpty(
+        raise BackupTargetNotEmpty(
             where=where, problem="a backup into it goes on, or broke off; name a new folder, and remove one that broke off"
         )
     if found:
-        raise NotEmpty(where=where, problem="name a new folder for each backup")
+        raise BackupTargetNotEmpty(where=where, problem="name a new folder for each backup")
     if not target.claim(CLAIM, datetime.now(UTC).isoformat().encode()) or not all(is_claim(name) for name in target.names()):
-        raise NotEmpty(where=where, problem="another backup into it has just begun; name a new folder for each backup")
+        raise BackupTargetNotEmpty(
+            where=where, problem="another backup into it has just begun; name a new folder for each backup"
+        )
 
 
 def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
@@ -186,12 +188,12 @@ def restore(source: str, home: Path, *, replace_contents: bool = False) -> Resto
 
     A PostgreSQL warehouse must have been restored by PostgreSQL's own tools before.
     The whole backup is verified before anything is written. If the restore fails nevertheless, `home` is left as it was.
-    Raises: NoBackup; NotEmpty: `home`, or the archive, registry or warehouse in its settings, is not empty.
+    Raises: NoBackup; BackupTargetNotEmpty: `home`, or the archive, registry or warehouse in its settings, is not empty.
     """
     sealed = read_verified_backup(source)
     wanted = _select_files(sealed)
     if _entries(home) and not replace_contents:
-        raise NotEmpty(where=str(home), problem=REPLACE_HINT)
+        raise BackupTargetNotEmpty(where=str(home), problem=REPLACE_HINT)
     with ExitStack() as undo:
         set_aside = _set_contents_aside(home, undo) if _entries(home) else None
         done = _restore_home(sealed, wanted, home, undo)
@@ -246,10 +248,10 @@ def _restore_home(backup: VerifiedBackup, selection: _RestoreSelection, home: Pa
             problem = (
                 "the settings of the home name it; put a roster_etl.toml that names another into the home, then restore again"
             )
-            raise NotEmpty(where=redact(place), problem=problem)
+            raise BackupTargetNotEmpty(where=redact(place), problem=problem)
     before = set(own.names())
     if not own.claim(RESTORE_MARKER, b""):
-        raise NotEmpty(where=str(home), problem="another restore into it has just begun")
+        raise BackupTargetNotEmpty(where=str(home), problem="another restore into it has just begun")
     rollback.callback(_remove_new_files, own, before)
     for place in (workspace.settings.archive, workspace.settings.districts):
         path = local_path(place)
@@ -346,7 +348,9 @@ def _restore_warehouse(workspace: Workspace, backup: VerifiedBackup, scratch: Pa
     Folder(str(scratch)).write_with(WAREHOUSE, lambda out: out.writelines(backup.pieces(WAREHOUSE)))
     if not workspace.warehouse.put_file(scratch / WAREHOUSE):
         where = workspace.warehouse.url
-        raise NotEmpty(where=where, problem="the backup has a SQLite file, for which the home needs a place of its own")
+        raise BackupTargetNotEmpty(
+            where=where, problem="the backup has a SQLite file, for which the home needs a place of its own"
+        )
     rollback.callback(workspace.warehouse.remove_file)
 
 

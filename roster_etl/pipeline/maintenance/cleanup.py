@@ -12,7 +12,7 @@ from itertools import islice
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
-from roster_etl.pipeline.maintenance.sweep_progress import Seen, advance, read_progress, unseen_imports, write_progress
+from roster_etl.pipeline.maintenance.sweep_progress import CleanupProgress, advance, read_progress, unseen_imports, write_progress
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
@@ -47,7 +47,7 @@ def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS, every
     with workspace.import_locks.exclusive():
         ended = fail_orphans_under_lock(workspace)
     fault_point("sweep.ended")
-    seen = Seen() if everything else read_progress(workspace, _MANIFESTS)
+    seen = CleanupProgress() if everything else read_progress(workspace, _MANIFESTS)
     behind = _refresh_manifests(workspace, seen)
     removed = workspace.frames.remove_old_imports(newest=frames, exclude=open_holds(workspace))
     folders = scratch.remove_orphaned_folders(workspace.settings.scratch)
@@ -60,7 +60,7 @@ def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS, every
     )
 
 
-def _refresh_manifests(workspace: Workspace, seen: Seen) -> list[int]:
+def _refresh_manifests(workspace: Workspace, seen: CleanupProgress) -> list[int]:
     """Refresh the outdated manifests of imports that may have changed since the last time. Returns their numbers.
 
     Those are newer imports, and older ones that were running, or held, when they were looked at last.

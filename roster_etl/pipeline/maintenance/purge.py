@@ -19,10 +19,10 @@ from roster_etl.engine.csv.erase_person import PersonIdentifiers, erase_person, 
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
+from roster_etl.pipeline.lifecycle.close_superseded_holds import close_holds, close_named_holds
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
 from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
-from roster_etl.pipeline.lifecycle.superseded import close_holds, close_named_holds
 from roster_etl.pipeline.maintenance.rebuild_feeds import feeds_checkpoint
 from roster_etl.pipeline.reconciliation.decisions import rewrite_decisions
 from roster_etl.pipeline.reconciliation.person_ids import persons_without
@@ -458,7 +458,7 @@ def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) ->
     ids = id_columns(facts, kind).get(file.name, set())
     names = {name for name in matched.positions if name in ids}
     names |= {name for pattern, members in matched.families.items() if pattern in ids for name in members}
-    about = {*file.key, *(column.name for column in file.columns if column.about)}
+    about = {*file.key, *(column.name for column in file.columns if column.purge_with_person)}
     own = {matched.positions[name] for name in names & about}
     return own, {matched.positions[name] for name in names} - own
 

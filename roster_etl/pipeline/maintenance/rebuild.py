@@ -37,7 +37,7 @@ Document = dict[str, Any]
 _DECISIONS = {"published": "publish", "discarded": "held"}
 
 
-class NotEmpty(PermanentError):
+class WarehouseNotEmpty(PermanentError):
     """The target warehouse already has data of the district."""
 
     code = "not_empty"
@@ -73,7 +73,7 @@ def rebuild_district(
 ) -> RebuildResult:
     """Replay the archive of a district into the warehouse at `url`, which is migrated if it is empty.
 
-    Imports keep their numbers and times; versions get new numbers. Raises: NotEmpty, NothingArchived, CannotReplay,
+    Imports keep their numbers and times; versions get new numbers. Raises: WarehouseNotEmpty, NothingArchived, CannotReplay,
     ArchiveError: bytes or manifests are missing or damaged; WarehouseError.
     """
     every = [workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id)]
@@ -85,7 +85,7 @@ def rebuild_district(
     with scratch_folder(workspace.settings.scratch) as folder, _open_replay(workspace, url, folder) as replay:
         replay.warehouse.migrate()
         if known := replay.warehouse.ledger.imports(district_id):
-            raise NotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
+            raise WarehouseNotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
         feeds = ReplayedFeeds(replay, workspace, district_id, documents)
         for document in sorted(documents, key=_replay_order):
             feeds.take_decisions(until=_replay_order(document)[0])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
-from roster_etl.pipeline.maintenance.sweep_progress import Seen, advance, read_progress, unseen_imports, write_progress
+from roster_etl.pipeline.maintenance.sweep_progress import CleanupProgress, advance, read_progress, unseen_imports, write_progress
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 
@@ -67,7 +67,7 @@ def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
 
 def _remove_old_reports(workspace: Workspace, before: datetime, *, everything: bool) -> int:
     """Delete pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
-    seen = Seen() if everything else read_progress(workspace, PAGES)
+    seen = CleanupProgress() if everything else read_progress(workspace, PAGES)
     if seen.is_first:
         every = (workspace.home / "reports").glob("*/*")
         removed = _remove_pages(workspace, (page for page in every if _is_page(page)), before)
@@ -79,7 +79,7 @@ def _remove_old_reports(workspace: Workspace, before: datetime, *, everything: b
     return removed
 
 
-def _imports_before(workspace: Workspace, seen: Seen, before: datetime) -> Iterator[Mapping[str, Any]]:
+def _imports_before(workspace: Workspace, seen: CleanupProgress, before: datetime) -> Iterator[Mapping[str, Any]]:
     """Yield the imports that ended before a moment and were not looked at, and the pending ones."""
     for row in unseen_imports(workspace, seen):
         is_new = row["import_id"] > seen.through

@@ -22,7 +22,7 @@ _FIRST, _MOST = 20, 500  # imports read from the ledger at a time: a night that 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class CleanupProgress:
     """The imports that one part of the cleanup is finished with: all up to ``through``, but for those in ``pending``.
 
     ``started``: when import ``through`` began, which tells whether the ledger is still the same; ``latest``: the newest import at the
@@ -40,17 +40,17 @@ class Seen:
         return not self.started
 
 
-def read_progress(workspace: Workspace, part: str) -> Seen:
+def read_progress(workspace: Workspace, part: str) -> CleanupProgress:
     """Return what `part` of the cleanup has seen; nothing if the file is missing or damaged, or the ledger is another one."""
     with suppress(KeyError, TypeError, ValueError):
         document = _read(workspace)[part]
-        seen = Seen(**{**document, "pending": tuple(document["pending"])})
+        seen = CleanupProgress(**{**document, "pending": tuple(document["pending"])})
         if seen.started and _started(workspace, seen.through) == seen.started:
             return seen
-    return Seen()
+    return CleanupProgress()
 
 
-def write_progress(workspace: Workspace, part: str, seen: Seen) -> None:
+def write_progress(workspace: Workspace, part: str, seen: CleanupProgress) -> None:
     """Write what `part` of the cleanup has seen."""
     document = {**_read(workspace), part: asdict(replace(seen, started=_started(workspace, seen.through)))}
     Folder(str(workspace.home)).write(PROGRESS_FILE, json.dumps(document).encode())
@@ -63,7 +63,7 @@ def add_pending(workspace: Workspace, part: str, import_id: int) -> None:
         write_progress(workspace, part, replace(seen, pending=(*seen.pending, import_id)))
 
 
-def unseen_imports(workspace: Workspace, seen: Seen) -> Iterator[dict[str, Any]]:
+def unseen_imports(workspace: Workspace, seen: CleanupProgress) -> Iterator[dict[str, Any]]:
     """Yield the ledger rows of the pending imports and of all later ones, by number."""
     for number in seen.pending:
         with suppress(UnknownImport):
@@ -74,7 +74,9 @@ def unseen_imports(workspace: Workspace, seen: Seen) -> Iterator[dict[str, Any]]
         after, size = int(rows[-1]["import_id"]), _MOST
 
 
-def advance(seen: Seen, rows: Iterable[Mapping[str, Any]], is_pending: Callable[[Mapping[str, Any]], bool]) -> Seen:
+def advance(
+    seen: CleanupProgress, rows: Iterable[Mapping[str, Any]], is_pending: Callable[[Mapping[str, Any]], bool]
+) -> CleanupProgress:
     """Return what is seen after `rows`, all that `unseen_imports` gave, were looked at."""
     numbers, pending = [seen.latest, seen.through], []
     for row in rows:

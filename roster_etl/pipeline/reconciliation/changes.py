@@ -15,7 +15,7 @@ from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES, USER_KINDS
 from roster_etl.engine.reconcile.matching import Matches, match
 from roster_etl.engine.reconcile.outcomes import Sides, chosen_only
-from roster_etl.engine.reconcile.people import Record
+from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.engine.reconcile.rosters import (
     RULES,
     DecidedPeople,
@@ -41,7 +41,7 @@ Pair = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class ComparisonRules:
     """How two feeds are compared: table → rules, and table → columns."""
 
     pair: Pair
@@ -64,7 +64,7 @@ class Compared:
     b: Roster
     by_rule: Mapping[str, Mapping[str, int]]
     keys: Mapping[str, tuple[Sequence[str], Sequence[str]]] | None = None
-    people: frozenset[Record] | None = None
+    people: frozenset[PersonRecord] | None = None
 
     @property
     def is_full(self) -> bool:
@@ -72,7 +72,7 @@ class Compared:
         return self.keys is None
 
 
-def compare_all(a: Roster, b: Roster, how: Comparison, decided: DecidedPeople) -> Compared:
+def compare_all(a: Roster, b: Roster, how: ComparisonRules, decided: DecidedPeople) -> Compared:
     """Compare two rosters as a whole."""
     results = list(reconcile_rosters(a, b, how.compared, how.rules, decided))
     return Compared(
@@ -90,7 +90,11 @@ def is_incremental(rules: Names) -> bool:
 
 
 def compare_changes(
-    session: SqlReconciliation, people: SqlPeople, how: Comparison, decided: DecidedPeople, imports: Sequence[tuple[int, int]]
+    session: SqlReconciliation,
+    people: SqlPeople,
+    how: ComparisonRules,
+    decided: DecidedPeople,
+    imports: Sequence[tuple[int, int]],
 ) -> Compared | None:
     """Compare the records that were touched since the last comparison.
 
@@ -112,7 +116,7 @@ def compare_changes(
 
 
 class _ChangedRosters:
-    def __init__(self, records: ChangedRecords, how: Comparison) -> None:
+    def __init__(self, records: ChangedRecords, how: ComparisonRules) -> None:
         self._records, self._how = records, how
         self._differences: list[Difference] = []
         self._keys: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
@@ -128,7 +132,7 @@ class _ChangedRosters:
                 named = matched_people(self._records.now, found) if table == "users" else named
         self._add_enrollments(enrollments)
         pair, (a, b) = self._how.pair, self._records.touched["users"]
-        users = [Record(source, *user_of(one)) for source, side in zip(pair[1:], (a, b), strict=True) for one in side]
+        users = [PersonRecord(source, *user_of(one)) for source, side in zip(pair[1:], (a, b), strict=True) for one in side]
         return Compared(
             differences=self._differences,
             keys=self._keys,

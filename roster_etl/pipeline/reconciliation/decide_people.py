@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.people import DECISION, LinkCloseReason, LinkVerdict
-from roster_etl.engine.reconcile.people import Link, Record, components, ordered
+from roster_etl.engine.reconcile.person_groups import PersonLink, PersonRecord, components, ordered
 from roster_etl.pipeline.reconciliation.decisions import archive_decisions
 from roster_etl.pipeline.reconciliation.people import LinkChanges, as_link, changed_links, connected, write_links
 from roster_etl.pipeline.reconciliation.reconcile import OneFeed, UnknownFeedName, published_pairs, reconcile
@@ -43,14 +43,14 @@ class UnknownLink(PermanentError):
     template = "{number}: no link that holds has this number; `roster-etl people links --district ID` lists those that do"
 
 
-class OneRecord(PermanentError):
+class SameRecord(PermanentError):
     """Both records are the same one."""
 
     code = "one_record"
     template = "both are the same record; name two"
 
 
-class DecidedOtherwise(PermanentError):
+class ConflictingDecision(PermanentError):
     """The decision contradicts other decisions of stewards."""
 
     code = "decided_otherwise"
@@ -63,18 +63,18 @@ class PersonDecision:
 
     district_id: str
     verb: Verb
-    one: Record
-    other: Record
+    one: PersonRecord
+    other: PersonRecord
     by: str
     reason: str | None = None
 
     @property
-    def pair(self) -> tuple[Record, Record]:
+    def pair(self) -> tuple[PersonRecord, PersonRecord]:
         """The two records, in the order in which a link has them."""
         return ordered(self.one, self.other)
 
 
-def linked_records(workspace: Workspace, district_id: str, number: int) -> tuple[Record, Record]:
+def linked_records(workspace: Workspace, district_id: str, number: int) -> tuple[PersonRecord, PersonRecord]:
     """Return the records of a link that holds. Raises UnknownLink."""
     with workspace.warehouse.read_people() as session:
         row = session.link(number)
@@ -84,7 +84,7 @@ def linked_records(workspace: Workspace, district_id: str, number: int) -> tuple
 
 
 def preview_decision(workspace: Workspace, decision: PersonDecision) -> LinkChanges:
-    """Return what a decision would change. Raises UnknownPersonRecord, OneRecord, DecidedOtherwise."""
+    """Return what a decision would change. Raises UnknownPersonRecord, SameRecord, ConflictingDecision."""
     with workspace.warehouse.read_people() as session:
         return _changes(session, decision)
 
@@ -92,7 +92,7 @@ def preview_decision(workspace: Workspace, decision: PersonDecision) -> LinkChan
 def decide_people(workspace: Workspace, decision: PersonDecision) -> LinkChanges:
     """Link two records, or decide that they are not one human, which no rule overrules; feeds are then compared again.
 
-    A decision that holds already changes nothing. Raises: UnknownPersonRecord, OneRecord, DecidedOtherwise.
+    A decision that holds already changes nothing. Raises: UnknownPersonRecord, SameRecord, ConflictingDecision.
     """
     at = datetime.now(UTC)
     entry = AuditEntry(action=_ACTIONS[decision.verb], who=decision.by, district_id=decision.district_id, about=_feeds(decision))
@@ -126,7 +126,7 @@ def write_decision(tx: WriteSession, decision: PersonDecision, at: datetime) -> 
 def decision_of(document: Mapping[str, Any]) -> PersonDecision:
     """Return a decision as the archive has it."""
     (about,) = document["about"]
-    one, other = (Record(*(about[side][name] for name in Record._fields)) for side in ("a", "b"))
+    one, other = (PersonRecord(*(about[side][name] for name in PersonRecord._fields)) for side in ("a", "b"))
     names = ("district_id", "verb", "reason")
     return PersonDecision(one=one, other=other, by=document["decided_by"], **{name: document[name] for name in names})
 
@@ -149,7 +149,7 @@ def _changes(session: SqlPeople, decision: PersonDecision) -> LinkChanges:
     if before is not None and (before.rule, before.verdict) == (DECISION, verdict):
         return LinkChanges(closed={}, opened=())
     a, b = decision.pair
-    new = Link(a=a, b=b, rule=DECISION, verdict=verdict, decided_by=decision.by, reason=decision.reason)
+    new = PersonLink(a=a, b=b, rule=DECISION, verdict=verdict, decided_by=decision.by, reason=decision.reason)
     wanted = [*(link for link in known if link is not before), new]
     _require_agreement(wanted)
     closed: dict[int, LinkCloseReason] = {}
@@ -160,21 +160,21 @@ def _changes(session: SqlPeople, decision: PersonDecision) -> LinkChanges:
 
 def _require_two_known(session: SqlPeople, decision: PersonDecision) -> None:
     if decision.one == decision.other:
-        raise OneRecord
+        raise SameRecord
     first = session.first_imports(decision.district_id, decision.pair)
     for which, record in (("first", decision.one), ("second", decision.other)):
         if record not in first:
             raise UnknownPersonRecord(district_id=decision.district_id, which=which)
 
 
-def _require_agreement(links: Sequence[Link]) -> None:
-    """Check that no two records that stewards decided apart are joined by links that stewards decided. Raises DecidedOtherwise."""
+def _require_agreement(links: Sequence[PersonLink]) -> None:
+    """Check that no two records that stewards decided apart are joined by links that stewards decided. Raises ConflictingDecision."""
     apart = {link.pair for link in links if link.verdict == "apart"}
     for group in components(link for link in links if link.rule == DECISION and link.verdict == "same"):
         records = {record for link in group for record in link.pair}
         if any(a in records and b in records for a, b in apart):
             numbers = [link.number for link in links if link.rule == DECISION and link.number and set(link.pair) & records]
-            raise DecidedOtherwise(numbers=", ".join(map(str, numbers)))
+            raise ConflictingDecision(numbers=", ".join(map(str, numbers)))
 
 
 def _compare_again(workspace: Workspace, decision: PersonDecision, at: datetime) -> None:

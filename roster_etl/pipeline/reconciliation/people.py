@@ -1,6 +1,6 @@
 """Links between records of people: what a comparison of two feeds opens and closes, and what stewards decide.
 
-Belongs here: bringing the links up to date in one transaction. How records are joined is ``engine.reconcile.people``.
+Belongs here: bringing the links up to date in one transaction. How records are joined is ``engine.reconcile.person_groups``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.canonical.people import DECISION, LinkCloseReason
-from roster_etl.engine.reconcile.people import (
-    IdChange,
-    Link,
-    OwnIds,
-    Record,
+from roster_etl.engine.reconcile.person_groups import (
+    DefaultPersonIds,
+    PersonLink,
+    PersonRecord,
+    UserIdChange,
     join,
     ordered,
-    rivals,
+    same_feed_conflicts,
     with_person_id,
 )
 from roster_etl.engine.reconcile.rosters import DecidedPeople, User
@@ -41,11 +41,11 @@ def decided_people(session: SqlPeople, pair: tuple[str, str, str]) -> DecidedPeo
     return DecidedPeople(same=by_verdict["same"], apart=by_verdict["apart"])
 
 
-def as_link(row: Mapping[str, Any]) -> Link:
+def as_link(row: Mapping[str, Any]) -> PersonLink:
     """Return a row of the table of links."""
-    a, b = (Record(*(row[f"{name}_{side}"] for name in ("source", "user_kind", "user_id"))) for side in ("a", "b"))
+    a, b = (PersonRecord(*(row[f"{name}_{side}"] for name in ("source", "user_kind", "user_id"))) for side in ("a", "b"))
     names = ("rule", "verdict", "person_id", "decided_by", "reason")
-    return Link(a=a, b=b, number=row["link_id"], **{name: row[name] for name in names})
+    return PersonLink(a=a, b=b, number=row["link_id"], **{name: row[name] for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class LinkChanges:
     """What a comparison, or a decision, does to the links: those that close, by reason, and those that open."""
 
     closed: Mapping[int, LinkCloseReason]
-    opened: Sequence[Link]
+    opened: Sequence[PersonLink]
 
 
 def update_links(
@@ -63,7 +63,7 @@ def update_links(
     *,
     at: datetime,
     import_id: int,
-    touched: Collection[Record] | None = None,
+    touched: Collection[PersonRecord] | None = None,
 ) -> LinkChanges:
     """Open and close links as the rules name people of two feeds now.
 
@@ -71,7 +71,7 @@ def update_links(
     Args: named: the pairs that rules name. touched: records to which that is limited; None: all of the two feeds.
     """
     district_id, source_a, source_b = pair
-    now = {(Record(source_a, *a), Record(source_b, *b)): rule for a, b, rule in named}
+    now = {(PersonRecord(source_a, *a), PersonRecord(source_b, *b)): rule for a, b, rule in named}
     if touched is None:
         known = [as_link(row) for row in session.links(district_id)]
     else:
@@ -87,14 +87,14 @@ def update_links(
         if link.number not in dropped and (link.number not in compared or now.get(link.pair, link.rule) == link.rule)
     ]
     open_pairs = {link.pair for link in kept if link.verdict != "apart"}
-    new = [Link(a=a, b=b, rule=rule) for (a, b), rule in now.items() if (a, b) not in open_pairs]
+    new = [PersonLink(a=a, b=b, rule=rule) for (a, b), rule in now.items() if (a, b) not in open_pairs]
     changes = changed_links(session, district_id, known, [*kept, *new], dropped)
     write_links(session, district_id, changes, at=at, import_id=import_id)
     return changes
 
 
 def _not_named(
-    session: SqlPeople, district_id: str, links: Sequence[Link], now: Mapping[tuple[Record, Record], str]
+    session: SqlPeople, district_id: str, links: Sequence[PersonLink], now: Mapping[tuple[PersonRecord, PersonRecord], str]
 ) -> dict[int, LinkCloseReason]:
     """Return the numbers of links that no rule names any more, although both records are current."""
     stale = [link for link in links if link.pair not in now]
@@ -102,10 +102,10 @@ def _not_named(
     return {link.number: "not_named" for link in stale if link.number is not None and link.a in current and link.b in current}
 
 
-def connected(session: SqlPeople, district_id: str, records: Iterable[Record]) -> list[Link]:
+def connected(session: SqlPeople, district_id: str, records: Iterable[PersonRecord]) -> list[PersonLink]:
     """Return the links that hold of `records`, of the records that these name, and so on."""
-    found: dict[int, Link] = {}
-    seen: set[Record] = set()
+    found: dict[int, PersonLink] = {}
+    seen: set[PersonRecord] = set()
     ahead = set(records)
     while ahead:
         seen |= ahead
@@ -118,41 +118,41 @@ def connected(session: SqlPeople, district_id: str, records: Iterable[Record]) -
 def changed_links(
     session: SqlPeople,
     district_id: str,
-    known: Sequence[Link],
-    wanted: Sequence[Link],
+    known: Sequence[PersonLink],
+    wanted: Sequence[PersonLink],
     closed: Mapping[int, LinkCloseReason],
 ) -> LinkChanges:
     """Return what must open and close so that the links `known` become the people that the links `wanted` join."""
     joined = [link for link in wanted if link.verdict != "apart"]
     apart = {link.pair for link in wanted if link.verdict == "apart"}
-    crowded = rivals(joined)
+    crowded = same_feed_conflicts(joined)
     gone = crowded - session.current_users(district_id, crowded)
     own = own_ids(session, district_id)
     people = list(join(joined, apart, gone, own))
     unnamed = {record for person in people if person.person_id is None for record in person.records}
-    first = {Record(*record): number for record, number in session.first_imports(district_id, unnamed).items()}
+    first = {PersonRecord(*record): number for record, number in session.first_imports(district_id, unnamed).items()}
     desired = [link for person in people for link in with_person_id(person, first, own)]
     desired += [link for link in wanted if link.verdict == "apart"]
-    says = {link.says for link in desired}
-    held = {link.says for link in known if link.number not in closed}
+    says = {link.identity for link in desired}
+    held = {link.identity for link in known if link.number not in closed}
     replaced: dict[int, LinkCloseReason] = {
-        link.number: "superseded" for link in known if link.number is not None and link.says not in says
+        link.number: "superseded" for link in known if link.number is not None and link.identity not in says
     }
-    opened = sorted((link for link in desired if link.says not in held), key=lambda link: link.pair)
+    opened = sorted((link for link in desired if link.identity not in held), key=lambda link: link.pair)
     return LinkChanges(closed={**replaced, **closed}, opened=opened)
 
 
-def own_ids(session: SqlPeople, district_id: str, *, without: User | None = None) -> OwnIds:
+def own_ids(session: SqlPeople, district_id: str, *, without: User | None = None) -> DefaultPersonIds:
     """Return the IDs that the records of a district have as people of their own; `without` the ID changes of a user, by kind and ID."""
     changes = {}
     for source in session.sources(district_id):
         rows = session.id_changes(district_id, source)
         changes[source] = [
-            IdChange(old=old, new=new, user_kind=json.loads(extensions or "{}").get("user_kind"), import_id=number)
+            UserIdChange(old=old, new=new, user_kind=json.loads(extensions or "{}").get("user_kind"), import_id=number)
             for old, new, extensions, number in rows
             if without is None or without[1] not in (old, new)
         ]
-    return OwnIds(district_id, changes)
+    return DefaultPersonIds(district_id, changes)
 
 
 def write_links(session: SqlPeopleWriter, district_id: str, changes: LinkChanges, *, at: datetime, import_id: int) -> None:
@@ -162,7 +162,7 @@ def write_links(session: SqlPeopleWriter, district_id: str, changes: LinkChanges
     session.add_links(district_id, [{**_row(link), "valid_from": at, "valid_from_import": import_id} for link in changes.opened])
 
 
-def _row(link: Link) -> dict[str, Any]:
+def _row(link: PersonLink) -> dict[str, Any]:
     sides = {
         f"{name}_{side}": getattr(record, name)
         for side, record in (("a", link.a), ("b", link.b))
@@ -171,6 +171,6 @@ def _row(link: Link) -> dict[str, Any]:
     return {**sides, **{name: getattr(link, name) for name in ("person_id", "verdict", "rule", "decided_by", "reason")}}
 
 
-def pair_of(one: Record, other: Record) -> tuple[Record, Record]:
+def pair_of(one: PersonRecord, other: PersonRecord) -> tuple[PersonRecord, PersonRecord]:
     """Return two records in the order in which a link has them."""
     return ordered(one, other)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.engine.reconcile.people import OwnIds, Record
+from roster_etl.engine.reconcile.person_groups import DefaultPersonIds, PersonRecord
 from roster_etl.pipeline.reconciliation.people import as_link, connected, own_ids
 from roster_etl.store.warehouse import SqlPeople
 
@@ -25,11 +25,11 @@ class PersonIds:
 
     source: str
     linked: Mapping[tuple[str, str], str]
-    own: OwnIds
+    own: DefaultPersonIds
 
     def __getitem__(self, user: tuple[str, str]) -> str:
         """Return the person that a user is: kind and ID."""
-        return self.linked.get(user) or self.own[Record(self.source, *user)]
+        return self.linked.get(user) or self.own[PersonRecord(self.source, *user)]
 
     def column(self, users: pa.Table) -> pa.Array:
         """Return the person of each row, which has ``user_kind`` and ``user_id``."""
@@ -48,7 +48,7 @@ def persons_without(session: SqlPeople, district_id: str, kind: str, user_id: st
 
     That is the ID of the record that was known first of those that links of the person name, links that hold and former ones.
     """
-    purged = {Record(source, kind, user_id) for source in session.sources(district_id)}
+    purged = {PersonRecord(source, kind, user_id) for source in session.sources(district_id)}
     with_user, without = own_ids(session, district_id), own_ids(session, district_id, without=(kind, user_id))
     found = {}
     for before in sorted({ids[record] for record in purged for ids in (with_user, without)}):
@@ -60,7 +60,7 @@ def persons_without(session: SqlPeople, district_id: str, kind: str, user_id: st
     return found
 
 
-def person_document(session: SqlPeople, district_id: str, record: Record) -> dict[str, Any]:
+def person_document(session: SqlPeople, district_id: str, record: PersonRecord) -> dict[str, Any]:
     """Return who a record is now: ``person_id``, all ``records`` of the person, and the links that say so."""
     links = [link for link in connected(session, district_id, [record]) if link.verdict == "same"]
     own = next((link.person_id for link in links if record in link.pair), None)

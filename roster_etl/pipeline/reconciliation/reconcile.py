@@ -17,7 +17,7 @@ from typing import Any
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.rosters import HELPERS, RULES, Roster, columns_to_read
-from roster_etl.pipeline.reconciliation.changes import Comparison, compare_all, compare_changes, is_incremental
+from roster_etl.pipeline.reconciliation.changes import ComparisonRules, compare_all, compare_changes, is_incremental
 from roster_etl.pipeline.reconciliation.decisions import archive_decisions
 from roster_etl.pipeline.reconciliation.people import decided_people
 from roster_etl.pipeline.reconciliation.write_differences import write_compared
@@ -109,11 +109,11 @@ def reconcile(
     Raises: BadReconcile; RosterChanging.
     """
     rules, ignored = _settings(workspace, pair[0], settings)
-    how = Comparison(pair=pair, rules=rules, compared=compared_columns(pair, ignored))
+    how = ComparisonRules(pair=pair, rules=rules, compared=compared_columns(pair, ignored))
     digest = sha256(json.dumps([_VERSION, rules, how.compared], sort_keys=True).encode()).hexdigest()
     for _ in range(_TRIES):
         with workspace.warehouse.read_people() as links, workspace.warehouse.read_reconciliation() as session:
-            imports, decided, state = _imports(session, pair), decided_people(links, pair), session.compared(pair)
+            imports, decided, state = _imports(session, pair), decided_people(links, pair), session.comparison_state(pair)
             last = None if full or not is_incremental(rules) else _known_imports(state, digest)
             if full is None and last and _are_small(session, pair):
                 last = None
@@ -138,7 +138,7 @@ def reconcile(
 
 def _is_as_read(session: SqlReconciliation, people: SqlPeople, pair: Pair, read: tuple[Any, Any, Any]) -> bool:
     """Return whether imports, decisions about people, and what was compared last are still as they were `read`."""
-    return (_imports(session, pair), decided_people(people, pair), session.compared(pair)) == read
+    return (_imports(session, pair), decided_people(people, pair), session.comparison_state(pair)) == read
 
 
 def _known_imports(state: Mapping[str, Any] | None, digest: str) -> tuple[int, int] | None:
@@ -238,7 +238,7 @@ def _moment(session: SqlReconciliation, pair: Pair, imports: Mapping[str, int]) 
 
 def _is_compared(session: SqlReconciliation, pair: Pair, imports: Mapping[str, int]) -> bool:
     """Return whether two feeds were compared up to these imports."""
-    before = session.compared(pair)
+    before = session.comparison_state(pair)
     return before is not None and (before["import_a"], before["import_b"]) == tuple(imports[source] for source in pair[1:])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from roster_etl.pipeline.reporting.findings_summary import SEVERITIES, Cause, Place, group_by_cause
+from roster_etl.pipeline.reporting.findings_summary import SEVERITIES, Cause, CauseLocation, group_by_cause
 
 _ABOUT_THE_PLAN = ("change_threshold_exceeded",)
 """Findings that are no errors of a file: the headline and the numbers of the mail say what they say."""
@@ -41,7 +41,7 @@ def corrections_by_file(findings: Sequence[Mapping[str, Any]]) -> list[FileCorre
 
     Findings that follow from others are counted with those; notes are left out. Args: findings: as an import's document lists them.
     """
-    found: dict[str | None, list[tuple[Cause, Place]]] = {}
+    found: dict[str | None, list[tuple[Cause, CauseLocation]]] = {}
     for cause in group_by_cause(findings):
         if cause.severity != "info" and cause.code not in _ABOUT_THE_PLAN:
             for place in cause.places:
@@ -53,12 +53,12 @@ def corrections_by_file(findings: Sequence[Mapping[str, Any]]) -> list[FileCorre
     ]
 
 
-def _order(pair: tuple[Cause, Place]) -> tuple[int, int]:
+def _order(pair: tuple[Cause, CauseLocation]) -> tuple[int, int]:
     cause, place = pair
     return SEVERITIES.index(cause.severity), -(place.count + place.following)
 
 
-def _correction(cause: Cause, place: Place) -> Correction:
+def _correction(cause: Cause, place: CauseLocation) -> Correction:
     many = place.count > 1
     return Correction(
         column=place.field,

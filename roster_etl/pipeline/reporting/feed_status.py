@@ -106,14 +106,14 @@ class FeedStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class StatusOverview:
     """How all feeds stand at `now`, what needs a person first. ``problems``: registry files that cannot be read, with the reason."""
 
     now: datetime
     feeds: Sequence[FeedStatus]
     problems: Mapping[str, str] = field(default_factory=dict)
 
-    def of_district(self, district_id: str) -> Status:
+    def of_district(self, district_id: str) -> StatusOverview:
         """Return the status of the feeds of one district."""
         return replace(self, feeds=[feed for feed in self.feeds if feed.district_id == district_id], problems={})
 
@@ -129,7 +129,7 @@ class Status:
         return {name: counts[name] for name in NEEDS if counts[name]}
 
     @property
-    def rest(self) -> dict[str, int]:
+    def other_counts(self) -> dict[str, int]:
         """The number of the other feeds by state."""
         counts = Counter(feed.state if not feed.paused else "paused" for feed in self.feeds if not feed.needs)
         return dict(sorted(counts.items()))
@@ -140,7 +140,7 @@ class Status:
         if not self.feeds:
             return "No district is registered."
         needs = ", ".join(f"{count:,} {name}" for name, count in self.needs.items())
-        rest = ", ".join(f"{count:,} {name}" for name, count in self.rest.items())
+        rest = ", ".join(f"{count:,} {name}" for name, count in self.other_counts.items())
         count = len(self.waiting)
         first = (
             f"{count:,} of {len(self.feeds):,} feeds need{'s' if count == 1 else ''} a person: {needs}."
@@ -150,7 +150,7 @@ class Status:
         return f"{first} The others: {rest}." if count and rest else f"{first} {rest[:1].upper()}{rest[1:]}." if rest else first
 
 
-def read_status(workspace: Workspace, now: datetime, known: KnownQuarantine | None = None) -> Status:
+def read_status(workspace: Workspace, now: datetime, known: KnownQuarantine | None = None) -> StatusOverview:
     """Return how every registered feed stands at `now`, and every feed with an open hold.
 
     Args: known: the quarantine of feeds as it was read before (`known_quarantine`); where nothing was published since, it is not counted again.
@@ -172,17 +172,17 @@ def read_status(workspace: Workspace, now: datetime, known: KnownQuarantine | No
     unknown = {
         f"{d.id}.toml": f"no format is called {f.format}" for d in scan.districts for f in d.feeds if f.format not in formats
     }
-    return Status(now=now, feeds=sorted(found, key=_order), problems={**scan.problems, **unknown})
+    return StatusOverview(now=now, feeds=sorted(found, key=_order), problems={**scan.problems, **unknown})
 
 
-def status_document(status: Status) -> dict[str, Any]:
+def status_document(status: StatusOverview) -> dict[str, Any]:
     """Return the status as the JSON document of ``status --json``."""
     return {
         "as_of": status.now.isoformat(),
         "summary": status.summary,
         "feeds": len(status.feeds),
         "needs": status.needs,
-        "others": status.rest,
+        "others": status.other_counts,
         "problems": dict(status.problems),
         "rows": [_row_document(feed, status.now) for feed in status.feeds],
     }

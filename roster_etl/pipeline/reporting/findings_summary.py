@@ -71,7 +71,7 @@ class FindingLocation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class CauseLocation:
     """Findings of one cause in one column that say the same. ``file`` None: the upload as a whole.
 
     ``rows``: the numbers of the first rows; ``count``: how many findings, ``following`` what follows from them.
@@ -102,7 +102,7 @@ class Cause:
     count: int
     following: int
     locations: tuple[FindingLocation, ...]
-    places: tuple[Place, ...] = ()
+    places: tuple[CauseLocation, ...] = ()
 
     @property
     def amount(self) -> str:
@@ -188,13 +188,13 @@ ROWS = 6
 """Row numbers that are named of one place."""
 
 
-def _places(found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> tuple[Place, ...]:
+def _places(found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> tuple[CauseLocation, ...]:
     """Return findings of one cause by file, column and message: those with most effects first."""
     same: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for finding in found:
         same.setdefault((finding["file"], finding["field"], finding["message"]), []).append(finding)
     places = [
-        Place(
+        CauseLocation(
             file=file,
             field=field,
             message=message,

@@ -16,7 +16,7 @@ _FEED = "{{$labels.district}}/{{ $labels.format }}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class AlertRule:
     """An alert. ``lasts``: how long the condition must hold. ``do``: the command that shows more."""
 
     name: str
@@ -48,7 +48,7 @@ class Unit:
 
 
 RULES = (
-    Rule(
+    AlertRule(
         name="RosterLate",
         when="roster_etl_late == 1",
         lasts="5m",
@@ -56,7 +56,7 @@ RULES = (
         says=f"{_FEED} is not in the roster by when it is expected.",
         do="roster-etl doctor --district {{$labels.district}}",
     ),
-    Rule(
+    AlertRule(
         name="RosterHeld",
         when="roster_etl_held > 0",
         lasts="4h",
@@ -64,7 +64,7 @@ RULES = (
         says=f"{{{{ $value }}}} imports of {_FEED} wait for a decision.",
         do="roster-etl holds list --district {{$labels.district}}",
     ),
-    Rule(
+    AlertRule(
         name="RosterImportFailed",
         when='roster_etl_imports{status="failed"} > (roster_etl_imports{status="failed"} offset 15m)',
         lasts="0m",
@@ -72,7 +72,7 @@ RULES = (
         says=f"An import of {_FEED} failed.",
         do="roster-etl imports list --district {{$labels.district}}",
     ),
-    Rule(
+    AlertRule(
         name="RosterRowsRefused",
         when="roster_etl_last_import_rows_refused / (roster_etl_last_import_rows_read > 0) > 0.1",
         lasts="0m",
@@ -80,7 +80,7 @@ RULES = (
         says=f"More than 10 % of the rows of the newest import of {_FEED} were refused.",
         do="roster-etl refused --district {{$labels.district}}",
     ),
-    Rule(
+    AlertRule(
         name="RosterMailParked",
         when='roster_etl_outbox_messages{state="parked"} > 0',
         lasts="5m",
@@ -88,7 +88,7 @@ RULES = (
         says="{{ $value }} messages ({{ $labels.kind }}) could not be delivered.",
         do="roster-etl outbox list",
     ),
-    Rule(
+    AlertRule(
         name="RosterSensorsStopped",
         when='time() - roster_etl_sensor_last_tick_timestamp_seconds{sensor="landing_zone"} > 300',
         lasts="5m",
@@ -96,7 +96,7 @@ RULES = (
         says="No landing folder was looked at for five minutes: the daemon does not run.",
         do="roster-etl doctor",
     ),
-    Rule(
+    AlertRule(
         name="RosterMetricsFailing",
         when="roster_etl_up == 0",
         lasts="5m",

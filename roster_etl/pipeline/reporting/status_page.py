@@ -20,7 +20,7 @@ from roster_etl.pipeline.reporting.feed_status import (
     Change,
     FeedStatus,
     Quarantine,
-    Status,
+    StatusOverview,
     known_quarantine,
     read_status,
     status_document,
@@ -75,7 +75,7 @@ def index_url(workspace: Workspace) -> str | None:
     return join(base, "index.html") if base else None
 
 
-def refresh_index(workspace: Workspace) -> Status:
+def refresh_index(workspace: Workspace) -> StatusOverview:
     """Read how all feeds stand, and write the page and its JSON. Returns the status."""
     status = read_status(workspace, datetime.now(UTC), _known(workspace))
     folder = Folder(str(index_path(workspace).parent))
@@ -92,7 +92,7 @@ def _known(workspace: Workspace) -> dict[tuple[str, str], Quarantine]:
         return {}
 
 
-def refresh_index_after_run(workspace: Workspace, pause: float = 0.0) -> Status | None:
+def refresh_index_after_run(workspace: Workspace, pause: float = 0.0) -> StatusOverview | None:
     """Refresh the page at the end of an import, unless that was done a moment ago; an error never affects the import.
 
     The cost of all feeds is not that of each import: what one run leaves, the next one or the sensor brings.
@@ -114,7 +114,7 @@ def _is_recent(document: Path, pause: float) -> bool:
     return 0 <= time.time() - found.st_mtime < max(pause, by_size)
 
 
-def index_page(status: Status) -> str:
+def index_page(status: StatusOverview) -> str:
     """Return the page: what needs a person, a summary of the rest, and the table of all feeds."""
     lines = [(feed, status_line(feed, status.now)) for feed in status.feeds]
     return _template().render(
@@ -122,7 +122,7 @@ def index_page(status: Status) -> str:
         waiting=[pair for pair in lines if pair[0].needs],
         lines=lines,
         needs={NEED_TEXTS[name]: count for name, count in status.needs.items()},
-        rest=status.rest,
+        rest=status.other_counts,
         as_of=_moment(status.now),
     )
 
@@ -137,7 +137,7 @@ def status_line(feed: FeedStatus, now: datetime) -> StatusLine:
         status=status_text(feed),
         people=change_text(feed.people),
         enrollments=change_text(feed.enrollments),
-        what=what_text(feed),
+        what=attention_text(feed),
         late=age_text(now - late.deadline) if late else "",
         quarantine=_quarantine_text(feed, now),
     )
@@ -160,7 +160,7 @@ def change_text(change: Change | None) -> str:
     return f"{change.before:,} → {change.after:,}"
 
 
-def what_text(feed: FeedStatus) -> str:
+def attention_text(feed: FeedStatus) -> str:
     """Return what a person should know of a feed that needs one; empty: nothing."""
     parts = []
     if feed.hold:

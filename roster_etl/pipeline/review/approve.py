@@ -14,13 +14,13 @@ from typing import Any
 
 from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.import_upload import ProgressCallback, import_and_report
+from roster_etl.pipeline.lifecycle.close_superseded_holds import refresh_files
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
-from roster_etl.pipeline.lifecycle.superseded import refresh_files
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import import_published_since
 from roster_etl.pipeline.reporting.next_steps import replan_command
 from roster_etl.pipeline.reporting.report_files import ImportReport
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.pipeline.review.undo import publish_undo
 from roster_etl.pipeline.steps.rename_proposals import contains_ids, replace_ids_by_numbers
 from roster_etl.pipeline.uploads.order import Order
@@ -40,7 +40,7 @@ class BadDecision(PermanentError):
     template = "{problem}"
 
 
-class Overtaken(PermanentError):
+class PlanOutdated(PermanentError):
     """Another import was published after the held one was planned; import numbers order the history, so a new one is needed."""
 
     code = "roster_moved"
@@ -101,7 +101,7 @@ class Approval:
 def validate_approval(workspace: Workspace, request: ApprovalRequest) -> Approval:
     """Validate `request`, and return the approval that can be applied.
 
-    Raises: UnknownImport, NoHold; Overtaken; BadDecision: the decider is missing, another plan is given, or none where one is
+    Raises: UnknownImport, NoHold; PlanOutdated; BadDecision: the decider is missing, another plan is given, or none where one is
         required; BadLeaveOut, BadRename.
     """
     with workspace.warehouse.attempt(decision_entry(workspace, "approve", request.import_id, request.by)):
@@ -134,7 +134,7 @@ def apply_approval(
 ) -> ImportReport:
     """Publish exactly the approved plan, and write the report of the import. Returns the report.
 
-    Raises: PlanMoved, RosterMoved: the roster has changed; the import stays held. NoHold: another person decided first.
+    Raises: PlanChanged, RosterChanged: the roster has changed; the import stays held. NoHold: another person decided first.
     """
     fault_point("approve.begin")
     if approved.is_upload:
@@ -172,13 +172,13 @@ def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str
 
 
 def _require_current_plan(workspace: Workspace, row: Mapping[str, Any]) -> None:
-    """Raise Overtaken if an upload's plan can no longer be published; an outdated undo is requested again instead."""
+    """Raise PlanOutdated if an upload's plan can no longer be published; an outdated undo is requested again instead."""
     if row["kind"] != "upload":
         return
     with workspace.warehouse.read() as session:
         newer = import_published_since(session.roster, row)
     if newer is not None:
-        raise Overtaken(import_id=row["import_id"], district_id=row["district_id"], newer=newer, command=replan_command(row))
+        raise PlanOutdated(import_id=row["import_id"], district_id=row["district_id"], newer=newer, command=replan_command(row))
 
 
 def reject_person_ids(renames: Sequence[str]) -> None:

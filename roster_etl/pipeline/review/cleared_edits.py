@@ -20,10 +20,10 @@ from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.frames.arrow import REFUSED
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.review.dry_run import dry_run_workspace
-from roster_etl.pipeline.review.preview import zip_archived_files
-from roster_etl.pipeline.steps.feed_state import read_feed_state
+from roster_etl.pipeline.review.preview_approval import zip_archived_files
 from roster_etl.pipeline.steps.map_tables import map_roster_table
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.roster_snapshot_info import read_roster_snapshot_info
 from roster_etl.pipeline.steps.validate import references_of, validate_member
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_first
 from roster_etl.pipeline.uploads.order import Order
@@ -135,7 +135,7 @@ def _mapped(workspace: Workspace, upload: Upload, table: str, *, without: int) -
     for file in upload.format.files:
         others = {name: validated[name] for name in references_of(file, upload.format)}
         validated[file.name] = validate_member(workspace, upload, file.name, others)
-    state = read_feed_state(workspace, upload)
+    state = read_roster_snapshot_info(workspace, upload)
     kept = [known for known in state.overrides if known["override_id"] != without]
     sources = {name: validated[name] for name in files_for(upload.vendor, table)}
     return map_roster_table(workspace, upload, table, sources, replace(state, overrides=kept))

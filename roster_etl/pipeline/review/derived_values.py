@@ -16,9 +16,15 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.changes.person_names import NAME_COLUMNS, NAME_PARTS, derive_names
-from roster_etl.engine.transform.derive_again import common_grade_order, derived_again, evaluated, most_common, section_names
-from roster_etl.engine.transform.manual_edits import parse_edit_value
+from roster_etl.engine.transform.derive_again import (
+    common_grade_order,
+    evaluate_expression,
+    most_common,
+    recompute_derived_values,
+    section_names,
+)
 from roster_etl.engine.transform.mapper import HASH, row_hash
+from roster_etl.engine.transform.overrides import parse_edit_value
 from roster_etl.pipeline.review.cleared_edits import SourceValue
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor, vendor
@@ -33,7 +39,7 @@ def with_derived(workspace: Workspace, feed: Feed, table: RosterTable, after: pa
     made, record = vendor(feed[1]), after.to_pylist()[0]
     edited = {field, *_edited(workspace, feed, table, record)}
     if made.change_plan is None:
-        values = derived_again(table, made.mappings, record, edited)
+        values = recompute_derived_values(table, made.mappings, record, edited)
     else:
         values = _names_again(record, edited) if table.name == "users" and field in NAME_PARTS else {}
     return with_values(table, after, values)
@@ -50,7 +56,7 @@ def with_own_value(
     after, made = with_values(table, before, values), vendor(feed[1])
     record, edited = after.to_pylist()[0], _edited(workspace, feed, table, record) - {field}
     if made.change_plan is None:
-        again = derived_again(table, made.mappings, record, edited)
+        again = recompute_derived_values(table, made.mappings, record, edited)
     else:
         names = table.name == "users" and field in (*NAME_PARTS, *NAME_COLUMNS)
         again = _names_again(record, edited) if names else {}
@@ -130,8 +136,8 @@ def _name_after(
     for _, expression, parts in section_names(made.mappings):
         if any(edit[:2] in found for found in parts):
             for cells in product(*(_cells(found, known, edit) for found in parts)):
-                if evaluated(expression, [was for was, _ in cells]) == section["name"]:
-                    name: str | None = evaluated(expression, [now for _, now in cells])
+                if evaluate_expression(expression, [was for was, _ in cells]) == section["name"]:
+                    name: str | None = evaluate_expression(expression, [now for _, now in cells])
                     return name
     return None
 

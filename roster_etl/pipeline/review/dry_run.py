@@ -42,7 +42,7 @@ def check_upload(
 ) -> dict[str, Any]:
     """Validate the upload at `path` like an import of format `source`, and plan it against the roster of `district_id`.
 
-    Args:    leave_out, renames: removals that are left out of the plan, or taken for renames (see ``pipeline.review.preview``).
+    Args:    leave_out, renames: removals that are left out of the plan, or taken for renames (see ``pipeline.review.preview_approval``).
     Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish. Where
         several sets of the format's files lie there, it is of the first; ``further`` holds those of the others.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.

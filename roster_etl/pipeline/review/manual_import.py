@@ -20,14 +20,14 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_imp
 from roster_etl.pipeline.reporting.receipts.issue import try_issue_receipts
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
+from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterChanged, TableChange
 from roster_etl.vendors import vendor
 
 CARRIED_OVER_KEYS = ("content", "settings", "headers", "compared", "refused")
 """Keys of an import's summary with which later uploads are compared, and by which one is unchanged."""
 
 
-class ConcurrentPublish(RosterMoved):
+class ConcurrentPublish(RosterChanged):
     """Another import was published while a person's change was being published."""
 
     template = (
@@ -110,7 +110,7 @@ def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[st
     try:
         with workspace.warehouse.write() as tx:
             tx.publish(conclusion, changes, base)
-    except RosterMoved as error:
+    except RosterChanged as error:
         raise ConcurrentPublish(**error.data) from None
 
 

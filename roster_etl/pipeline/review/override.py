@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.engine.transform.mapper import HASH
+from roster_etl.engine.transform.overrides import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table, row_name
 from roster_etl.pipeline.review.cleared_edits import SourceValue, source_value
 from roster_etl.pipeline.review.derived_values import sections_after, with_derived, with_own_value
@@ -55,7 +55,7 @@ class Target:
 def set_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
     """Set a column by hand; imports keep the value until the edit is cleared. Returns the number of the new import.
 
-    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could have the value; RosterMoved: another import was
+    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could have the value; RosterChanged: another import was
     published meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=True)):
@@ -88,7 +88,7 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
 
     Returns: the number of the new import.
 
-    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published
+    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterChanged: another import was published
         meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=False)):

@@ -20,7 +20,7 @@ def approve_published_renames(workspace: Workspace, import_id: int, by: str, sel
     """Approve renames of published import `import_id`: the history of the old ID continues under the new one.
 
     Returns: the number of the new import of kind ``override``. The versions stay closed as they are.
-    Raises:  UnknownImport, BadRename; RosterMoved: another import was published meanwhile.
+    Raises:  UnknownImport, BadRename; RosterChanged: another import was published meanwhile.
     """
     entry = AuditEntry(action="renames_approve", who=by, about={"of_import": import_id})
     with workspace.warehouse.attempt(entry):

@@ -19,10 +19,10 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
 from roster_etl.frames.arrow import findings_table
+from roster_etl.pipeline.lifecycle.close_superseded_holds import close_named_holds, close_replaced_holds, refresh_files
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
-from roster_etl.pipeline.lifecycle.superseded import close_named_holds, close_replaced_holds, refresh_files
-from roster_etl.pipeline.plan_decision import PlanMoved, decision_of_plan
+from roster_etl.pipeline.plan_decision import PlanChanged, decision_of_plan
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest
 from roster_etl.pipeline.workspace import Workspace
@@ -96,7 +96,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     """Publish the undo that is held as import `import_id`, if its plan still has the hash `sha256`.
 
     Returns: the summary of the import from the ledger.
-    Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
+    Raises: PlanChanged, RosterChanged: another import was published meanwhile. NoHold: it was decided already.
     """
     row = workspace.warehouse.ledger.import_(import_id)
     entry = AuditEntry(
@@ -119,7 +119,7 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
     import_id: int = row["import_id"]
     undo = _compute_undo(workspace, workspace.warehouse.ledger.import_(row["summary"]["undoes"][0]), until=import_id)
     if undo.plan.sha256 != sha256:
-        raise PlanMoved(import_id=import_id, district_id=row["district_id"])
+        raise PlanChanged(import_id=import_id, district_id=row["district_id"])
     conclusion = ImportResult(
         import_id=import_id,
         status="published",

@@ -14,12 +14,17 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import findings_table
+from roster_etl.pipeline.lifecycle.close_superseded_holds import (
+    close_named_holds,
+    close_replaced_holds,
+    fulfilled_holds,
+    refresh_files,
+)
 from roster_etl.pipeline.lifecycle.crashed_imports import error_summary
 from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.lifecycle.manifest import reached_plan, write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
-from roster_etl.pipeline.lifecycle.superseded import close_named_holds, close_replaced_holds, fulfilled_holds, refresh_files
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.archived_uploads import is_upload, origin_import
@@ -121,7 +126,7 @@ def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> Impor
     Returns: the summary of the import from the ledger; None: nothing was written.
     """
     if upload.approved_plan is not None:
-        workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
+        workspace.warehouse.audit_refusal(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
         return None
     try:
         return conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)

@@ -28,7 +28,7 @@ UPLOAD_REFUSED = "refused"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class BaselineDiff:
     """The rows of an upload that are left to apply.
 
     ``how``: the outcome, as in `UploadDiff`; UPLOAD_REFUSED: nothing is applied, and ``findings`` give the reason.
@@ -39,18 +39,18 @@ class Comparison:
     how: str | None = None
 
 
-def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequence[ChangeFile]) -> Comparison:
+def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequence[ChangeFile]) -> BaselineDiff:
     """Return the rows of `sources` (files of `upload`) that differ from the last upload of its data set; all if it has none.
 
     Raises: ArchiveError.
     """
     plan, data_set = upload.vendor.change_plan, upload.values.get(DATA_SET_OPTION)
     if plan is None or not data_set:
-        return Comparison(sources=tuple(sources))
+        return BaselineDiff(sources=tuple(sources))
     base = choose_baseline(_history(workspace, upload, str(data_set)))
     if base.needs_remaster and not upload.values[REMASTER_OPTION]:
         message = f"Too many uploads of this data set in a row differed from it by more than allowed; start afresh with {REMASTER_OPTION}."
-        return Comparison(
+        return BaselineDiff(
             sources=(),
             findings=(Finding(severity="upload", code="diff_threshold_exceeded", message=message),),
             how=UPLOAD_REFUSED,
@@ -63,7 +63,7 @@ def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequenc
         else list(_earlier_files(workspace, upload, base.import_id))
     )
     found = diff_upload(plan, now, before, upload.values)
-    return Comparison(sources=found.sources, findings=found.findings, how=found.outcome)
+    return BaselineDiff(sources=found.sources, findings=found.findings, how=found.outcome)
 
 
 def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[EarlierImport]:

@@ -20,7 +20,7 @@ from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WH
 from roster_etl.pipeline.steps.refused_rise import refused_counts, rise_messages
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
-from roster_etl.pipeline.steps.upload_identity import has_same_records_as_published
+from roster_etl.pipeline.steps.same_records import has_same_records_as_published
 from roster_etl.pipeline.uploads.archived_uploads import newer_published_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import carry_over_missing_columns, placeholders_of_primary, suppress_placeholders
-from roster_etl.engine.transform.edited_cells import with_edited_cells
-from roster_etl.engine.transform.manual_edits import RecordEdit, apply_edits
+from roster_etl.engine.transform.carry_over import carry_over_missing_columns, find_placeholder_rows, suppress_placeholders
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
+from roster_etl.engine.transform.override_source_cells import with_edited_cells
+from roster_etl.engine.transform.overrides import RecordEdit, apply_edits
 from roster_etl.engine.validation.validate import VERDICTS
 from roster_etl.frames.arrow import REFUSED, combine_chunks, release_memory, row_codes
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.pipeline.staging import FileResult, staging_of
-from roster_etl.pipeline.steps.feed_state import FeedState
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import RosterReader
@@ -31,7 +31,7 @@ from roster_etl.vendors.lineage import mappings_to
 
 
 def map_roster_table(
-    workspace: Workspace, upload: Upload, table: str, validated: MappingABC[str, pa.Table], feed: FeedState
+    workspace: Workspace, upload: Upload, table: str, validated: MappingABC[str, pa.Table], feed: RosterSnapshotInfo
 ) -> pa.Table:
     """Map the `validated` files to canonical `table`.
 
@@ -52,7 +52,7 @@ def map_roster_table(
     return mapped.table
 
 
-def _edits(feed: FeedState) -> dict[str, list[RecordEdit]]:
+def _edits(feed: RosterSnapshotInfo) -> dict[str, list[RecordEdit]]:
     """Return the stewards' edits in force, by table; they take precedence over the upload's values."""
     found: dict[str, list[RecordEdit]] = {}
     for row in feed.overrides:
@@ -112,7 +112,7 @@ def table_rule_counts(table: str, mapped: pa.Table, collisions: int, previous_co
     """Return the counts that the suite of canonical `table` evaluates (VERDICTS).
 
     `collisions` is the number of records whose key an earlier record has; `previous_count` the number of records in the roster
-    before (`FeedState.counts`).
+    before (`RosterSnapshotInfo.counts`).
     """
     refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
     accepted = mapped.num_rows - refused.num_rows
@@ -141,7 +141,7 @@ def drop_placeholder_rows(
     for better, others in _placeholder_files(upload, table):
         result = _file_result(workspace, upload, better)
         if result and (result.refused or result.rows_rejected):
-            found = placeholders_of_primary(
+            found = find_placeholder_rows(
                 target,
                 mapped.table,
                 primary_file=upload.file_name(upload.format.file(better)),

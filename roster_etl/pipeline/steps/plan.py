@@ -14,17 +14,17 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.frames.arrow import findings_table, release_memory
-from roster_etl.pipeline.plan_decision import PLACE, PlanDecision, PlanMoved
+from roster_etl.pipeline.plan_decision import PLACE, PlanChanged, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
+from roster_etl.pipeline.steps.check_wrong_district import check_foreign_upload
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.steps.collect_removal_evidence import collect_removal_evidence
 from roster_etl.pipeline.steps.conclude import conclude_import
-from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.steps.similar_ids import similar_id_findings
-from roster_etl.pipeline.steps.upload_identity import check_foreign_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
@@ -33,12 +33,12 @@ from roster_etl.vendors.lineage import tables_of
 
 
 def plan_import(
-    workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
+    workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: RosterSnapshotInfo
 ) -> tuple[PlanDecision, ImportSummary | None]:
     """Compare the mapped `tables` with the roster and decide. An import that does not publish is ended in the ledger here.
 
     Returns: the plan with its decision, and the summary of an import that ended here (None: it is to be published).
-    Raises: PlanMoved: the import executes an approved plan, and the roster has changed since.
+    Raises: PlanChanged: the import executes an approved plan, and the roster has changed since.
     """
     fault_point("plan.begin")
     with workspace.warehouse.read() as session:  # the functions below use this session
@@ -52,7 +52,7 @@ def plan_import(
         planned, findings = replayed_decision(upload, plan, *decide_import(workspace, upload, plan, looks, renames))
         findings = [*findings, *similar_id_findings(session.roster, upload, plan, tables, closing)]
     if upload.approved_plan and planned.decision != "publish":
-        raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
+        raise PlanChanged(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)
     staging.write_plan(planned)
     if planned.decision == "publish":
@@ -79,7 +79,7 @@ def _summary(planned: PlanDecision) -> dict[str, Any]:
 
 
 def compute_plan(
-    workspace: Workspace, roster: RosterReader, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
+    workspace: Workspace, roster: RosterReader, upload: Upload, tables: Mapping[str, pa.Table], feed: RosterSnapshotInfo
 ) -> Plan:
     """Compute what publishing `tables` would open and close now."""
     return make_plan(

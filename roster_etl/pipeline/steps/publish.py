@@ -14,8 +14,8 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
+from roster_etl.pipeline.lifecycle.close_superseded_holds import refresh_files
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.lifecycle.superseded import refresh_files
 from roster_etl.pipeline.plan_decision import PLACE, PlanDecision
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
@@ -30,7 +30,7 @@ from roster_etl.vendors.lineage import tables_of
 def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, tables: Mapping[str, pa.Table]) -> ImportSummary:
     """Publish the staged plan of `upload`, and end its import as ``published``. Returns its summary from the ledger.
 
-    Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
+    Raises: RosterChanged: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
     """
     staging = staging_of(workspace, upload)

@@ -21,6 +21,8 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_imp
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import, fail_import
 from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY
+from roster_etl.pipeline.uploads.apply_upload_manifest import prepare_files
+from roster_etl.pipeline.uploads.archive_upload import archive_member
 from roster_etl.pipeline.uploads.archived_uploads import (
     NotArchived,
     archived_import,
@@ -30,13 +32,12 @@ from roster_etl.pipeline.uploads.archived_uploads import (
 )
 from roster_etl.pipeline.uploads.carry_forward import Contents
 from roster_etl.pipeline.uploads.classify import classify_files
+from roster_etl.pipeline.uploads.cross_set_references import unpublished_files
 from roster_etl.pipeline.uploads.file_selection import file_selection
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
-from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
-from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
-from roster_etl.pipeline.uploads.pending_uploads import archive_member, note_landed, package_of, read_pending, remove_pending
-from roster_etl.pipeline.uploads.published_values import unpublished_files
-from roster_etl.pipeline.uploads.stated_files import prepare_files
+from roster_etl.pipeline.uploads.fingerprint import content_digest, option_texts, settings_digest
+from roster_etl.pipeline.uploads.order import Order, is_rerun, rerun_entry
+from roster_etl.pipeline.uploads.pending_uploads import note_landed, package_of, read_pending, remove_pending
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gx_process
@@ -72,7 +73,7 @@ def receive_upload(workspace: Workspace, order: Order) -> Received:
     Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is unknown, or the
         landing zone cannot be read (the import is then in the ledger as ``failed``).
     """
-    if not _is_rerun(order):
+    if not is_rerun(order):
         return _receive_order(workspace, order)
     with workspace.warehouse.attempt(rerun_entry(order)):
         return _receive_order(workspace, order)
@@ -200,7 +201,7 @@ def _begin_upload_import(workspace: Workspace, order: Order, texts: Mapping[str,
         received_at=_arrival_time(order, now),
         started_at=now,
         options=dict(texts),
-        entry=rerun_entry(order) if _is_rerun(order) else None,
+        entry=rerun_entry(order) if is_rerun(order) else None,
     )
 
 
@@ -268,7 +269,9 @@ def _missing_file_findings(upload: Upload) -> list[Finding]:
         message = f"The upload is empty: there is no file in it. {upload.format.title} has: {', '.join(f.file_name for f in upload.format.files)}."
         return [Finding(severity="upload", code="empty_upload", message=message)]
     if not any(member.kind for member in upload.members):
-        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.in_turn)
+        expected = ", ".join(
+            file.file_name for file in upload.format.files if file.required or upload.format.requires_ordered_imports
+        )
         names, own = [member.name for member in upload.members], [file.file_name for file in upload.format.files]
         origin = " Its files are named like those of OneRoster." if any(is_oneroster_file(n, names, own) for n in names) else ""
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}.{origin}"
@@ -358,7 +361,7 @@ def _keep_continued(workspace: Workspace, upload: Upload, member: Member, conten
 
 
 def _identified(upload: Upload) -> Upload:
-    content = _content(upload, upload.members)
+    content = content_digest(upload, upload.members)
     return replace(upload, content=content, upload_id=content[:20])
 
 
@@ -378,7 +381,7 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
     upload = replace(
         upload, received_at=manifest["received_at"], format_version=version
     )  # rows without a date get the day of the first arrival
-    content = _content(upload, members)
+    content = content_digest(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
     upload = replace(upload, package=manifest.get("package"))
     refused = [_refused_member_finding(member) for member in unclassified_members(members)]

@@ -13,13 +13,13 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, Limits, read_csv
+from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, CsvLimits, read_csv
 from roster_etl.engine.validation.unreadable_columns import UnreadableLimits, set_unreadable_columns_aside
 from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
-from roster_etl.pipeline.uploads.published_records import published_records
-from roster_etl.pipeline.uploads.published_values import published_files
+from roster_etl.pipeline.uploads.cross_set_references import published_files
+from roster_etl.pipeline.uploads.published_identities import published_records
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
@@ -41,7 +41,7 @@ def validate_member(workspace: Workspace, upload: Upload, name: str, referenced:
     parts = [(member, _validate_file(workspace, upload, file, member, referenced)) for member in upload.members_of(name)]
     if parts:
         _stage_results(workspace, upload, name, parts)
-    rows = _concat_in_order(file, parts) if file.in_order else (parts[0][1] if parts else empty_result(file)).rows
+    rows = _concat_in_order(file, parts) if file.ordered_changes else (parts[0][1] if parts else empty_result(file)).rows
     release_memory()
     fault_point("judge.done")
     return rows
@@ -54,7 +54,7 @@ def references_of(file: File, format_: Format) -> tuple[str, ...]:
     return tuple(name for name in names if format_.file_set_of(format_.file(name).file_name) == own)
 
 
-def limits_of(format_: Format) -> Limits:
+def limits_of(format_: Format) -> CsvLimits:
     """Return the read limits (tolerated damage) for files of a format."""
     return STRICT_LIMITS if format_.broken_records == "file" else DEFAULT_LIMITS
 
@@ -95,13 +95,13 @@ def _judged(
         join=partial(spool_pieces, scratch=scratch),
     )
     release_memory()
-    listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
+    listed = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
     return validate_file(
         raw,
         file,
         file_name=member.name,
         referenced_files=others,
-        relaxed=frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False),
+        relaxed=frozenset(c.name for c in file.columns if c.optional_if_option and values[c.optional_if_option] is False),
         listed=cast("dict[str, dict[str, str]]", listed),
         replacements=upload.replacements,
         fixed_order=upload.fixed_column_order,
@@ -179,7 +179,7 @@ def _concat_in_order(file: File, parts: Sequence[tuple[Member, ValidatedFile]]) 
 def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple[Member, ValidatedFile]]) -> None:
     results = [result for _, result in parts]
     refused = next((result.refused for result in results if result.refused), None)
-    is_snapshot = not upload.format.file(name).in_order  # in delta formats any set of columns is valid
+    is_snapshot = not upload.format.file(name).ordered_changes  # in delta formats any set of columns is valid
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
     absent = tuple(column for column in lost if column not in results[0].set_aside)
     missing = findings_table(_missing_column_findings(upload, name, absent))

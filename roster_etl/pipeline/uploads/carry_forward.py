@@ -14,8 +14,8 @@ from typing import Any
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.pipeline.uploads.archived_uploads import newest_first
+from roster_etl.pipeline.uploads.effective_uploads import effective_uploads
 from roster_etl.pipeline.uploads.upload import Member, Upload
-from roster_etl.pipeline.uploads.uploads_that_count import uploads_that_count
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
 from roster_etl.spec.findings import Finding
@@ -71,7 +71,7 @@ def _newest(workspace: Workspace, upload: Upload, kind: str, last: Mapping[str, 
 
 def _newest_stated(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
     """Return the newest import of a feed with manifests that has a file `kind`, and that file, none of whose rows came with this upload."""
-    for import_id, members in uploads_that_count(workspace, upload):
+    for import_id, members in effective_uploads(workspace, upload):
         for member in members:
             if member.kind == kind and member.key is not None and member.refused is None:
                 source = member.lasts_from or import_id

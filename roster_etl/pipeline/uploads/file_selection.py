@@ -38,7 +38,7 @@ def file_selection(format_: Format, file_set: str = "") -> Select:
     return select
 
 
-def awaited(selection: Selection) -> tuple[Entry, ...]:
+def entries_to_watch(selection: Selection) -> tuple[Entry, ...]:
     """Return the entries that must stand still before an import: those that are read, as they are.
 
     If there is none, the foreign ones by name alone: that they are there is reported, and what is in them does not matter.

@@ -58,7 +58,7 @@ def _code_digest(package: str) -> str:
     return digest.hexdigest()
 
 
-def _content(upload: Upload, members: Sequence[Member]) -> str:
+def content_digest(upload: Upload, members: Sequence[Member]) -> str:
     """Return the hash of an upload's content: its bytes, and for events the day of arrival, which rows without a date get.
 
     A rejected file counts, so that it is reported again with the next upload.

@@ -39,7 +39,8 @@ class Order:
     received_at: str | None = None
 
 
-def _is_rerun(order: Order) -> bool:
+def is_rerun(order: Order) -> bool:
+    """Return whether an order imports an archived upload again, without approving a plan."""
     return order.archived is not None and order.approves is None
 
 

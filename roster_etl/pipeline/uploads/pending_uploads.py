@@ -8,28 +8,19 @@ import (``receive``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-import pyarrow as pa
-
-from roster_etl.engine.csv.header_match import is_secret_column, match_header
-from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.csv.redact_columns import blank_columns
-from roster_etl.frames.arrow import findings_table
+from roster_etl.pipeline.uploads.archive_upload import archive_member
 from roster_etl.pipeline.uploads.classify import classify_files
-from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
+from roster_etl.pipeline.uploads.file_selection import entries_to_watch, file_selection
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec import File, Format
 from roster_etl.spec.errors import RetryableError, UnsafeArchive, UploadTooLarge
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import resolve_options
-from roster_etl.store.files.spool import spool_pieces
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing.entries import FetchedFile
 from roster_etl.store.landing.open import open_landing
@@ -77,7 +68,7 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
         try:
             with open_landing(district_id, feed, settings) as landing:
                 arrival = fetch_members(landing, scratch, settings.limits, where=landing.where, select=select)
-            if listing and fingerprint(awaited(arrival.selection)) != listing:
+            if listing and fingerprint(entries_to_watch(arrival.selection)) != listing:
                 raise UploadReplaced(where=arrival.where)
             note_landed(workspace, district_id, feed.format, "", arrival)
             arrival = unpack_single_zip(arrival, settings, scratch, select) if format_.lone_zip else arrival
@@ -95,8 +86,8 @@ def _archive_files(workspace: Workspace, district_id: str, feed: Feed, listing: 
 
 
 def note_landed(workspace: Workspace, district_id: str, source: str, file_set: str, arrival: FetchedUpload) -> None:
-    """Note what the landing zone held when it was read, so that a file that is rewritten later is noticed (``reread``)."""
-    listing = fingerprint(awaited(arrival.selection))
+    """Note what the landing zone held when it was read, so that a file that is rewritten later is noticed (``detect_rewrites``)."""
+    listing = fingerprint(entries_to_watch(arrival.selection))
     workspace.archive.write_landed(district_id, source, file_set, listing=listing, content=arrival.content_hash)
 
 
@@ -129,37 +120,3 @@ def read_pending(
 def remove_pending(workspace: Workspace, district_id: str, source: str, number: int) -> None:
     """Remove an upload from the pending ones once an import owns its bytes."""
     workspace.archive.remove_pending_upload(district_id, source, number)
-
-
-def archive_member(
-    workspace: Workspace, format_: Format, encoding: str, member: Member, data: bytes
-) -> tuple[Member, pa.Table | None]:
-    """Archive a member's bytes with secrets blanked; if they cannot be located, archive nothing and return findings."""
-    file = format_.file(str(member.kind))
-    has_secrets = any(column.secret for column in file.columns)
-    blanked = blank_columns(
-        data,
-        lambda name: is_secret_column(name, file),
-        encoding=encoding,
-        is_header=lambda names: not has_secrets or _has_required(names, file),
-        join=partial(spool_pieces, scratch=workspace.settings.scratch),
-    )
-    if blanked is None:
-        why = _findings_of_unarchived(data, file, encoding)
-        codes = [line["code"] for line in why.to_pylist() if line["severity"] == "file"]
-        return replace(member, refused=codes[0] if codes else "malformed_csv"), why
-    return replace(member, key=workspace.archive.put(blanked, original_sha256=member.sha256).key), None
-
-
-def _has_required(names: Sequence[str], file: File) -> bool:
-    """Return whether `names` has a required column of `file`; if not, it is no header, and password columns are unknown."""
-    found = match_header(names, file).positions
-    return any(column.required and column.name in found for column in file.columns)
-
-
-def _findings_of_unarchived(content: bytes, file: File, encoding: str) -> pa.Table:
-    """Return the findings about a file whose bytes are not archived."""
-    raw = read_csv(content, encoding=encoding)
-    if raw.refused or not raw.header:
-        return raw.findings
-    return findings_table(match_header(raw.header, file).findings)

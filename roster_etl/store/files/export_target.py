@@ -27,7 +27,7 @@ from roster_etl.store.files.urls import local_path, redact
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same files give the same zip
 
 
-class NotEmpty(PermanentError):
+class ExportTargetNotEmpty(PermanentError):
     """Something is already where an export would be written."""
 
     code = "not_empty"
@@ -38,7 +38,7 @@ class ExportTarget(Protocol):
     """A place for one export."""
 
     def check(self, *, replace: bool, former: frozenset[str]) -> None:
-        """Require that the place is free, or that `replace` may exchange what is there. ``former``: names that exports left. Raises NotEmpty."""
+        """Require that the place is free, or that `replace` may exchange what is there. ``former``: names that exports left. Raises ExportTargetNotEmpty."""
 
     def staging(self) -> AbstractContextManager[Path]:
         """Return a private folder to write the files into; it is removed when its block ends."""
@@ -72,15 +72,19 @@ class LocalTarget:
         """See ``ExportTarget``."""
         where, path = str(self._path), self._path
         if path.is_symlink():
-            raise NotEmpty(where=where, problem="it is a link; name the place itself")
+            raise ExportTargetNotEmpty(where=where, problem="it is a link; name the place itself")
         if is_zip(path.name):
             if path.is_dir() or (path.exists() and not replace):
-                raise NotEmpty(where=where, problem="it exists; `--replace` exchanges what a former export left there")
+                raise ExportTargetNotEmpty(
+                    where=where, problem="it exists; `--replace` exchanges what a former export left there"
+                )
             return
         if not path.exists():
             return
         if not path.is_dir():
-            raise NotEmpty(where=where, problem="it is a file; name a folder that does not exist, an empty one, or a .zip")
+            raise ExportTargetNotEmpty(
+                where=where, problem="it is a file; name a folder that does not exist, an empty one, or a .zip"
+            )
         _check_names(where, set(os.listdir(path)), replace=replace, former=former)
 
     @contextmanager
@@ -149,7 +153,9 @@ class ObjectTarget:
         names = set(self._objects.names(""))
         if self._zip is not None:
             if self._zip in names and not replace:
-                raise NotEmpty(where=self._where, problem="it exists; `--replace` exchanges what a former export left there")
+                raise ExportTargetNotEmpty(
+                    where=self._where, problem="it exists; `--replace` exchanges what a former export left there"
+                )
             return
         _check_names(self._where, names, replace=replace, former=former)
 
@@ -183,9 +189,11 @@ class ObjectTarget:
 
 def _check_names(where: str, there: set[str], *, replace: bool, former: frozenset[str]) -> None:
     if there and not replace:
-        raise NotEmpty(where=where, problem="the folder is not empty; `--replace` exchanges what a former export left there")
+        raise ExportTargetNotEmpty(
+            where=where, problem="the folder is not empty; `--replace` exchanges what a former export left there"
+        )
     if foreign := there - former:
-        raise NotEmpty(
+        raise ExportTargetNotEmpty(
             where=where, problem=f"{len(foreign)} files there are not of a former export; nothing of others is removed"
         )
 

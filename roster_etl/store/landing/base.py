@@ -16,7 +16,7 @@ from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved, U
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import LocalCopy
 from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
-from roster_etl.store.settings import Limits
+from roster_etl.store.settings import UploadLimits
 
 Sink = Callable[[bytes], Any]
 
@@ -27,7 +27,7 @@ BLOCK = 1 << 20  # bytes per read
 class Landing(ABC):
     """One folder of a landing zone, open for reading."""
 
-    def __init__(self, where: str, limits: Limits) -> None:
+    def __init__(self, where: str, limits: UploadLimits) -> None:
         self.where = where  # for messages: without password
         self._limits = limits
 

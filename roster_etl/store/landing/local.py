@@ -16,13 +16,13 @@ from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavail
 from roster_etl.store.files.urls import printable_name
 from roster_etl.store.landing.base import BLOCK, Landing, Sink
 from roster_etl.store.landing.entries import Entry
-from roster_etl.store.settings import Limits
+from roster_etl.store.settings import UploadLimits
 
 
 class LocalLanding(Landing):
     """A local folder. Links are not followed, not even ones that appear after the listing."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: UploadLimits) -> None:
         super().__init__(str(folder), limits)
         self._folder = folder
 

@@ -32,7 +32,7 @@ class QuietPeriodRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedState:
+class FeedPollState:
     """A feed's state between polls. Times are seconds of a clock that never leaps; fingerprints are short hashes of listings.
 
     ``listing``, ``since``: the last listing, and when it was first seen. ``imported``, ``files``, ``imported_at``: listing,
@@ -77,13 +77,13 @@ class QuietPeriodDecision:
 
 
 def evaluate_listing(
-    state: FeedState | None,
+    state: FeedPollState | None,
     listing: Iterable[Entry],
     now: float,
     rules: QuietPeriodRules,
     *,
     listing_started_at: float | None = None,
-) -> tuple[FeedState, QuietPeriodDecision]:
+) -> tuple[FeedPollState, QuietPeriodDecision]:
     """Update the state with a new listing, and decide whether to import.
 
     The caller calls `backoff_decision` first, and `state_after_import` or `state_after_failure` afterwards.
@@ -93,18 +93,18 @@ def evaluate_listing(
         `listing_started_at`.
     """
     entries = [entry for entry in listing if entry.regular]
-    seen = _state_after_listing(state or FeedState(), fingerprint(entries), now)
+    seen = _state_after_listing(state or FeedPollState(), fingerprint(entries), now)
     return seen, _decide(seen, entries, max(seen.since, now if listing_started_at is None else listing_started_at), rules)
 
 
-def backoff_decision(state: FeedState | None, now: float) -> QuietPeriodDecision | None:
+def backoff_decision(state: FeedPollState | None, now: float) -> QuietPeriodDecision | None:
     """Return None if the landing zone may be polled, else the decision to wait (backing off after errors)."""
     if state is not None and state.failures and now < state.next_try <= now + BACKOFF_MAX:
         return QuietPeriodDecision(reason="backoff", until=state.next_try)
     return None
 
 
-def state_after_import(state: FeedState, listing: Iterable[Entry], now: float, rules: QuietPeriodRules) -> FeedState:
+def state_after_import(state: FeedPollState, listing: Iterable[Entry], now: float, rules: QuietPeriodRules) -> FeedPollState:
     """Return the state after an import of `listing` was requested."""
     entries = [entry for entry in listing if entry.regular]
     files = {name: fingerprint([entry]) for name, entry in _required(entries, rules).items()}
@@ -113,9 +113,9 @@ def state_after_import(state: FeedState, listing: Iterable[Entry], now: float, r
     )
 
 
-def state_after_failure(state: FeedState | None, now: float) -> FeedState:
+def state_after_failure(state: FeedPollState | None, now: float) -> FeedPollState:
     """Return the state after a landing-zone error: the wait doubles with each, up to BACKOFF_MAX."""
-    state = state or FeedState()
+    state = state or FeedPollState()
     wait = min(BACKOFF_FIRST * 2 ** min(state.failures, 16), BACKOFF_MAX)
     return replace(state, failures=state.failures + 1, next_try=now + wait)
 
@@ -126,24 +126,24 @@ def fingerprint(entries: Iterable[Entry]) -> str:
     return hashlib.sha256("\x01".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def dump_state(state: FeedState) -> dict[str, Any]:
+def dump_state(state: FeedPollState) -> dict[str, Any]:
     """Return `state` as compact JSON-compatible values; fields with their default are omitted."""
-    empty = FeedState()
+    empty = FeedPollState()
     values = {f.name: getattr(state, f.name) for f in fields(state) if getattr(state, f.name) != getattr(empty, f.name)}
     return {name: round(value, 1) if isinstance(value, float) else value for name, value in values.items()}
 
 
-def load_state(values: Mapping[str, Any]) -> FeedState:
+def load_state(values: Mapping[str, Any]) -> FeedPollState:
     """Return the state that `dump_state` wrote. Raises TypeError for unknown keys."""
-    return FeedState(**values)
+    return FeedPollState(**values)
 
 
-def _state_after_listing(state: FeedState, listing: str, now: float) -> FeedState:
+def _state_after_listing(state: FeedPollState, listing: str, now: float) -> FeedPollState:
     same = state.listing == listing and state.since <= now  # a clock that was set back restarts the quiet period
     return replace(state, listing=listing, since=state.since if same else now, failures=0, next_try=0.0)
 
 
-def _decide(state: FeedState, entries: list[Entry], now: float, rules: QuietPeriodRules) -> QuietPeriodDecision:
+def _decide(state: FeedPollState, entries: list[Entry], now: float, rules: QuietPeriodRules) -> QuietPeriodDecision:
     if not entries:
         return QuietPeriodDecision(reason="empty")
     if state.listing == state.imported:

@@ -24,7 +24,7 @@ from roster_etl.store.landing.base import BLOCK, Landing, Sink
 from roster_etl.store.landing.entries import Entry
 from roster_etl.store.landing.sftp import check_host_key, find_login, open_connection, parse_address, translate_sftp_errors
 from roster_etl.store.registry.district import Feed
-from roster_etl.store.settings import LandingSettings, Limits, Settings
+from roster_etl.store.settings import LandingSettings, Settings, UploadLimits
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def open_remote(url: str, settings: Settings, feed: Feed, environ: Mapping[str, 
 class RemoteLanding(Landing):
     """A folder behind an fsspec file system; every wait has a timeout."""
 
-    def __init__(self, where: str, limits: Limits, *, filesystem: Any, folder: str, timeouts: LandingSettings) -> None:
+    def __init__(self, where: str, limits: UploadLimits, *, filesystem: Any, folder: str, timeouts: LandingSettings) -> None:
         super().__init__(where, limits)
         self._fs, self._folder, self._waits = filesystem, folder, timeouts
 

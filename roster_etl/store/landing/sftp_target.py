@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.export_target import NotEmpty, is_zip, write_zip
+from roster_etl.store.files.export_target import ExportTargetNotEmpty, is_zip, write_zip
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.files.urls import join
 from roster_etl.store.landing.sftp import check_host_key, find_login, open_connection, parse_address, translate_sftp_errors
@@ -86,12 +86,12 @@ class SftpTarget:
         there = {name for name in there if not (name.startswith(".") and name.endswith(".part"))}
         wanted = {self._zip} & there if self._zip is not None else there
         if wanted and not replace:
-            raise NotEmpty(
+            raise ExportTargetNotEmpty(
                 where=self._address.url, problem="it is not empty; `--replace` exchanges what a former export left there"
             )
         if self._zip is None and (foreign := there - former):
             problem = f"{len(foreign)} files there are not of a former export; nothing of others is removed"
-            raise NotEmpty(where=self._address.url, problem=problem)
+            raise ExportTargetNotEmpty(where=self._address.url, problem=problem)
         return there
 
     def _path(self, name: str) -> str:

@@ -20,7 +20,7 @@ from roster_etl.store.landing.entries import Entry, FetchedFile, Selection
 from roster_etl.store.landing.open import open_folder
 from roster_etl.store.landing.zip_upload import Zip
 from roster_etl.store.registry.district import Feed
-from roster_etl.store.settings import Limits, Settings
+from roster_etl.store.settings import Settings, UploadLimits
 
 UploadKind = Literal["folder", "zip", "csv"]
 Select = Callable[[UploadKind, Sequence[Entry]], Selection]
@@ -78,7 +78,7 @@ def hash_contents(files: Iterable[tuple[str, str]]) -> str:
 def fetch_members(
     members: Members,
     to: Path,
-    limits: Limits,
+    limits: UploadLimits,
     *,
     kind: UploadKind = "folder",
     where: str = "",
@@ -98,7 +98,7 @@ def fetch_members(
     return FetchedUpload(kind=kind, where=where, files=files, foreign=chosen.foreign, irregular=chosen.irregular)
 
 
-def check_size(entries: Sequence[Entry], limits: Limits, where: str) -> None:
+def check_size(entries: Sequence[Entry], limits: UploadLimits, where: str) -> None:
     """Check the number of files and their total size against the limits. Raises UploadTooLarge."""
     total = sum(entry.size for entry in entries)
     if len(entries) > limits.upload_files:

@@ -21,13 +21,13 @@ from typing import Self
 from roster_etl.spec.errors import UnsafeArchive
 from roster_etl.store.files.folder import LocalCopy
 from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
-from roster_etl.store.settings import Limits
+from roster_etl.store.settings import UploadLimits
 
 
 class Zip:
     """The members of a local copy of a zip, subfolders included. The whole archive is validated before any is unpacked."""
 
-    def __init__(self, file: FetchedFile, limits: Limits) -> None:
+    def __init__(self, file: FetchedFile, limits: UploadLimits) -> None:
         self.file = file
         self._limits = limits
 
@@ -94,7 +94,7 @@ def _first(reasons: Iterable[str | None]) -> str | None:
     return next((reason for reason in reasons if reason), None)
 
 
-def _whole_reason(infos: list[zipfile.ZipInfo], size: int, limits: Limits) -> str | None:
+def _whole_reason(infos: list[zipfile.ZipInfo], size: int, limits: UploadLimits) -> str | None:
     unpacked = sum(info.file_size for info in infos)
     if len(infos) > limits.archive_members:
         return f"more than {limits.archive_members} members"

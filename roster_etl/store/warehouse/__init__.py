@@ -11,7 +11,7 @@ from roster_etl.store.warehouse.errors import (
     ConstraintBroken,
     ImportNotRunning,
     NoHold,
-    RosterMoved,
+    RosterChanged,
     SchemaAhead,
     SchemaBehind,
     UnknownImport,
@@ -30,7 +30,7 @@ from roster_etl.store.warehouse.import_result import (
     TableChange,
 )
 from roster_etl.store.warehouse.purge import PurgeScope
-from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 from roster_etl.store.warehouse.session import (
     Readers,
@@ -62,7 +62,7 @@ __all__ = [
     "PurgeScope",
     "QueryColumn",
     "Readers",
-    "RosterMoved",
+    "RosterChanged",
     "RosterReader",
     "SchemaAhead",
     "SchemaBehind",

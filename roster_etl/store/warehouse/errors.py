@@ -114,7 +114,7 @@ class UnknownRole(WarehouseError, PermanentError):
     template = "warehouse: there is no role {role}; an administrator of the database creates it (CREATE ROLE … LOGIN), then run this again"
 
 
-class RosterMoved(WarehouseError, PermanentError):
+class RosterChanged(WarehouseError, PermanentError):
     """Another import was published after the plan was made."""
 
     code = "roster_moved"

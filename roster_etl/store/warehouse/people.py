@@ -1,6 +1,6 @@
 """Queries and statements on the links between records of people.
 
-Belongs here: SQL on ``canonical.people``. Which records are one human is decided in ``engine.reconcile.people``.
+Belongs here: SQL on ``canonical.people``. Which records are one human is decided in ``engine.reconcile.person_groups``.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schem
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk_load, ledger_write
-from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
+from roster_etl.store.warehouse.errors import ImportNotRunning, RosterChanged
 from roster_etl.store.warehouse.import_result import ImportResult, TableChange
 
 _GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
@@ -58,7 +58,7 @@ def publish(
 ) -> None:
     """Close and open versions and conclude the import, in the transaction of `connection`.
 
-    Raises: ImportNotRunning, RosterMoved, UnknownImport, NoHold; ConstraintBroken if two current versions have the same key.
+    Raises: ImportNotRunning, RosterChanged, UnknownImport, NoHold; ConstraintBroken if two current versions have the same key.
     """
     found = ledger_write.lock_import(connection, import_result.import_id, "running", "held")
     lock_district(connection, found["district_id"])
@@ -113,8 +113,8 @@ def _last_published_at(connection: sa.Connection, found: sa.RowMapping, import_r
     return last or import_result.finished_at
 
 
-def _roster_changed(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterMoved:
-    return RosterMoved(
+def _roster_changed(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterChanged:
+    return RosterChanged(
         district_id=found["district_id"],
         source=found["source"],
         import_id=found["import_id"],

@@ -36,7 +36,7 @@ def of_import(connection: sa.Connection, import_id: int) -> dict[str, Any] | Non
     return next(iter(_dicts(connection, query)), None)
 
 
-def numbered(connection: sa.Connection, district_id: str, source: str, number: int) -> dict[str, Any] | None:
+def receipt_by_number(connection: sa.Connection, district_id: str, source: str, number: int) -> dict[str, Any] | None:
     """Return one receipt of a feed; None: there is none with this number."""
     query = sa.select(RECEIPTS).where(*_feed(district_id, source), RECEIPTS.c.number == number)
     return next(iter(_dicts(connection, query)), None)

@@ -158,7 +158,7 @@ def remove_differences(connection: sa.Connection, district_id: str, *, before: d
     connection.execute(sa.delete(RECONCILIATION).where(chosen))
 
 
-def compared(connection: sa.Connection, pair: Pair) -> dict[str, Any] | None:
+def comparison_state(connection: sa.Connection, pair: Pair) -> dict[str, Any] | None:
     """Return up to which imports two feeds were compared; None: they were not, or must be compared again as a whole."""
     found = _dicts(connection, sa.select(RECONCILIATION_STATE).where(*_state_of(pair)))
     return found[0] if found else None

@@ -38,7 +38,7 @@ from roster_etl.store.warehouse import (
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
 from roster_etl.store.warehouse.import_result import ImportResult, TableChange
-from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 
 Connect = Callable[[], AbstractContextManager[sa.Connection]]
@@ -165,7 +165,7 @@ class SqlReconciliation(_Queries):
     counts_at = _query(reconciliation.counts_at)
     undecided_counts = _query(reconciliation.undecided_counts)
     differences = _query(reconciliation.differences)
-    compared = _query(reconciliation.compared)
+    comparison_state = _query(reconciliation.comparison_state)
     compared_feeds = _query(reconciliation.compared_feeds)
     decisions = _query(reconciliation.decisions)
     published_at = _query(reconciliation.published_at)
@@ -222,7 +222,7 @@ class SqlReceipts(_Queries):
     listing = _query(receipts.listing)
     unsigned = _query(receipts.unsigned)
     unsigned_count = _query(receipts.unsigned_count)
-    numbered = _query(receipts.numbered)
+    receipt_by_number = _query(receipts.receipt_by_number)
     of_import = _query(receipts.of_import)
     last = _query(receipts.last)
     chains = _query(receipts.chains)
@@ -366,7 +366,7 @@ class WriteSession:
 
         Args:    conclusion: status ``published``. changes: by roster table. base: what `RosterReader.base` returned when the plan was
                  made. approved_by: who approved, for an import that is held (unless `decide_hold` has said so).
-        Raises:  RosterMoved: another import was published for the feed since. ImportNotRunning: it ended, or is held.
+        Raises:  RosterChanged: another import was published for the feed since. ImportNotRunning: it ended, or is held.
                  ConstraintBroken: two current versions would have one key.
         """
         if conclusion.status != "published":

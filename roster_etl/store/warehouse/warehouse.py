@@ -21,7 +21,7 @@ from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purge import PurgeScope
-from roster_etl.store.warehouse.readers import RosterReader
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.session import (
     ComparedRoster,
     Readers,
@@ -270,11 +270,11 @@ class Warehouse:
             try:
                 yield
             except Exception as error:
-                self.refused(entry, error)
+                self.audit_refusal(entry, error)
                 raise
 
     @contextmanager
-    def noting(self, entry: AuditEntry) -> Iterator[None]:
+    def audited(self, entry: AuditEntry) -> Iterator[None]:
         """Audit what the block does outside of this database. If the database cannot be written, the block does not run."""
         with self.attempt(entry):
             self._check()
@@ -283,7 +283,7 @@ class Warehouse:
             with self.write() as tx:
                 tx.append_audit(entry)
 
-    def refused(self, entry: AuditEntry, error: Exception) -> None:
+    def audit_refusal(self, entry: AuditEntry, error: Exception) -> None:
         """Audit a refusal, unless this attempt has a line already. Raises no error of the database."""
         refusal = audit.refusal_entry(entry, error)
         if refusal is not None:

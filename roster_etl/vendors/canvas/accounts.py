@@ -1,6 +1,6 @@
 """accounts.csv, as the document states it."""
 
-from roster_etl.spec import Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, Status
 
 ACCOUNTS = File(
     name="accounts",
@@ -24,8 +24,8 @@ ACCOUNTS = File(
         ),
         Column("integration_id", note="A second id of the account, unique among accounts."),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("account_id", "parent_account_id")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("account_id", "parent_account_id")),
     required=False,
     note="A parent is in an earlier row, or in an earlier upload.",
 )

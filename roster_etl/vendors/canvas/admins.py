@@ -1,6 +1,6 @@
 """admins.csv: users with a role in an account."""
 
-from roster_etl.spec import AnyOf, Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, RequireAnyOf, Status
 
 ADMINS = File(
     name="admins",
@@ -16,8 +16,8 @@ ADMINS = File(
         Column("status", required=True, cell_format=Status(("active", "deleted")), note="Of the role."),
         Column("root_account", unmapped="About other installations of the vendor.", note="For users of other installations."),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("account_id", "user_id")),
-    rules=(AnyOf(columns=("role", "role_id")),),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("account_id", "user_id")),
+    rules=(RequireAnyOf(columns=("role", "role_id")),),
     required=False,
 )

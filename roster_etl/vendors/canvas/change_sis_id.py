@@ -1,6 +1,6 @@
 """change_sis_id.csv: ID changes, which apply before all other files of an upload."""
 
-from roster_etl.spec import AnyOf, Choice, Column, File, Signature
+from roster_etl.spec import Choice, Column, File, HeaderPattern, RequireAnyOf
 from roster_etl.vendors.canvas.codes import RENAMED
 
 CHANGE_SIS_ID = File(
@@ -26,9 +26,9 @@ CHANGE_SIS_ID = File(
             note="What the record is. group_category is newer than the document.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(some=(("old_id", "old_integration_id"),)),
-    rules=(AnyOf(columns=("old_id", "old_integration_id")), AnyOf(columns=("new_id", "new_integration_id"))),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(any_of=(("old_id", "old_integration_id"),)),
+    rules=(RequireAnyOf(columns=("old_id", "old_integration_id")), RequireAnyOf(columns=("new_id", "new_integration_id"))),
     required=False,
     note="Loaded first, so that all other files of the upload use the new ids.",
 )

@@ -1,6 +1,6 @@
 """courses.csv, as the document states it."""
 
-from roster_etl.spec import Choice, Column, DateTime, File, Signature, Status
+from roster_etl.spec import Choice, Column, DateTime, File, HeaderPattern, Status
 from roster_etl.vendors.canvas.codes import BOOLEANS, CLEAR
 
 COURSES = File(
@@ -69,7 +69,7 @@ COURSES = File(
             "abstract_course_id", unmapped="Abstract courses are not supported.", note="In the programs, not in the document."
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("course_id", "short_name")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("course_id", "short_name")),
     required=False,
 )

@@ -1,6 +1,6 @@
 """enrollments.csv, as the document states it."""
 
-from roster_etl.spec import AnyOf, Choice, Column, DateTime, File, Signature, Status
+from roster_etl.spec import Choice, Column, DateTime, File, HeaderPattern, RequireAnyOf, Status
 from roster_etl.vendors.canvas.codes import BOOLEANS
 
 ENROLLMENTS = File(
@@ -47,12 +47,12 @@ ENROLLMENTS = File(
             note="Newer than the document.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(some=(("section_id", "course_id"), ("user_id", "user_integration_id"))),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(any_of=(("section_id", "course_id"), ("user_id", "user_integration_id"))),
     rules=(
-        AnyOf(columns=("course_id", "section_id")),
-        AnyOf(columns=("user_id", "user_integration_id")),
-        AnyOf(columns=("role", "role_id")),
+        RequireAnyOf(columns=("course_id", "section_id")),
+        RequireAnyOf(columns=("user_id", "user_integration_id")),
+        RequireAnyOf(columns=("role", "role_id")),
     ),
     required=False,
 )

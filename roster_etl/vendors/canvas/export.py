@@ -3,13 +3,13 @@
 Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
 """
 
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import canvas, people, schools
 from roster_etl.exports.rules.words import USER_IDS
 from roster_etl.spec import Option
 
-_ACTIVE = Out("status", const="active")
+_ACTIVE = OutColumn("status", const="active")
 _FORMATS = {"online": "online", "on_campus": "on_campus", "blended": "blended"}
 _USER_TYPES = {word: word for word in ("administrative", "observer", "staff", "student", "student_other", "teacher")}
 
@@ -21,11 +21,11 @@ ACCOUNTS = OutFile(
     identity=("account_id",),
     when="rows",
     columns=(
-        Out("account_id", value="organizations.organization_id", required=True),
-        Out("parent_account_id", value="organizations.parent_organization_id"),
-        Out("name", value="organizations.name", required=True),
+        OutColumn("account_id", value="organizations.organization_id", required=True),
+        OutColumn("parent_account_id", value="organizations.parent_organization_id"),
+        OutColumn("name", value="organizations.name", required=True),
         _ACTIVE,
-        Out("integration_id", value="organizations.integration_id", optional=True),
+        OutColumn("integration_id", value="organizations.integration_id", optional=True),
     ),
 )
 
@@ -37,13 +37,13 @@ TERMS = OutFile(
     identity=("term_id", "date_override_enrollment_type"),
     when="rows",
     columns=(
-        Out("term_id", value="terms.term_id", holds=("terms.term_id", "term_dates.term_id"), required=True),
-        Out("name", value="terms.name"),
+        OutColumn("term_id", value="terms.term_id", holds=("terms.term_id", "term_dates.term_id"), required=True),
+        OutColumn("name", value="terms.name"),
         _ACTIVE,
-        Out("start_date", value="terms.start_at", holds=("terms.start_at", "term_dates.start_at"), form="instant"),
-        Out("end_date", value="terms.end_at", holds=("terms.end_at", "term_dates.end_at"), form="instant"),
-        Out("integration_id", value="terms.integration_id", optional=True),
-        Out("date_override_enrollment_type", value="term_dates.enrollment_type", optional=True),
+        OutColumn("start_date", value="terms.start_at", holds=("terms.start_at", "term_dates.start_at"), form="instant"),
+        OutColumn("end_date", value="terms.end_at", holds=("terms.end_at", "term_dates.end_at"), form="instant"),
+        OutColumn("integration_id", value="terms.integration_id", optional=True),
+        OutColumn("date_override_enrollment_type", value="term_dates.enrollment_type", optional=True),
     ),
 )
 
@@ -55,18 +55,18 @@ USERS = OutFile(
     identity=("user_id",),
     when="rows",
     columns=(
-        Out("user_id", value="users.user_id", required=True),
-        Out("integration_id", value="users.integration_id", optional=True),
-        Out("login_id", value="users.username", required=True),
-        Out("first_name", value="users.first_name"),
-        Out("last_name", value="users.last_name"),
-        Out("full_name", value="given_full_name", holds=("users.full_name",)),
-        Out("sortable_name", value="users.sortable_name", optional=True),
-        Out("short_name", value="users.short_name", optional=True),
-        Out("email", value="users.email"),
-        Out("pronouns", value="users.pronouns", optional=True),
-        Out("declared_user_type", value="users.declared_user_type", codes=_USER_TYPES, optional=True),
-        Out("status", value="users.status", required=True),
+        OutColumn("user_id", value="users.user_id", required=True),
+        OutColumn("integration_id", value="users.integration_id", optional=True),
+        OutColumn("login_id", value="users.username", required=True),
+        OutColumn("first_name", value="users.first_name"),
+        OutColumn("last_name", value="users.last_name"),
+        OutColumn("full_name", value="given_full_name", holds=("users.full_name",)),
+        OutColumn("sortable_name", value="users.sortable_name", optional=True),
+        OutColumn("short_name", value="users.short_name", optional=True),
+        OutColumn("email", value="users.email"),
+        OutColumn("pronouns", value="users.pronouns", optional=True),
+        OutColumn("declared_user_type", value="users.declared_user_type", codes=_USER_TYPES, optional=True),
+        OutColumn("status", value="users.status", required=True),
     ),
 )
 
@@ -78,12 +78,12 @@ LOGINS = OutFile(
     identity=("user_id",),
     when="rows",
     columns=(
-        Out("user_id", value="logins.login_user_id", required=True),
-        Out("integration_id", value="logins.integration_id", optional=True),
-        Out("login_id", value="logins.username", required=True),
-        Out("authentication_provider_id", value="logins.authentication_provider_id", optional=True),
-        Out("existing_user_id", value="logins.user_id", required=True),
-        Out("email", value="logins.email", optional=True),
+        OutColumn("user_id", value="logins.login_user_id", required=True),
+        OutColumn("integration_id", value="logins.integration_id", optional=True),
+        OutColumn("login_id", value="logins.username", required=True),
+        OutColumn("authentication_provider_id", value="logins.authentication_provider_id", optional=True),
+        OutColumn("existing_user_id", value="logins.user_id", required=True),
+        OutColumn("email", value="logins.email", optional=True),
     ),
 )
 
@@ -95,18 +95,18 @@ COURSES = OutFile(
     identity=("course_id",),
     when="rows",
     columns=(
-        Out("course_id", value="courses.course_id", required=True),
-        Out("short_name", value="courses.short_name", required=True),
-        Out("long_name", value="courses.name", required=True),
-        Out("account_id", value="courses.organization_id"),
-        Out("term_id", value="courses.term_id"),
-        Out("status", value="courses.status", required=True),
-        Out("integration_id", value="courses.integration_id", optional=True),
-        Out("start_date", value="courses.start_at", form="instant"),
-        Out("end_date", value="courses.end_at", form="instant"),
-        Out("course_format", value="courses.format", codes=_FORMATS, optional=True),
-        Out("blueprint_course_id", value="courses.blueprint_course_id", optional=True),
-        Out("homeroom_course", value="courses.is_homeroom", form="true/false", optional=True),
+        OutColumn("course_id", value="courses.course_id", required=True),
+        OutColumn("short_name", value="courses.short_name", required=True),
+        OutColumn("long_name", value="courses.name", required=True),
+        OutColumn("account_id", value="courses.organization_id"),
+        OutColumn("term_id", value="courses.term_id"),
+        OutColumn("status", value="courses.status", required=True),
+        OutColumn("integration_id", value="courses.integration_id", optional=True),
+        OutColumn("start_date", value="courses.start_at", form="instant"),
+        OutColumn("end_date", value="courses.end_at", form="instant"),
+        OutColumn("course_format", value="courses.format", codes=_FORMATS, optional=True),
+        OutColumn("blueprint_course_id", value="courses.blueprint_course_id", optional=True),
+        OutColumn("homeroom_course", value="courses.is_homeroom", form="true/false", optional=True),
     ),
 )
 
@@ -118,13 +118,13 @@ SECTIONS = OutFile(
     identity=("section_id",),
     when="rows",
     columns=(
-        Out("section_id", value="sections.section_id", required=True),
-        Out("course_id", value="sections.home_course_id", required=True),
-        Out("name", value="sections.name", required=True),
+        OutColumn("section_id", value="sections.section_id", required=True),
+        OutColumn("course_id", value="sections.home_course_id", required=True),
+        OutColumn("name", value="sections.name", required=True),
         _ACTIVE,
-        Out("integration_id", value="sections.integration_id", optional=True),
-        Out("start_date", value="sections.start_at", form="instant"),
-        Out("end_date", value="sections.end_at", form="instant"),
+        OutColumn("integration_id", value="sections.integration_id", optional=True),
+        OutColumn("start_date", value="sections.start_at", form="instant"),
+        OutColumn("end_date", value="sections.end_at", form="instant"),
     ),
 )
 
@@ -136,8 +136,8 @@ XLISTS = OutFile(
     identity=("xlist_course_id", "section_id"),
     when="rows",
     columns=(
-        Out("xlist_course_id", value="sections.course_id", required=True),
-        Out("section_id", value="sections.section_id", required=True),
+        OutColumn("xlist_course_id", value="sections.course_id", required=True),
+        OutColumn("section_id", value="sections.section_id", required=True),
         _ACTIVE,
     ),
 )
@@ -156,15 +156,15 @@ ENROLLMENTS = OutFile(
     identity=("course_id", "section_id", "user_id", "role", "associated_user_id"),
     when="rows",
     columns=(
-        Out("course_id", value="course_if_default", holds=("enrollments.course_id",)),
-        Out("user_id", value="enrollments.user_id", required=True),
-        Out("role", value="enrollments.role", required=True),
-        Out("section_id", value="enrollments.section_id"),
-        Out("status", value="enrollments.status", required=True),
-        Out("associated_user_id", value="enrollments.associated_user_id"),
-        Out("limit_section_privileges", value="enrollments.limit_section_privileges", form="true/false", optional=True),
-        Out("start_date", value="enrollments.start_at", form="instant", optional=True),
-        Out("end_date", value="enrollments.end_at", form="instant", optional=True),
+        OutColumn("course_id", value="course_if_default", holds=("enrollments.course_id",)),
+        OutColumn("user_id", value="enrollments.user_id", required=True),
+        OutColumn("role", value="enrollments.role", required=True),
+        OutColumn("section_id", value="enrollments.section_id"),
+        OutColumn("status", value="enrollments.status", required=True),
+        OutColumn("associated_user_id", value="enrollments.associated_user_id"),
+        OutColumn("limit_section_privileges", value="enrollments.limit_section_privileges", form="true/false", optional=True),
+        OutColumn("start_date", value="enrollments.start_at", form="instant", optional=True),
+        OutColumn("end_date", value="enrollments.end_at", form="instant", optional=True),
     ),
 )
 
@@ -176,9 +176,9 @@ ADMINS = OutFile(
     identity=("user_id", "account_id", "role"),
     when="rows",
     columns=(
-        Out("user_id", value="user_roles.user_id", required=True),
-        Out("account_id", value="user_roles.organization_id"),
-        Out("role", value="user_roles.role", required=True),
+        OutColumn("user_id", value="user_roles.user_id", required=True),
+        OutColumn("account_id", value="user_roles.organization_id"),
+        OutColumn("role", value="user_roles.role", required=True),
         _ACTIVE,
     ),
 )
@@ -191,8 +191,8 @@ USER_OBSERVERS = OutFile(
     identity=("observer_id", "student_id"),
     when="rows",
     columns=(
-        Out("observer_id", value="observers.observer_id", required=True),
-        Out("student_id", value="observers.student_id", required=True),
+        OutColumn("observer_id", value="observers.observer_id", required=True),
+        OutColumn("student_id", value="observers.student_id", required=True),
         _ACTIVE,
     ),
 )
@@ -205,10 +205,10 @@ GROUP_CATEGORIES = OutFile(
     identity=("group_category_id",),
     when="rows",
     columns=(
-        Out("group_category_id", value="group_categories.group_category_id", required=True),
-        Out("account_id", value="group_categories.organization_id"),
-        Out("course_id", value="group_categories.course_id"),
-        Out("category_name", value="group_categories.name", required=True),
+        OutColumn("group_category_id", value="group_categories.group_category_id", required=True),
+        OutColumn("account_id", value="group_categories.organization_id"),
+        OutColumn("course_id", value="group_categories.course_id"),
+        OutColumn("category_name", value="group_categories.name", required=True),
         _ACTIVE,
     ),
 )
@@ -221,12 +221,12 @@ GROUPS = OutFile(
     identity=("group_id",),
     when="rows",
     columns=(
-        Out("group_id", value="groups.group_id", required=True),
-        Out("group_category_id", value="groups.group_category_id"),
-        Out("account_id", value="groups.organization_id"),
-        Out("course_id", value="groups.course_id"),
-        Out("name", value="groups.name", required=True),
-        Out("status", const="available"),
+        OutColumn("group_id", value="groups.group_id", required=True),
+        OutColumn("group_category_id", value="groups.group_category_id"),
+        OutColumn("account_id", value="groups.organization_id"),
+        OutColumn("course_id", value="groups.course_id"),
+        OutColumn("name", value="groups.name", required=True),
+        OutColumn("status", const="available"),
     ),
 )
 
@@ -238,9 +238,9 @@ GROUPS_MEMBERSHIP = OutFile(
     identity=("group_id", "user_id"),
     when="rows",
     columns=(
-        Out("group_id", value="group_memberships.group_id", required=True),
-        Out("user_id", value="group_memberships.user_id", required=True),
-        Out("status", const="accepted", holds=("group_memberships.status",)),
+        OutColumn("group_id", value="group_memberships.group_id", required=True),
+        OutColumn("user_id", value="group_memberships.user_id", required=True),
+        OutColumn("status", const="accepted", holds=("group_memberships.status",)),
     ),
 )
 

@@ -1,6 +1,6 @@
 """group_categories.csv: sets of groups, of an account or of a course."""
 
-from roster_etl.spec import Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, Status
 
 GROUP_CATEGORIES = File(
     name="group_categories",
@@ -15,7 +15,7 @@ GROUP_CATEGORIES = File(
         Column("category_name", required=True, sticky=True, note="The set's name, unique in its account or course."),
         Column("status", required=True, cell_format=Status(("active", "deleted")), note="Of the set."),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("group_category_id", "category_name")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("group_category_id", "category_name")),
     required=False,
 )

@@ -1,6 +1,6 @@
 """groups.csv, as the document states it."""
 
-from roster_etl.spec import Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, Status
 
 GROUPS = File(
     name="groups",
@@ -21,7 +21,7 @@ GROUPS = File(
             note="closed and completed are in the programs, not in the document; all but deleted mean that the group is there.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("group_id", "name")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("group_id", "name")),
     required=False,
 )

@@ -1,6 +1,6 @@
 """groups_membership.csv: users in groups."""
 
-from roster_etl.spec import Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, Status
 
 GROUPS_MEMBERSHIP = File(
     name="groups_membership",
@@ -13,7 +13,7 @@ GROUPS_MEMBERSHIP = File(
         Column("user_id", required=True, note="The user; for a group of a course, one who is enrolled in it."),
         Column("status", required=True, cell_format=Status(("accepted", "deleted")), note="Of the membership."),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("group_id", "user_id")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("group_id", "user_id")),
     required=False,
 )

@@ -1,6 +1,6 @@
 """logins.csv: further logins of known users."""
 
-from roster_etl.spec import AnyOf, Column, Email, File, Signature, Text
+from roster_etl.spec import Column, Email, File, HeaderPattern, RequireAnyOf, Text
 
 LOGINS = File(
     name="logins",
@@ -30,9 +30,9 @@ LOGINS = File(
         Column("root_account", unmapped="About other installations of the vendor.", note="For users of other installations."),
         Column("email", cell_format=Email(), note="The login's e-mail address."),
     ),
-    in_order=True,
-    recognised_by=Signature(some=(("existing_user_id", "existing_integration_id", "existing_canvas_user_id"),)),
-    rules=(AnyOf(columns=("existing_user_id", "existing_integration_id", "existing_canvas_user_id")),),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(any_of=(("existing_user_id", "existing_integration_id", "existing_canvas_user_id"),)),
+    rules=(RequireAnyOf(columns=("existing_user_id", "existing_integration_id", "existing_canvas_user_id")),),
     required=False,
     note="Logins are added here, and removed by users.csv.",
 )

@@ -1,6 +1,6 @@
 """sections.csv, as the document states it."""
 
-from roster_etl.spec import Column, DateTime, File, Signature, Status
+from roster_etl.spec import Column, DateTime, File, HeaderPattern, Status
 
 SECTIONS = File(
     name="sections",
@@ -17,7 +17,7 @@ SECTIONS = File(
         Column("start_date", sticky=True, cell_format=DateTime(), note="When the section begins; blank clears it."),
         Column("end_date", sticky=True, cell_format=DateTime(), note="When the section has ended (exclusive); blank clears it."),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("section_id", "name")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("section_id", "name")),
     required=False,
 )

@@ -1,6 +1,6 @@
 """terms.csv, as the document states it, dates for one type of enrollment included."""
 
-from roster_etl.spec import AnyOf, Choice, Column, DateTime, File, Signature, Status
+from roster_etl.spec import Choice, Column, DateTime, File, HeaderPattern, RequireAnyOf, Status
 from roster_etl.vendors.canvas.codes import ENROLLMENT_TYPES
 
 TERMS = File(
@@ -28,8 +28,8 @@ TERMS = File(
             note="The row sets, or removes, the term's dates for enrollments of this type, and nothing else.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("term_id", "name")),
-    rules=(AnyOf(columns=("name",), unless=("date_override_enrollment_type",)),),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("term_id", "name")),
+    rules=(RequireAnyOf(columns=("name",), unless=("date_override_enrollment_type",)),),
     required=False,
 )

@@ -1,6 +1,6 @@
 """user_observers.csv: who observes which student."""
 
-from roster_etl.spec import Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, Status
 
 USER_OBSERVERS = File(
     name="user_observers",
@@ -18,7 +18,7 @@ USER_OBSERVERS = File(
             note="active enrolls the observer beside the student wherever that one is enrolled, now and later.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("observer_id", "student_id")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("observer_id", "student_id")),
     required=False,
 )

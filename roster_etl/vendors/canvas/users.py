@@ -1,6 +1,6 @@
 """users.csv, as the document states it."""
 
-from roster_etl.spec import Choice, Column, Email, File, Signature, Status, Text
+from roster_etl.spec import Choice, Column, Email, File, HeaderPattern, Status, Text
 from roster_etl.vendors.canvas.codes import USER_TYPES
 
 USERS = File(
@@ -56,9 +56,9 @@ USERS = File(
             note="Needed in every row, deletes included.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(
-        every=("user_id", "login_id"), none=("existing_user_id", "existing_integration_id", "existing_canvas_user_id")
+    ordered_changes=True,
+    recognised_by=HeaderPattern(
+        all_of=("user_id", "login_id"), none_of=("existing_user_id", "existing_integration_id", "existing_canvas_user_id")
     ),
     required=False,
 )

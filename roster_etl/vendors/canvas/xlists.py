@@ -1,6 +1,6 @@
 """xlists.csv: sections that move into the course of another."""
 
-from roster_etl.spec import Column, File, Signature, Status
+from roster_etl.spec import Column, File, HeaderPattern, Status
 
 XLISTS = File(
     name="xlists",
@@ -22,7 +22,7 @@ XLISTS = File(
             note="deleted returns the section to its first course.",
         ),
     ),
-    in_order=True,
-    recognised_by=Signature(every=("xlist_course_id", "section_id")),
+    ordered_changes=True,
+    recognised_by=HeaderPattern(all_of=("xlist_course_id", "section_id")),
     required=False,
 )

@@ -16,7 +16,7 @@ ATTENDANCE = File(
             "Absence.code",
             required=True,
             aliases=("absenceCode", "Absence_code"),
-            listed_by="absence_codes",
+            allowed_values_option="absence_codes",
             note="The district's own code for the absence; any text.",
         ),
         Column("Teacher.name", aliases=("teacherName", "Teacher_name"), note="The teacher's name."),

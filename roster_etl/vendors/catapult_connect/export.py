@@ -4,7 +4,7 @@ Belongs here: which column holds what, in the published order, and the rules of 
 """
 
 from roster_etl.canonical.codes import GRADES
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import catapult, classes, contacts, people, schools
 from roster_etl.mapping.value_functions import derived_id
@@ -18,13 +18,13 @@ STAFF = OutFile(
     rows=catapult.role_rows("staff"),
     key=("users.user_id", "user_roles.organization_id"),
     columns=(
-        Out("ID", value="users.user_id", required=True),
-        Out("School", value="user_roles.organization_id", required=True),
-        Out("Name.First", value="users.first_name", required=True),
-        Out("Name.Last", value="users.last_name", required=True),
-        Out("Email", value="users.email", required=True),
-        Out("Title", value="user_roles.title", holds=("user_roles.title", "users.title"), required=True),
-        Out("Mobile_number", value="users.phone"),
+        OutColumn("ID", value="users.user_id", required=True),
+        OutColumn("School", value="user_roles.organization_id", required=True),
+        OutColumn("Name.First", value="users.first_name", required=True),
+        OutColumn("Name.Last", value="users.last_name", required=True),
+        OutColumn("Email", value="users.email", required=True),
+        OutColumn("Title", value="user_roles.title", holds=("user_roles.title", "users.title"), required=True),
+        OutColumn("Mobile_number", value="users.phone"),
     ),
 )
 
@@ -34,24 +34,24 @@ STUDENTS = OutFile(
     rows=catapult.role_rows("student"),
     key=("users.user_id", "user_roles.organization_id"),
     columns=(
-        Out("ID", value="users.user_id", required=True),
-        Out("School", value="user_roles.organization_id", required=True),
-        Out("Name.First", value="users.first_name", required=True),
-        Out("Name.Last", value="users.last_name", required=True),
-        Out("MobileNumber", value="users.phone"),
-        Out("Email", value="users.email"),
-        Out("ContactNamePrimary", value="namePrimary", holds=("contacts.name",)),
-        Out("ContactPhonePrimary", value="phonePrimary", holds=("contacts.phone",)),
-        Out("ContactEmailPrimary", value="emailPrimary", holds=("contacts.email",)),
-        Out("ContactNameSecondary", value="nameSecondary", holds=("contacts.name",)),
-        Out("ContactPhoneSecondary", value="phoneSecondary", holds=("contacts.phone",)),
-        Out("ContactEmailSecondary", value="emailSecondary", holds=("contacts.email",)),
-        Out("ZipCode", value="student_profiles.zip"),
-        Out("Grade", value="student_profiles.grade", codes=_GRADES),
-        Out("BusRoute", value="student_profiles.bus_route"),
-        Out("LunchBalance", value="student_profiles.lunch_balance"),
-        Out("PrimaryLanguage", value="student_profiles.home_language"),
-        Out("PreferredContactMethod", value="student_profiles.preferred_contact_method"),
+        OutColumn("ID", value="users.user_id", required=True),
+        OutColumn("School", value="user_roles.organization_id", required=True),
+        OutColumn("Name.First", value="users.first_name", required=True),
+        OutColumn("Name.Last", value="users.last_name", required=True),
+        OutColumn("MobileNumber", value="users.phone"),
+        OutColumn("Email", value="users.email"),
+        OutColumn("ContactNamePrimary", value="namePrimary", holds=("contacts.name",)),
+        OutColumn("ContactPhonePrimary", value="phonePrimary", holds=("contacts.phone",)),
+        OutColumn("ContactEmailPrimary", value="emailPrimary", holds=("contacts.email",)),
+        OutColumn("ContactNameSecondary", value="nameSecondary", holds=("contacts.name",)),
+        OutColumn("ContactPhoneSecondary", value="phoneSecondary", holds=("contacts.phone",)),
+        OutColumn("ContactEmailSecondary", value="emailSecondary", holds=("contacts.email",)),
+        OutColumn("ZipCode", value="student_profiles.zip"),
+        OutColumn("Grade", value="student_profiles.grade", codes=_GRADES),
+        OutColumn("BusRoute", value="student_profiles.bus_route"),
+        OutColumn("LunchBalance", value="student_profiles.lunch_balance"),
+        OutColumn("PrimaryLanguage", value="student_profiles.home_language"),
+        OutColumn("PreferredContactMethod", value="student_profiles.preferred_contact_method"),
     ),
 )
 
@@ -68,18 +68,18 @@ STAFF_TO_STUDENT = OutFile(
         "enrollments.user_id",
     ),
     columns=(
-        Out(
+        OutColumn(
             "School",
             value="sections.organization_id",
             holds=("sections.organization_id", "enrollments.organization_id"),
             required=True,
         ),
-        Out("Teacher", value="teacher", holds=("enrollments.user_id",), required=True),
-        Out("Student", value="enrollments.user_id", required=True),
-        Out("Period", value="sections.period", required=True),
-        Out("Name", value="sections.name", holds=("sections.name", "courses.name"), required=True),
-        Out("Course_number", value="courses.number"),
-        Out("Section_number", value="sections.number"),
+        OutColumn("Teacher", value="teacher", holds=("enrollments.user_id",), required=True),
+        OutColumn("Student", value="enrollments.user_id", required=True),
+        OutColumn("Period", value="sections.period", required=True),
+        OutColumn("Name", value="sections.name", holds=("sections.name", "courses.name"), required=True),
+        OutColumn("Course_number", value="courses.number"),
+        OutColumn("Section_number", value="sections.number"),
     ),
 )
 
@@ -90,10 +90,10 @@ SCHOOLS = OutFile(
     key=("organizations.organization_id",),
     when="option:schools",
     columns=(
-        Out("School Site Name", value="organizations.name", required=True),
-        Out("Address", value="organizations.street"),
-        Out("Phone Number", value="organizations.phone"),
-        Out("Merge with Site ID", value="site", holds=("organizations.organization_id", "organizations.merge_with_id")),
+        OutColumn("School Site Name", value="organizations.name", required=True),
+        OutColumn("Address", value="organizations.street"),
+        OutColumn("Phone Number", value="organizations.phone"),
+        OutColumn("Merge with Site ID", value="site", holds=("organizations.organization_id", "organizations.merge_with_id")),
     ),
 )
 
@@ -104,12 +104,12 @@ ATTENDANCE = OutFile(
     key=("attendance.organization_id", "attendance.user_id", "attendance.date", "attendance.period", "attendance.absence_code"),
     when="option:attendance",
     columns=(
-        Out("School", value="attendance.organization_id", required=True),
-        Out("Student", value="attendance.user_id", required=True),
-        Out("Period", value="attendance.period", required=True),
-        Out("Absence.code", value="attendance.absence_code", required=True),
-        Out("Teacher.name", value="attendance.teacher_name"),
-        Out("Date", value="attendance.date", form="us_date"),
+        OutColumn("School", value="attendance.organization_id", required=True),
+        OutColumn("Student", value="attendance.user_id", required=True),
+        OutColumn("Period", value="attendance.period", required=True),
+        OutColumn("Absence.code", value="attendance.absence_code", required=True),
+        OutColumn("Teacher.name", value="attendance.teacher_name"),
+        OutColumn("Date", value="attendance.date", form="us_date"),
     ),
 )
 
@@ -165,14 +165,14 @@ EXPORT = ExportFormat(
         people.kinds_by_file({"students": "student", "staff": "staff"}),
         people.require_email_of("staff"),
         catapult.roles_from_enrollments,
-        catapult.staff_alike,
+        catapult.unify_staff_roles,
         people.require_role,
         catapult.titled_roles,
         people.no_primary_role,
         catapult.name_sections,
         classes.taught_sections,
-        catapult.one_teacher_a_class(derived_id("section"), derived_id("course")),
-        contacts.with_something,
+        catapult.split_classes_by_teacher(derived_id("section"), derived_id("course")),
+        contacts.drop_empty_contacts,
         contacts.by_position(2, ("Primary", "Secondary")),
         contacts.rederive_by_type(derived_id("contact")),
         catapult.unnamed_sites,

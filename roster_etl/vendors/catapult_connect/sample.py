@@ -44,14 +44,14 @@ LEVELS = (
         ),
     ),
 )
-CODES = ("010", "20", "1E1", "DHS")  # of the first sites: text, all of them
-SHARE_ABSENT = 20  # one of so many pairs of student and period has an absence
-TODAY, TOMORROW = "09/14/26", "09/15/26"
+SITE_CODES = ("010", "20", "1E1", "DHS")  # of the first sites: text, all of them
+ABSENCE_INTERVAL = 20  # one of so many pairs of student and period has an absence
+FIRST_DAY, SECOND_DAY = "09/14/26", "09/15/26"
 
 
 def district(students: int, random: Random) -> Rows:
     """Return the rows of a district of about `students` students (at least one), by file."""
-    codes = [CODES[n] if n < len(CODES) else f"S{n:03d}" for n in range(count_schools(students, LEVELS))]
+    codes = [SITE_CODES[n] if n < len(SITE_CODES) else f"S{n:03d}" for n in range(count_schools(students, LEVELS))]
     rows: Rows = {"staff": [], "students": [], "staff_to_student": [], "attendance": [], "schools": []}
     places = places_of(codes, LEVELS)
     people = [_student(n, *cycled(places, n), random) for n in range(max(students, 1))]
@@ -62,7 +62,7 @@ def district(students: int, random: Random) -> Rows:
     rows["staff"] += _shared_staff(codes)
     rows["schools"].append(_field_house(codes[0]))
     rows["students"] = people
-    rows["attendance"] = _absences(rows, TODAY, random)
+    rows["attendance"] = _absences(rows, FIRST_DAY, random)
     return rows
 
 
@@ -73,9 +73,9 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]
     leavers, renamed, broken = day.choose(2, spare=2)
     day.remove(leavers, {"students": "ID", "staff_to_student": "Student"}, "left the district, with their classes")
     day.rename(renamed, "students", "ID", "Name.Last")
-    _arrive(day)
-    _break(day, broken)
-    day.rows["attendance"] = _absences(day.rows, TOMORROW, random)
+    _add_new_students(day)
+    _corrupt_rows(day, broken)
+    day.rows["attendance"] = _absences(day.rows, SECOND_DAY, random)
     return day.result()
 
 
@@ -183,7 +183,7 @@ def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
     known = {row["ID"] for row in rows["students"] if row["Name.Last"]}
     taught = [row for row in rows["staff_to_student"] if row["Student"] in known and row["Teacher"] in names]
     classes = list({(row["School"], row["Student"], row["Period"]): row for row in taught}.values())  # one absence for each
-    chosen = random.sample(classes, max(1, len(classes) // SHARE_ABSENT)) if classes else []
+    chosen = random.sample(classes, max(1, len(classes) // ABSENCE_INTERVAL)) if classes else []
     return [
         {
             "School": row["School"],
@@ -197,7 +197,7 @@ def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
     ]
 
 
-def _arrive(day: NextDay) -> None:
+def _add_new_students(day: NextDay) -> None:
     first = 1 + max(int(row["ID"]) for row in day.rows["students"] if row["ID"].isdigit())
     known = {row["ID"]: row for row in day.rows["students"]}
     for number in range(first, first + day.few + 1):
@@ -209,7 +209,7 @@ def _arrive(day: NextDay) -> None:
     day.note_arrivals("students", "staff_to_student", "are classes of the new students")
 
 
-def _break(day: NextDay, chosen: list[str]) -> None:
+def _corrupt_rows(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a lost name, a phone that is none, rows that disagree, a reference to nothing."""
     if len(chosen) < 2:
         return

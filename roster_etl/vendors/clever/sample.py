@@ -117,8 +117,8 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]
     day.remove(leavers, {"students": "Student_id", "enrollments": "Student_id"}, "left the district, with their enrollments")
     day.rename(renamed, "students", "Student_id", "Last_name")
     _move(day, movers)
-    _arrive(day)
-    _break(day, [person for group in broken for person in group])
+    _add_new_students(day)
+    _corrupt_rows(day, [person for group in broken for person in group])
     return day.result()
 
 
@@ -326,7 +326,7 @@ def _move(day: NextDay, movers: list[str]) -> None:
     day.note("updated", "enrollments", moved, "changed from one section to another")
 
 
-def _arrive(day: NextDay) -> None:
+def _add_new_students(day: NextDay) -> None:
     first = max(int(row["Student_number"]) for row in day.rows["students"])
     grades = {row["School_id"]: row["Low_grade"] for row in day.rows["schools"]}
     for n in range(first, first + day.few + 1):
@@ -343,7 +343,7 @@ def _rows_of(day: NextDay, student: str) -> str:
     return f"{count} row{'s' * (count != 1)}"
 
 
-def _break(day: NextDay, chosen: list[str]) -> None:
+def _corrupt_rows(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a lost name, a date that does not exist, a reference to nothing."""
     if len(chosen) < 2:
         return

@@ -15,7 +15,7 @@ SCHOOLS = File(
         Column(
             "School_number",
             required=True,
-            relaxed_by="school_number_required",
+            optional_if_option="school_number_required",
             note="The district's or county's number of the school. Required, though the vendor's own sample districts lack it.",
         ),
         Column("State_id", note="The state's id of the school."),

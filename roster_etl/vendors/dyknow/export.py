@@ -4,7 +4,7 @@ Belongs here: which column holds what, and the rules of the format. The rules ar
 """
 
 from roster_etl.canonical.codes import GRADES
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
 from roster_etl.exports.rules import classes, derived_ids, people, schools
 from roster_etl.mapping.combinators import of_dates
@@ -18,8 +18,8 @@ SCHOOLS = OutFile(
     rows=table_rows("organizations"),
     key=("organizations.organization_id",),
     columns=(
-        Out("school_id", value="organizations.organization_id", required=True),
-        Out("school_name", value="organizations.name", required=True),
+        OutColumn("school_id", value="organizations.organization_id", required=True),
+        OutColumn("school_name", value="organizations.name", required=True),
     ),
 )
 
@@ -29,13 +29,13 @@ STUDENTS = OutFile(
     rows=person_rows("student"),
     key=("users.user_id",),
     columns=(
-        Out("school_id", value="user_roles.organization_id", required=True),
-        Out("student_id", value="users.user_id", required=True),
-        Out("first_name", value="users.first_name", required=True),
-        Out("last_name", value="users.last_name", required=True),
-        Out("student_email", value="users.email"),
-        Out("username", value="users.username"),
-        Out("grade", value="student_profiles.grade", codes=_GRADES),
+        OutColumn("school_id", value="user_roles.organization_id", required=True),
+        OutColumn("student_id", value="users.user_id", required=True),
+        OutColumn("first_name", value="users.first_name", required=True),
+        OutColumn("last_name", value="users.last_name", required=True),
+        OutColumn("student_email", value="users.email"),
+        OutColumn("username", value="users.username"),
+        OutColumn("grade", value="student_profiles.grade", codes=_GRADES),
     ),
 )
 
@@ -45,11 +45,11 @@ TEACHERS = OutFile(
     rows=person_rows("teacher"),
     key=("users.user_id",),
     columns=(
-        Out("school_id", value="user_roles.organization_id", required=True),
-        Out("teacher_id", value="users.user_id", required=True),
-        Out("first_name", value="users.first_name", required=True),
-        Out("last_name", value="users.last_name", required=True),
-        Out("teacher_email", value="users.email"),
+        OutColumn("school_id", value="user_roles.organization_id", required=True),
+        OutColumn("teacher_id", value="users.user_id", required=True),
+        OutColumn("first_name", value="users.first_name", required=True),
+        OutColumn("last_name", value="users.last_name", required=True),
+        OutColumn("teacher_email", value="users.email"),
     ),
 )
 
@@ -59,12 +59,12 @@ SECTIONS = OutFile(
     rows=section_rows("teacher_id"),
     key=("sections.section_id",),
     columns=(
-        Out("school_id", value="sections.organization_id", required=True),
-        Out("section_id", value="sections.section_id", required=True),
-        Out("teacher_id", value="teacher_id", holds=("enrollments.user_id",), required=True),
-        Out("course_name", value="courses.name", required=True),
-        Out("term_start", value="terms.start_at", form="us_first_day"),
-        Out("term_end", value="terms.end_at", form="us_last_day"),
+        OutColumn("school_id", value="sections.organization_id", required=True),
+        OutColumn("section_id", value="sections.section_id", required=True),
+        OutColumn("teacher_id", value="teacher_id", holds=("enrollments.user_id",), required=True),
+        OutColumn("course_name", value="courses.name", required=True),
+        OutColumn("term_start", value="terms.start_at", form="us_first_day"),
+        OutColumn("term_end", value="terms.end_at", form="us_last_day"),
     ),
     columns_of=teacher_columns("teacher_{n}_id", first=2),
 )
@@ -75,9 +75,9 @@ ENROLLMENTS = OutFile(
     rows=enrollment_rows("student"),
     key=("enrollments.section_id", "enrollments.user_id"),
     columns=(
-        Out("school_id", value="sections.organization_id", holds=("enrollments.organization_id",), required=True),
-        Out("section_id", value="enrollments.section_id", required=True),
-        Out("student_id", value="enrollments.user_id", required=True),
+        OutColumn("school_id", value="sections.organization_id", holds=("enrollments.organization_id",), required=True),
+        OutColumn("section_id", value="enrollments.section_id", required=True),
+        OutColumn("student_id", value="enrollments.user_id", required=True),
     ),
 )
 
@@ -118,10 +118,10 @@ EXPORT = ExportFormat(
         classes.name_courses,
         classes.sections_with("teacher"),
         classes.teacher_places(None),
-        classes.home_is_course,
+        classes.reset_home_course,
         classes.local_days("end_at"),
         derived_ids.rederive_terms(of_dates(derived_id("term")), named=False),
         derived_ids.rederive_courses(derived_id("course"), by_number=False),
-        derived_ids.one_school_a_course,
+        derived_ids.derive_course_school,
     ),
 )

@@ -61,8 +61,8 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]
     leavers, renamed, broken = day.choose(2, spare=2)
     day.remove(leavers, {"students": "student_id", "enrollments": "student_id"}, "left the district, with their enrollments")
     day.rename(renamed, "students", "student_id", "last_name", "-Marsh")
-    _arrive(day)
-    _break(day, broken)
+    _add_new_students(day)
+    _corrupt_rows(day, broken)
     return day.result()
 
 
@@ -125,7 +125,7 @@ def _enrollment(section: Row, student: Row) -> Row:
     return {"school_id": section["school_id"], "section_id": section["section_id"], "student_id": student["student_id"]}
 
 
-def _arrive(day: NextDay) -> None:
+def _add_new_students(day: NextDay) -> None:
     grades = {row["school_id"]: cycled(LEVELS, n).grades[0] for n, row in enumerate(day.rows["schools"])}
     first = max(int(row["username"].removeprefix("student")) for row in day.rows["students"])
     for n in range(first, first + day.few + 1):
@@ -136,7 +136,7 @@ def _arrive(day: NextDay) -> None:
     day.note_arrivals("students", "enrollments")
 
 
-def _break(day: NextDay, chosen: list[str]) -> None:
+def _corrupt_rows(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a lost name, a grade that is no CEDS code, a reference to nothing."""
     if len(chosen) < 2:
         return

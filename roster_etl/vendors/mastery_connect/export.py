@@ -4,12 +4,12 @@ Belongs here: which column holds what, and the rules of the format. The rules ar
 """
 
 from roster_etl.canonical.codes import RACES
-from roster_etl.exports.plan import ExportFormat, Out, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, table_rows
 from roster_etl.exports.rules import classes, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
 
-_ACTIVE = Out("status", const="active", holds=("users.status", "courses.status", "enrollments.status"))
+_ACTIVE = OutColumn("status", const="active", holds=("users.status", "courses.status", "enrollments.status"))
 _RACES = {code: code for code in RACES}
 
 ACCOUNTS = OutFile(
@@ -18,8 +18,8 @@ ACCOUNTS = OutFile(
     rows=table_rows("organizations"),
     key=("organizations.organization_id",),
     columns=(
-        Out("account_id", value="organizations.organization_id", required=True),
-        Out("name", value="organizations.name", required=True),
+        OutColumn("account_id", value="organizations.organization_id", required=True),
+        OutColumn("name", value="organizations.name", required=True),
         _ACTIVE,
     ),
 )
@@ -30,21 +30,21 @@ USERS = OutFile(
     rows=person_rows("user"),
     key=("users.user_id",),
     columns=(
-        Out("email", value="users.email", required=True),
-        Out("first_name", value="users.first_name", required=True),
-        Out("last_name", value="users.last_name", required=True),
-        Out("login_id", value="users.username"),
-        Out("account_id", value="user_roles.organization_id", required=True),
+        OutColumn("email", value="users.email", required=True),
+        OutColumn("first_name", value="users.first_name", required=True),
+        OutColumn("last_name", value="users.last_name", required=True),
+        OutColumn("login_id", value="users.username"),
+        OutColumn("account_id", value="user_roles.organization_id", required=True),
         _ACTIVE,
-        Out("student_ell_status", value="student_profiles.ell", form="True/False"),
-        Out("student_gender", value="student_profiles.gender", codes={"M": "M", "F": "F"}),
-        Out("student_grade", value="student_profiles.grade", codes=GRADE_WORDS),
-        Out("student_hispanic", value="student_profiles.hispanic", form="True/False"),
-        Out("student_number", value="users.number", required=True),
-        Out("student_race", value="student_profiles.race", codes=_RACES),
-        Out("student_state_number", value="users.state_id"),
-        Out("user_id", value="users.user_id", required=True),
-        Out("user_role", value="user_roles.role", required=True),
+        OutColumn("student_ell_status", value="student_profiles.ell", form="True/False"),
+        OutColumn("student_gender", value="student_profiles.gender", codes={"M": "M", "F": "F"}),
+        OutColumn("student_grade", value="student_profiles.grade", codes=GRADE_WORDS),
+        OutColumn("student_hispanic", value="student_profiles.hispanic", form="True/False"),
+        OutColumn("student_number", value="users.number", required=True),
+        OutColumn("student_race", value="student_profiles.race", codes=_RACES),
+        OutColumn("student_state_number", value="users.state_id"),
+        OutColumn("user_id", value="users.user_id", required=True),
+        OutColumn("user_role", value="user_roles.role", required=True),
     ),
 )
 
@@ -54,10 +54,10 @@ COURSES = OutFile(
     rows=table_rows("courses"),
     key=("courses.course_id",),
     columns=(
-        Out("account_id", value="courses.organization_id", required=True),
-        Out("course_id", value="courses.course_id", required=True),
-        Out("long_name", value="courses.name", required=True),
-        Out("short_name", value="courses.short_name", required=True),
+        OutColumn("account_id", value="courses.organization_id", required=True),
+        OutColumn("course_id", value="courses.course_id", required=True),
+        OutColumn("long_name", value="courses.name", required=True),
+        OutColumn("short_name", value="courses.short_name", required=True),
         _ACTIVE,
     ),
 )
@@ -68,10 +68,10 @@ SECTIONS = OutFile(
     rows=section_rows(),
     key=("sections.section_id",),
     columns=(
-        Out("section_id", value="sections.section_id", required=True),
-        Out("name", value="sections.name"),
-        Out("course_id", value="sections.course_id", required=True),
-        Out("course_number", value="sections.number"),
+        OutColumn("section_id", value="sections.section_id", required=True),
+        OutColumn("name", value="sections.name"),
+        OutColumn("course_id", value="sections.course_id", required=True),
+        OutColumn("course_number", value="sections.number"),
         _ACTIVE,
     ),
 )
@@ -82,9 +82,9 @@ ENROLLMENTS = OutFile(
     rows=enrollment_rows(),
     key=("enrollments.section_id", "enrollments.user_id", "enrollments.role"),
     columns=(
-        Out("role", value="enrollments.role", required=True),
-        Out("user_id", value="enrollments.user_id", required=True),
-        Out("section_id", value="enrollments.section_id", required=True),
+        OutColumn("role", value="enrollments.role", required=True),
+        OutColumn("user_id", value="enrollments.user_id", required=True),
+        OutColumn("section_id", value="enrollments.section_id", required=True),
         _ACTIVE,
     ),
 )
@@ -121,8 +121,8 @@ EXPORT = ExportFormat(
         people.profiles_of("student"),
         classes.courses_have_names,
         classes.courses_have_schools,
-        classes.home_is_course,
-        classes.places_of_course,
+        classes.reset_home_course,
+        classes.set_schools_from_course,
         people.own_logins,
     ),
 )

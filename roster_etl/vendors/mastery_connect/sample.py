@@ -75,8 +75,8 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]
     _delete(day, deleted)
     day.remove(left_out, {"users": "user_id", "enrollments": "user_id"}, "are left out, with their enrollments")
     day.rename(renamed, "users", "user_id", "last_name")
-    _arrive(day)
-    _break(day, broken)
+    _add_new_students(day)
+    _corrupt_rows(day, broken)
     return day.result()
 
 
@@ -169,7 +169,7 @@ def _delete(day: NextDay, users: list[str]) -> None:
     day.note("removed", "users", len(users), "are marked as deleted, with their enrollments")
 
 
-def _arrive(day: NextDay) -> None:
+def _add_new_students(day: NextDay) -> None:
     accounts = {row["account_id"]: row for row in day.rows["accounts"]}
     courses = {row["course_id"]: row for row in day.rows["courses"]}
     first = max(int(row["student_number"] or 0) for row in day.rows["users"])
@@ -181,7 +181,7 @@ def _arrive(day: NextDay) -> None:
     day.note_arrivals("users", "enrollments")
 
 
-def _break(day: NextDay, chosen: list[str]) -> None:
+def _corrupt_rows(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a status that nobody knows, a reference to nothing."""
     if not chosen:
         return

@@ -1,6 +1,6 @@
 """classes.csv, as the CSV Binding states it (4.3 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferenceType, SameLength
+from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferencedRecordType, SameLength
 from roster_etl.vendors.oneroster.codes import CLASS_TYPES, EXTENDED, GRADE_OPTIONS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
 
@@ -29,7 +29,7 @@ _AFTER = (
 )
 _RULES = (
     SameLength(columns=("subjects", "subjectCodes")),
-    ReferenceType(column="schoolSourcedId", file="orgs", key="sourcedId", type_column="type", expected=SCHOOL),
+    ReferencedRecordType(column="schoolSourcedId", file="orgs", key="sourcedId", type_column="type", expected=SCHOOL),
 )
 
 CLASSES = File(

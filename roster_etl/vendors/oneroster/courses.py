@@ -1,6 +1,6 @@
 """courses.csv, as the CSV Binding states it (4.5 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferenceType, SameLength
+from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferencedRecordType, SameLength
 from roster_etl.vendors.oneroster.codes import GRADE_OPTIONS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
@@ -37,7 +37,7 @@ COURSES = File(
     extensions=EXTENSIONS,
     rules=(
         SameLength(columns=("subjects", "subjectCodes")),
-        ReferenceType(
+        ReferencedRecordType(
             column="schoolYearSourcedId",
             file="academicSessions",
             key="sourcedId",

@@ -1,6 +1,17 @@
 """enrollments.csv, as the CSV Binding states it (4.7 in 1.2; the same columns in 1.1)."""
 
-from roster_etl.spec import Choice, Column, Date, File, NotBefore, OnlyOne, OnlyWhere, Reference, ReferenceType, WithinPeriods
+from roster_etl.spec import (
+    AllowedOnlyWhere,
+    AtMostOne,
+    Choice,
+    Column,
+    Date,
+    File,
+    NotBefore,
+    Reference,
+    ReferencedRecordType,
+    WithinPeriods,
+)
 from roster_etl.vendors.oneroster.codes import CUSTOM_ENROLLMENT_ROLES, ENROLLMENT_ROLES, EXTENDED, FLAGS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
 
@@ -22,10 +33,10 @@ _WHEN = (
     ),
 )
 _RULES = (
-    NotBefore(column="endDate", other="beginDate", both=True),
-    ReferenceType(column="schoolSourcedId", file="orgs", key="sourcedId", type_column="type", expected=SCHOOL),
-    OnlyWhere(column="primary", of="role", values=("teacher",)),
-    OnlyOne(by=("classSourcedId",), where=(("role", "teacher"), ("primary", "true")), begin="beginDate", end="endDate"),
+    NotBefore(column="endDate", other="beginDate", clear_both=True),
+    ReferencedRecordType(column="schoolSourcedId", file="orgs", key="sourcedId", type_column="type", expected=SCHOOL),
+    AllowedOnlyWhere(column="primary", of="role", values=("teacher",)),
+    AtMostOne(by=("classSourcedId",), where=(("role", "teacher"), ("primary", "true")), begin="beginDate", end="endDate"),
     WithinPeriods(
         begin="beginDate",
         end="endDate",
@@ -49,7 +60,7 @@ ENROLLMENTS = File(
     columns=(
         *COMMON,
         *_WHERE,
-        Column("userSourcedId", required=True, about=True, references=_USER, note="The user."),
+        Column("userSourcedId", required=True, purge_with_person=True, references=_USER, note="The user."),
         Column(
             "role",
             required=True,
@@ -76,7 +87,7 @@ ENROLLMENTS_OF_1_1 = File(
     columns=(
         *COMMON,
         *_WHERE,
-        Column("userSourcedId", required=True, about=True, references=_USER_OF_1_1, note="The user."),
+        Column("userSourcedId", required=True, purge_with_person=True, references=_USER_OF_1_1, note="The user."),
         Column(
             "role",
             required=True,

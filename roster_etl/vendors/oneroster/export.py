@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from roster_etl.exports.arrays import texts
-from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, Out, OutFile
+from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
-from roster_etl.exports.rules import agents, class_lists, classes, contact_users, people, sessions
+from roster_etl.exports.rules import classes, oneroster_classes, oneroster_contacts, oneroster_people, oneroster_sessions, people
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
-    from roster_etl.exports.work import Work
+    from roster_etl.exports.export_tables import ExportTables
 
-_MARKS = (Out("status", form="empty"), Out("dateLastModified", form="empty"))
+_MARKS = (OutColumn("status", form="empty"), OutColumn("dateLastModified", form="empty"))
 _MANIFEST_11 = (
     "academicSessions", "categories", "classes", "classResources", "courses", "courseResources", "demographics", "enrollments", "lineItems",
     "orgs", "resources", "results", "users",
@@ -39,12 +39,12 @@ ORGS = OutFile(
     when="rows",
     extensions="metadata.",
     columns=(
-        Out("sourcedId", value="organizations.organization_id", required=True),
+        OutColumn("sourcedId", value="organizations.organization_id", required=True),
         *_MARKS,
-        Out("name", value="organizations.name", required=True),
-        Out("type", value="organizations.type", required=True),
-        Out("identifier", value="organizations.number"),
-        Out("parentSourcedId", value="organizations.parent_organization_id"),
+        OutColumn("name", value="organizations.name", required=True),
+        OutColumn("type", value="organizations.type", required=True),
+        OutColumn("identifier", value="organizations.number"),
+        OutColumn("parentSourcedId", value="organizations.parent_organization_id"),
     ),
 )
 
@@ -57,67 +57,67 @@ SESSIONS = OutFile(
     when="rows",
     extensions="metadata.",
     columns=(
-        Out("sourcedId", value="terms.term_id", required=True),
+        OutColumn("sourcedId", value="terms.term_id", required=True),
         *_MARKS,
-        Out("title", value="terms.name", required=True),
-        Out("type", value="terms.type", required=True),
-        Out("startDate", value="terms.start_at", form="iso_first_day", required=True),
-        Out("endDate", value="terms.end_at", form="iso_end_day", required=True),
-        Out("parentSourcedId", value="terms.parent_term_id"),
-        Out("schoolYear", value="terms.school_year", required=True),
+        OutColumn("title", value="terms.name", required=True),
+        OutColumn("type", value="terms.type", required=True),
+        OutColumn("startDate", value="terms.start_at", form="iso_first_day", required=True),
+        OutColumn("endDate", value="terms.end_at", form="iso_end_day", required=True),
+        OutColumn("parentSourcedId", value="terms.parent_term_id"),
+        OutColumn("schoolYear", value="terms.school_year", required=True),
     ),
 )
 
 COURSES = OutFile(
     "courses.csv",
     table="courses",
-    rows=class_lists.course_rows,
+    rows=oneroster_classes.course_rows,
     key=("courses.course_id",),
     identity=("sourcedId",),
     when="rows",
     extensions="metadata.",
     columns=(
-        Out("sourcedId", value="courses.course_id", required=True),
+        OutColumn("sourcedId", value="courses.course_id", required=True),
         *_MARKS,
-        Out("schoolYearSourcedId", value="courses.term_id"),
-        Out("title", value="courses.name", required=True),
-        Out("courseCode", value="courses.number"),
-        Out("grades", value="grade_list", holds=("courses.grades",)),
-        Out("orgSourcedId", value="courses.organization_id", required=True),
-        Out("subjects", value="subject_list", holds=("courses.subjects",)),
-        Out("subjectCodes", value="code_list", holds=("courses.subject_codes",)),
+        OutColumn("schoolYearSourcedId", value="courses.term_id"),
+        OutColumn("title", value="courses.name", required=True),
+        OutColumn("courseCode", value="courses.number"),
+        OutColumn("grades", value="grade_list", holds=("courses.grades",)),
+        OutColumn("orgSourcedId", value="courses.organization_id", required=True),
+        OutColumn("subjects", value="subject_list", holds=("courses.subjects",)),
+        OutColumn("subjectCodes", value="code_list", holds=("courses.subject_codes",)),
     ),
 )
 
 CLASSES = OutFile(
     "classes.csv",
     table="sections",
-    rows=class_lists.class_rows,
+    rows=oneroster_classes.class_rows,
     key=("sections.section_id",),
     identity=("sourcedId",),
     when="rows",
     extensions="metadata.",
     columns=(
-        Out("sourcedId", value="sections.section_id", required=True),
+        OutColumn("sourcedId", value="sections.section_id", required=True),
         *_MARKS,
-        Out("title", value="sections.name", required=True),
-        Out("grades", value="grade_list", holds=("sections.grades", "sections.grade")),
-        Out(
+        OutColumn("title", value="sections.name", required=True),
+        OutColumn("grades", value="grade_list", holds=("sections.grades", "sections.grade")),
+        OutColumn(
             "courseSourcedId", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True
         ),
-        Out("classCode", value="sections.number"),
-        Out("classType", value="sections.class_type", required=True),
-        Out("location", value="sections.location"),
-        Out("schoolSourcedId", value="sections.organization_id", required=True),
-        Out(
+        OutColumn("classCode", value="sections.number"),
+        OutColumn("classType", value="sections.class_type", required=True),
+        OutColumn("location", value="sections.location"),
+        OutColumn("schoolSourcedId", value="sections.organization_id", required=True),
+        OutColumn(
             "termSourcedIds",
             value="term_list",
             holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"),
             required=True,
         ),
-        Out("subjects", value="subject_list", holds=("sections.subjects", "sections.subject")),
-        Out("subjectCodes", value="code_list", holds=("sections.subject_codes",)),
-        Out("periods", value="period_list", holds=("sections.period",)),
+        OutColumn("subjects", value="subject_list", holds=("sections.subjects", "sections.subject")),
+        OutColumn("subjectCodes", value="code_list", holds=("sections.subject_codes",)),
+        OutColumn("periods", value="period_list", holds=("sections.period",)),
     ),
 )
 
@@ -126,26 +126,26 @@ _IDENTIFIERS = ("user_identifiers.user_id", "user_identifiers.type", "user_ident
 _GRADES = ("student_profiles.user_id", "student_profiles.grade", "student_profiles.grades")
 
 
-_ENABLED = Out("enabledUser", value="enabled", holds=("users.status",), form="true/false", required=True)
-_USERNAME = Out("username", value="users.username", required=True)
-_USER_IDS = Out("userIds", value="id_list", holds=_IDENTIFIERS)
+_ENABLED = OutColumn("enabledUser", value="enabled", holds=("users.status",), form="true/false", required=True)
+_USERNAME = OutColumn("username", value="users.username", required=True)
+_USER_IDS = OutColumn("userIds", value="id_list", holds=_IDENTIFIERS)
 _NAMES = (
-    Out("givenName", value="users.first_name", holds=("users.first_name", "users.full_name"), required=True),
-    Out("familyName", value="users.last_name", required=True),
-    Out("middleName", value="users.middle_name"),
-    Out("identifier", value="users.number"),
-    Out("email", value="users.email"),
-    Out("sms", value="users.sms"),
-    Out("phone", value="users.phone"),
-    Out("agentSourcedIds", value="agent_list", holds=_CONTACTS),
-    Out("grades", value="grade_list", holds=_GRADES),
-    Out("password", form="empty"),
+    OutColumn("givenName", value="users.first_name", holds=("users.first_name", "users.full_name"), required=True),
+    OutColumn("familyName", value="users.last_name", required=True),
+    OutColumn("middleName", value="users.middle_name"),
+    OutColumn("identifier", value="users.number"),
+    OutColumn("email", value="users.email"),
+    OutColumn("sms", value="users.sms"),
+    OutColumn("phone", value="users.phone"),
+    OutColumn("agentSourcedIds", value="agent_list", holds=_CONTACTS),
+    OutColumn("grades", value="grade_list", holds=_GRADES),
+    OutColumn("password", form="empty"),
 )
 _USER_COLUMNS = {
     "1.1": (
         _ENABLED,
-        Out("orgSourcedIds", value="org_list", holds=("user_roles.user_id", "user_roles.organization_id"), required=True),
-        Out("role", value="role", holds=("user_roles.role",), required=True),
+        OutColumn("orgSourcedIds", value="org_list", holds=("user_roles.user_id", "user_roles.organization_id"), required=True),
+        OutColumn("role", value="role", holds=("user_roles.role",), required=True),
         _USERNAME,
         _USER_IDS,
         *_NAMES,
@@ -155,12 +155,12 @@ _USER_COLUMNS = {
         _USERNAME,
         _USER_IDS,
         *_NAMES,
-        Out("userMasterIdentifier", value="users.master_id"),
-        Out("preferredGivenName", value="users.preferred_first_name"),
-        Out("preferredMiddleName", value="users.preferred_middle_name"),
-        Out("preferredFamilyName", value="users.preferred_last_name"),
-        Out("primaryOrgSourcedId", value="users.primary_organization_id"),
-        Out("pronouns", value="users.pronouns"),
+        OutColumn("userMasterIdentifier", value="users.master_id"),
+        OutColumn("preferredGivenName", value="users.preferred_first_name"),
+        OutColumn("preferredMiddleName", value="users.preferred_middle_name"),
+        OutColumn("preferredFamilyName", value="users.preferred_last_name"),
+        OutColumn("primaryOrgSourcedId", value="users.primary_organization_id"),
+        OutColumn("pronouns", value="users.pronouns"),
     ),
 }
 
@@ -169,118 +169,118 @@ def _users(version: str) -> OutFile:
     return OutFile(
         "users.csv",
         table="users",
-        rows=agents.user_rows,
+        rows=oneroster_people.user_rows,
         key=("users.user_id",),
         identity=("sourcedId",),
         when="rows",
         extensions="metadata.",
-        columns=(Out("sourcedId", value="users.user_id", required=True), *_MARKS, *_USER_COLUMNS[version]),
+        columns=(OutColumn("sourcedId", value="users.user_id", required=True), *_MARKS, *_USER_COLUMNS[version]),
     )
 
 
 ROLES = OutFile(
     "roles.csv",
     table="user_roles",
-    rows=agents.role_rows,
+    rows=oneroster_people.role_rows,
     key=("user_roles.role_id",),
     identity=("sourcedId",),
     when="rows",
     extensions="metadata.",
     columns=(
-        Out("sourcedId", value="user_roles.role_id", required=True),
+        OutColumn("sourcedId", value="user_roles.role_id", required=True),
         *_MARKS,
-        Out("userSourcedId", value="user_roles.user_id", required=True),
-        Out("roleType", value="role_type", holds=("user_roles.is_primary",), required=True),
-        Out("role", value="user_roles.role", required=True),
-        Out("beginDate", value="user_roles.start_at", form="iso_first_day"),
-        Out("endDate", value="user_roles.end_at", form="iso_end_day"),
-        Out("orgSourcedId", value="user_roles.organization_id", required=True),
-        Out("userProfileSourcedId", value="user_roles.login_user_id"),
+        OutColumn("userSourcedId", value="user_roles.user_id", required=True),
+        OutColumn("roleType", value="role_type", holds=("user_roles.is_primary",), required=True),
+        OutColumn("role", value="user_roles.role", required=True),
+        OutColumn("beginDate", value="user_roles.start_at", form="iso_first_day"),
+        OutColumn("endDate", value="user_roles.end_at", form="iso_end_day"),
+        OutColumn("orgSourcedId", value="user_roles.organization_id", required=True),
+        OutColumn("userProfileSourcedId", value="user_roles.login_user_id"),
     ),
 )
 
 ENROLLMENTS = OutFile(
     "enrollments.csv",
     table="enrollments",
-    rows=class_lists.enrollment_rows,
+    rows=oneroster_classes.enrollment_rows,
     key=("enrollments.enrollment_id",),
     identity=("sourcedId",),
     when="rows",
     extensions="metadata.",
     columns=(
-        Out("sourcedId", value="enrollments.enrollment_id", required=True),
+        OutColumn("sourcedId", value="enrollments.enrollment_id", required=True),
         *_MARKS,
-        Out(
+        OutColumn(
             "classSourcedId",
             value="enrollments.section_id",
             holds=("enrollments.section_id", "enrollments.course_id"),
             required=True,
         ),
-        Out("schoolSourcedId", value="enrollments.organization_id", required=True),
-        Out("userSourcedId", value="enrollments.user_id", required=True),
-        Out("role", value="enrollments.role", required=True),
-        Out("primary", value="enrollments.is_primary", form="true/false"),
-        Out("beginDate", value="enrollments.start_at", form="iso_first_day"),
-        Out("endDate", value="enrollments.end_at", holds=("enrollments.end_at", "enrollments.status"), form="iso_end_day"),
+        OutColumn("schoolSourcedId", value="enrollments.organization_id", required=True),
+        OutColumn("userSourcedId", value="enrollments.user_id", required=True),
+        OutColumn("role", value="enrollments.role", required=True),
+        OutColumn("primary", value="enrollments.is_primary", form="true/false"),
+        OutColumn("beginDate", value="enrollments.start_at", form="iso_first_day"),
+        OutColumn("endDate", value="enrollments.end_at", holds=("enrollments.end_at", "enrollments.status"), form="iso_end_day"),
     ),
 )
 
 DEMOGRAPHICS = OutFile(
     "demographics.csv",
     table="student_profiles",
-    rows=agents.demographic_rows,
+    rows=oneroster_people.demographic_rows,
     key=("student_profiles.user_id",),
     identity=("sourcedId",),
     when="rows",
     columns=(
-        Out("sourcedId", value="student_profiles.user_id", required=True),
+        OutColumn("sourcedId", value="student_profiles.user_id", required=True),
         *_MARKS,
-        Out("birthDate", value="student_profiles.birth_date", form="iso_date"),
-        Out("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
-        Out(
+        OutColumn("birthDate", value="student_profiles.birth_date", form="iso_date"),
+        OutColumn("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
+        OutColumn(
             "americanIndianOrAlaskaNative",
             value="american_indian",
             holds=("student_profiles.races", "student_profiles.race"),
             form="true/false",
         ),
-        Out("asian", value="asian", form="true/false"),
-        Out("blackOrAfricanAmerican", value="black", form="true/false"),
-        Out("nativeHawaiianOrOtherPacificIslander", value="pacific", form="true/false"),
-        Out("white", value="white", form="true/false"),
-        Out("demographicRaceTwoOrMoreRaces", value="two_or_more", form="true/false"),
-        Out("hispanicOrLatinoEthnicity", value="student_profiles.hispanic", form="true/false"),
-        Out("countryOfBirthCode", value="student_profiles.birth_country"),
-        Out("stateOfBirthAbbreviation", value="student_profiles.birth_state"),
-        Out("cityOfBirth", value="student_profiles.birth_city"),
-        Out("publicSchoolResidenceStatus", value="student_profiles.residence_status"),
+        OutColumn("asian", value="asian", form="true/false"),
+        OutColumn("blackOrAfricanAmerican", value="black", form="true/false"),
+        OutColumn("nativeHawaiianOrOtherPacificIslander", value="pacific", form="true/false"),
+        OutColumn("white", value="white", form="true/false"),
+        OutColumn("demographicRaceTwoOrMoreRaces", value="two_or_more", form="true/false"),
+        OutColumn("hispanicOrLatinoEthnicity", value="student_profiles.hispanic", form="true/false"),
+        OutColumn("countryOfBirthCode", value="student_profiles.birth_country"),
+        OutColumn("stateOfBirthAbbreviation", value="student_profiles.birth_state"),
+        OutColumn("cityOfBirth", value="student_profiles.birth_city"),
+        OutColumn("publicSchoolResidenceStatus", value="student_profiles.residence_status"),
     ),
 )
 
 PROFILES = OutFile(
     "userProfiles.csv",
     table="logins",
-    rows=agents.profile_rows,
+    rows=oneroster_people.profile_rows,
     key=("logins.login_user_id",),
     identity=("sourcedId",),
     when="rows",
     extensions="metadata.",
     said_extensions=("profileType", "applicationId", "description", "credentialType"),
     columns=(
-        Out("sourcedId", value="logins.login_user_id", required=True),
+        OutColumn("sourcedId", value="logins.login_user_id", required=True),
         *_MARKS,
-        Out("userSourcedId", value="logins.user_id", required=True),
-        Out("profileType", value="x_profileType", required=True),
-        Out("vendorId", value="logins.authentication_provider_id", required=True),
-        Out("applicationId", value="x_applicationId"),
-        Out("description", value="x_description"),
-        Out("credentialType", value="x_credentialType", required=True),
-        Out("username", value="logins.username", required=True),
-        Out("password", form="empty"),
+        OutColumn("userSourcedId", value="logins.user_id", required=True),
+        OutColumn("profileType", value="x_profileType", required=True),
+        OutColumn("vendorId", value="logins.authentication_provider_id", required=True),
+        OutColumn("applicationId", value="x_applicationId"),
+        OutColumn("description", value="x_description"),
+        OutColumn("credentialType", value="x_credentialType", required=True),
+        OutColumn("username", value="logins.username", required=True),
+        OutColumn("password", form="empty"),
     ),
 )
 
 
-def _manifest(work: Work, rows: Mapping[str, int], delta: bool) -> tuple[str, Mapping[str, Array]]:  # noqa: FBT001 - the shape of the plan
+def _manifest(work: ExportTables, rows: Mapping[str, int], delta: bool) -> tuple[str, Mapping[str, Array]]:  # noqa: FBT001 - the shape of the plan
     """Return manifest.csv: every property of the version, each file as bulk, delta or absent."""
     version = str(work.options["oneroster_version"])
     mode = "delta" if delta else "bulk"
@@ -297,27 +297,27 @@ def _manifest(work: Work, rows: Mapping[str, int], delta: bool) -> tuple[str, Ma
 
 _RULES = (
     people.one_id_space,
-    sessions.plain_ids,
-    class_lists.default_classes,
-    sessions.organization_types,
-    sessions.district_organization,
-    sessions.session_years,
-    class_lists.course_titles,
-    class_lists.class_details,
-    sessions.sections_have_terms,
-    sessions.course_sessions,
-    class_lists.class_lists,
-    classes.home_is_course,
-    agents.roles_from_enrollments,
-    class_lists.enrollments_said,
-    agents.required_names,
-    contact_users.contacts_as_users,
-    agents.say_roles,
-    agents.primary_organizations,
-    agents.identifiers,
-    agents.demographics,
-    agents.profiles_of_logins,
-    class_lists.enrollment_ids,
+    oneroster_sessions.plain_ids,
+    oneroster_classes.default_classes,
+    oneroster_sessions.organization_types,
+    oneroster_sessions.district_organization,
+    oneroster_sessions.session_years,
+    oneroster_classes.course_titles,
+    oneroster_classes.class_details,
+    oneroster_sessions.sections_have_terms,
+    oneroster_sessions.course_sessions,
+    oneroster_classes.class_lists,
+    classes.reset_home_course,
+    oneroster_people.roles_from_enrollments,
+    oneroster_classes.map_enrollments,
+    oneroster_people.required_names,
+    oneroster_contacts.contacts_as_users,
+    oneroster_people.map_roles,
+    oneroster_people.primary_organizations,
+    oneroster_people.identifiers,
+    oneroster_people.demographics,
+    oneroster_people.profiles_of_logins,
+    oneroster_classes.enrollment_ids,
 )
 
 _OPTIONS = (

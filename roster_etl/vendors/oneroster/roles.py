@@ -1,6 +1,6 @@
 """roles.csv, as section 4.13 of the CSV Binding 1.2 states it; 1.1 has no such file."""
 
-from roster_etl.spec import Choice, Column, Date, File, NotBefore, OnlyOne, Reference
+from roster_etl.spec import AtMostOne, Choice, Column, Date, File, NotBefore, Reference
 from roster_etl.vendors.oneroster.codes import EXTENDED, ROLE_TYPES, ROLES
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
@@ -15,7 +15,7 @@ ROLES_FILE = File(
         Column(
             "userSourcedId",
             required=True,
-            about=True,
+            purge_with_person=True,
             references=Reference("users", "sourcedId", disambiguated_by=(("orgSourcedId", "primaryOrgSourcedId"),)),
             note="The user.",
         ),
@@ -43,7 +43,7 @@ ROLES_FILE = File(
     exact_case=True,
     extensions=EXTENSIONS,
     rules=(
-        NotBefore(column="endDate", other="beginDate", both=True),
-        OnlyOne(by=("userSourcedId", "orgSourcedId"), where=(("roleType", "primary"),), begin="beginDate", end="endDate"),
+        NotBefore(column="endDate", other="beginDate", clear_both=True),
+        AtMostOne(by=("userSourcedId", "orgSourcedId"), where=(("roleType", "primary"),), begin="beginDate", end="endDate"),
     ),
 )

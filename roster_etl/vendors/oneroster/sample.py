@@ -118,8 +118,8 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]
     of_user |= {"userProfiles": "userSourcedId"}
     day.remove(gone, of_user, "are left out, with their roles and enrollments")
     day.rename(renamed, "users", "sourcedId", "familyName")
-    _arrive(day)
-    _break(day, broken)
+    _add_new_students(day)
+    _corrupt_rows(day, broken)
     return day.result()
 
 
@@ -309,7 +309,7 @@ def _demographics(n: int, pupil: Row, random: Random) -> Row:
     )
 
 
-def _arrive(day: NextDay) -> None:
+def _add_new_students(day: NextDay) -> None:
     schools = {row["sourcedId"]: row for row in day.rows["orgs"]}
     first = len(day.rows["demographics"]) + 50
     for n in range(first, first + day.few + 1):
@@ -323,7 +323,7 @@ def _arrive(day: NextDay) -> None:
     day.note_arrivals("users", "enrollments")
 
 
-def _break(day: NextDay, chosen: list[str]) -> None:
+def _corrupt_rows(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a flag that nobody knows, a reference to nothing."""
     if not chosen:
         return

@@ -17,7 +17,7 @@ USER_PROFILES = File(
         Column(
             "userSourcedId",
             required=True,
-            about=True,
+            purge_with_person=True,
             references=Reference("users", "sourcedId"),
             note="The user whom it belongs to.",
         ),

@@ -58,7 +58,7 @@ USERS = File(
     changes=CHANGES,
     identity=_IDENTITY,
     exact_case=True,
-    elsewhere=_NOT_IN_1_2,
+    ignored_columns=_NOT_IN_1_2,
     extensions=EXTENSIONS,
     rules=_RULES,
 )

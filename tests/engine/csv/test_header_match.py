@@ -17,7 +17,7 @@ PETS = File(
     key=("Pet_id",),
     columns=(
         Column(name="Pet_id", required=True),
-        Column(name="Tag", required=True, relaxed_by="tag_required"),
+        Column(name="Tag", required=True, optional_if_option="tag_required"),
         Column(name="Name", aliases=("Pet.name",)),
     ),
     families=(Family(pattern="Owner_{n}_id", first=2, last=10), Family(pattern="Toy{n}", first=1, last=None)),
@@ -205,7 +205,7 @@ EXACT = File(
     key=("Id",),
     columns=(Column("Id", required=True), Column("Name", misspellings=("FullName",)), Column("Old", header_optional=True)),
     exact_case=True,
-    elsewhere=("Other",),
+    ignored_columns=("Other",),
     extensions=("metadata.",),
 )
 SLIPS = [

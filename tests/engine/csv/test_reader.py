@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.csv.reader import STRICT_LIMITS, Limits, RawFile, raw_file_of, read_csv, read_header
+from roster_etl.engine.csv.reader import STRICT_LIMITS, CsvLimits, RawFile, raw_file_of, read_csv, read_header
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.spec.findings import Finding
 from roster_etl.store.files.spool import spool
@@ -170,7 +170,7 @@ def test_a_record_longer_than_a_window_is_read_where_its_cells_are_short_enough(
 
 
 def test_the_length_of_a_cell_is_counted_in_characters() -> None:
-    limits = Limits(cell_chars=3)
+    limits = CsvLimits(cell_chars=3)
 
     assert reading('a,b\nééé,"x""y"\nabcd,1\n'.encode(), limits=limits).refused_records == {3: "too_long"}
 
@@ -183,14 +183,14 @@ def test_two_thousand_columns_are_read() -> None:
 
 def test_too_many_columns_and_too_many_bytes_refuse_the_file() -> None:
     assert found(read_csv(b"," * 5000 + b"\n")) == [("file", "unrecognised_headers", 1)]
-    assert read_csv(b"a,b\n1,2\n", limits=Limits(file_bytes=7)).refused == "too_long"
-    assert read_csv("é,b\n1,2\n".encode("cp1252"), encoding="cp1252", limits=Limits(file_bytes=8)).refused == "too_long"
-    assert read_csv(b"abc,b\n1,2\n", limits=Limits(cell_chars=2)).refused == "too_long"
+    assert read_csv(b"a,b\n1,2\n", limits=CsvLimits(file_bytes=7)).refused == "too_long"
+    assert read_csv("é,b\n1,2\n".encode("cp1252"), encoding="cp1252", limits=CsvLimits(file_bytes=8)).refused == "too_long"
+    assert read_csv(b"abc,b\n1,2\n", limits=CsvLimits(cell_chars=2)).refused == "too_long"
 
 
 def test_a_limit_beyond_the_offsets_of_a_survey_is_refused() -> None:
     with pytest.raises(ValueError, match="2 GiB"):
-        Limits(file_bytes=1 << 31)
+        CsvLimits(file_bytes=1 << 31)
 
 
 def test_few_undecodable_records_are_refused_alone() -> None:
@@ -213,7 +213,7 @@ def test_no_undecodable_record_is_tolerated_where_the_limit_says_so() -> None:
     content = b"a,b\n" + b"1,2\n" * 500 + b"\xe9,x\n"
 
     assert read_csv(content).refused is None
-    assert read_csv(content, limits=Limits(undecodable_pct=0)).refused == "invalid_encoding"
+    assert read_csv(content, limits=CsvLimits(undecodable_pct=0)).refused == "invalid_encoding"
 
 
 def test_a_file_that_ends_inside_a_character_is_refused() -> None:
@@ -247,7 +247,7 @@ def test_each_column_is_one_chunk_of_text() -> None:
 
 
 def test_evidence_beyond_its_room_is_counted_but_not_kept() -> None:
-    file = read_csv(b"a,b\n" + b"12345678\n" * 3, limits=Limits(evidence_bytes=20))
+    file = read_csv(b"a,b\n" + b"12345678\n" * 3, limits=CsvLimits(evidence_bytes=20))
 
     assert [damaged.cells for damaged in file.damaged] == [("12345678",), ("12345678",), ()]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import placeholders_of_primary, suppress_placeholders
+from roster_etl.engine.transform.carry_over import find_placeholder_rows, suppress_placeholders
 from roster_etl.frames.arrow import REFUSED
 
 TARGET = TABLES["users"]
@@ -36,7 +36,7 @@ def current(ids: list[str]) -> pa.Table:
 
 
 def found(rows: list[tuple[str, str, bool]], *, has_redacted_key: bool = False) -> np.ndarray:
-    return placeholders_of_primary(
+    return find_placeholder_rows(
         TARGET, mapped(rows), primary_file=PRIMARY, placeholder_files=OTHERS, has_redacted_key=has_redacted_key
     )
 

@@ -34,7 +34,7 @@ HOMES = File(
     key=("Home_id",),
     columns=(
         Column(name="Home_id", required=True),
-        Column(name="Street", required=True, relaxed_by="street_required"),
+        Column(name="Street", required=True, optional_if_option="street_required"),
         Column(name="Password", secret=True),
     ),
     extensions=("ext.",),

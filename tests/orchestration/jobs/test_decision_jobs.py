@@ -18,7 +18,7 @@ from roster_etl.orchestration.jobs.decision_jobs import DistrictBusy
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_decision, run_import
 from roster_etl.pipeline.reporting.ui_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO, config_yaml, launchpad_url
 from roster_etl.pipeline.review.approve import ApprovalRequest, validate_approval
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.spec.errors import RosterError
 from tests.ledgers import in_transaction
 from tests.orchestration.conftest import Home, rewrite, without_half_of_the_students

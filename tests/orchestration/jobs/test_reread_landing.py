@@ -11,8 +11,8 @@ import pytest
 from roster_etl.orchestration.jobs.reread_landing import reread_landing
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.runtime.rewritten_zones import add_rewritten, read_rewritten
-from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.landing_sensor import reread_run_request
+from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.tick import REREADING, LandingTickResult, RunResults
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome

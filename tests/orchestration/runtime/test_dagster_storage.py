@@ -10,11 +10,11 @@ import pytest
 from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.runtime import dagster_storage
 from roster_etl.orchestration.runtime.dagster_storage import (
-    StorageBehind,
     StorageUnavailable,
+    StorageVersionMismatch,
     describe_storage,
     open_instance,
-    redacted_errors,
+    translate_storage_errors,
 )
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import SettingsError
@@ -61,7 +61,7 @@ def test_a_storage_of_another_version_is_said(on_postgres: Home, monkeypatch: py
         kind = type(instance.event_log_storage)
     monkeypatch.setattr(kind, "alembic_version", lambda _: ("old", "new"))
 
-    with pytest.raises(StorageBehind, match="dagster instance migrate"):
+    with pytest.raises(StorageVersionMismatch, match="dagster instance migrate"):
         describe_storage(on_postgres.path)
 
 
@@ -109,5 +109,5 @@ def test_a_database_that_demands_tls_may_be_another_machine(tmp_path: Path, monk
 
 
 def test_errors_of_others_pass() -> None:
-    with pytest.raises(ZeroDivisionError), redacted_errors():
+    with pytest.raises(ZeroDivisionError), translate_storage_errors():
         raise ZeroDivisionError

@@ -9,8 +9,8 @@ import dagster as dg
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors import landing_sensor
-from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
 from roster_etl.orchestration.sensors.landing_sensor import INTERVAL_VARIABLE, busy_feeds, landing_zone_sensor, run_request
+from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.tick import ImportRequest
 from roster_etl.store.registry.registry import Feed
 from tests.orchestration.conftest import Home

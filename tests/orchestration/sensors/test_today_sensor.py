@@ -11,7 +11,7 @@ from roster_etl.orchestration.assets.today_asset import MAX_ROWS, TODAY, today_e
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors.today_sensor import today_sensor
-from roster_etl.pipeline.reporting.feed_status import FeedStatus, Status, read_status
+from roster_etl.pipeline.reporting.feed_status import FeedStatus, StatusOverview, read_status
 from roster_etl.pipeline.reporting.status_page import index_path
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
@@ -54,7 +54,7 @@ def test_an_event_is_bounded_with_many_feeds(workspace: Workspace) -> None:
         for n in range(80)
     ]
     feeds += [FeedStatus(district_id=f"q{n:03}", district_name="", source="clever", state="published") for n in range(121)]
-    event = today_event(workspace, Status(now=NOON, feeds=feeds), "roster_etl")
+    event = today_event(workspace, StatusOverview(now=NOON, feeds=feeds), "roster_etl")
 
     assert len(event.metadata["rows"].records) == MAX_ROWS
     assert "all_feeds" not in event.metadata

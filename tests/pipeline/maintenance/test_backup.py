@@ -14,7 +14,7 @@ import pytest
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance import backup
-from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
+from roster_etl.pipeline.maintenance.backup import BackupTargetNotEmpty, NoBackup, PurgedMeanwhile, back_up, restore
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
@@ -140,9 +140,9 @@ def test_what_the_archive_has_of_later_imports_is_left_behind(
 def test_a_backup_fills_a_new_folder_and_a_restore_a_new_home(workspace: Workspace, tmp_path: Path) -> None:
     back_up(workspace, str(tmp_path / "copy"))
 
-    with pytest.raises(NotEmpty, match="new folder"):
+    with pytest.raises(BackupTargetNotEmpty, match="new folder"):
         back_up(workspace, str(tmp_path / "copy"))
-    with pytest.raises(NotEmpty, match="home"):
+    with pytest.raises(BackupTargetNotEmpty, match="home"):
         restore(str(tmp_path / "copy"), tmp_path / "home")
     assert told_by(workspace) == [("backup", "done"), ("backup", "refused")]
 
@@ -241,7 +241,7 @@ def test_a_home_that_was_restored_in_part_is_not_opened(published: Workspace, up
 
     with pytest.raises(HalfRestored, match="into a new one"):
         Workspace.open(tmp_path / "half")
-    with pytest.raises(NotEmpty):
+    with pytest.raises(BackupTargetNotEmpty):
         restore(str(tmp_path / "copy"), tmp_path / "half")
 
 
@@ -304,6 +304,6 @@ def test_a_backup_that_broke_off_is_told_and_brings_nothing_back(
     with pytest.raises(NoBackup, match="no backup that was finished"):
         restore(str(tmp_path / "copy"), tmp_path / "again")
     assert not (tmp_path / "again").exists()
-    with pytest.raises(NotEmpty, match="broke off"):
+    with pytest.raises(BackupTargetNotEmpty, match="broke off"):
         back_up(published, str(tmp_path / "copy"))
     assert told_by(published) == [("backup", "refused"), ("backup", "refused")]

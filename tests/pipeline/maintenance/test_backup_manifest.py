@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from roster_etl.pipeline.maintenance import backup
-from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, back_up, restore, verify_backup
+from roster_etl.pipeline.maintenance.backup import BackupTargetNotEmpty, NoBackup, back_up, restore, verify_backup
 from roster_etl.pipeline.maintenance.backup_manifest import VERSION
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -211,7 +211,7 @@ def test_of_two_backups_into_one_folder_at_once_one_is_refused(
 def test_a_backup_in_a_store_behind_a_url_is_claimed_checked_and_brought_back(home: Path, tmp_path: Path) -> None:
     workspace, url = Workspace.open(home), f"memory://{uuid4().hex}/copy"
     back_up(workspace, url)
-    with pytest.raises(NotEmpty, match="new folder"):
+    with pytest.raises(BackupTargetNotEmpty, match="new folder"):
         back_up(workspace, url)
 
     restore(url, tmp_path / "again")
@@ -227,7 +227,7 @@ def test_a_backup_in_a_store_behind_a_url_is_claimed_checked_and_brought_back(ho
     Folder(url).remove("backup.json")
     with pytest.raises(NoBackup, match="did not come to its end"):
         verify_backup(url)
-    with pytest.raises(NotEmpty, match="broke off"):
+    with pytest.raises(BackupTargetNotEmpty, match="broke off"):
         back_up(workspace, url)
 
 

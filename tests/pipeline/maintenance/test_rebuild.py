@@ -15,10 +15,10 @@ import pytest
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
-from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild_district
+from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NothingArchived, WarehouseNotEmpty, rebuild_district
 from roster_etl.pipeline.reporting.import_summary import outcome, read_import_summary
 from roster_etl.pipeline.review import override
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
@@ -191,7 +191,7 @@ def test_districts_are_rebuilt_one_after_another_and_imports_go_on_after_the_new
 
 
 def test_a_warehouse_that_has_the_district_is_left_alone(archived, tmp_path) -> None:
-    with pytest.raises(NotEmpty):
+    with pytest.raises(WarehouseNotEmpty):
         rebuild_district(archived, "lincoln", f"sqlite:///{tmp_path}/warehouse.sqlite")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.people import Record
-from roster_etl.pipeline.reconciliation.decide_people import DecidedOtherwise, PersonDecision, write_decision
+from roster_etl.engine.reconcile.person_groups import PersonRecord
+from roster_etl.pipeline.reconciliation.decide_people import ConflictingDecision, PersonDecision, write_decision
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import Reconcile
@@ -160,12 +160,12 @@ class Twins:
         users = [list(worlds[source]["users"]) for source in PAIR[1:]]
         if not all(users):
             return
-        one, other = (Record(source, *random.choice(keys)) for source, keys in zip(PAIR[1:], users, strict=True))
+        one, other = (PersonRecord(source, *random.choice(keys)) for source, keys in zip(PAIR[1:], users, strict=True))
         decision = PersonDecision(
             district_id=PAIR[0], verb=random.choice(("link", "unlink")), one=one, other=other, by="A. Steward"
         )
         for workspace in (self.parts, self.whole):
-            with suppress(DecidedOtherwise), workspace.warehouse.write(directly=True) as tx:
+            with suppress(ConflictingDecision), workspace.warehouse.write(directly=True) as tx:
                 write_decision(tx, decision, self.at)
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.reconcile.people import Record
+from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reconciliation.decide import decide
 from roster_etl.pipeline.reconciliation.decide_people import (
-    DecidedOtherwise,
-    OneRecord,
+    ConflictingDecision,
     PersonDecision,
+    SameRecord,
     UnknownPersonRecord,
     Verb,
     decide_people,
@@ -34,7 +34,7 @@ def links(workspace: Workspace, *, past: bool = False) -> list[dict[str, Any]]:
         return session.links("lincoln", past=past)
 
 
-def decision(verb: Verb, one: Record, other: Record) -> PersonDecision:
+def decision(verb: Verb, one: PersonRecord, other: PersonRecord) -> PersonDecision:
     return PersonDecision(district_id="lincoln", verb=verb, one=one, other=other, by="A. Steward", reason="seen")
 
 
@@ -90,14 +90,14 @@ def test_a_decision_sticks_and_is_undone_by_one(lincoln: Workspace) -> None:
 
 def test_decisions_that_cannot_be_are_refused(lincoln: Workspace) -> None:
     one, other = (as_link(row) for row in links(lincoln)[:2])
-    nobody = Record("clever", "student", "nobody")
+    nobody = PersonRecord("clever", "student", "nobody")
     with pytest.raises(UnknownPersonRecord):
         decide_people(lincoln, decision("link", one.a, nobody))
-    with pytest.raises(OneRecord):
+    with pytest.raises(SameRecord):
         decide_people(lincoln, decision("link", one.a, one.a))
     decide_people(lincoln, decision("unlink", one.a, other.a))
     decide_people(lincoln, decision("link", one.a, one.b))
-    with pytest.raises(DecidedOtherwise):
+    with pytest.raises(ConflictingDecision):
         decide_people(lincoln, decision("link", one.b, other.a))
     assert len(_decisions(lincoln)) == 2
 
@@ -125,7 +125,7 @@ def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace, tm
         "canvas",
         write(tmp_path / "more", [{"user_id": "C-two", "login_id": "two", "full_name": "Ann Two", "status": "active"}]),
     )
-    decide_people(lincoln, decision("link", first.a, Record("canvas", "user", "C-two")))
+    decide_people(lincoln, decision("link", first.a, PersonRecord("canvas", "user", "C-two")))
     others = [{"section_id": person.user_id}, {"user_kind": "teacher", "user_id": person.user_id}]
     theirs = {"course_id": "c1", "section_id": "s1", "user_kind": person.user_kind, "user_id": person.user_id, "role": "student"}
     with lincoln.warehouse.write(directly=True) as tx:

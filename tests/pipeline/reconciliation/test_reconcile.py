@@ -139,7 +139,7 @@ def test_all_is_compared_after_other_rules_a_decision_about_people_and_a_purge(l
     student = students(clever)[0]["Student_id"]
     purge(lincoln, PurgeTarget(district_id="lincoln", person=("student", student)), by="A. Steward")
     with lincoln.warehouse.read_reconciliation() as session:
-        state = session.compared(PAIR)
+        state = session.comparison_state(PAIR)
     assert state is not None  # the purge has compared all
     assert not reconcile(lincoln, PAIR, full=False).is_full
     with lincoln.warehouse.write(directly=True) as tx:

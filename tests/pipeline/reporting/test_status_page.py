@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.reporting.feed_status import Change, FeedStatus, OpenHold, Quarantine, Status
+from roster_etl.pipeline.reporting.feed_status import Change, FeedStatus, OpenHold, Quarantine, StatusOverview
 from roster_etl.pipeline.reporting.status_page import (
     LARGE_BYTES,
     age_text,
@@ -54,7 +54,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_the_page_links_to_each_report_and_says_how_to_decide() -> None:
-    page = index_page(Status(now=NOON, feeds=[HELD, quiet(1), quiet(2)]))
+    page = index_page(StatusOverview(now=NOON, feeds=[HELD, quiet(1), quiet(2)]))
 
     for text in ('href="lincoln/7.html"', 'href="d0001/1.html"', "324 → 166", "holds approve 7 --by NAME", "3 rows, 12 d"):
         assert text in page
@@ -63,7 +63,7 @@ def test_the_page_links_to_each_report_and_says_how_to_decide() -> None:
 
 
 def test_a_thousand_feeds_are_summed_up_before_they_are_listed() -> None:
-    page = index_page(Status(now=NOON, feeds=[HELD, *(quiet(number) for number in range(999))]))
+    page = index_page(StatusOverview(now=NOON, feeds=[HELD, *(quiet(number) for number in range(999))]))
 
     assert page.count("<tr>") == 1001
     assert "1 of 1,000 feeds needs a person: 1 held. The others: 999 published." in page

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.transform.manual_edits import BadEdit
+from roster_etl.engine.transform.overrides import BadEdit
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
 from roster_etl.pipeline.reporting.import_summary import outcome
@@ -18,7 +18,7 @@ from roster_etl.pipeline.review.override import NotEdited, Target, clear_overrid
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.store.warehouse import RosterMoved
+from roster_etl.store.warehouse import RosterChanged
 
 FILES = {
     "users.csv": "user_id,login_id,status,full_name\nU1,ann,active,Ann Lee\nU2,bob,active,Bob Ray\n",
@@ -131,7 +131,7 @@ def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed
         return record
 
     monkeypatch.setattr(override, "_record", overtaken)
-    with pytest.raises(RosterMoved, match="say it again"):
+    with pytest.raises(RosterChanged, match="say it again"):
         set_override(workspace, target(), "Slower", "sam")
 
     failed = workspace.warehouse.ledger.import_(3)

@@ -14,7 +14,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
-from roster_etl.pipeline.plan_decision import PlanMoved
+from roster_etl.pipeline.plan_decision import PlanChanged
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review import approve
@@ -224,7 +224,7 @@ def test_a_plan_that_has_moved_is_refused(twice: Workspace, tmp_path: Path) -> N
         "sam",
     )
 
-    with pytest.raises(PlanMoved):
+    with pytest.raises(PlanChanged):
         publish_undo(twice, number, sha256, "A. Steward")
     assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
 
@@ -248,7 +248,7 @@ def test_a_newer_upload_closes_the_hold_of_an_undo(twice: Workspace, tmp_path: P
     upload(twice, tmp_path / "third", {"users.csv": f"{HEADER}U4,dee,active,Dee Fox\n"})
 
     assert twice.warehouse.ledger.hold(number)["decision"] == "superseded"
-    with pytest.raises((PlanMoved, NoHold)):
+    with pytest.raises((PlanChanged, NoHold)):
         publish_undo(twice, number, sha256, "A. Steward")
 
 

@@ -15,11 +15,11 @@ from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
-from roster_etl.pipeline.review.approve import ApprovalRequest, Overtaken, apply_approval, validate_approval
+from roster_etl.pipeline.review.approve import ApprovalRequest, PlanOutdated, apply_approval, validate_approval
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
-from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.plan import plan_import
+from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -187,7 +187,7 @@ def test_a_hold_of_changes_waits_for_a_person_and_is_planned_anew_on_top_of_what
     assert [hold["import_id"] for hold in roster.workspace.warehouse.ledger.holds("lincoln")] == [number]
 
     command = f"roster-etl rerun --district lincoln --format canvas --import {number} --rollback"
-    with pytest.raises(Overtaken) as error:
+    with pytest.raises(PlanOutdated) as error:
         validate_approval(roster.workspace, ApprovalRequest(import_id=number, by="A. Steward"))
     assert command in error.value.message
     assert command in {step.command for step in next_steps(outcome(roster.workspace, number))}
@@ -241,7 +241,7 @@ def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster:
 def test_what_a_step_left_and_is_lost_before_publishing_stops_the_import(
     roster: Roster, monkeypatch: pytest.MonkeyPatch, lost: tuple[str, str]
 ) -> None:
-    def losing(workspace: Workspace, upload: Upload, tables: Any, feed: FeedState) -> Any:
+    def losing(workspace: Workspace, upload: Upload, tables: Any, feed: RosterSnapshotInfo) -> Any:
         lose(workspace.home / "staging", *lost)
         return plan_import(workspace, upload, tables, feed)
 

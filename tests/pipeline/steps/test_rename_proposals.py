@@ -19,7 +19,7 @@ from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.import_summary import outcome, read_import_summary
 from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
-from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.pipeline.review.renames import approve_published_renames
 from roster_etl.pipeline.steps.rename_proposals import BadRename, proposals
 from roster_etl.pipeline.uploads.order import Order

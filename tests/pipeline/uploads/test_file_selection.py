@@ -11,7 +11,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.classify import NAMED
-from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
+from roster_etl.pipeline.uploads.file_selection import entries_to_watch, file_selection
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.landing.base import Landing
@@ -39,7 +39,7 @@ def test_a_log_beside_an_upload_is_neither_read_nor_waited_for_in_any_format(for
         chosen = file_selection(format_, file_set.name)("folder", listing)
 
         assert names(chosen.read) == own
-        assert awaited(chosen) == chosen.read
+        assert entries_to_watch(chosen) == chosen.read
         assert names(chosen.foreign) == (["transfer.log", "notes.txt"] if file_set == format_.file_sets[0] else [])
 
 
@@ -58,7 +58,7 @@ def test_of_files_told_by_headers_those_are_read_that_may_have_headers(kind, lis
 
 def test_an_upload_of_foreign_files_alone_is_awaited_by_their_names():
     select = file_selection(vendor("canvas").format)
-    small, grown = (awaited(select("folder", entries("transfer.log", size=size))) for size in (1, 2))
+    small, grown = (entries_to_watch(select("folder", entries("transfer.log", size=size))) for size in (1, 2))
 
     assert small == grown != ()
 

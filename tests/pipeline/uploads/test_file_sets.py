@@ -14,9 +14,9 @@ from roster_etl.mapping.column_plan import Lookup
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.uploads.cross_set_references import published_columns, unpublished_files
 from roster_etl.pipeline.uploads.file_sets import detect_file_sets, resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.uploads.published_values import published_columns, unpublished_files
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import discover_vendors, vendor

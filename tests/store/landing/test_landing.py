@@ -13,9 +13,9 @@ from roster_etl.store.landing.entries import Entry, is_os_junk
 from roster_etl.store.landing.local import LocalLanding
 from roster_etl.store.landing.open import open_folder, open_landing, unregistered_folders
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.store.settings import Limits, Settings
+from roster_etl.store.settings import Settings, UploadLimits
 
-LIMITS = Limits()
+LIMITS = UploadLimits()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from roster_etl.store.landing.entries import Entry
 from roster_etl.store.landing.quiet_period import (
     BACKOFF_MAX,
-    FeedState,
+    FeedPollState,
     QuietPeriodDecision,
     QuietPeriodRules,
     backoff_decision,
@@ -33,7 +33,7 @@ A = (entry("students.csv"), entry("schools.csv"))
 B = (entry("students.csv", 2), entry("schools.csv", 2))
 
 
-def arrive(state: FeedState | None, listing: tuple[Entry, ...], now: float, rules: QuietPeriodRules = RULES) -> FeedState:
+def arrive(state: FeedPollState | None, listing: tuple[Entry, ...], now: float, rules: QuietPeriodRules = RULES) -> FeedPollState:
     """Let a listing settle and be imported."""
     state, _ = evaluate_listing(state, listing, now, rules)
     state, decision = evaluate_listing(state, listing, now + 300, rules)
@@ -41,7 +41,7 @@ def arrive(state: FeedState | None, listing: tuple[Entry, ...], now: float, rule
     return state_after_import(state, listing, now + 300, rules)
 
 
-def reason(state: FeedState | None, listing: tuple[Entry, ...], now: float, rules: QuietPeriodRules = RULES) -> str:
+def reason(state: FeedPollState | None, listing: tuple[Entry, ...], now: float, rules: QuietPeriodRules = RULES) -> str:
     return evaluate_listing(state, listing, now, rules)[1].reason
 
 
@@ -145,7 +145,7 @@ def test_an_import_waits_for_the_minimum_interval() -> None:
 
 
 def test_an_import_at_the_beginning_of_time_counts() -> None:
-    state = state_after_import(FeedState(), A, 0.0, RULES)
+    state = state_after_import(FeedPollState(), A, 0.0, RULES)
 
     assert load_state(dump_state(state)) == state
 
@@ -194,4 +194,4 @@ def test_the_state_is_small_and_survives_json() -> None:
 
     assert load_state(json.loads(text)).imported == state.imported
     assert len(text) < 400
-    assert dump_state(FeedState()) == {}
+    assert dump_state(FeedPollState()) == {}

@@ -12,7 +12,7 @@ from roster_etl.spec.errors import LandingError, LandingNotFound, UnsafeArchive,
 from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.local import LocalLanding
 from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, fetch_upload, unpack_single_zip
-from roster_etl.store.settings import Limits, Settings
+from roster_etl.store.settings import Settings, UploadLimits
 
 FILES = {"students.csv": b"id\n1\n", "schools.csv": b"id\n9\n"}
 
@@ -103,7 +103,7 @@ def test_a_set_that_changes_while_it_is_read_is_not_taken(tmp_path: Path, to: Pa
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "students.csv").write_bytes(b"id\n")
     with pytest.raises(UploadMoved, match="late.csv"):
-        fetch_members(Growing(tmp_path / "up", Limits()), to, Limits(), where="here")
+        fetch_members(Growing(tmp_path / "up", UploadLimits()), to, UploadLimits(), where="here")
 
 
 def test_a_folder_may_be_called_like_a_zip(tmp_path: Path, settings: Settings, to: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
-from roster_etl.store.warehouse import ConstraintBroken, RosterMoved, Warehouse, WarehouseError, WarehouseUnavailable
+from roster_etl.store.warehouse import ConstraintBroken, RosterChanged, Warehouse, WarehouseError, WarehouseUnavailable
 from roster_etl.store.warehouse.database import Database
 from roster_etl.store.warehouse.errors import translate_database_errors
 
@@ -13,7 +13,7 @@ def test_every_error_is_ours_and_says_whether_to_try_again():
     assert issubclass(WarehouseError, RosterError)
     assert issubclass(WarehouseUnavailable, RetryableError)
     assert issubclass(ConstraintBroken, PermanentError)
-    assert issubclass(RosterMoved, PermanentError)
+    assert issubclass(RosterChanged, PermanentError)
 
 
 def test_a_server_that_is_not_there_may_answer_later(tmp_path):

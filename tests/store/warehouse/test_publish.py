@@ -13,7 +13,7 @@ from roster_etl.store.warehouse import (
     ConstraintBroken,
     Hold,
     ImportNotRunning,
-    RosterMoved,
+    RosterChanged,
     TableChange,
     UnknownImport,
     Warehouse,
@@ -147,10 +147,10 @@ def test_a_plan_on_an_older_roster_is_refused(warehouse):
     first, second = begin(warehouse), begin(warehouse, 2)
     in_transaction(warehouse).publish(end(second), {"users": change("users", [user("a")])}, None)
 
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterChanged):
         in_transaction(warehouse).publish(end(first), {"users": change("users", [user("b")])}, None)
     # Nor is an older import published on top of a newer one: the numbers of imports order a feed's history.
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterChanged):
         in_transaction(warehouse).publish(end(first), {"users": change("users", [user("b")])}, second)
     assert rows(warehouse, "SELECT user_id FROM users") == [("a",)]
 
@@ -161,7 +161,7 @@ def test_a_version_that_is_closed_already_cannot_be_closed_again(warehouse):
     base = published(warehouse, {"users": change("users", gone=[version])}, number=2)
     third = begin(warehouse, 3)
 
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterChanged):
         in_transaction(warehouse).publish(end(third, number=3), {"users": change("users", gone=[version])}, base)
 
 
@@ -170,7 +170,7 @@ def test_a_version_of_another_district_cannot_be_closed(warehouse):
     version = version_of(warehouse, "users", user_id="a")
     other = begin(warehouse, 2, "madison")
 
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterChanged):
         in_transaction(warehouse).publish(end(other), {"users": change("users", gone=[version])}, None)
 
 
@@ -209,7 +209,7 @@ def test_of_two_publishes_at_the_same_moment_one_wins(warehouse, warehouse_url):
             try:
                 in_transaction(mine).publish(end(import_id), {"users": change("users", [user(str(n)) for n in range(500)])}, None)
                 outcomes[import_id] = "published"
-            except RosterMoved:
+            except RosterChanged:
                 outcomes[import_id] = "moved"
 
     threads = [threading.Thread(target=publish, args=(import_id,)) for import_id in imports]

@@ -31,8 +31,8 @@ from roster_etl.engine.changes import (
     changed_tables,
     choose_baseline,
     diff_upload,
+    keep_in_quarantine,
     mark_shared_ids,
-    wait_for_newer_row,
 )
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.engine.planning.removal_evidence import RemovalEvidence
@@ -158,7 +158,7 @@ class District:
             columns = {name: pa.array([value or None], pa.string()) for name, value in line["record"].items()}
             rows = pa.table(columns | {ROW: pa.array([line["row"]], pa.int64()), REFUSED: pa.array([False])})
             source = ChangeFile(kind=line["kind"], file=line["file"], rows=rows, import_id=line["import"])
-            found.append(wait_for_newer_row(source, {line["row"]} if line["code"] == "duplicate_key" else set()))
+            found.append(keep_in_quarantine(source, {line["row"]} if line["code"] == "duplicate_key" else set()))
         return found
 
     def _keep(self, folded: ChangeResult, files: Files) -> None:

@@ -86,7 +86,7 @@ def sign_export(workspace: Workspace, district_id: str, source: str, number: int
         _LOG.warning("the receipt of an export of %s could not be signed: %s", district_id, problem)
         return None
     with workspace.warehouse.read_receipts() as receipts:
-        row = receipts.numbered(district_id, source, number)
+        row = receipts.receipt_by_number(district_id, source, number)
     return None if row is None else _described(workspace, row)
 
 
@@ -139,7 +139,7 @@ def _reserve_key(workspace: Workspace, district_id: str, source: str, following:
 def _sign_numbered(workspace: Workspace, keys: SigningKeys, district_id: str, source: str) -> int:
     with workspace.warehouse.read_receipts() as receipts:
         rows = receipts.unsigned(district_id, source)
-        before = receipts.numbered(district_id, source, rows[0]["number"] - 1) if rows else None
+        before = receipts.receipt_by_number(district_id, source, rows[0]["number"] - 1) if rows else None
     for row in rows:
         before = _sign(workspace, keys, row, before)
     return len(rows)

@@ -21,11 +21,11 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rows, Rule
-from roster_etl.exports.rows import beside, qualified
+from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.classes import join_records
 from roster_etl.exports.rules.people import students, teachers, with_email
-from roster_etl.exports.work import ROW, Work
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Mask
@@ -34,7 +34,7 @@ _WORD = "_word"
 LEAD_WORD = "School Tech Lead"
 
 
-def require_email(work: Work) -> None:
+def require_email(work: ExportTables) -> None:
     """Leave out staff without an e-mail address of their own, which the format needs of them alone."""
     staff = ~students(work) & ~teachers(work)
     work.keep("users", ~staff | with_email(work), "missing_required")
@@ -49,7 +49,7 @@ def require_email(work: Work) -> None:
 def staff_roles(*, office: str, office_name: str, lead: str) -> Rule:
     """Return the rule that says staff as the format does: one office, `district` as all schools, and one role a person."""
 
-    def rule(work: Work) -> None:
+    def rule(work: ExportTables) -> None:
         staff = equals(work.col("user_roles", "user_kind"), "staff")
         _one_office(work, staff, office, office_name)
         _every_school(work)
@@ -58,7 +58,7 @@ def staff_roles(*, office: str, office_name: str, lead: str) -> Rule:
     return rule
 
 
-def _one_office(work: Work, staff: Mask, office: str, office_name: str) -> None:
+def _one_office(work: ExportTables, staff: Mask, office: str, office_name: str) -> None:
     used = work.col("user_roles", "organization_id").filter(pa.array(staff))
     offices = equals(work.col("organizations", "type"), "office")
     work.keep("organizations", ~offices | is_in(work.col("organizations", "organization_id"), used), "no_home")
@@ -70,7 +70,7 @@ def _one_office(work: Work, staff: Mask, office: str, office_name: str) -> None:
     work.cascade()
 
 
-def _every_school(work: Work) -> None:
+def _every_school(work: ExportTables) -> None:
     """Say a role at the district as one at each school, and leave out the district itself."""
     district = work.col("organizations", "organization_id").filter(
         pa.array(equals(work.col("organizations", "type"), "district"))
@@ -95,7 +95,7 @@ def _every_school(work: Work) -> None:
     work.cascade()
 
 
-def _one_role(work: Work, lead: str) -> None:
+def _one_role(work: ExportTables, lead: str) -> None:
     rows = work.table("user_roles")
     staff = equals(work.col("user_roles", "user_kind"), "staff")
     leads = work.user_keys("user_roles").filter(pa.array(staff & equals(column(rows, "role"), lead)))
@@ -111,14 +111,14 @@ def staff_rows(*, office: str, everywhere: str) -> Rows:
     """Return one row a role of staff; a role at every school is one row with the word `everywhere` as its school."""
     del office  # the office's id is its word already
 
-    def rows(work: Work) -> pa.Table:
+    def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "user_roles")
         found = found.filter(pa.array(equals(column(found, "user_roles.user_kind"), "staff")))
         word = choose(
             present(column(found, _WORD)), constant(everywhere, found.num_rows), column(found, "user_roles.organization_id")
         )
         found = with_columns(found, School_id=word, **{"users.user_id": column(found, "user_roles.user_id")})
-        found = beside(work, found, ("user_roles.user_kind", "user_roles.user_id"), "users", ("user_kind", "user_id"))
+        found = left_join(work, found, ("user_roles.user_kind", "user_roles.user_id"), "users", ("user_kind", "user_id"))
         for name in work.extension_names("users", ""):
             values = work.extension("users", name)
             found = with_columns(found, **{name: lookup(column(found, "users.user_id"), work.col("users", "user_id"), values)})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from roster_etl.engine.validation.validate import ReferencedFile
 from roster_etl.spec import (
+    AllowedOnlyWhere,
+    AtMostOne,
     Column,
     Date,
     File,
     ListOf,
-    OnlyOne,
-    OnlyWhere,
-    ReferenceType,
+    ReferencedRecordType,
     RowRule,
     SameLength,
     SelfReference,
@@ -52,7 +52,7 @@ def test_a_loop_of_parents_refuses_its_rows_and_no_others() -> None:
 
 
 def test_a_record_of_another_type_is_told_and_kept() -> None:
-    rule = ReferenceType(column="school", file="o", key="id", type_column="type", expected=("school",))
+    rule = ReferencedRecordType(column="school", file="o", key="id", type_column="type", expected=("school",))
     result = judge(
         _file(rule, Column("school")),
         lines("id,school", "1,s", "2,d", "3,"),
@@ -64,7 +64,7 @@ def test_a_record_of_another_type_is_told_and_kept() -> None:
 
 
 def test_one_at_a_time_is_the_main_one() -> None:
-    rule = OnlyOne(by=("class",), where=(("role", "teacher"), ("main", "true")), begin="from", end="to")
+    rule = AtMostOne(by=("class",), where=(("role", "teacher"), ("main", "true")), begin="from", end="to")
     columns = (Column("class"), Column("role"), Column("main"), Column("from", cell_format=_DAY), Column("to", cell_format=_DAY))
     text = lines(
         "id,class,role,main,from,to",
@@ -83,7 +83,7 @@ def test_one_at_a_time_is_the_main_one() -> None:
 
 
 def test_a_cell_without_a_meaning_in_its_row_is_ignored() -> None:
-    file = _file(OnlyWhere(column="main", of="role", values=("teacher",)), Column("main"), Column("role"))
+    file = _file(AllowedOnlyWhere(column="main", of="role", values=("teacher",)), Column("main"), Column("role"))
     result = judge(file, lines("id,main,role", "1,true,teacher", "2,true,student", "3,,student"))
 
     assert found(result) == [("info", "ignored_value", 3, "main")]

@@ -16,30 +16,30 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from roster_etl.orchestration.sensors.delta_upload_decisions import decide_delta_upload
 from roster_etl.orchestration.sensors.feed_state_store import FeedStateStore
-from roster_etl.orchestration.sensors.pending_changes import _decide_delta
 from roster_etl.orchestration.sensors.polling import Listing, PollQueue, PollResult, PollResults, build_queue, next_position, poll
-from roster_etl.orchestration.sensors.rereads import forget_if_rewritten, note_quiet_feed, request_rereads
+from roster_etl.orchestration.sensors.rewrite_checks import forget_if_rewritten, note_quiet_feed, request_rereads
 from roster_etl.orchestration.sensors.tick import (
-    _MAX_PROBLEM_CHARS,
     DAY_SECONDS,
+    MAX_PROBLEM_CHARS,
     ArchiveRequest,
     ImportRequest,
     LandingTickResult,
     ReadBusyFeeds,
     RunResults,
+    SettledUpload,
     TickLimits,
-    _add_waiting,
-    _busy_feeds,
-    _newest_import,
-    _SettledUpload,
-    _shorten_list,
-    _TickState,
+    TickState,
+    add_waiting,
+    busy_feeds,
+    newest_import,
     settle_rules,
+    shorten_list,
 )
 from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked
-from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
+from roster_etl.pipeline.uploads.file_selection import entries_to_watch, file_selection
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import RosterError
@@ -101,8 +101,8 @@ def poll_landing_zones(
 
 def _begin_tick(
     workspace: Workspace, now: float, wall_now: float, bounds: TickLimits, read_busy_feeds: ReadBusyFeeds, results: RunResults
-) -> _TickState:
-    return _TickState(
+) -> TickState:
+    return TickState(
         workspace=workspace,
         now=now,
         wall_now=wall_now,
@@ -114,18 +114,18 @@ def _begin_tick(
     )
 
 
-def _save_states(tick: _TickState, feeds: Collection[str], problems: Mapping[str, str], state_store: FeedStateStore) -> None:
+def _save_states(tick: TickState, feeds: Collection[str], problems: Mapping[str, str], state_store: FeedStateStore) -> None:
     states = {key: state for key, state in tick.states.items() if _strip_file_set(key) in feeds}
     state_store.save({key: _dump_state(state, problems.get(key)) for key, state in states.items()})
 
 
-def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
+def _failing_feeds(tick: TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
     """Return the problem of each feed whose last poll, or last attempt to archive its upload, failed."""
     failing = {key for key, state in tick.states.items() if state.failures or state.archiving}
     return {key: text for key, text in tick.problems.items() if key in feeds and key in failing}
 
 
-def _restore_states(tick: _TickState, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+def _restore_states(tick: TickState, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
     """Restore the state of each feed: from the state store, and for the last tick's requests from the cursor."""
     values = {key: json.loads(text) for key, text in texts.items()}
     tick.problems.update({key: value.pop("problem") for key, value in values.items() if "problem" in value})
@@ -133,37 +133,37 @@ def _restore_states(tick: _TickState, last: Mapping[str, Any], texts: Mapping[st
     tick.states.update({key: quiet_period.load_state(value) for key, value in {**values, **of_cursor}.items()})
 
 
-def _dump_state(state: quiet_period.FeedState, problem: str | None) -> str:
+def _dump_state(state: quiet_period.FeedPollState, problem: str | None) -> str:
     values = quiet_period.dump_state(state) | ({"problem": problem} if problem else {})
     return json.dumps(values, separators=(",", ":"))
 
 
-def _mark_paused(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> None:
+def _mark_paused(tick: TickState, feeds: Mapping[str, tuple[District, Feed]]) -> None:
     moment = datetime.fromtimestamp(tick.wall_now, UTC)
     tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_reason(feed.format, moment))
     for key in sorted(tick.paused):
-        _add_waiting(tick, "paused", key)
+        add_waiting(tick, "paused", key)
 
 
-def _select_requests(tick: _TickState) -> dict[str, Any]:
+def _select_requests(tick: TickState) -> dict[str, Any]:
     """Request the uploads that settled first, up to the tick's limit, and return their feeds' states, for the cursor."""
     ordered = sorted(tick.settled, key=lambda found: (found.since, found.key))
     for found in ordered[tick.bounds.requests :]:
-        _add_waiting(tick, "next_tick", found.key)
+        add_waiting(tick, "next_tick", found.key)
     chosen = ordered[: tick.bounds.requests]
     tick.requests.extend(found.request for found in chosen)
     after = ((found.key, _with_newest_import(tick, found)) for found in chosen)
     return {key: quiet_period.dump_state(state) for key, state in after if state is not None}
 
 
-def _with_newest_import(tick: _TickState, found: _SettledUpload) -> quiet_period.FeedState | None:
+def _with_newest_import(tick: TickState, found: SettledUpload) -> quiet_period.FeedPollState | None:
     """Return the feed's state once the import is requested, with the newest import until then: the requested one is newer.
 
     An import that began since the upload is there is not counted: a lost tick may have requested it.
     """
     if found.next_state is None or isinstance(found.request, ArchiveRequest):
         return found.next_state
-    newest = _newest_import(tick, found.request.district_id, found.request.source, found.request.file_set)
+    newest = newest_import(tick, found.request.district_id, found.request.source, found.request.file_set)
     if newest is None:
         return replace(found.next_state, newest_before=0)
     arrived = tick.wall_now - (tick.now - found.since)
@@ -181,7 +181,7 @@ def _has_delta_uploads(feed: Feed) -> bool:
 
     False for an unknown format, which the poll of the feed reports.
     """
-    return feed.format in discover_vendors() and vendor(feed.format).format.in_turn
+    return feed.format in discover_vendors() and vendor(feed.format).format.requires_ordered_imports
 
 
 def _feed_key(district: District, feed: Feed) -> str:
@@ -193,14 +193,14 @@ def _strip_file_set(key: str) -> str:
     return "/".join(key.split("/")[:2])
 
 
-def _scan_districts(tick: _TickState) -> tuple[tuple[District, ...], dict[str, str]]:
+def _scan_districts(tick: TickState) -> tuple[tuple[District, ...], dict[str, str]]:
     """Return the readable districts, and the problem of each unreadable file."""
     scan = tick.workspace.registry.scan()
     tick.notes.extend(scan.problems.values())
     return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 
 
-def _due_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
+def _due_feeds(tick: TickState, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
     """Return the feeds due for a poll: those without a failed last poll, and the failed ones with the time since they are due."""
     due = [
         key
@@ -211,12 +211,12 @@ def _due_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> 
     return [key for key in due if key not in failed], failed
 
 
-def _is_backing_off(tick: _TickState, key: str) -> bool:
+def _is_backing_off(tick: TickState, key: str) -> bool:
     return quiet_period.backoff_decision(tick.states.get(key), tick.now) is not None
 
 
 def _poll_feeds(
-    tick: _TickState, queue: PollQueue, feeds: Mapping[str, tuple[District, Feed]], clock: Callable[[], float]
+    tick: TickState, queue: PollQueue, feeds: Mapping[str, tuple[District, Feed]], clock: Callable[[], float]
 ) -> PollResults:
     """List the landing zone of each feed in the queue, and before them the landing base."""
 
@@ -227,7 +227,7 @@ def _poll_feeds(
     return poll(replace(queue, first=base + queue.first), list_entries, budget=tick.bounds.poll_budget, clock=clock)
 
 
-def _unknown_folders(tick: _TickState, base: PollResult | None, districts: Sequence[District]) -> dict[str, str]:
+def _unknown_folders(tick: TickState, base: PollResult | None, districts: Sequence[District]) -> dict[str, str]:
     """Add notes about unregistered folders in the landing base; return its problem, if it could not be polled."""
     if base is None:
         return {}
@@ -250,7 +250,7 @@ def _list_base(workspace: Workspace) -> Listing:
 
 
 def _process_results(
-    tick: _TickState, feeds: Mapping[str, tuple[District, Feed]], looks: PollResults, until: float
+    tick: TickState, feeds: Mapping[str, tuple[District, Feed]], looks: PollResults, until: float
 ) -> PollResults:
     """Process the results of polls until the time is over, and return them; those not reached count as not answered."""
     reached: dict[str, PollResult] = {}
@@ -264,11 +264,11 @@ def _process_results(
     return replace(looks, by_key=reached, cut_off=(*late, *looks.cut_off))
 
 
-def _process_result(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
+def _process_result(tick: TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
     """Process the poll result of one feed; any error is recorded for this feed only."""
     try:
         if _has_delta_uploads(feed):
-            _decide_delta(tick, key, district, feed, result)
+            decide_delta_upload(tick, key, district, feed, result)
             return
         if not isinstance(result.outcome, Exception):
             for arrival in _split_by_file_set(key, district, feed, result.outcome):
@@ -280,8 +280,8 @@ def _process_result(tick: _TickState, key: str, district: District, feed: Feed, 
     tick.states[key] = quiet_period.state_after_failure(tick.states.get(key), tick.now)
     minutes = (tick.states[key].next_try - tick.now) / 60
     tick.notes.append(f"{key}: {_error_text(problem)}; looking again in {minutes:.0f} min")
-    tick.problems[key] = _error_text(problem)[:_MAX_PROBLEM_CHARS]
-    _add_waiting(tick, "failed", key)
+    tick.problems[key] = _error_text(problem)[:MAX_PROBLEM_CHARS]
+    add_waiting(tick, "failed", key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,12 +309,12 @@ def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listin
             district_id=district.id,
             feed=feed,
             file_set=file_set,
-            listing=awaited(file_selection(format_, file_set.name)("folder", listing)),
+            listing=entries_to_watch(file_selection(format_, file_set.name)("folder", listing)),
             optional=file_set.name != format_.file_sets[0].name,
         )
 
 
-def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResult) -> None:
+def _decide_snapshot(tick: TickState, landed: _LandedFileSet, result: PollResult) -> None:
     key, listing = landed.key, landed.listing
     if key != _strip_file_set(key):
         tick.states.pop(_strip_file_set(key), None)  # the poll of the feed succeeded: reset its failures
@@ -329,40 +329,40 @@ def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResul
         )
     tick.states[key] = state
     if parked:
-        _add_waiting(tick, "parked", key)
+        add_waiting(tick, "parked", key)
     elif not decision.import_now:
         if not (landed.optional and decision.reason == "empty"):
-            _add_waiting(tick, decision.reason, f"{key}{_waiting_detail(tick, decision)}")
+            add_waiting(tick, decision.reason, f"{key}{_waiting_detail(tick, decision)}")
         if decision.reason == "nothing_new":
             note_quiet_feed(tick, key, landed.feed_id)
-    elif landed.feed_id in _busy_feeds(tick):
-        _add_waiting(tick, "running", key)
+    elif landed.feed_id in busy_feeds(tick):
+        add_waiting(tick, "running", key)
     elif not _is_ready(tick, landed):
-        _add_waiting(tick, "unpublished", key)
+        add_waiting(tick, "unpublished", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
         after = quiet_period.state_after_import(state, listing, tick.now, rules)
         request = _build_request(tick, landed, name, state, decision)
-        tick.settled.append(_SettledUpload(key=key, since=state.since, request=request, next_state=after))
+        tick.settled.append(SettledUpload(key=key, since=state.since, request=request, next_state=after))
 
 
-def _wall_time(tick: _TickState, seconds: float) -> datetime:
+def _wall_time(tick: TickState, seconds: float) -> datetime:
     """Return the time of day of a time by the clock that never leaps, if the wall clock does not leap from now on."""
     return datetime.fromtimestamp(tick.wall_now + seconds - tick.now, UTC)
 
 
-def _waiting_detail(tick: _TickState, decision: quiet_period.QuietPeriodDecision) -> str:
+def _waiting_detail(tick: TickState, decision: quiet_period.QuietPeriodDecision) -> str:
     """Return which files a feed waits for, and until when it waits, in parentheses; empty for other reasons."""
     files = {"stragglers": decision.stale, "missing_files": decision.missing}.get(decision.reason, ())
     until = f", until {_wall_time(tick, decision.until):%H:%M} UTC" if files and decision.until else ""
-    return f" ({_shorten_list(files)}{until})" if files else ""
+    return f" ({shorten_list(files)}{until})" if files else ""
 
 
 def _build_request(
-    tick: _TickState,
+    tick: TickState,
     landed: _LandedFileSet,
     name: str,
-    state: quiet_period.FeedState,
+    state: quiet_period.FeedPollState,
     decision: quiet_period.QuietPeriodDecision,
 ) -> ImportRequest:
     seen = _wall_time(tick, state.since).isoformat() if landed.file_set.mode == "events" else None
@@ -376,7 +376,7 @@ def _build_request(
     )
 
 
-def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
+def _is_ready(tick: TickState, landed: _LandedFileSet) -> bool:
     """Return whether every file set that this one refers to has been published; until then the files are not imported."""
     needed = vendor(landed.feed.format).format.required_sets(landed.file_set.name)
     feed = (landed.district_id, landed.feed.format)
@@ -384,8 +384,8 @@ def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
 
 
 def _reconcile_with_ledger(
-    tick: _TickState, landed: _LandedFileSet, state: quiet_period.FeedState
-) -> tuple[quiet_period.FeedState, bool]:
+    tick: TickState, landed: _LandedFileSet, state: quiet_period.FeedPollState
+) -> tuple[quiet_period.FeedPollState, bool]:
     """Update the state with the ledger's result of the requested import; also return whether its upload is dead-lettered.
 
     The import is requested again if it never began, or failed with a retryable error. It began if the ledger has a newer import
@@ -393,12 +393,12 @@ def _reconcile_with_ledger(
     queried again.
     """
     asked = state.imported_at
-    if asked is None or not tick.bounds.retry_seconds <= tick.now - asked < DAY_SECONDS or landed.feed_id in _busy_feeds(tick):
+    if asked is None or not tick.bounds.retry_seconds <= tick.now - asked < DAY_SECONDS or landed.feed_id in busy_feeds(tick):
         return state, False
     if tick.ledger_queries >= tick.bounds.max_ledger_queries:
         return state, False
     tick.ledger_queries += 1
-    newest = _newest_import(tick, *landed.feed_id)
+    newest = newest_import(tick, *landed.feed_id)
     if newest is None or not _began_since(newest, state):
         return replace(state, imported="", files={}), False
     if newest["status"] == "running" or is_parked(newest):  # if its run is dead, `fail_orphaned_runs` ends it
@@ -408,7 +408,7 @@ def _reconcile_with_ledger(
     return replace(state, answered=True), False
 
 
-def _began_since(newest: Mapping[str, Any], state: quiet_period.FeedState) -> bool:
+def _began_since(newest: Mapping[str, Any], state: quiet_period.FeedPollState) -> bool:
     """Return whether the newest import is the requested one. States of an older version have no number, but a time."""
     if state.newest_before is None:
         return bool(newest["started_at"].timestamp() >= state.since)

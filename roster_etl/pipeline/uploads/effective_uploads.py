@@ -1,6 +1,6 @@
 """Find the uploads of a feed from which files go on to later ones.
 
-Belongs here: which uploads count, and in which order they are looked at. What goes on is decided in ``stated_files`` and
+Belongs here: which uploads count, and in which order they are looked at. What goes on is decided in ``apply_upload_manifest`` and
 ``carry_forward``.
 """
 
@@ -17,7 +17,7 @@ from roster_etl.spec.errors import ArchiveError
 _RECENT = 100  # imports of a feed that are read at first, so that the usual cost does not grow with its history
 
 
-def uploads_that_count(workspace: Workspace, upload: Upload) -> Iterator[tuple[int, tuple[Member, ...]]]:
+def effective_uploads(workspace: Workspace, upload: Upload) -> Iterator[tuple[int, tuple[Member, ...]]]:
     """Yield the imports of the feed that are published or held, newest first, each with its files, without those that were undone.
 
     Held ones count, so that nothing of them is lost: an upload that follows a held one includes it, and is held too.

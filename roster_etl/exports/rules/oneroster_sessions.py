@@ -24,9 +24,9 @@ from roster_etl.exports.arrays import (
 )
 from roster_etl.exports.cells import local_midnight_of
 from roster_etl.exports.days import round_days
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.people import IdClash
-from roster_etl.exports.rules.schools import school_like
-from roster_etl.exports.work import Work
+from roster_etl.exports.rules.schools import is_school
 from roster_etl.frames.timestamps import INSTANT
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ ORG_TYPES = ("school", "district", "department", "local", "state", "national")
 TERM_TYPES = ("schoolYear", "semester", "term", "gradingPeriod")
 
 
-def plain_ids(work: Work) -> None:
+def plain_ids(work: ExportTables) -> None:
     """Write derived ids with ``-`` for ``:``, and leave out records whose id the format does not allow."""
     for table, name in _IDS:
         derived = pa.array(work.is_derived(table, name))
@@ -57,18 +57,18 @@ def plain_ids(work: Work) -> None:
     work.cascade()
 
 
-def is_version(work: Work, version: str) -> bool:
+def is_version(work: ExportTables, version: str) -> bool:
     """Return whether this version of the format is written."""
     return bool(work.options["oneroster_version"] == version)
 
 
-def organization_types(work: Work) -> None:
+def organization_types(work: ExportTables) -> None:
     """Say offices as departments, and accounts as schools or departments (option ``account_type``)."""
     types = work.col("organizations", "type")
     work.change(
         "organizations", "type", choose(equals(types, "office"), constant("department", len(types)), types), "coarser_code"
     )
-    accounts, schools = equals(types, "account"), school_like(work)
+    accounts, schools = equals(types, "account"), is_school(work)
     word = work.options.get("account_type")
     said = choose(schools, constant(word or "school", len(types)), constant(word or "department", len(types)))
     _made_up(work, "organizations", "type", choose(accounts, said, work.col("organizations", "type")))
@@ -81,7 +81,7 @@ def organization_types(work: Work) -> None:
     work.fill("organizations", "number", work.col("organizations", "state_id"))
 
 
-def district_organization(work: Work) -> None:
+def district_organization(work: ExportTables) -> None:
     """Make an organization for the district if there is none; what has no parent or no organization belongs to it."""
     rows = work.table("organizations")
     district = equals(column(rows, "type"), "district")
@@ -103,7 +103,7 @@ def district_organization(work: Work) -> None:
         _made_up(work, table, "organization_id", pc.coalesce(places, constant(root, len(places))))
 
 
-def _made_up(work: Work, table: str, name: str, values: Array) -> None:
+def _made_up(work: ExportTables, table: str, name: str, values: Array) -> None:
     """Replace a column; each cell that differs is counted as made up, for the sake of a record that stands for the district."""
     before = work.col(table, name)
     differs = int(pc.sum(pc.fill_null(pc.not_equal(before, values), True)).as_py() or 0) if len(before) else 0
@@ -112,16 +112,16 @@ def _made_up(work: Work, table: str, name: str, values: Array) -> None:
     work.change(table, name, values, "synthetic", count=False)
 
 
-def _begin_month(work: Work) -> int:
+def _begin_month(work: ExportTables) -> int:
     return int(work.options["school_year_begins"])
 
 
-def school_year(work: Work, day: date) -> int:
+def school_year(work: ExportTables, day: date) -> int:
     """Return the year in which the school year of a day ends."""
     return day.year + (1 if day.month >= _begin_month(work) > 1 else 0)
 
 
-def session_years(work: Work) -> None:
+def session_years(work: ExportTables) -> None:
     """Give sessions a type, both dates, a school year and a title, as the file requires them."""
     size = work.table("terms").num_rows
     types = work.col("terms", "type")
@@ -138,14 +138,14 @@ def session_years(work: Work) -> None:
     work.fill("terms", "name", _day_range(work))
 
 
-def _fill_dates(work: Work) -> None:
+def _fill_dates(work: ExportTables) -> None:
     starts, ends = work.col("terms", "start_at").to_pylist(), work.col("terms", "end_at").to_pylist()
     made = [_dates(work, start, end) for start, end in zip(starts, ends, strict=True)]
     work.fill("terms", "start_at", pa.array([start for start, _ in made], INSTANT))
     work.fill("terms", "end_at", pa.array([end for _, end in made], INSTANT))
 
 
-def _dates(work: Work, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+def _dates(work: ExportTables, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
     """Return both dates of a session: what is missing is that of the school year."""
     if start and end:
         return start, end
@@ -154,7 +154,7 @@ def _dates(work: Work, start: datetime | None, end: datetime | None) -> tuple[da
     return start or first, end or last
 
 
-def school_year_dates(work: Work, year: int) -> tuple[datetime, datetime]:
+def school_year_dates(work: ExportTables, year: int) -> tuple[datetime, datetime]:
     """Return when the school year begins that ends in `year`, and when it has ended."""
     month, tz = _begin_month(work), ZoneInfo(work.zone)
     first = year - 1 if month > 1 else year
@@ -167,13 +167,13 @@ def _last_day(end: datetime, zone: str) -> date:
     return day - timedelta(days=1) if begins else day
 
 
-def _day_range(work: Work) -> Array:
+def _day_range(work: ExportTables) -> Array:
     first = each_distinct(work.col("terms", "start_at"), lambda at: f"{local_midnight_of(at, work.zone)[0]:%Y-%m-%d}")
     last = each_distinct(work.col("terms", "end_at"), lambda at: f"{_last_day(at, work.zone):%Y-%m-%d}")
     return pc.binary_join_element_wise(first, last, " to ")
 
 
-def sections_have_terms(work: Work) -> None:
+def sections_have_terms(work: ExportTables) -> None:
     """Give a section without a term that of its course, else one made for the school year of the moment."""
     courses = work.col("courses", "course_id")
     work.fill("sections", "term_id", lookup(work.col("sections", "course_id"), courses, work.col("courses", "term_id")))
@@ -186,7 +186,7 @@ def sections_have_terms(work: Work) -> None:
     _list_terms(work)
 
 
-def _add_school_year(work: Work) -> str:
+def _add_school_year(work: ExportTables) -> str:
     year = school_year(work, local_midnight_of(work.moment, work.zone)[0])
     term_id = f"sy-{year}"
     rows = work.table("terms")
@@ -207,7 +207,7 @@ def _add_school_year(work: Work) -> str:
     return term_id
 
 
-def _list_terms(work: Work) -> None:
+def _list_terms(work: ExportTables) -> None:
     """Say the term of every section in the list of its terms, too."""
     rows, sections = work.table("section_terms"), work.table("sections")
     missing = present(column(sections, "term_id")) & ~is_in(
@@ -224,7 +224,7 @@ def _list_terms(work: Work) -> None:
     work.losses.add("value_made_up", "missing_required", chosen.num_rows, table="section_terms")
 
 
-def course_sessions(work: Work) -> None:
+def course_sessions(work: ExportTables) -> None:
     """Say the term of a course only if it is a school year; the others have no home."""
     term = work.col("courses", "term_id")
     years = work.col("terms", "term_id").filter(pa.array(equals(work.col("terms", "type"), "schoolYear")))
@@ -232,7 +232,7 @@ def course_sessions(work: Work) -> None:
     drop_cells(work, "courses", "term_id", lost)
 
 
-def drop_cells(work: Work, table: str, name: str, where: Mask) -> None:
+def drop_cells(work: ExportTables, table: str, name: str, where: Mask) -> None:
     """Empty cells that the format cannot say, and count them as left out."""
     work.losses.add("column_left_out", "no_home", int(where.sum()), table=table, column=name)
     values = work.col(table, name)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.edited_cells import with_edited_cells
-from roster_etl.engine.transform.manual_edits import RecordEdit, apply_edits
 from roster_etl.engine.transform.mapper import SourceFile, map_table
+from roster_etl.engine.transform.override_source_cells import with_edited_cells
+from roster_etl.engine.transform.overrides import RecordEdit, apply_edits
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.spec.options import resolve_options
 from roster_etl.vendors import vendor

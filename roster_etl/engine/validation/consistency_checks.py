@@ -16,11 +16,11 @@ from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.list_checks import drop_shared_items, drop_unknown_items, items_of
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import REFUSED, combine_chunks, row_codes
-from roster_etl.spec import ListOf, OnlyOne, OnlyWhere, ReferenceType, SameLength, SelfReference, WithinPeriods
+from roster_etl.spec import AllowedOnlyWhere, AtMostOne, ListOf, ReferencedRecordType, SameLength, SelfReference, WithinPeriods
 from roster_etl.spec.rule_catalog import agreement_name
 
 _NO_END = 99_999_999
-Agreement = SameLength | SelfReference | ReferenceType | OnlyOne | OnlyWhere | WithinPeriods
+Agreement = SameLength | SelfReference | ReferencedRecordType | AtMostOne | AllowedOnlyWhere | WithinPeriods
 
 
 def check_agreement(state: FileState, rule: Agreement, referenced_files: Mapping[str, ReferencedFile]) -> None:
@@ -32,11 +32,11 @@ def check_agreement(state: FileState, rule: Agreement, referenced_files: Mapping
             _check_same_length(state, rule)
         case SelfReference():
             _check_self_reference(state, rule)
-        case ReferenceType():
+        case ReferencedRecordType():
             _check_type(state, rule, referenced_files[rule.file])
-        case OnlyOne():
+        case AtMostOne():
             _check_only_one(state, rule)
-        case OnlyWhere():
+        case AllowedOnlyWhere():
             _check_only_where(state, rule)
         case WithinPeriods():
             _check_within(state, rule, referenced_files)
@@ -48,17 +48,22 @@ def _check_same_length(state: FileState, rule: SameLength) -> None:
     wrong = to_mask(pc.not_equal(*sizes))
     _record(state, rule, both, wrong)
     names = ", ".join(rule.columns)
-    state.slip(wrong, "list_mismatch", names, f"The lists of {names} have different lengths; both were kept.")
+    state.warn_or_reject_if_strict(wrong, "list_mismatch", names, f"The lists of {names} have different lengths; both were kept.")
 
 
 def _check_self_reference(state: FileState, rule: SelfReference) -> None:
-    standing = ~state.refused & ~state.deleted_mask()
-    known = state.columns[rule.key].filter(pa.array(standing))
+    accepted = ~state.refused & ~state.deleted_mask()
+    known = state.columns[rule.key].filter(pa.array(accepted))
     if isinstance(state.file.column(rule.column).cell_format, ListOf):
-        gone = state.columns[rule.key].filter(pa.array(state.deleted_mask()))
+        deleted = state.columns[rule.key].filter(pa.array(state.deleted_mask()))
         names = frozenset(known.to_pylist())
         drop_unknown_items(
-            state, rule.column, names, agreement_name(rule), f"{rule.key} of the file", gone=frozenset(gone.to_pylist()) - names
+            state,
+            rule.column,
+            names,
+            agreement_name(rule),
+            f"{rule.key} of the file",
+            gone=frozenset(deleted.to_pylist()) - names,
         )
         return
     values = state.columns[rule.column]
@@ -68,16 +73,18 @@ def _check_self_reference(state: FileState, rule: SelfReference) -> None:
     message = f"No accepted row of the file has this {rule.key}."
     state.reject_or_clear(rule.column, wrong, "unknown_reference", message)
     if not rule.loops:
-        state.reject(_in_loops(state, rule), "loop", rule.column, f"Following {rule.column} leads back to the record itself.")
+        state.reject(
+            _rows_in_cycles(state, rule), "loop", rule.column, f"Following {rule.column} leads back to the record itself."
+        )
 
 
 def check_shared_references(state: FileState) -> None:
     """Refuse, or leave out, references to rows of the same file whose id several records claim: it is not clear which is meant."""
-    if not state.strangers.any():
+    if not state.id_conflicts.any():
         return
     for rule in state.file.rules:
         if isinstance(rule, SelfReference) and set(rule.columns) <= state.columns.keys():
-            shared = pc.unique(state.columns[rule.key].filter(pa.array(state.strangers)))
+            shared = pc.unique(state.columns[rule.key].filter(pa.array(state.id_conflicts)))
             _leave_out_shared(state, rule, shared)
 
 
@@ -90,7 +97,7 @@ def _leave_out_shared(state: FileState, rule: SelfReference, shared: pa.Array) -
     state.reject_or_clear(rule.column, ambiguous, "unknown_reference", message)
 
 
-def _in_loops(state: FileState, rule: SelfReference) -> Mask:
+def _rows_in_cycles(state: FileState, rule: SelfReference) -> Mask:
     """Return the rows that belong to a cycle, or whose ancestors do."""
     keys, parents = state.columns[rule.key], state.columns[rule.column]
     up = pc.fill_null(pc.index_in(parents, value_set=keys), -1).to_numpy().astype(np.int64)
@@ -100,15 +107,15 @@ def _in_loops(state: FileState, rule: SelfReference) -> Mask:
     while size <= len(up):  # each round doubles the number of steps up
         reached = np.where(reached >= 0, reached[np.maximum(reached, 0)], -1)
         size *= 2
-    on_the_way = np.unique(reached[reached >= 0])  # all of these lie on loops: only loops go on for ever
-    looping = np.zeros(len(up), dtype=bool)
-    while len(on_the_way) and not looping[on_the_way].all():
-        looping[on_the_way] = True
-        on_the_way = up[on_the_way]
-    return looping
+    frontier = np.unique(reached[reached >= 0])  # all of these lie on loops: only loops go on for ever
+    in_cycle = np.zeros(len(up), dtype=bool)
+    while len(frontier) and not in_cycle[frontier].all():
+        in_cycle[frontier] = True
+        frontier = up[frontier]
+    return in_cycle
 
 
-def _check_type(state: FileState, rule: ReferenceType, target: ReferencedFile) -> None:
+def _check_type(state: FileState, rule: ReferencedRecordType, target: ReferencedFile) -> None:
     rows = target.rows.filter(pc.invert(target.rows.column(REFUSED)))
     keys, types = combine_chunks(rows.column(rule.key)), combine_chunks(rows.column(rule.type_column))
     found = (
@@ -123,7 +130,7 @@ def _check_type(state: FileState, rule: ReferenceType, target: ReferencedFile) -
     state.warn(wrong & ~state.exempt, "type_mismatch", rule.column, message)
 
 
-def _check_only_one(state: FileState, rule: OnlyOne) -> None:
+def _check_only_one(state: FileState, rule: AtMostOne) -> None:
     chosen = ~state.refused & ~state.deleted_mask() & state.kept
     for column, value in rule.where:
         chosen &= to_mask(pc.equal(pc.utf8_lower(state.columns[column]), value))
@@ -152,7 +159,7 @@ def _day_numbers(state: FileState, name: str | None, missing: int) -> np.ndarray
     return np.asarray(pc.fill_null(digits, missing).to_numpy(zero_copy_only=False))
 
 
-def _check_only_where(state: FileState, rule: OnlyWhere) -> None:
+def _check_only_where(state: FileState, rule: AllowedOnlyWhere) -> None:
     allowed = to_mask(pc.is_in(pc.utf8_lower(state.columns[rule.of]), value_set=pa.array([v.lower() for v in rule.values])))
     filled = to_mask(pc.is_valid(state.columns[rule.column]))
     wrong = filled & ~allowed & to_mask(pc.is_valid(state.columns[rule.of]))
@@ -164,19 +171,19 @@ def _check_only_where(state: FileState, rule: OnlyWhere) -> None:
 
 def _check_within(state: FileState, rule: WithinPeriods, referenced_files: Mapping[str, ReferencedFile]) -> None:
     owners, periods = referenced_files[rule.file].rows, referenced_files[rule.period_file].rows
-    spans = {
+    period_dates = {
         key: (start, finish)
         for key, start, finish in _texts(periods, rule.period_key, rule.start, rule.finish)
         if start and finish
     }
-    whole: dict[str, tuple[str, str]] = {}
+    owner_dates: dict[str, tuple[str, str]] = {}
     for key, listed in _texts(owners, rule.key, rule.periods):
-        of_owner = [spans[item] for item in items_of(listed or "") if item in spans]
+        of_owner = [period_dates[item] for item in items_of(listed or "") if item in period_dates]
         if key and of_owner:
-            whole[key] = (min(start for start, _ in of_owner), max(finish for _, finish in of_owner))
+            owner_dates[key] = (min(start for start, _ in of_owner), max(finish for _, finish in of_owner))
     encoded = state.columns[rule.column].dictionary_encode()
     first, last = (
-        pa.array([whole.get(key, (None, None))[side] for key in encoded.dictionary.to_pylist()], pa.string()).take(
+        pa.array([owner_dates.get(key, (None, None))[side] for key in encoded.dictionary.to_pylist()], pa.string()).take(
             encoded.indices
         )
         for side in (0, 1)
@@ -195,5 +202,5 @@ def _texts(rows: pa.Table, *names: str) -> list[tuple[str | None, ...]]:
     return list(zip(*(rows.column(n).to_pylist() if n in rows.column_names else absent for n in names), strict=True))
 
 
-def _record(state: FileState, rule: Agreement, judged: Mask, failing: Mask) -> None:
-    state.record_check(agreement_name(rule), "agree", int(judged.sum()), int(failing.sum()))
+def _record(state: FileState, rule: Agreement, checked: Mask, failing: Mask) -> None:
+    state.record_check(agreement_name(rule), "agree", int(checked.sum()), int(failing.sum()))

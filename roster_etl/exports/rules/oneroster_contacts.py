@@ -1,6 +1,6 @@
 """Contacts as users of their own, as OneRoster has them: one for each person, with roles at the schools of the students.
 
-Belongs here: what contacts become, and what of them comes back. Does not belong here: other people (``agents``).
+Belongs here: what contacts become, and what of them comes back. Does not belong here: other people (``oneroster_people``).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from roster_etl.exports.arrays import (
     rank_in_group,
     with_columns,
 )
-from roster_etl.exports.rules.agents import add_rows
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.rules.oneroster_people import add_rows
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN
 from roster_etl.exports.rules.people import IdClash
-from roster_etl.exports.rules.sessions import ID_PATTERN
-from roster_etl.exports.work import Work
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array, Mask
@@ -36,7 +36,7 @@ _PARENTS, _GUARDIANS = ("mother", "father", "parent", "stepparent", "stepmother"
 _RELATIVES = ("grand", "aunt", "uncle", "sibling", "brother", "sister", "cousin", "relative")
 
 
-def contacts_as_users(work: Work) -> None:
+def contacts_as_users(work: ExportTables) -> None:
     """Make users of contacts: one for those with an id of the source's own, one a student for the others (option ``contacts``)."""
     if work.options.get("contacts") == "leave_out":
         work.losses.add("table_left_out", "left_out", work.table("contacts").num_rows, table="contacts")
@@ -63,14 +63,14 @@ def contacts_as_users(work: Work) -> None:
     _say_contacts(work, said)
 
 
-def _ordered(work: Work) -> pa.Table:
+def _ordered(work: ExportTables) -> pa.Table:
     rows = work.table("contacts")
     keys = [("user_id", "ascending"), ("position", "ascending"), ("contact_id", "ascending")]
     found = rows.take(pc.sort_indices(rows, sort_keys=keys))
     return found if "derived" in found.column_names else with_columns(found, derived=nulls(found.num_rows))
 
 
-def _one_person_each(work: Work, linked: Mask) -> None:
+def _one_person_each(work: ExportTables, linked: Mask) -> None:
     """Say one person's name, e-mail and phone the same wherever an id occurs: as for the first student."""
     ids = work.col("contacts", "contact_id")
     for name in ("name", "email", "phone", "relationship"):
@@ -79,7 +79,7 @@ def _one_person_each(work: Work, linked: Mask) -> None:
         work.change("contacts", name, choose(linked, values, first), "several_values")
 
 
-def _add_people(work: Work, linked: Mask) -> None:
+def _add_people(work: ExportTables, linked: Mask) -> None:
     """Add a user, with roles at the schools of the students, for each contact who is none."""
     contacts = work.table("contacts")
     fresh = contacts.filter(pa.array(~linked))
@@ -105,7 +105,7 @@ def _add_people(work: Work, linked: Mask) -> None:
     _add_roles_at_schools(work, fresh)
 
 
-def _add_roles_at_schools(work: Work, contacts: pa.Table) -> None:
+def _add_roles_at_schools(work: ExportTables, contacts: pa.Table) -> None:
     """Add a role for each contact at each school of the students, one for a contact and school."""
     owners = pa.table({"key": work.user_keys("user_roles"), "school": work.col("user_roles", "organization_id")})
     pairs = pa.table(
@@ -152,7 +152,7 @@ def relationship_words(values: Array) -> Array:
     return pc.fill_null(each_distinct(values, word), "guardian")
 
 
-def _say_contacts(work: Work, ids: Array) -> None:
+def _say_contacts(work: ExportTables, ids: Array) -> None:
     """Say of contacts what comes back: the name in two parts, the role as relationship, the place in the list."""
     users = work.col("users", "user_id")
     roles = work.table("user_roles")

@@ -11,8 +11,8 @@ from time import sleep
 import pytest
 
 from roster_etl.orchestration.assets.default_upload import default_order
-from roster_etl.orchestration.sensors import import_requests
-from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
+from roster_etl.orchestration.sensors import poll_decisions
+from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.tick import ARCHIVING, ArchiveRequest, LandingTickResult, RunResults, TickLimits
 from roster_etl.pipeline import import_upload as road
@@ -262,10 +262,10 @@ def test_feeds_that_a_tick_has_no_time_for_begin_the_next(zone: Zone, monkeypatc
         shutil.copytree(zone.folder, zone.folder.with_name(name))
         zone.workspace.registry.add(District(id=name, feeds=(Feed(format="canvas"),)))
     decided: list[str] = []
-    real = import_requests._decide_delta
+    real = poll_decisions.decide_delta_upload
     monkeypatch.setattr(
-        import_requests,
-        "_decide_delta",
+        poll_decisions,
+        "decide_delta_upload",
         lambda tick, key, *rest: (decided.append(key), sleep(0.3), real(tick, key, *rest)),
     )
     first = zone.look(0, decide_seconds=-4.8)  # 0.2 s in all

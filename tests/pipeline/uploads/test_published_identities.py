@@ -11,7 +11,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.uploads.published_records import published_records
+from roster_etl.pipeline.uploads.published_identities import published_records
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import discover_vendors

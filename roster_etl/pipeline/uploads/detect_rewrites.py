@@ -1,12 +1,12 @@
 """Read a landing zone once more whose listing has not changed since its import: a file may have been rewritten all the same.
 
-Belongs here: the comparison with what was read for the import. Does not belong here: when to compare (``sensors.rereads``).
+Belongs here: the comparison with what was read for the import. Does not belong here: when to compare (``sensors.rewrite_checks``).
 A listing proves nothing about content: a program may write a file anew, of the same size, and set its old time.
 """
 
 from __future__ import annotations
 
-from roster_etl.pipeline.uploads.file_selection import awaited, file_selection
+from roster_etl.pipeline.uploads.file_selection import entries_to_watch, file_selection
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.landing.quiet_period import fingerprint
@@ -24,7 +24,7 @@ def was_rewritten(workspace: Workspace, district_id: str, feed: Feed, file_set: 
     select, archive = file_selection(vendor(feed.format).format, file_set), workspace.archive
     with open_landing(district_id, feed, workspace.settings) as landing:
         chosen = select("folder", landing.listing())
-        if fingerprint(awaited(chosen)) != listing:
+        if fingerprint(entries_to_watch(chosen)) != listing:
             return False
         check_size(chosen.read, workspace.settings.limits, landing.where)
         content = hash_contents((entry.name, landing.hash_content(entry)) for entry in chosen.read)

@@ -82,7 +82,7 @@ _LINKS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
 
 
 @dataclass
-class Work:
+class ExportTables:
     """One export under way.
 
     ``tables``: canonical tables by name, business columns, ``derived``, ``extensions`` and ROW. ``moment``: as of when.
@@ -102,9 +102,9 @@ class Work:
 
     def __post_init__(self) -> None:
         self.unheld: dict[str, pa.Table] = {}
-        self.take_as_read()
+        self.reset_row_numbers()
 
-    def take_as_read(self) -> None:
+    def reset_row_numbers(self) -> None:
         """Take the tables as they are for the roster that is to be said: every row gets its place in them."""
         for name, table in self.tables.items():
             places = pa.array(np.arange(table.num_rows), pa.int64())
@@ -208,7 +208,7 @@ class Work:
                     where &= equals(self.col(table, "user_kind"), kind)
                 self.change(table, name, choose(where, values.take(found), before), reason)
 
-    def move_kinds(self, kinds: Array) -> None:
+    def set_user_kinds(self, kinds: Array) -> None:
         """Set the kind of every user, here and in all tables that refer to it; each cell that changes is counted."""
         keys = self.user_keys("users")
         for table in [name for name in self.tables if name != "users" and "user_kind" in self.tables[name].column_names]:

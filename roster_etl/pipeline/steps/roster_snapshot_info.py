@@ -16,11 +16,11 @@ from roster_etl.vendors.lineage import tables_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedState:
+class RosterSnapshotInfo:
     """The roster of an upload's feed, before any step compares with it.
 
     ``base``: the newest import published for the feed's file set. Publishing rejects a roster that is newer than that
-    (RosterMoved).
+    (RosterChanged).
     ``counts``: current records by table; 0 for events, because no event is expected again. ``overrides``: the stewards' edits in
     force, oldest first.
     """
@@ -30,11 +30,11 @@ class FeedState:
     overrides: Sequence[Mapping[str, Any]]
 
 
-def read_feed_state(workspace: Workspace, upload: Upload) -> FeedState:
+def read_roster_snapshot_info(workspace: Workspace, upload: Upload) -> RosterSnapshotInfo:
     """Read the state of the feed of `upload`. Raises WarehouseError."""
     feed = (upload.district_id, upload.source)
     with workspace.warehouse.read() as session:
-        return FeedState(
+        return RosterSnapshotInfo(
             base=session.roster.base(*feed, upload.file_set),
             counts={
                 name: 0 if TABLES[name].holds_events else session.roster.count_current(*feed, name)

@@ -15,7 +15,7 @@ from roster_etl.store.fault_injection import fault_point
 
 
 @dataclass
-class Written:
+class ExportProgress:
     """The state of an export. ``files``: name, rows, bytes and sha256 of each; ``error``: what ended it.
 
     ``receipt``: what its document says of the signed receipt.
@@ -35,14 +35,14 @@ class Written:
             for piece in content:
                 out.write(piece)
                 fault_point("export.write")
-        self.note(folder, name, rows)
+        self.record_file(folder, name, rows)
 
     def drop_unsent_files(self) -> None:
         """Forget the files of an export that ended before they began to be moved; later, some may be at the destination."""
         if self.export_id is None:
             self.files = []
 
-    def note(self, folder: Path, name: str, rows: int) -> None:
+    def record_file(self, folder: Path, name: str, rows: int) -> None:
         """Note a file that was written."""
         with (folder / name).open("rb") as found:
             digest = hashlib.file_digest(found, "sha256").hexdigest()

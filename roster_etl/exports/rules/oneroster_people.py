@@ -1,7 +1,7 @@
 """Rules of OneRoster about people: names, user names, roles, demographics.
 
 Belongs here: what users.csv, roles.csv and demographics.csv require. The words of roles are those of the two versions.
-Does not belong here: contacts as users (``contact_users``).
+Does not belong here: contacts as users (``oneroster_contacts``).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.class_lists import comma_list
+from roster_etl.exports.rules.oneroster_classes import comma_list
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
 from roster_etl.exports.rules.people import enrolled_as
-from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
-from roster_etl.exports.work import Work
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -57,7 +57,7 @@ ROLES_12 = (
 RACE_FLAGS = {"I": "american_indian", "A": "asian", "B": "black", "P": "pacific", "W": "white"}
 
 
-def roles_from_enrollments(work: Work) -> None:
+def roles_from_enrollments(work: ExportTables) -> None:
     """Give people without a role that of their enrollments, at their schools; leave out those who have neither."""
     without = ~is_in(work.user_keys("users"), work.user_keys("user_roles"))
     keys = work.user_keys("users").filter(pa.array(without))
@@ -76,7 +76,7 @@ def roles_from_enrollments(work: Work) -> None:
     work.cascade()
 
 
-def add_rows(work: Work, table: str, made: dict[str, Array], size: int, reason: str) -> None:
+def add_rows(work: ExportTables, table: str, made: dict[str, Array], size: int, reason: str) -> None:
     """Add records that the format requires, and count them as made up."""
     if not size:
         return
@@ -86,7 +86,7 @@ def add_rows(work: Work, table: str, made: dict[str, Array], size: int, reason: 
     work.losses.add("value_made_up", reason, size, table=table)  # type: ignore[arg-type]
 
 
-def say_roles(work: Work) -> None:
+def map_roles(work: ExportTables) -> None:
     """Say the roles of people in the words of the version."""
     roles = work.col("user_roles", "role")
     teaching = work.user_keys("users").filter(pa.array(enrolled_as(work, "teacher")))
@@ -119,19 +119,19 @@ def _word_12(role: str) -> str:
     return {"staff": "aide", "tech_lead": "siteAdministrator", "administrator": "siteAdministrator"}.get(role, f"ext:{role}")
 
 
-def _join_roles(work: Work, key: tuple[str, ...]) -> None:
+def _join_roles(work: ExportTables, key: tuple[str, ...]) -> None:
     rows = work.table("user_roles")
     kept = first_rows(rows, key)
     work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
     work.tables["user_roles"] = kept
 
 
-def _rank(work: Work) -> np.ndarray:
+def _rank(work: ExportTables) -> np.ndarray:
     order = {word: place for place, word in enumerate((*ROLE_ORDER_11, *ROLES_12))}
     return np.asarray(each_distinct(work.col("user_roles", "role"), lambda word: order.get(word, 99), pa.int64()))
 
 
-def _one_role_each(work: Work) -> None:
+def _one_role_each(work: ExportTables) -> None:
     """Say one role of each person, the highest, at every organization (1.1 has one column)."""
     keys = work.user_keys("user_roles")
     best = pa.table({"key": keys, "rank": pa.array(_rank(work)), "role": work.col("user_roles", "role")})
@@ -141,7 +141,7 @@ def _one_role_each(work: Work) -> None:
     _join_roles(work, ("user_kind", "user_id", "organization_id"))
 
 
-def _primary_roles(work: Work) -> None:
+def _primary_roles(work: ExportTables) -> None:
     """Say one role of each person at each organization as the primary one: the one that is, else the highest."""
     rows = work.table("user_roles")
     keys = keys_of(rows, ("user_kind", "user_id", "organization_id"))
@@ -159,7 +159,7 @@ def _primary_roles(work: Work) -> None:
     work.change("user_roles", "role_id", pc.coalesce(choose(allowed, given, nulls(len(given))), made), "id_not_allowed")
 
 
-def required_names(work: Work) -> None:
+def required_names(work: ExportTables) -> None:
     """Give people a user name, a given and a family name, as the file requires them."""
     ids = work.col("users", "user_id")
     full = work.col("users", "full_name")
@@ -177,7 +177,7 @@ def required_names(work: Work) -> None:
     work.losses.add("value_made_up", "missing_required", int((~present(full)).sum()), table="users", column="full_name")
 
 
-def primary_organizations(work: Work) -> None:
+def primary_organizations(work: ExportTables) -> None:
     """Say the primary organization of people (1.2), where they have a role there."""
     if is_version(work, "1.1"):
         return
@@ -187,7 +187,7 @@ def primary_organizations(work: Work) -> None:
     drop_cells(work, "users", "primary_organization_id", present(place) & ~known)
 
 
-def demographics(work: Work) -> None:
+def demographics(work: ExportTables) -> None:
     """Keep the profiles of students, and say sex and race in the words of the file."""
     roles = work.table("user_roles")
     owners = work.user_keys("user_roles").filter(pa.array(equals(column(roles, "role"), "student")))
@@ -208,7 +208,7 @@ def _lists_race(code: str, cell: str) -> bool:
     return code in json.loads(cell)
 
 
-def demographic_rows(work: Work) -> pa.Table:
+def demographic_rows(work: ExportTables) -> pa.Table:
     """Return one row a student with anything to say, races as flags."""
     rows = work.table("student_profiles")
     names = ("user_id", "birth_date", "sex", "hispanic", "birth_country", "birth_state", "birth_city", "residence_status")
@@ -226,14 +226,14 @@ def demographic_rows(work: Work) -> pa.Table:
     return found.filter(pa.array(some))
 
 
-def role_rows(work: Work) -> pa.Table:
+def role_rows(work: ExportTables) -> pa.Table:
     """Return one row a role, primary or secondary."""
     rows = qualified(work, "user_roles")
     primary = mask(column(rows, "user_roles.is_primary"))
     return with_columns(rows, role_type=choose(primary, constant("primary", len(primary)), constant("secondary", len(primary))))
 
 
-def user_rows(work: Work) -> pa.Table:
+def user_rows(work: ExportTables) -> pa.Table:
     """Return one row a user: the one role and all organizations (1.1), identifiers, agents and grades as comma lists."""
     rows = qualified(work, "users")
     ids = column(rows, "users.user_id")
@@ -277,7 +277,7 @@ def _lists(rows: pa.Table, name: str, owners: Array) -> Array:
     return lookup(owners, column(grouped, "user_id"), cells)
 
 
-def _identifier_lists(work: Work, owners: Array) -> Array:
+def _identifier_lists(work: ExportTables, owners: Array) -> Array:
     rows = work.table("user_identifiers")
     if not rows.num_rows:
         return nulls(len(owners))
@@ -287,7 +287,7 @@ def _identifier_lists(work: Work, owners: Array) -> Array:
     return _lists(found, "text", owners)
 
 
-def identifiers(work: Work) -> None:
+def identifiers(work: ExportTables) -> None:
     """Leave out identifiers that a comma list cannot hold."""
     cells = pc.binary_join_element_wise(
         pc.fill_null(work.col("user_identifiers", "type"), ""), pc.fill_null(work.col("user_identifiers", "identifier"), ""), ""
@@ -295,7 +295,7 @@ def identifiers(work: Work) -> None:
     work.keep("user_identifiers", ~mask(pc.match_substring_regex(cells, pattern="[,{}]")), "comma_in_list")
 
 
-def profiles_of_logins(work: Work) -> None:
+def profiles_of_logins(work: ExportTables) -> None:
     """Give the profiles of users a vendor, as the file requires one."""
     rows = work.table("logins")
     work.fill("logins", "authentication_provider_id", constant("unknown", rows.num_rows))
@@ -305,7 +305,7 @@ def profiles_of_logins(work: Work) -> None:
     work.keep("logins", allowed, "id_not_allowed")
 
 
-def profile_rows(work: Work) -> pa.Table:
+def profile_rows(work: ExportTables) -> pa.Table:
     """Return one row a profile of a user, with what the extra columns say of it."""
     rows = qualified(work, "logins")
     for name, default in (

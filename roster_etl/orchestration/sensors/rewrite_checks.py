@@ -1,20 +1,20 @@
 """Decide which landing zones are read once more although their listing has not changed, and take up what that found.
 
 Belongs here: whose turn it is, and requesting an import of what was rewritten. Does not belong here: reading, which is a run of its own
-(``jobs.reread_landing``, ``pipeline.uploads.reread``).
+(``jobs.reread_landing``, ``pipeline.uploads.detect_rewrites``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from roster_etl.orchestration.sensors.tick import REREADING, RereadFeed, RereadRequest, _busy_feeds, _TickState
+from roster_etl.orchestration.sensors.tick import REREADING, RereadFeed, RereadRequest, TickState, busy_feeds
 from roster_etl.store.landing import quiet_period
 
 MAX_FEEDS = 20  # of one run; the others follow with the next ticks, one run at a time
 
 
-def forget_if_rewritten(tick: _TickState, key: str, state: quiet_period.FeedState | None) -> quiet_period.FeedState | None:
+def forget_if_rewritten(tick: TickState, key: str, state: quiet_period.FeedPollState | None) -> quiet_period.FeedPollState | None:
     """Return the state in which the listing counts as new, if its files were found rewritten since their import."""
     if state is None or tick.rewritten.get(key) != [state.sequence, state.imported] or state.listing != state.imported:
         return state
@@ -22,7 +22,7 @@ def forget_if_rewritten(tick: _TickState, key: str, state: quiet_period.FeedStat
     return replace(state, listing="", imported="", files={})
 
 
-def note_quiet_feed(tick: _TickState, key: str, feed_id: tuple[str, str, str]) -> None:
+def note_quiet_feed(tick: TickState, key: str, feed_id: tuple[str, str, str]) -> None:
     """Note a (district, format, file set) with nothing new, if it was not read for as long as the settings allow."""
     state, (district_id, source, file_set) = tick.states[key], feed_id
     last = max(state.imported_at or 0.0, state.checked_at or 0.0)
@@ -38,9 +38,9 @@ def note_quiet_feed(tick: _TickState, key: str, feed_id: tuple[str, str, str]) -
         tick.to_reread.append((last, feed))
 
 
-def request_rereads(tick: _TickState) -> RereadRequest | None:
+def request_rereads(tick: TickState) -> RereadRequest | None:
     """Return the request to read the landing zones that wait longest, if none is being read; their turn then counts as had."""
-    if not tick.to_reread or ("", "", REREADING) in _busy_feeds(tick):
+    if not tick.to_reread or ("", "", REREADING) in busy_feeds(tick):
         return None
     chosen = [feed for _, feed in sorted(tick.to_reread, key=lambda found: (found[0], found[1].key))[:MAX_FEEDS]]
     for feed in chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.planning.same_content import have_same_records
+from roster_etl.engine.csv.same_content import have_same_records
 
 ONE = b"id,name\n1,Ana\n2,\n2,\n"
 

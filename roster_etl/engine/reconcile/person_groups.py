@@ -18,7 +18,7 @@ _SEPARATOR = "\x1f"
 _NEVER = 2**63
 
 
-class Record(NamedTuple):
+class PersonRecord(NamedTuple):
     """One record of a person: feed, kind of user, ID."""
 
     source: str
@@ -27,14 +27,14 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class PersonLink:
     """Two records with what is known of them; ``a`` sorts before ``b``.
 
     ``person_id``: the person that both are, where the verdict is ``same``; ``number``: of the link that is open, None: a new one.
     """
 
-    a: Record
-    b: Record
+    a: PersonRecord
+    b: PersonRecord
     rule: str
     verdict: LinkVerdict = "same"
     person_id: str | None = None
@@ -43,22 +43,22 @@ class Link:
     reason: str | None = None
 
     @property
-    def pair(self) -> tuple[Record, Record]:
+    def pair(self) -> tuple[PersonRecord, PersonRecord]:
         """The two records."""
         return self.a, self.b
 
     @property
-    def says(self) -> tuple[object, ...]:
+    def identity(self) -> tuple[object, ...]:
         """What makes two links the same one."""
         return self.a, self.b, self.rule, self.verdict, self.person_id
 
 
-def ordered(one: Record, other: Record) -> tuple[Record, Record]:
+def ordered(one: PersonRecord, other: PersonRecord) -> tuple[PersonRecord, PersonRecord]:
     """Return two records in the order in which a link has them."""
     return (one, other) if one < other else (other, one)
 
 
-class IdChange(NamedTuple):
+class UserIdChange(NamedTuple):
     """A user's ID that a feed changed. ``user_kind``: None: of any kind."""
 
     old: str
@@ -67,31 +67,31 @@ class IdChange(NamedTuple):
     import_id: int
 
 
-class OwnIds:
+class DefaultPersonIds:
     """The ID that each record has as a person of its own: the same after an ID change, since it is that of the first ID."""
 
-    def __init__(self, district_id: str, changes: Mapping[str, Sequence[IdChange]]) -> None:
+    def __init__(self, district_id: str, changes: Mapping[str, Sequence[UserIdChange]]) -> None:
         """Args: changes: feed → its current ID changes of users."""
         self._district_id = district_id
-        self._to: dict[tuple[str, str], list[IdChange]] = defaultdict(list)
-        self._from: dict[tuple[str, str], list[IdChange]] = defaultdict(list)
+        self._to: dict[tuple[str, str], list[UserIdChange]] = defaultdict(list)
+        self._from: dict[tuple[str, str], list[UserIdChange]] = defaultdict(list)
         for source, rows in changes.items():
             for change in rows:
                 self._to[source, change.new].append(change)
                 self._from[source, change.old].append(change)
 
-    def __getitem__(self, record: Record) -> str:
+    def __getitem__(self, record: PersonRecord) -> str:
         """Return the ID of a record as a person of its own."""
         text = _SEPARATOR.join((self._district_id, record.source, record.user_kind, self._first_id(record)))
         return str(uuid5(_PEOPLE, text))
 
-    def _first_id(self, record: Record) -> str:
+    def _first_id(self, record: PersonRecord) -> str:
         """Return the first ID of a record; one that was given to somebody else after an ID change is not the one before."""
         left = self._changes(self._from, record, record.user_id)
         came = self._changes(self._to, record, record.user_id)
         if left and max(change.import_id for change in left) > max((change.import_id for change in came), default=0):
             return f"{record.user_id}{_SEPARATOR}{max(change.import_id for change in left)}"
-        chain, at, seen = list[IdChange](), record.user_id, {record.user_id}
+        chain, at, seen = list[UserIdChange](), record.user_id, {record.user_id}
         while came := self._changes(self._to, record, at):
             newest = max(came, key=lambda change: change.import_id)
             chain.append(newest)
@@ -102,7 +102,7 @@ class OwnIds:
         return min(chain, key=lambda change: change.import_id).old if chain else record.user_id
 
     @staticmethod
-    def _changes(of: Mapping[tuple[str, str], list[IdChange]], record: Record, user_id: str) -> list[IdChange]:
+    def _changes(of: Mapping[tuple[str, str], list[UserIdChange]], record: PersonRecord, user_id: str) -> list[UserIdChange]:
         found = of.get((record.source, user_id), ())
         return [change for change in found if change.user_kind in (None, record.user_kind)]
 
@@ -111,26 +111,26 @@ class OwnIds:
 class Person:
     """Records that are one human, or two decided apart that are not joined. ``person_id``: None: it is that of the earliest record."""
 
-    links: Sequence[Link]
-    records: frozenset[Record]
+    links: Sequence[PersonLink]
+    records: frozenset[PersonRecord]
     person_id: str | None
 
 
-def components(links: Iterable[Link]) -> list[list[Link]]:
+def components(links: Iterable[PersonLink]) -> list[list[PersonLink]]:
     """Return the links in groups that share records."""
     of = _Sets()
     listed = list(links)
     for link in listed:
         of.join(link.a, link.b)
-    groups: dict[Record, list[Link]] = defaultdict(list)
+    groups: dict[PersonRecord, list[PersonLink]] = defaultdict(list)
     for link in listed:
         groups[of.root(link.a)].append(link)
     return list(groups.values())
 
 
-def rivals(links: Iterable[Link]) -> set[Record]:
+def same_feed_conflicts(links: Iterable[PersonLink]) -> set[PersonRecord]:
     """Return the records that are joined with another record of the same feed: both may be current only by decision."""
-    found: set[Record] = set()
+    found: set[PersonRecord] = set()
     for group in components(links):
         for records in _by_feed(group).values():
             found |= records if len(records) > 1 else set()
@@ -138,7 +138,10 @@ def rivals(links: Iterable[Link]) -> set[Record]:
 
 
 def join(
-    links: Iterable[Link], apart: Collection[tuple[Record, Record]], gone: Collection[Record], own: OwnIds
+    links: Iterable[PersonLink],
+    apart: Collection[tuple[PersonRecord, PersonRecord]],
+    gone: Collection[PersonRecord],
+    own: DefaultPersonIds,
 ) -> Iterator[Person]:
     """Yield the people that `links` join; links of rules that contradict each other get the verdict ``contradiction``.
 
@@ -147,7 +150,7 @@ def join(
 
     Args: links: of whole groups, verdicts ``same`` and ``contradiction``; gone: records that are not current.
     """
-    kept_apart: dict[Record, set[Record]] = defaultdict(set)
+    kept_apart: dict[PersonRecord, set[PersonRecord]] = defaultdict(set)
     for a, b in apart:
         kept_apart[a].add(b)
     for group in components(links):
@@ -162,7 +165,7 @@ def join(
             yield _person(one, own)
 
 
-def with_person_id(person: Person, first_import: Mapping[Record, int], own: OwnIds) -> list[Link]:
+def with_person_id(person: Person, first_import: Mapping[PersonRecord, int], own: DefaultPersonIds) -> list[PersonLink]:
     """Return the links of a person with the ID; where it is None, that of the record that was known first.
 
     Args: first_import: the import that opened the first version of each record; one whose versions are purged has none.
@@ -173,7 +176,7 @@ def with_person_id(person: Person, first_import: Mapping[Record, int], own: OwnI
     return [replace(link, person_id=found) for link in person.links]
 
 
-def _person(links: Sequence[Link], own: OwnIds) -> Person:
+def _person(links: Sequence[PersonLink], own: DefaultPersonIds) -> Person:
     records = frozenset(record for link in links for record in link.pair)
     open_ = sorted((link.number, link.person_id) for link in links if link.number is not None and link.person_id is not None)
     if open_:
@@ -184,7 +187,10 @@ def _person(links: Sequence[Link], own: OwnIds) -> Person:
 
 
 def _contradicts(
-    group: Sequence[Link], decided: Sequence[Link], apart: Mapping[Record, Collection[Record]], gone: Collection[Record]
+    group: Sequence[PersonLink],
+    decided: Sequence[PersonLink],
+    apart: Mapping[PersonRecord, Collection[PersonRecord]],
+    gone: Collection[PersonRecord],
 ) -> bool:
     of = _Sets()
     for link in decided:
@@ -196,8 +202,8 @@ def _contradicts(
     return any(b in joined and of.root(a) != of.root(b) for a in joined for b in apart.get(a, ()))
 
 
-def _by_feed(group: Iterable[Link]) -> dict[str, set[Record]]:
-    found: dict[str, set[Record]] = defaultdict(set)
+def _by_feed(group: Iterable[PersonLink]) -> dict[str, set[PersonRecord]]:
+    found: dict[str, set[PersonRecord]] = defaultdict(set)
     for link in group:
         for record in link.pair:
             found[record.source].add(record)
@@ -208,9 +214,9 @@ class _Sets:
     """Disjoint sets of records."""
 
     def __init__(self) -> None:
-        self._parent: dict[Record, Record] = {}
+        self._parent: dict[PersonRecord, PersonRecord] = {}
 
-    def root(self, record: Record) -> Record:
+    def root(self, record: PersonRecord) -> PersonRecord:
         at = record
         while (parent := self._parent.get(at, at)) != at:
             at = parent
@@ -219,6 +225,6 @@ class _Sets:
             record = parent
         return at
 
-    def join(self, one: Record, other: Record) -> None:
+    def join(self, one: PersonRecord, other: PersonRecord) -> None:
         first, second = sorted((self.root(one), self.root(other)))
         self._parent[second] = first

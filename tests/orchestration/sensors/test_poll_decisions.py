@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.sensors import import_requests as watching
-from roster_etl.orchestration.sensors.import_requests import poll_landing_zones
+from roster_etl.orchestration.sensors import poll_decisions as watching
+from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits, settle_rules
 from roster_etl.pipeline.workspace import Workspace

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_and_report
-from roster_etl.pipeline.lifecycle.superseded import fulfilled_holds
+from roster_etl.pipeline.lifecycle.close_superseded_holds import fulfilled_holds
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import closed_holds_text
 from roster_etl.pipeline.reporting.notifications import is_problem, summary_text

@@ -1,7 +1,7 @@
 """Stewards' edits put into the cells that the edited values came from, so that derived values are derived from what is published.
 
 Belongs here: finding those cells. An edited cell stands in a column beside the one that was sent (``mapper.edited_name``): only
-derived values read it, and no id is ever made of it. The edited value itself is set by ``manual_edits``.
+derived values read it, and no id is ever made of it. The edited value itself is set by ``overrides``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.transform.manual_edits import RecordEdit, parse_edit_value
 from roster_etl.engine.transform.mapper import SourceFile, edited_name, key_text, source_records
+from roster_etl.engine.transform.overrides import RecordEdit, parse_edit_value
 from roster_etl.frames.arrow import ROW, combine_chunks, to_arrow_array
 from roster_etl.mapping.column_plan import Expression, FirstOf, From, IfOption, Mapping
 

@@ -22,9 +22,9 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.sessions import ID_PATTERN, drop_cells, is_version
-from roster_etl.exports.work import Work
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -33,7 +33,7 @@ _HOMEROOM = "Homeroom/advisory"
 _OTHER_GRADE = {"OT": "Other"}
 
 
-def course_titles(work: Work) -> None:
+def course_titles(work: ExportTables) -> None:
     """Give courses a title (name, else short name, else number, else id) and a code (number, else short name)."""
     work.fill(
         "courses", "name", work.col("courses", "short_name"), work.col("courses", "number"), work.col("courses", "course_id")
@@ -41,7 +41,7 @@ def course_titles(work: Work) -> None:
     work.fill("courses", "number", work.col("courses", "short_name"))
 
 
-def default_classes(work: Work) -> None:
+def default_classes(work: ExportTables) -> None:
     """Make a class for the default section of each course that people are enrolled in without a section."""
     without = ~present(work.col("enrollments", "section_id"))
     if not without.any():
@@ -69,7 +69,7 @@ def default_classes(work: Work) -> None:
     )
 
 
-def class_details(work: Work) -> None:
+def class_details(work: ExportTables) -> None:
     """Give classes a title, a type and a school; those without any school are left out."""
     courses = work.col("courses", "course_id")
     own = work.col("sections", "course_id")
@@ -89,7 +89,7 @@ def class_details(work: Work) -> None:
     work.cascade()
 
 
-def class_lists(work: Work) -> None:
+def class_lists(work: ExportTables) -> None:
     """Say grade and subject of a class in its lists, as the file has lists alone."""
     for name, single in (("grades", "grade"), ("subjects", "subject")):
         listed = each_distinct(work.col("sections", single), lambda value: json.dumps([value], ensure_ascii=False))
@@ -117,7 +117,7 @@ def comma_list(values: Array, *, grades: bool = False) -> Array:
     return each_distinct(values, cell)
 
 
-def class_rows(work: Work) -> pa.Table:
+def class_rows(work: ExportTables) -> pa.Table:
     """Return one row a class, with its terms, lists and periods as comma lists."""
     rows = qualified(work, "sections")
     terms = work.table("section_terms")
@@ -137,7 +137,7 @@ def class_rows(work: Work) -> pa.Table:
     )
 
 
-def course_rows(work: Work) -> pa.Table:
+def course_rows(work: ExportTables) -> pa.Table:
     """Return one row a course, with its lists as comma lists."""
     rows = qualified(work, "courses")
     return with_columns(
@@ -148,7 +148,7 @@ def course_rows(work: Work) -> pa.Table:
     )
 
 
-def enrollments_said(work: Work) -> None:
+def map_enrollments(work: ExportTables) -> None:
     """Keep active enrollments, and completed ones with an end; say their roles in the words of the format."""
     status, ends = work.col("enrollments", "status"), work.col("enrollments", "end_at")
     kept = equals(status, "active") | ~present(status) | (equals(status, "completed") & present(ends))
@@ -163,14 +163,14 @@ def enrollments_said(work: Work) -> None:
     work.tables["enrollments"] = unique
 
 
-def _role_changed(work: Work) -> bool:
+def _role_changed(work: ExportTables) -> bool:
     return bool(
         work.losses.count(table="enrollments", column="role")
         or work.losses.count(table="enrollments", column="associated_user_id")
     )
 
 
-def _say_roles(work: Work) -> None:
+def _say_roles(work: ExportTables) -> None:
     """Say assistants as teachers (1.2: ``ext:ta``), designers as administrators, and other words as the version allows."""
     roles = work.col("enrollments", "role")
     assistants = equals(roles, "ta")
@@ -197,7 +197,7 @@ def _say_roles(work: Work) -> None:
     drop_cells(work, "enrollments", "is_primary", ~teaching & present(work.col("enrollments", "is_primary")))
 
 
-def _say_places(work: Work) -> None:
+def _say_places(work: ExportTables) -> None:
     section = work.col("enrollments", "section_id")
     ids = work.col("sections", "section_id")
     for name in ("organization_id", "course_id"):
@@ -210,7 +210,7 @@ def _say_places(work: Work) -> None:
     work.keep("enrollments", known, "missing_required")
 
 
-def enrollment_ids(work: Work) -> None:
+def enrollment_ids(work: ExportTables) -> None:
     """Give enrollments an id of class, user and role where the source gave none; count the dates that come back otherwise."""
     parts = [work.col("enrollments", name) for name in ("section_id", "user_id", "role")]
     made = pc.replace_substring(pc.binary_join_element_wise(*parts, "."), pattern=":", replacement="-")
@@ -232,7 +232,7 @@ def enrollment_ids(work: Work) -> None:
         work.fill("enrollments", "status", constant("active", len(status)))
 
 
-def enrollment_rows(work: Work) -> pa.Table:
+def enrollment_rows(work: ExportTables) -> pa.Table:
     """Return one row an enrollment."""
     rows = work.table("enrollments")
     names = ("enrollment_id", "section_id", "organization_id", "user_id", "role", "is_primary", "start_at", "end_at")

@@ -8,22 +8,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roster_etl.canonical.people import DECISION
-from roster_etl.engine.reconcile.people import IdChange, Link, OwnIds, Record, join, ordered, with_person_id
+from roster_etl.engine.reconcile.person_groups import (
+    DefaultPersonIds,
+    PersonLink,
+    PersonRecord,
+    UserIdChange,
+    join,
+    ordered,
+    with_person_id,
+)
 
-OWN = OwnIds("lincoln", {})
-A1, A2 = Record("canvas", "user", "1"), Record("canvas", "user", "2")
-B1, B2 = Record("clever", "student", "1"), Record("clever", "student", "2")
-C1, C2 = Record("dyknow", "student", "1"), Record("dyknow", "student", "2")
+OWN = DefaultPersonIds("lincoln", {})
+A1, A2 = PersonRecord("canvas", "user", "1"), PersonRecord("canvas", "user", "2")
+B1, B2 = PersonRecord("clever", "student", "1"), PersonRecord("clever", "student", "2")
+C1, C2 = PersonRecord("dyknow", "student", "1"), PersonRecord("dyknow", "student", "2")
 
 
-def link(one: Record, other: Record, rule: str = "state_id", **more: object) -> Link:
+def link(one: PersonRecord, other: PersonRecord, rule: str = "state_id", **more: object) -> PersonLink:
     a, b = ordered(one, other)
-    return Link(a=a, b=b, rule=rule, **more)  # type: ignore[arg-type]
+    return PersonLink(a=a, b=b, rule=rule, **more)  # type: ignore[arg-type]
 
 
 def joined(
-    *links: Link, apart: Iterable[tuple[Record, Record]] = (), gone: Iterable[Record] = (), first: dict[Record, int] | None = None
-) -> dict[tuple[Record, Record], tuple[str, str | None]]:
+    *links: PersonLink,
+    apart: Iterable[tuple[PersonRecord, PersonRecord]] = (),
+    gone: Iterable[PersonRecord] = (),
+    first: dict[PersonRecord, int] | None = None,
+) -> dict[tuple[PersonRecord, PersonRecord], tuple[str, str | None]]:
     people = join(links, {ordered(*two) for two in apart}, set(gone), OWN)
     return {one.pair: (one.verdict, one.person_id) for person in people for one in with_person_id(person, first or {}, OWN)}
 
@@ -59,14 +70,17 @@ def test_what_a_steward_decided_stays_and_rules_give_way() -> None:
 
 
 def test_an_id_change_keeps_the_person_and_a_reused_id_is_somebody_else() -> None:
-    own = OwnIds("lincoln", {"canvas": [IdChange(old="1", new="2", user_kind=None, import_id=5)]})
+    own = DefaultPersonIds("lincoln", {"canvas": [UserIdChange(old="1", new="2", user_kind=None, import_id=5)]})
     assert own[A2] == OWN[A1]
     assert own[A1] not in (OWN[A1], OWN[A2])
 
-    back = IdChange(old="2", new="1", user_kind="user", import_id=8)
-    own = OwnIds("lincoln", {"canvas": [IdChange(old="1", new="2", user_kind=None, import_id=5), back]})
+    back = UserIdChange(old="2", new="1", user_kind="user", import_id=8)
+    own = DefaultPersonIds("lincoln", {"canvas": [UserIdChange(old="1", new="2", user_kind=None, import_id=5), back]})
     assert own[A1] == OWN[A1]
-    assert OwnIds("lincoln", {"canvas": [back]})[Record("canvas", "teacher", "1")] == OWN[Record("canvas", "teacher", "1")]
+    assert (
+        DefaultPersonIds("lincoln", {"canvas": [back]})[PersonRecord("canvas", "teacher", "1")]
+        == OWN[PersonRecord("canvas", "teacher", "1")]
+    )
 
 
 RECORDS = [A1, A2, B1, B2, C1, C2]
@@ -83,13 +97,13 @@ PAIRS = (
     st.sets(st.sampled_from(RECORDS)),
 )
 def test_nobody_is_two_people_and_no_two_people_have_one_id(
-    pairs: dict[tuple[Record, Record], str], apart: set[tuple[Record, Record]], gone: set[Record]
+    pairs: dict[tuple[PersonRecord, PersonRecord], str], apart: set[tuple[PersonRecord, PersonRecord]], gone: set[PersonRecord]
 ) -> None:
     links = [link(*two, rule) for two, rule in pairs.items() if two not in apart]
     found = joined(*links, apart=apart, gone=gone, first={record: number for number, record in enumerate(RECORDS)})
 
     assert set(found) == {one.pair for one in links}
-    people: dict[str, set[Record]] = {}
+    people: dict[str, set[PersonRecord]] = {}
     for (a, b), (verdict, person) in found.items():
         assert (verdict == "same") == (person is not None)
         people.setdefault(person or "", set()).update((a, b) if person else ())

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import column, first_marks, is_in, keys_of, positions, present, same
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.exports.work import ROW, Work
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
 
 
-def measure(work: Work, read: Mapping[str, pa.Table], format_: ExportFormat) -> None:
+def count_roundtrip_losses(work: ExportTables, read: Mapping[str, pa.Table], format_: ExportFormat) -> None:
     """Count what differs between the roster (`work.original`) and what was `read` back, beyond what the rules have counted.
 
     Args: read: canonical tables as our reader maps them, without rejected rows.
@@ -34,7 +34,7 @@ def measure(work: Work, read: Mapping[str, pa.Table], format_: ExportFormat) -> 
             _measure_table(work, name, made, format_)
 
 
-def _measure_table(work: Work, name: str, made: pa.Table, format_: ExportFormat) -> None:
+def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: ExportFormat) -> None:
     spec, said = TABLES[name], work.table(name)
     ours, theirs = keys_of(said, spec.key), keys_of(made, spec.key)
     unread = ~is_in(ours, theirs)

@@ -18,8 +18,8 @@ from roster_etl.engine.csv.format_manifest import ManifestReading, file_names, r
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv, read_header
 from roster_etl.pipeline.uploads.carry_forward import Contents, carry_forward_files
+from roster_etl.pipeline.uploads.effective_uploads import effective_uploads
 from roster_etl.pipeline.uploads.upload import Member, Upload
-from roster_etl.pipeline.uploads.uploads_that_count import uploads_that_count
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Manifest
 from roster_etl.spec.findings import Finding, Severity
@@ -115,10 +115,12 @@ def _older_layout(upload: Upload, reading: ManifestReading, contents: Contents, 
             continue
         for file in upload.format.files:
             member = upload.member(file.name)
-            if not file.elsewhere or member is None or member.name not in contents:
+            if not file.ignored_columns or member is None or member.name not in contents:
                 continue
             header = read_header(contents[member.name](), encoding=encoding)
-            if not isinstance(header, Finding) and {name.casefold() for name in file.elsewhere} <= {n.casefold() for n in header}:
+            if not isinstance(header, Finding) and {name.casefold() for name in file.ignored_columns} <= {
+                n.casefold() for n in header
+            }:
                 message = f"The manifest says version {reading.version}; the file has columns of version {version}, and was read as such."
                 told = Finding(severity="warning", code="file_mode_mismatch", file=member.name, message=message)
                 return replace(reading, version=version, findings=(*reading.findings, told))
@@ -272,7 +274,7 @@ def _files_before(workspace: Workspace, upload: Upload, kinds: list[str]) -> dic
     Uploads that are held count, so that none is lost: what follows one that is held holds it.
     """
     found: dict[str, FileBefore] = {}
-    for import_id, members in uploads_that_count(workspace, upload):
+    for import_id, members in effective_uploads(workspace, upload):
         for member in members:
             if member.kind in kinds and member.kind not in found and member.key is not None and member.refused is None:
                 raw = read_csv(workspace.archive.get(member.key), encoding=str(upload.values["encoding"]))

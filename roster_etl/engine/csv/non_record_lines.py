@@ -32,7 +32,7 @@ _FOOTER = re.compile(
 _NUMBER = re.compile(r"[0-9][0-9,.]*%?")
 
 
-def not_records(columns: Sequence[pa.Array[Any]], header: Sequence[str]) -> Codes | None:
+def non_record_codes(columns: Sequence[pa.Array[Any]], header: Sequence[str]) -> Codes | None:
     """Return a verdict on each row of `columns`: SOUND, REPEATED or NO_RECORD; None if all are sound."""
     if not columns or not len(columns[0]):
         return None
