@@ -32,7 +32,7 @@ def open_(
             metavar="URL",
             envvar="ROSTER_ETL_UI",
             show_envvar=False,
-            help="The Dagster UI; default: $ROSTER_ETL_UI, or [ui] url.",
+            help="The Dagster UI; default: $ROSTER_ETL_UI, or \\[ui] url.",
         ),
     ] = "",
     only_print: Annotated[bool, typer.Option("--print", help="Print the address, and open nothing.")] = False,

@@ -54,7 +54,10 @@ def suggested() -> Iterator[tuple[str, str]]:
             found = [text] if text.startswith("roster-etl ") else re.findall(r"`(roster-etl [^`]+)`", text)
             yield from ((str(path.relative_to(ROOT)), one) for one in found)
     for path in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/operations/*.md"), *ROOT.glob("roster_etl/vendors/*/README.md")):
-        found = re.findall(r"`(roster-etl [^`\n]+)`|^(roster-etl [^#\n]+)", path.read_text("utf-8"), re.MULTILINE)
+        if path.name == "commands.md":  # the synopsis of each command, from its own help
+            continue
+        text = path.read_text("utf-8").replace("\\\n", " ")
+        found = re.findall(r"`(roster-etl [^`\n]+)`|^(roster-etl [^#\n]+)", text, re.MULTILINE)
         yield from ((str(path.relative_to(ROOT)), inline or line) for inline, line in found)
 
 
@@ -84,7 +87,7 @@ def _wrong(text: str) -> str | None:
         found = found.commands[words.pop(0)]
     if default := getattr(found, "_default", ""):
         found = found.commands[default]
-    rest = [word for word in words if word not in ("--json", "--debug")]
+    rest = [word for word in words if word not in ("--json", "--debug", "--version", "COMMAND", "--help")]
     if not rest:
         return None
     if hasattr(found, "commands"):
