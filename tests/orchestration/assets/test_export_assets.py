@@ -110,7 +110,7 @@ def test_one_destination_that_fails_does_not_keep_the_others(published: Home, tm
 def test_what_stopped_an_export_before_it_began_is_told_once_a_day(published: Home, tmp_path: Path, monkeypatch):
     told: list[tuple[str, str]] = []
 
-    def note(_workspace: object, _what: str, *, about: str, text: str) -> None:
+    def note(_workspace: object, _what: str, *, about: str, text: str, **_more: object) -> None:
         told.append((about, text))
 
     monkeypatch.setattr("roster_etl.pipeline.exports.destinations.queue_alert", note)
