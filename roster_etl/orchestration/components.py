@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -83,18 +84,19 @@ class _Declaration(dg.Component, dg.Model, dg.Resolvable):
 
     def apply(self) -> bool:
         """Write the declaration to the registry of the home, with an entry in the audit. Returns whether that changed anything."""
-        workspace = Workspace.open_to_write(current_home())
-        if self._is_in(workspace.registry):
-            return False
-        with workspace.warehouse.audited(self._entry(workspace.registry)):
-            if not workspace.registry.exists(self.district):
-                workspace.registry.add(District(id=self.district))
-            self._write(workspace.registry, self._merged(workspace.registry.get(self.district)))
-        return True
+        with closing(Workspace.open_to_write(current_home())) as workspace:
+            if self._is_in(workspace.registry):
+                return False
+            with workspace.warehouse.audited(self._entry(workspace.registry)):
+                if not workspace.registry.exists(self.district):
+                    workspace.registry.add(District(id=self.district))
+                self._write(workspace.registry, self._merged(workspace.registry.get(self.district)))
+            return True
 
     def is_applied(self) -> bool:
         """Return whether the registry of the home has the declaration. Raises RegistryError."""
-        return self._is_in(Workspace.open(current_home()).registry)
+        with closing(Workspace.open(current_home())) as workspace:
+            return self._is_in(workspace.registry)
 
     def _is_in(self, registry: Registry) -> bool:
         if not registry.exists(self.district):
