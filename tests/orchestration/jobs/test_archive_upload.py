@@ -122,7 +122,7 @@ def test_a_server_that_stalls_holds_up_no_tick_and_no_other_district(place: Plac
     assert [request.tags["district"] for request in again.run_requests] == ["monroe"]
     assert (len(place.waiting("lincoln")), len(place.waiting("monroe"))) == (0, 1)
     assert max(place.seconds) < 10
-    assert notify_run_failure(place.workspace, runs[0]) == f"lincoln/canvas: run {runs[0].run_id} is told of"
+    assert notify_run_failure(place.workspace, runs[0]) == f"lincoln/canvas: run {runs[0].run_id} is reported"
     notify_run_failure(place.workspace, runs[0])
     (told,) = place.workspace.outbox.messages()
     assert "lincoln/canvas: an upload could not be archived, and is tried again" in str(told)

@@ -192,7 +192,7 @@ def test_nothing_is_decided_beside_an_import_of_the_district(held: Home, job: st
     workspace, feed = held.workspace, {"district_id": "lincoln", "source": "clever"}
     number = in_transaction(workspace.warehouse).open_import(kind="upload", **feed, started_at=datetime.now(UTC))
     workspace.import_locks.acquire(number)
-    with pytest.raises(DistrictBusy, match=f"import {number} is at work"):
+    with pytest.raises(DistrictBusy, match=f"import {number} is running"):
         decide(held, job, import_id=2, by="A. Steward")
     assert (held.newest_run().tags["dagster/partition"], held.status(2)) == ("lincoln", "held")
 
