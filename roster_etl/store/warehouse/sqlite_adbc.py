@@ -9,10 +9,12 @@ transfers a million rows in a second. So all access goes through ADBC.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from adbc_driver_manager import Error as AdbcError
+from adbc_driver_manager import dbapi
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
@@ -22,6 +24,18 @@ NAME = "sqlite+roster_adbc"
 # ADBC takes the type of a result's column from the first batch of rows: a column with NULL there and text later would
 # fail. Hence one batch for every result that SQLAlchemy reads.
 ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
+
+
+def _call_without_handler(function: Callable[..., Any], args: Any, kwargs: Any, _cancel: object) -> Any:
+    """Call a function of ADBC. Its own way replaces the process's handler of SIGINT meanwhile, as it does not on Windows.
+
+    An interrupt of a short statement was lost then, or cancelled a statement that had ended, which crashes the process
+    (adbc-driver-manager 1.13.0). Without it, Python raises KeyboardInterrupt, or Dagster's error, after the statement.
+    """
+    return function(*args, **kwargs)
+
+
+dbapi._blocking_call = _call_without_handler  # noqa: SLF001 - there is no setting; a test interrupts statements
 
 
 class AdbcCursor(Cursor):
