@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from roster_etl.orchestration.assets.export_assets import (
     STATUS,
@@ -27,7 +28,7 @@ from roster_etl.spec.errors import RetryableError
 DESTINATIONS = "destinations"
 """The tag of its runs: the names of the destinations."""
 ATTEMPT = "attempt"
-"""The tag of a run that tries again: 2, 3 …"""
+"""The tag of a run that tries again: 2, 3 … It is for people; the config of a run has the same number."""
 RETRY = ".dagster/retry_destinations"
 """The tag of a failed run: the destinations that another attempt may reach, with commas between. Dagster's UI does not show it."""
 _WAITS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4))
@@ -43,7 +44,7 @@ class SendConfig(dg.Config):
 
     district_id: str
     names: list[str]
-    attempt: int = 1
+    attempt: int = Field(default=1, ge=1)
 
 
 @dg.op(
@@ -69,7 +70,9 @@ def send_to_destinations(context: dg.OpExecutionContext, config: SendConfig) -> 
                 problems.append(f"{name}: {document['error']['message']}")
                 if document["error"]["retryable"]:
                     retryable.append(name)
-    tag_run(context, **{STATUS: ", ".join(sorted(set(outcomes))) or "nothing", RETRY: ",".join(retryable) or None})
+    tag_run(context, **{STATUS: ", ".join(sorted(set(outcomes))) or "nothing"})
+    if retryable or RETRY in context.run.tags:  # a run that is executed again has the tags of the one before
+        tag_run(context, **{RETRY: ",".join(retryable)})
     if problems:
         problems += _what_follows(retryable, config.attempt)
         raise dg.Failure("Not sent. " + " · ".join(problems), allow_retries=False)
@@ -114,6 +117,12 @@ def _log_outcome(context: dg.OpExecutionContext, district_id: str, name: str, do
 def send_rosters() -> None:
     """Send to the destinations of one district."""
     send_to_destinations()
+
+
+def config_of(run: dg.DagsterRun) -> SendConfig:
+    """Return the config of a run, also of one that a person launched, which has no tags."""
+    config: Any = run.run_config
+    return SendConfig(**config["ops"][send_to_destinations.name]["config"])
 
 
 def send_run_config(district_id: str, names: list[str], attempt: int = 1) -> dict[str, Any]:

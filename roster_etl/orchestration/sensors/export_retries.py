@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from roster_etl.orchestration.jobs.send_rosters import ATTEMPT, RETRY, retry_wait, send_rosters
+from roster_etl.orchestration.jobs.send_rosters import RETRY, config_of, retry_wait, send_rosters
 
 MAX_RUNS = 500  # failed runs that one tick reads; the others follow in the next ones
 OVERLAP = timedelta(minutes=2)
@@ -61,18 +60,19 @@ def find_retries(instance: dg.DagsterInstance, after: datetime, now: datetime) -
 def _retries(records: Iterable[dg.RunRecord], after: datetime) -> Iterator[Retry]:
     for record in records:
         run = record.dagster_run
-        attempt = int(run.tags.get(ATTEMPT, "1"))
-        names, wait = run.tags.get(RETRY), retry_wait(attempt)
-        if not names or wait is None or record.end_time is None:
+        if not (names := run.tags.get(RETRY)) or record.end_time is None:
+            continue
+        config = config_of(run)
+        if (wait := retry_wait(config.attempt)) is None:
             continue
         ended = datetime.fromtimestamp(record.end_time, UTC)
         if ended > after:
             yield Retry(
                 key=f"retry/{run.run_id}",
                 moment=ended + wait,
-                district_id=run.tags[PARTITION_NAME_TAG],
+                district_id=config.district_id,
                 names=tuple(names.split(",")),
-                attempt=attempt + 1,
+                attempt=config.attempt + 1,
             )
 
 

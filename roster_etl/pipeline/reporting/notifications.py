@@ -17,7 +17,7 @@ from roster_etl.pipeline.reporting.lineage_events import MISSING, can_emit, line
 from roster_etl.pipeline.reporting.mail_content import Notice, district_mail, operator_mail, render_mail, status_reason
 from roster_etl.pipeline.reporting.next_steps import NextStep, closed_holds_text, next_steps
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RegistryError
+from roster_etl.spec.errors import RegistryError, RosterError
 from roster_etl.store.outbox.outbox import Message
 
 _MAX_ATTACHMENT_BYTES = 1_000_000  # bytes; a longer file is not attached
@@ -32,14 +32,24 @@ def queue_notifications(workspace: Workspace, document: Mapping[str, Any]) -> li
     """
     if document["status"] == "running":
         return []
-    messages = [
-        *_import_mails(workspace, document),
-        *_import_alert(workspace, document),
-        *lineage_messages(workspace, document),
-    ]
-    if workspace.settings.openlineage.url and not can_emit():
+    messages = [*_import_mails(workspace, document), *_import_alert(workspace, document)]
+    new = [message.id for message in messages if workspace.outbox.put(message)]
+    return [*new, *_queue_lineage(workspace, document)] if workspace.settings.openlineage.url else new
+
+
+def _queue_lineage(workspace: Workspace, document: Mapping[str, Any]) -> list[str]:
+    """Queue the OpenLineage event of an import. What the library cannot do is told by an alert, once, and stops nothing else."""
+    if not can_emit():
         queue_alert(workspace, "failed", about="openlineage-missing", text=MISSING)
-    return [message.id for message in messages if workspace.outbox.put(message)]
+        return []
+    try:
+        return [message.id for message in lineage_messages(workspace, document) if workspace.outbox.put(message)]
+    except (RosterError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - another version of the library may lack a class or refuse a value
+        text = f"OpenLineage events are not emitted: openlineage-python raised {type(error).__name__}; is it the locked version?"
+        queue_alert(workspace, "failed", about=f"openlineage-{type(error).__name__}", text=text)
+        return []
 
 
 def queue_mail(

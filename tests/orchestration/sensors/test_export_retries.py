@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.jobs.send_rosters import ATTEMPT, RETRY, retry_wait, send_rosters, send_run_config
@@ -19,7 +18,7 @@ from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors import export_retries, export_sensor
 from roster_etl.orchestration.sensors.export_retries import find_retries
 from roster_etl.store.registry.district import Destination
-from tests.orchestration.conftest import Home
+from tests.orchestration.conftest import Home, rewrite
 
 HOUR = timedelta(hours=1)
 
@@ -107,6 +106,36 @@ def test_a_place_that_is_away_is_tried_again_until_it_is_there(published: Home, 
     assert "retries" not in json.loads(sensor.cursor or "") or json.loads(sensor.cursor or "")["retries"] == {}
 
 
+def test_a_newer_publish_takes_the_place_of_a_retry(published: Home, sensor: Sensor, upload: Path, tmp_path: Path):
+    (tmp_path / "mount").write_text("not mounted")
+    add(published, "away", tmp_path / "mount" / "out")
+    (first,) = sensor.tick()
+    sensor.run(first)
+    sensor.tick(timedelta(minutes=1))
+    rewrite(upload / "students.csv", lambda rows: [{**row, "First_name": "Ada"} for row in rows[:1]] + rows[1:])
+    assert published.status(published.run(upload)) == "published"
+
+    (newer,) = sensor.tick(timedelta(minutes=2))
+
+    assert "attempt" not in newer.tags
+    assert sensor.tick(HOUR) == []
+
+
+def test_a_run_that_is_executed_again_and_refused_is_not_tried_once_more(published: Home, sensor: Sensor, tmp_path: Path):
+    (tmp_path / "mount").write_text("not mounted")
+    add(published, "away", tmp_path / "mount" / "out")
+    (first,) = sensor.tick()
+    sensor.run(first)
+    tags = published.newest_run().tags
+    (tmp_path / "mount").unlink()
+    published.workspace.registry.remove_destination("lincoln", "away")
+    add(published, "away", tmp_path / "mount" / "out", strict=True)
+
+    assert not sensor.run(dg.RunRequest(run_config=first.run_config, tags=tags))
+
+    assert published.newest_run().tags[RETRY] == ""
+
+
 def test_a_destination_that_is_removed_is_not_tried_again(published: Home, sensor: Sensor, tmp_path: Path):
     (tmp_path / "mount").write_text("not mounted")
     add(published, "away", tmp_path / "mount" / "out")
@@ -133,10 +162,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def failed_run(instance: dg.DagsterInstance, **tags: str) -> str:
-    run = instance.create_run_for_job(
-        send_rosters, run_config=send_run_config("lincoln", ["away"]), tags={PARTITION_NAME_TAG: "lincoln", **tags}
-    )
+def failed_run(instance: dg.DagsterInstance, retry: str = "", attempt: int = 1) -> str:
+    """Make a failed run as a person launches one: without the tags that the sensor gives."""
+    config = send_run_config("lincoln", ["away"], attempt)
+    run = instance.create_run_for_job(send_rosters, run_config=config, tags={RETRY: retry} if retry else {})
     instance.report_run_failed(run)
     return run.run_id
 
@@ -144,8 +173,8 @@ def failed_run(instance: dg.DagsterInstance, **tags: str) -> str:
 def test_of_runs_that_failed_only_those_that_another_attempt_may_mend(instance: dg.DagsterInstance):
     now = datetime.now(UTC)
     failed_run(instance)
-    failed_run(instance, **{RETRY: "away", ATTEMPT: "5"})
-    expected = failed_run(instance, **{RETRY: "away,far", ATTEMPT: "2"})
+    failed_run(instance, "away", attempt=5)
+    expected = failed_run(instance, "away,far", attempt=2)
 
     ((retry,), until) = find_retries(instance, now, now + timedelta(seconds=5))
 
@@ -155,7 +184,7 @@ def test_of_runs_that_failed_only_those_that_another_attempt_may_mend(instance: 
 
 
 def test_an_old_failure_that_was_only_tagged_now_is_not_tried_again(instance: dg.DagsterInstance):
-    run_id = failed_run(instance, **{RETRY: "away"})
+    run_id = failed_run(instance, "away")
     later = datetime.now(UTC) + HOUR
     instance.add_run_tags(run_id, {"seen": "yes"})
 
@@ -165,7 +194,7 @@ def test_an_old_failure_that_was_only_tagged_now_is_not_tried_again(instance: dg
 def test_more_failures_than_a_tick_reads_are_found_by_the_next_ones(instance: dg.DagsterInstance, monkeypatch):
     monkeypatch.setattr(export_retries, "MAX_RUNS", 2)
     start = datetime.now(UTC)
-    expected = {f"retry/{failed_run(instance, **{RETRY: 'away'})}" for _ in range(5)}
+    expected = {f"retry/{failed_run(instance, 'away')}" for _ in range(5)}
 
     found, after = [], start
     for _ in range(4):

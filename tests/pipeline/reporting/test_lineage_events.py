@@ -150,8 +150,7 @@ def test_events_may_go_to_a_file_one_a_line(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_operators_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (lineage_events, notifications):
-        monkeypatch.setattr(module, "can_emit", lambda: False)
+    monkeypatch.setattr(notifications, "can_emit", lambda: False)
     with webhook() as hook:
         monkeypatch.setenv("HOOK", hook.url)
         workspace = configured(
@@ -162,6 +161,24 @@ def test_without_the_extra_operators_are_told_once(tmp_path: Path, monkeypatch: 
         flush_outbox(workspace)
 
     assert hook.texts == [lineage_events.MISSING]
+
+
+def test_what_the_library_cannot_do_is_told_once_and_stops_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("Quillfeather")
+
+    monkeypatch.setattr(lineage_events, "lineage_event", refuse)
+    with webhook() as hook:
+        monkeypatch.setenv("HOOK", hook.url)
+        alerts = '[alerts]\nwebhook_env = "HOOK"\non = ["failed"]\n'
+        workspace = configured(tmp_path / "home", f'[openlineage]\nurl = "lineage.ndjson"\n{alerts}')
+        told(workspace)
+        told(workspace)
+        flush_outbox(workspace)
+
+    (problem,) = hook.texts
+    assert "raised ValueError" in problem
+    assert "Quillfeather" not in problem
 
 
 def test_a_check_of_an_upload_is_told_to_nobody(tmp_path: Path) -> None:
