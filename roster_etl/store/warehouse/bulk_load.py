@@ -59,7 +59,7 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
     """
     if connection.dialect.name == "sqlite":
         with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
-            cursor.execute(_literal(connection, query))
+            cursor.execute(literal(connection, query))
             return _cast_columns(cursor.fetch_arrow_table(), schema)
     return _cast_columns(_copy_out(connection, query, schema), schema)
 
@@ -73,7 +73,8 @@ def _quote_names(names: list[str]) -> list[str]:
     return [f'"{name}"' for name in names]
 
 
-def _literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+def literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+    """Return `query` as SQL with its values in it; see `fetch` for those that are allowed."""
     return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
 
 
@@ -95,7 +96,7 @@ def _sqlite_values(rows: pa.Table) -> pa.Table:
 
 def _copy_out(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
     sink = io.BytesIO()
-    copied = f"COPY ({_literal(connection, query)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+    copied = f"COPY ({literal(connection, query)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
     with driver(connection).cursor() as cursor, cursor.copy(copied) as copy:
         for block in copy:
             sink.write(block)
