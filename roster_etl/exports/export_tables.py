@@ -6,10 +6,12 @@ rules), or reading the roster (``pipeline.exports``). Every row keeps ``_n``, it
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ from roster_etl.exports.arrays import (
     equals,
     is_in,
     keys_of,
+    mask,
     nulls,
     positions,
     present,
@@ -81,6 +84,27 @@ _LINKS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
 )
 
 
+class ColumnStore(Protocol):
+    """Where large columns are while nobody reads them."""
+
+    def keep(self, table: pa.Table) -> pa.Table:
+        """Return the same table, its large columns out of memory."""
+
+    def release(self) -> None:
+        """Give back the memory of all columns that were read."""
+
+
+class InMemory:
+    """Leaves columns where they are."""
+
+    def keep(self, table: pa.Table) -> pa.Table:
+        """See ``ColumnStore``."""
+        return table
+
+    def release(self) -> None:
+        """See ``ColumnStore``."""
+
+
 @dataclass
 class ExportTables:
     """One export under way.
@@ -88,6 +112,7 @@ class ExportTables:
     ``tables``: canonical tables by name, business columns, ``derived``, ``extensions`` and ROW. ``moment``: as of when.
     ``options``: those of the format, parsed. ``homes``, ``held``: the tables, and the columns,
     that the format has a place for; what changes in others is counted once, as left out.
+    ``store``: where tables are that no rule is at work on. ``extension_prefixes``: of the extra columns that the format lets through.
     """
 
     tables: dict[str, pa.Table]
@@ -99,6 +124,8 @@ class ExportTables:
     losses: Losses = field(default_factory=Losses)
     homes: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    store: ColumnStore = field(default_factory=InMemory)
+    extension_prefixes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.unheld: dict[str, pa.Table] = {}
@@ -108,8 +135,15 @@ class ExportTables:
         """Take the tables as they are for the roster that is to be said: every row gets its place in them."""
         for name, table in self.tables.items():
             places = pa.array(np.arange(table.num_rows), pa.int64())
-            self.tables[name] = with_columns(table, **{ROW: places})
+            self.tables[name] = self.store.keep(with_columns(table, **{ROW: places}))
         self.original = dict(self.tables)
+        self.store.release()
+
+    def settle(self) -> None:
+        """Put what was changed into the store; call it when a rule has ended."""
+        for name, table in self.tables.items():
+            self.tables[name] = self.store.keep(table)
+        self.store.release()
 
     # ---- reading
 
@@ -220,16 +254,27 @@ class ExportTables:
 
     # ---- extensions
 
-    def extension_names(self, table: str, prefix: str) -> list[str]:
-        """Return the names of the extra columns that begin with `prefix`, in alphabetical order."""
-        import json
-
-        cells = pc.drop_null(self.col(table, "extensions")).unique().to_pylist()
-        found = {name for cell in cells for name in json.loads(cell)}
-        return sorted(name for name in found if name.casefold().startswith(prefix))
+    def extension_names(self, table: str, prefix: str | None = None) -> list[str]:
+        """Return the names of the extra columns that begin with `prefix` (None: that the format lets through), in alphabetical order."""
+        wanted = self.extension_prefixes.get(table, "") if prefix is None else prefix
+        cells = self.col(table, "extensions")
+        if wanted or prefix is None:
+            cells = cells.filter(pa.array(may_name(cells, wanted))) if wanted else cells.slice(0, 0)
+        found = {name for cell in pc.drop_null(cells).unique().to_pylist() for name in json.loads(cell)}
+        return sorted(name for name in found if name.casefold().startswith(wanted))
 
     def extension(self, table: str, name: str) -> Array:
         """Return the values of one extra column."""
-        import json
+        cells = self.col(table, "extensions")
+        some = choose(may_name(cells, name), cells, nulls(len(cells)))
+        return each_distinct(some, lambda cell: json.loads(cell).get(name))
 
-        return each_distinct(self.col(table, "extensions"), lambda cell: json.loads(cell).get(name))
+
+_PLAIN_NAME = re.compile(r"[0-9A-Za-z._ -]+")
+
+
+def may_name(cells: Array, name: str) -> Mask:
+    """Return which JSON objects may have a name that begins with `name`, in any case."""
+    if not _PLAIN_NAME.fullmatch(name):
+        return present(cells)  # it may be written with escapes
+    return mask(pc.match_substring(cells, f'"{name}', ignore_case=True))

@@ -86,8 +86,13 @@ def map_table(
     mappings: Sequence[Mapping],
     files: MappingABC[str, SourceFile],
     options: MappingABC[str, object],
+    *,
+    hashed: bool = True,
 ) -> MappedTable:
-    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts."""
+    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts.
+
+    ``hashed``: False: the table is only compared, and has no ``row_hash``.
+    """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
     findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
@@ -106,8 +111,9 @@ def map_table(
         _report_conflicts(target, table, origin, repeats, mappings, findings)
         collisions = _collisions(np.repeat([mapping.is_fallback for mapping in mappings], sizes), origin, repeats)
         table = table.filter(pa.array(repeats.counts))
-    hashed = table.append_column(HASH, row_hash(table, target))
-    return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
+    if hashed:
+        table = table.append_column(HASH, row_hash(table, target))
+    return MappedTable(table=table, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
 
 
 def source_records(

@@ -14,7 +14,6 @@ from roster_etl.exports.build import BuiltFile, build_files, prepare
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
 from roster_etl.exports.measure_losses import count_roundtrip_losses
-from roster_etl.frames.arrow import release_memory
 from roster_etl.pipeline.exports.read_back import compare_cells, read_back, read_back_changes
 from roster_etl.pipeline.exports.read_roster import read_roster
 
@@ -35,27 +34,29 @@ def write(
     if resolved.since_at is not None:
         _write_changes(workspace, resolved, folder, written, work)
         return
-    _write_files(resolved, folder, written, work, build_files(work, resolved.format, resolved.order.formulas))  # type: ignore[arg-type]
-    read = read_back(resolved.format, folder, [file["file"] for file in written.files], resolved.zone, resolved.options)
-    if read is not None:
-        count_roundtrip_losses(work, read, resolved.format)
+    files = _write_files(resolved, folder, written, work, build_files(work, resolved.format, resolved.order.formulas))  # type: ignore[arg-type]
+    read = read_back(resolved.format, folder, files, resolved.zone, resolved.options, work.store)
+    count_roundtrip_losses(work, read, resolved.format)
 
 
 def _write_files(
     resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, files: Iterable[BuiltFile]
-) -> None:
-    for built in files:
-        _write_file(resolved, folder, written, built)
+) -> dict[str, BuiltFile]:
+    """Write the files, and return what is in each."""
+    done = {built.name: _write_file(resolved, folder, written, work, built) for built in files}
     if resolved.format.manifest is not None:
         rows = {file["file"]: file["rows"] for file in written.files}
         name, cells = resolved.format.manifest(work, rows, resolved.since_at is not None)
-        _write_file(resolved, folder, written, BuiltFile(name=name, cells=dict(cells)))
+        done[name] = _write_file(resolved, folder, written, work, BuiltFile(name=name, cells=dict(cells)))
+    return done
 
 
-def _write_file(resolved: ResolvedExport, folder: Path, written: ExportProgress, built: BuiltFile) -> None:
+def _write_file(
+    resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, built: BuiltFile
+) -> BuiltFile:
     written.write(folder, built.name, csv_bytes(built.cells, resolved.format.newline), built.rows)
-    compare_cells(folder, built)
-    release_memory()
+    work.store.release()
+    return built
 
 
 def _write_changes(
@@ -64,9 +65,10 @@ def _write_changes(
     """Write what changed, and read it back after the files of before."""
     assert resolved.format.delta is not None
     snapshots = _snapshots(workspace, resolved, work)
-    _write_files(resolved, folder, written, work, delta_files(resolved.format.delta, snapshots))
-    names = [file["file"] for file in written.files]
-    read_back_changes(resolved.format, folder, names, resolved.options, snapshots[0][1], snapshots[-1][1])
+    files = _write_files(resolved, folder, written, work, delta_files(resolved.format.delta, snapshots))
+    for built in files.values():
+        compare_cells(folder, built)
+    read_back_changes(resolved.format, folder, [*files], resolved.options, snapshots[0][1], snapshots[-1][1])
 
 
 def _snapshots(workspace: Workspace, resolved: ResolvedExport, now: ExportTables) -> list[tuple[datetime, Snapshot]]:
