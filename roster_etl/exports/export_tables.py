@@ -129,6 +129,7 @@ class ExportTables:
 
     def __post_init__(self) -> None:
         self.unheld: dict[str, pa.Table] = {}
+        self._settled: dict[str, pa.Table] = {}
         self.reset_row_numbers()
 
     def reset_row_numbers(self) -> None:
@@ -142,7 +143,8 @@ class ExportTables:
     def settle(self) -> None:
         """Put what was changed into the store; call it when a rule has ended."""
         for name, table in self.tables.items():
-            self.tables[name] = self.store.keep(table)
+            if table is not self._settled.get(name):
+                self.tables[name] = self._settled[name] = self.store.keep(table)
         self.store.release()
 
     # ---- reading

@@ -66,8 +66,9 @@ def _measure_column(losses: Losses, table: str, name: str, before: Array, after:
         after = pc.if_else(pc.equal(after, "{}"), pa.scalar(None, pa.string()), after)
     differs = ~same(before, after)
     if name == "extensions" and differs.any():
-        some = pa.array(differs)
-        differs[differs] = ~same(_by_meaning(before.filter(some)), _by_meaning(after.filter(some)))
+        both = differs & present(before) & present(after)
+        some = pa.array(both)
+        differs[both] = ~same(_by_meaning(before.filter(some)), _by_meaning(after.filter(some)))
     if not differs.any():
         return
     already = losses.count(table=table, column=name, kinds=_VALUES)
