@@ -229,7 +229,9 @@ class ExportTables:
             values = pc.coalesce(values, fallback)
         self.change(table, name, values, reason)
 
-    def rename_ids(self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None) -> None:
+    def rename_ids(
+        self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None, count: bool = True
+    ) -> None:
         """Replace ids of records of `entity` in all columns that hold them; `kind`: only of users of this kind."""
         differs = ~same(old, new)
         if not differs.any():
@@ -242,7 +244,7 @@ class ExportTables:
                 where = present(found)
                 if kind is not None and "user_kind" in self.tables[table].column_names:
                     where &= equals(self.col(table, "user_kind"), kind)
-                self.change(table, name, choose(where, values.take(found), before), reason)
+                self.change(table, name, choose(where, values.take(found), before), reason, count=count)
 
     def set_user_kinds(self, kinds: Array) -> None:
         """Set the kind of every user, here and in all tables that refer to it; each cell that changes is counted."""

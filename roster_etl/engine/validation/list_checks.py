@@ -60,9 +60,7 @@ def check_list(state: FileState, column: Column, form: ListOf) -> None:
     state.reject_or_clear(name, broken, "list_mismatch", message)
 
 
-def drop_unknown_items(
-    state: FileState, name: str, known: pa.Array, rule: str, where: str, *, gone: pa.Array
-) -> None:
+def drop_unknown_items(state: FileState, name: str, known: pa.Array, rule: str, where: str, *, gone: pa.Array) -> None:
     """Drop the items that are not among `known`; a required list with none left refuses its row.
 
     Args: where: the column and file that the items name; gone: items whose record the upload removes, unless they are known.
