@@ -5,7 +5,7 @@ Belongs here: data classes. One object serves the writer, the lineage and the do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,10 +103,10 @@ class RenameFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One file of JSON Lines: ``records`` makes its objects in the order of their keys; ``key``: what tells them apart."""
+    """One file of JSON Lines: ``records`` makes its objects, one after the other, in the order of their keys; ``key``: what tells them apart."""
 
     name: str = field(kw_only=False)
-    records: Callable[[ExportTables], list[dict[str, Any]]]
+    records: Callable[[ExportTables], Iterator[dict[str, Any]]]
     key: tuple[str, ...]
     holds: tuple[str, ...] = ()
 
