@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, each_distinct, mask, order, present
+from roster_etl.exports.arrays import column, each_distinct, mask, present
 from roster_etl.exports.cells import Formulas, write_cells
 from roster_etl.exports.export_tables import ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
@@ -65,7 +66,9 @@ def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFi
     rows = work.store.keep(file.rows(work))
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
     outs = (*outs, *_extension_columns(work, file, rows))
-    rows = work.store.keep(order(rows, *(name for name in file.key if name in rows.column_names)))
+    keys = [name for name in file.key if name in rows.column_names]
+    if rows.num_rows > 1 and keys:
+        rows = work.take(rows, pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in keys]))
     work.store.release()
     cells = write_cells(work, file, rows, outs, formulas)
     missing = np.zeros(rows.num_rows, dtype=bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -90,6 +90,9 @@ class ColumnStore(Protocol):
     def keep(self, table: pa.Table) -> pa.Table:
         """Return the same table, its large columns out of memory."""
 
+    def each(self, table: pa.Table, make: Callable[[Array], Array], size: int) -> pa.Table:
+        """Return a table of what `make` makes of each column, `size` values each; nulls alone stay such."""
+
     def release(self) -> None:
         """Give back the memory of all columns that were read."""
 
@@ -99,7 +102,12 @@ class InMemory:
 
     def keep(self, table: pa.Table) -> pa.Table:
         """See ``ColumnStore``."""
-        return table
+        return table.combine_chunks()
+
+    def each(self, table: pa.Table, make: Callable[[Array], Array], size: int) -> pa.Table:
+        """See ``ColumnStore``."""
+        del size
+        return pa.table([make(column(table, name)) for name in table.column_names], schema=table.schema)
 
     def release(self) -> None:
         """See ``ColumnStore``."""
@@ -181,7 +189,22 @@ class ExportTables:
         gone = int((~keep).sum())
         if gone:
             self.losses.add(kind, reason, gone, table=table, file=file)
-            self.tables[table] = self.table(table).filter(pa.array(keep))
+            self.tables[table] = self.rows(self.table(table), keep)
+
+    def rows(self, table: pa.Table, keep: Mask) -> pa.Table:
+        """Return some rows of a table, in the store."""
+        which = pa.array(keep)
+        return self.store.each(table, lambda values: values.filter(which), int(keep.sum()))
+
+    def take(self, table: pa.Table, places: Array) -> pa.Table:
+        """Return the rows of a table at `places`, in the store."""
+        return self.store.each(table, lambda values: values.take(places), len(places))
+
+    def add_rows(self, table: str, made: Mapping[str, Array], size: int) -> None:
+        """Add records; columns that are not in `made` are null."""
+        rows = self.table(table)
+        columns = [made.get(field.name, pa.nulls(size, field.type)) for field in rows.schema]
+        self.tables[table] = self.store.keep(pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]))
 
     def cascade(self, reason: Reason = "parent_left_out") -> None:
         """Leave out records whose parent was left out, and empty links to records that were."""

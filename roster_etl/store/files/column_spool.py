@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -33,6 +33,7 @@ class ColumnSpool:
     def __init__(self, scratch: Path, *, min_bytes: int = MIN_BYTES) -> None:
         self._scratch, self._min_bytes = scratch, min_bytes
         self._maps: list[tuple[int, int, weakref.ref[mmap.mmap]]] = []
+        self._null_size, self._null_arrays = 0, dict[pa.DataType, pa.Array]()
 
     def collect(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> pa.Table:
         """Return the rows of `batches` as a table in ascending order of the columns `order`; a column is in memory at a time, and a batch."""
@@ -40,31 +41,48 @@ class ColumnSpool:
         if found.num_rows < 2:
             return found.combine_chunks()
         places = pc.sort_indices(found.select(list(order)), sort_keys=[(name, "ascending") for name in order])
-        ordered = bool((np.diff(places.to_numpy()) > 0).all())
-        taken = (combine_chunks(values) if ordered else combine_chunks(values).take(places) for values in found.columns)
-        if found.nbytes < self._min_bytes:
-            return pa.table(list(taken), schema=schema)
-        table = self._written(zip(schema, taken, strict=True))
+        if (np.diff(places.to_numpy()) > 0).all():
+            return self.each(found, lambda values: values, found.num_rows)
+        return self.each(found, lambda values: values.take(places), found.num_rows)
+
+    def each(self, table: pa.Table, make: Callable[[pa.Array], pa.Array], size: int) -> pa.Table:
+        """Return a table of what `make` makes of each column, `size` values each; nulls alone stay such. A column is in memory at a time."""
+        columns = (
+            (field, self._nulls(size, field.type) if values.null_count == len(values) else make(combine_chunks(values)))
+            for field, values in zip(table.schema, table.columns, strict=True)
+        )
+        if table.nbytes < self._min_bytes:
+            return pa.table([values for _, values in columns], schema=table.schema)
+        made = self._written(columns)
         self.release()
-        return table
+        return made
 
     def keep(self, table: pa.Table) -> pa.Table:
-        """Return `table` with those of its columns in files that are in memory."""
-        fresh = [place for place, values in enumerate(table.columns) if not self._is_mapped(values)]
+        """Return `table` with those of its columns in files that are in memory, and each column in one piece."""
+        fresh = [place for place, values in enumerate(table.columns) if not self._is_kept(values)]
         if sum(table.column(place).nbytes for place in fresh) < self._min_bytes:
-            return table
-        written = self._written((table.schema.field(place), combine_chunks(table.column(place))) for place in fresh)
-        for place, values in zip(fresh, written.columns, strict=True):
+            return table.combine_chunks() if any(values.num_chunks > 1 for values in table.columns) else table
+        kept = self.each(table.select(fresh), lambda values: values, table.num_rows)
+        for place, values in zip(fresh, kept.columns, strict=True):
             table = table.set_column(place, table.schema.field(place), values)
         return table
 
     def release(self) -> None:
         """Give back the memory of all pages that were read, and what the allocators do not need."""
+        self._release_pages()
+        release_memory()
+
+    def _release_pages(self) -> None:
         self._maps = [known for known in self._maps if known[2]() is not None]
         for _, _, reference in self._maps:
             if (mapped := reference()) is not None:
                 mapped.madvise(mmap.MADV_DONTNEED)
-        release_memory()
+
+    def _nulls(self, size: int, kind: pa.DataType) -> pa.Array:
+        """Return nulls, the same ones for all columns of a type and size."""
+        if self._null_size != size:
+            self._null_size, self._null_arrays = size, {}
+        return self._null_arrays.setdefault(kind, pa.nulls(size, kind))
 
     def _mapped_batches(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """Return the rows of `batches` as they come, in chunks."""
@@ -87,17 +105,26 @@ class ColumnSpool:
             return pa.ipc.open_stream(self._map(file)).read_all()
 
     def _written(self, columns: Iterable[tuple[pa.Field, pa.Array]]) -> pa.Table:
-        """Return a table of `columns`, each written to one file before the next is asked for."""
+        """Return a table of `columns`, each written to one file before the next is asked for; those of nulls alone are not."""
         places: list[tuple[int, int]] = []
+        fields: list[pa.Field] = []
+        made: list[pa.Array | None] = []
         with self._file() as file:
             for field, values in columns:
+                fields.append(field)
+                made.append(values if values.null_count == len(values) else None)
+                if made[-1] is not None:
+                    continue
                 start = file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
                 with pa.ipc.new_stream(file, pa.schema([field])) as out:
                     out.write_batch(pa.record_batch([values], schema=pa.schema([field])))
                 places.append((start, file.tell() - start))
+                self._release_pages()
+            if not places:
+                return pa.table(made, schema=pa.schema(fields))
             mapped = self._map(file)
-        tables = [pa.ipc.open_stream(mapped.slice(start, size)).read_all() for start, size in places]
-        return pa.table([table.column(0) for table in tables], schema=pa.schema([table.schema.field(0) for table in tables]))
+        read = (pa.ipc.open_stream(mapped.slice(start, size)).read_all().column(0) for start, size in places)
+        return pa.table([values if values is not None else next(read) for values in made], schema=pa.schema(fields))
 
     @contextmanager
     def _file(self) -> Iterator[IO[bytes]]:
@@ -115,9 +142,11 @@ class ColumnSpool:
         self._maps.append((buffer.address, buffer.address + buffer.size, weakref.ref(mapped)))
         return buffer
 
-    def _is_mapped(self, values: pa.ChunkedArray) -> bool:
-        """Return whether all of a column is in files that live, in one piece."""
+    def _is_kept(self, values: pa.ChunkedArray) -> bool:
+        """Return whether all of a column is in files that live, in one piece, or it is nulls alone."""
         if values.num_chunks != 1:
             return False
+        if values.null_count == len(values):
+            return True
         buffers = [buffer for buffer in values.chunk(0).buffers() if buffer is not None]
         return all(any(start <= buffer.address < stop for start, stop, _ in self._maps) for buffer in buffers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -65,6 +65,10 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
             cursor.execute(_literal(connection, query))
             return _cast_columns(cursor.fetch_arrow_table(), schema)
     return _cast_columns(_copy_out(connection, query, schema), schema)
+
+
+Collect = Callable[[Iterable[pa.RecordBatch], pa.Schema, Sequence[str]], pa.Table]
+"""Makes a table of batches and their schema, in the ascending order of some columns."""
 
 
 def fetch_batches(

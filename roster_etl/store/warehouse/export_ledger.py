@@ -5,7 +5,7 @@ Belongs here: queries and statements of table ``exports``, and the roster as it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,10 +23,6 @@ _EXTRA = ("derived", "extensions")
 _FEEDS_PER_QUERY = 100  # each is one arm of a union; SQLite takes 500
 
 
-Collect = Callable[[Iterable[pa.RecordBatch], pa.Schema, Sequence[str]], pa.Table]
-"""Makes a table of batches and their schema, in the order of some columns."""
-
-
 def roster_rows(
     connection: sa.Connection,
     district_id: str,
@@ -35,7 +31,7 @@ def roster_rows(
     moment: datetime | None,
     *,
     order: Sequence[str] = ("version_id",),
-    collect: Collect,
+    collect: bulk_load.Collect,
 ) -> pa.Table:
     """Return the records of a table as they were known at `moment` (None: now), in the order of some columns.
 
