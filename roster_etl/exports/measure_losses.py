@@ -7,17 +7,20 @@ losses is complete by construction. Only formats that are imported can be measur
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, each_distinct, is_in, keys_of, positions, present, same
+from roster_etl.exports.arrays import column, each_distinct, present, same
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
+from roster_etl.frames.arrow import common_codes
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
@@ -39,24 +42,32 @@ def count_roundtrip_losses(work: ExportTables, read: Iterable[tuple[str, pa.Tabl
 
 def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: ExportFormat) -> None:
     spec, said = TABLES[name], work.table(name)
-    ours, theirs = keys_of(said, spec.key), keys_of(made, spec.key)
-    places = positions(ours, theirs)
-    read, known = present(places), is_in(theirs, ours)
+    places = _places(said, made, spec.key)
+    read, known = places >= 0, np.zeros(made.num_rows, dtype=bool)
+    known[places[read]] = True
     work.losses.add("row_left_out", "no_home", int((~read).sum()), table=name)
     work.losses.add("rows_joined", "several_values", int(read.sum()) - int(known.sum()), table=name)
     work.losses.add("value_made_up", "synthetic", int((~known).sum()), table=name)
     original = work.original.get(name)
     if original is None:
         return
-    del ours, theirs
-    kept = pa.array(read & present(column(said, ROW)))
-    before_at, after_at = column(said, ROW).filter(kept), places.filter(kept)
+    kept = read & present(column(said, ROW))
+    before_at, after_at = column(said, ROW).filter(pa.array(kept)), pa.array(places[kept])
+    del said, read, known, places, kept
+    work.store.release()
     for column_name in (*spec.names, "extensions"):
         if column_name in original.column_names and column_name in made.column_names:
             before, after = original.column(column_name), made.column(column_name)
             if before.null_count < len(before) or after.null_count < len(after):
                 taken = (column(original, column_name).take(before_at), column(made, column_name).take(after_at))
                 _measure_column(work.losses, name, column_name, *taken, format_)
+                work.store.release()
+
+
+def _places(said: pa.Table, made: pa.Table, key: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return for each record that was said the place of the one that came back, -1 if none did; those that came back have one key each."""
+    ours, theirs = common_codes([column(said, name) for name in key], [column(made, name) for name in key])
+    return np.asarray(pd.Index(theirs).get_indexer(pd.Index(ours)))
 
 
 def _measure_column(losses: Losses, table: str, name: str, before: Array, after: Array, format_: ExportFormat) -> None:

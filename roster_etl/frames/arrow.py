@@ -104,6 +104,12 @@ def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
     return combined
 
 
+def common_codes(one: Sequence[pa.Array], other: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Return one integer per row of both, equal for rows of either whose cells are all equal; null equals null."""
+    codes = row_codes([pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in zip(one, other, strict=True)])
+    return codes[: len(one[0])], codes[len(one[0]) :]
+
+
 def text_series(values: Iterable[str | None]) -> pd.Series:
     """Return `values` as an Arrow text series."""
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(list(values), pa.string())))

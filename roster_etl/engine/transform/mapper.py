@@ -87,18 +87,18 @@ def map_table(
     files: MappingABC[str, SourceFile],
     options: MappingABC[str, object],
     *,
-    hashed: bool = True,
+    compared: bool = False,
 ) -> MappedTable:
     """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts.
 
-    ``hashed``: False: the table is only compared, and has no ``row_hash``.
+    ``compared``: the table is only compared, and needs no origin, no ``derived`` and no ``row_hash``.
     """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
     findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
     for mapping, noted in zip(mappings, findings, strict=True):
         rows = _run_steps(mapping, rows_by_name, options, noted)
-        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options, noted))
+        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options, noted, compared=compared))
         del rows
     sizes = [part.num_rows for part in parts]
     table = pa.concat_tables(parts)
@@ -111,7 +111,7 @@ def map_table(
         _report_conflicts(target, table, origin, repeats, mappings, findings)
         collisions = _collisions(np.repeat([mapping.is_fallback for mapping in mappings], sizes), origin, repeats)
         table = table.filter(pa.array(repeats.counts))
-    if hashed:
+    if not compared:
         table = table.append_column(HASH, row_hash(table, target))
     return MappedTable(table=table, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
 
@@ -285,6 +285,8 @@ def _evaluate(
     source: SourceFile,
     options: MappingABC[str, object],
     findings: FindingsBuilder,
+    *,
+    compared: bool = False,
 ) -> pa.Table:
     """Return the rows of one mapping as a table of `target`, with ORIGIN columns and both marks, without incomplete keys."""
     evaluator = _Evaluator(rows, options, target.arrow_schema)
@@ -294,9 +296,10 @@ def _evaluate(
         field.name: evaluator.made[field.name].values if field.name in evaluator.made else pa.nulls(rows.num_rows, field.type)
         for field in target.arrow_schema
     }
-    columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
     columns["source_row"] = combine_chunks(rows.column(ROW))
-    columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
+    if not compared:
+        columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
+        columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
     columns["extensions"] = (
         _extensions(rows, _extension_columns(mapping, rows, source))
         if mapping.extensions or mapping.kept_as_extensions

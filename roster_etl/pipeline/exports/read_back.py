@@ -58,14 +58,14 @@ def read_back(
     """
     if format_.vendor is None:
         for built in files.values():
-            compare_cells(folder, built)
+            compare_cells(folder, built, store)
             store.release()
         return
     found = _of_version(vendor(format_.vendor), options)
     values = resolve_options(found.format, {"time_zone": zone})
     _require_manifest(found, folder, [*files], changes=False)
     judged = _validated(found, folder, files, values, store)
-    yield from _changed(found, judged, values).items() if found.change_plan is not None else _mapped(found, judged, values)
+    yield from _changed(found, judged, values).items() if found.change_plan is not None else _mapped(found, judged, values, store)
 
 
 def read_back_changes(
@@ -144,7 +144,8 @@ def _validated(
             results[file.name] = empty_result(file)
             continue
         listed: dict[str, Any] = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
-        raw = compare_cells(folder, files[file.file_name])
+        raw = compare_cells(folder, files[file.file_name], store)
+        store.release()
         result = _validate(found, file, raw, results, listed)
         _require_accepted(file.file_name, result)
         del raw
@@ -152,7 +153,7 @@ def _validated(
         del result
         store.release()
     for built in (built for name, built in files.items() if name not in {file.file_name for file in found.format.files}):
-        compare_cells(folder, built)
+        compare_cells(folder, built, store)
     return results
 
 
@@ -188,7 +189,9 @@ def _require_accepted(name: str, result: ValidatedFile) -> None:
         raise ReadBackFailed(file=name, what=f"{result.rows_rejected} rows: {', '.join(texts)}")
 
 
-def _mapped(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any]) -> Iterator[tuple[str, pa.Table]]:
+def _mapped(
+    found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any], store: ColumnStore
+) -> Iterator[tuple[str, pa.Table]]:
     files = {
         name: SourceFile(rows=result.rows, file_name=found.format.file(name).file_name, extensions=result.extensions)
         for name, result in judged.items()
@@ -196,7 +199,9 @@ def _mapped(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[
     settings = {**values, RECEIVED_ON: datetime(2000, 1, 1, tzinfo=UTC).date()}
     for name in tables_of(found):
         mappings = [mapping for mapping in found.mappings if mapping.to == name]
-        yield name, _accepted(map_table(TABLES[name], mappings, files, settings, hashed=False).table)
+        made = _accepted(map_table(TABLES[name], mappings, files, settings, compared=True).table)
+        store.release()
+        yield name, made
 
 
 def _accepted(table: pa.Table) -> pa.Table:
@@ -238,9 +243,9 @@ def _present_columns(result: ValidatedFile) -> pa.Table:
     return result.rows.drop_columns([*absent])
 
 
-def compare_cells(folder: Path, built: BuiltFile) -> RawFile:
+def compare_cells(folder: Path, built: BuiltFile, store: ColumnStore) -> RawFile:
     """Read a CSV file with our own reader, and require that each cell is what was to be written. Raises ReadBackFailed."""
-    raw = read_csv(_content(folder / built.name), limits=STRICT_LIMITS)
+    raw = read_csv(_content(folder / built.name), limits=STRICT_LIMITS, keep=store.keep)
     if raw.refused or raw.damaged:
         raise ReadBackFailed(file=built.name, what=raw.refused or f"{len(raw.damaged)} damaged records")
     if raw.header != tuple(built.cells):

@@ -129,7 +129,7 @@ def _write_csv(
     cells = {name: column(stored, name) for name in cells}
     built = BuiltFile(name=file, cells=cells)
     written.write(folder, file, csv_bytes(cells, "\r\n"), table.num_rows)
-    compare_cells(folder, built)
+    compare_cells(folder, built, store)
 
 
 def as_text(values: Any) -> Any:

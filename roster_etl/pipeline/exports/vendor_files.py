@@ -82,7 +82,7 @@ def _write_changes(
         changes = [*([first] if first is not None else ()), *changes]
     files = _write_files(resolved, folder, written, work, changes)
     for built in files.values():
-        compare_cells(folder, built)
+        compare_cells(folder, built, work.store)
     read_back_changes(resolved.format, folder, [*files], resolved.options, before, now)
 
 
