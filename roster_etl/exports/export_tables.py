@@ -22,6 +22,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import (
     choose,
     column,
+    constant,
     each_distinct,
     equals,
     is_in,
@@ -268,6 +269,24 @@ class ExportTables:
                 if kind is not None and "user_kind" in self.tables[table].column_names:
                     where &= equals(self.col(table, "user_kind"), kind)
                 self.change(table, name, choose(where, values.take(found), before), reason, count=count)
+
+    def name_kinds(self) -> None:
+        """Write the ids of users as kind and id, in all columns that hold them; without a kind beside it, the first kind that has the id."""
+        users = self.user_keys("users")
+        kinds, ids = self.col("users", "user_kind"), self.col("users", "user_id")
+        for table, name in ID_COLUMNS["users"]:
+            if table not in self.tables or name not in self.tables[table].column_names:
+                continue
+            before = self.col(table, name)
+            if "user_kind" in self.tables[table].column_names:
+                own = self.col(table, "user_kind")
+                known = is_in(self.user_keys(table, name), users)
+            else:
+                own, known = nulls(len(before)), is_in(before, ids)
+                for kind in pc.unique(kinds).to_pylist():
+                    mine = is_in(before, ids.filter(pa.array(equals(kinds, kind)))) & ~present(own)
+                    own = choose(mine, constant(kind, len(before)), own)
+            self.change(table, name, choose(known, pc.binary_join_element_wise(own, before, "-"), before), "id_not_allowed")
 
     def set_user_kinds(self, kinds: Array) -> None:
         """Set the kind of every user, here and in all tables that refer to it; each cell that changes is counted."""

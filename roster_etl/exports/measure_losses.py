@@ -23,7 +23,7 @@ from roster_etl.exports.plan import ExportFormat
 from roster_etl.frames.arrow import common_codes
 
 if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
+    from roster_etl.exports.arrays import Array, Mask
 
 _VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
 
@@ -42,18 +42,18 @@ def count_roundtrip_losses(work: ExportTables, read: Iterable[tuple[str, pa.Tabl
 
 def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: ExportFormat) -> None:
     spec, said = TABLES[name], work.table(name)
-    places = _places(said, made, spec.key)
+    places, first = _places(said, made, spec.key)
     read, known = places >= 0, np.zeros(made.num_rows, dtype=bool)
     known[places[read]] = True
     work.losses.add("row_left_out", "no_home", int((~read).sum()), table=name)
     work.losses.add("rows_joined", "several_values", int(read.sum()) - int(known.sum()), table=name)
-    work.losses.add("value_made_up", "synthetic", int((~known).sum()), table=name)
+    work.losses.add("value_made_up", "synthetic", int((first & ~known).sum()), table=name)
     original = work.original.get(name)
     if original is None:
         return
     kept = read & present(column(said, ROW))
     before_at, after_at = column(said, ROW).filter(pa.array(kept)), pa.array(places[kept])
-    del said, read, known, places, kept
+    del said, read, known, places, first, kept
     work.store.release()
     for column_name in (*spec.names, "extensions"):
         if column_name in original.column_names and column_name in made.column_names:
@@ -64,10 +64,12 @@ def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: Expor
                 work.store.release()
 
 
-def _places(said: pa.Table, made: pa.Table, key: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return for each record that was said the place of the one that came back, -1 if none did; those that came back have one key each."""
+def _places(said: pa.Table, made: pa.Table, key: Sequence[str]) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
+    """Return for each record that was said the place of the first one that came back, -1 if none did; and which are the first ones."""
     ours, theirs = common_codes([column(said, name) for name in key], [column(made, name) for name in key])
-    return np.asarray(pd.Index(theirs).get_indexer(pd.Index(ours)))
+    first = ~pd.Series(theirs).duplicated().to_numpy()
+    found = pd.Index(theirs[first]).get_indexer(pd.Index(ours))
+    return np.where(found >= 0, np.flatnonzero(first)[found] if len(theirs) else found, -1), first
 
 
 def _measure_column(losses: Losses, table: str, name: str, before: Array, after: Array, format_: ExportFormat) -> None:

@@ -300,10 +300,7 @@ def check_clashes(work: ExportTables, format_name: str) -> None:
 def one_id_space(work: ExportTables) -> None:
     """Say people by their id alone (option ``user_ids``: ``plain``), or all of them as ``kind-id`` (``kinded``). Raises IdClash."""
     if work.options.get("user_ids") == "kinded":
-        kinds, ids = work.col("users", "user_kind"), work.col("users", "user_id")
-        for kind in pc.unique(kinds).to_pylist():
-            mine = ids.filter(pa.array(equals(kinds, kind)))
-            work.rename_ids("users", mine, pc.binary_join_element_wise(kind, mine, "-"), "id_not_allowed", kind=kind)
+        work.name_kinds()
     work.set_user_kinds(constant("user", work.table("users").num_rows))
     check_clashes(work, "a format with one space of ids")
 

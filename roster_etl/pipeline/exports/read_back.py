@@ -27,7 +27,16 @@ from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.frames.arrow import DELETED, REFUSED
 from roster_etl.frames.mapped_bytes import Content
-from roster_etl.mapping.column_plan import RECEIVED_ON
+from roster_etl.mapping.column_plan import (
+    RECEIVED_ON,
+    Computed,
+    Lookup,
+    OnlyRows,
+    SplitList,
+    WarnIfDifferent,
+    WarnUnmatched,
+)
+from roster_etl.mapping.column_plan import Mapping as ColumnMapping
 from roster_etl.spec import File
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.options import resolve_options
@@ -37,6 +46,10 @@ from roster_etl.vendors.lineage import tables_of
 if TYPE_CHECKING:
     from roster_etl.exports.export_tables import ColumnStore
     from roster_etl.exports.plan import ExportFormat
+
+
+_ROW_BY_ROW = (Computed, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
+_ROWS_AT_ONCE = 100_000
 
 
 class ReadBackFailed(PermanentError):
@@ -198,10 +211,27 @@ def _mapped(
     }
     settings = {**values, RECEIVED_ON: datetime(2000, 1, 1, tzinfo=UTC).date()}
     for name in tables_of(found):
-        mappings = [mapping for mapping in found.mappings if mapping.to == name]
-        made = _accepted(map_table(TABLES[name], mappings, files, settings, compared=True).table)
+        spec = TABLES[name]
+        parts = [
+            store.keep(
+                _accepted(map_table(spec, [mapping], some, settings, compared=True).table).select([*spec.names, "extensions"])
+            )
+            for mapping in found.mappings
+            if mapping.to == name
+            for some in _slices(mapping, files, store)
+        ]
+        yield name, store.keep(pa.concat_tables(parts))
         store.release()
-        yield name, made
+
+
+def _slices(mapping: ColumnMapping, files: Mapping[str, SourceFile], store: ColumnStore) -> Iterator[dict[str, SourceFile]]:
+    """Yield the files with some rows of the mapping's own at a time, or all of them if a row's record depends on other rows."""
+    own = files[mapping.source]
+    alone = all(isinstance(step, _ROW_BY_ROW) and getattr(step, "file", "") != mapping.source for step in mapping.steps)
+    size = _ROWS_AT_ONCE if alone else max(own.rows.num_rows, 1)
+    for start in range(0, max(own.rows.num_rows, 1), size):
+        yield {**files, mapping.source: replace(own, rows=own.rows.slice(start, size))}
+        store.release()
 
 
 def _accepted(table: pa.Table) -> pa.Table:

@@ -33,7 +33,7 @@ class ColumnSpool:
     def __init__(self, scratch: Path, *, min_bytes: int = MIN_BYTES) -> None:
         self._scratch, self._min_bytes = scratch, min_bytes
         self._maps: list[tuple[int, int, weakref.ref[mmap.mmap]]] = []
-        self._null_size, self._null_arrays = 0, dict[pa.DataType, pa.Array]()
+        self._null_arrays: dict[tuple[pa.DataType, int], pa.Array] = {}
 
     def collect(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> pa.Table:
         """Return the rows of `batches` as a table in ascending order of the columns `order`; a column is in memory at a time, and a batch."""
@@ -80,9 +80,9 @@ class ColumnSpool:
 
     def _nulls(self, size: int, kind: pa.DataType) -> pa.Array:
         """Return nulls, the same ones for all columns of a type and size."""
-        if self._null_size != size:
-            self._null_size, self._null_arrays = size, {}
-        return self._null_arrays.setdefault(kind, pa.nulls(size, kind))
+        if (kind, size) not in self._null_arrays:
+            self._null_arrays[kind, size] = pa.nulls(size, kind)
+        return self._null_arrays[kind, size]
 
     def _mapped_batches(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """Return the rows of `batches` as they come, in chunks."""
@@ -147,6 +147,11 @@ class ColumnSpool:
         if values.num_chunks != 1:
             return False
         if values.null_count == len(values):
-            return True
+            shared = self._null_arrays.get((values.type, len(values)))
+            return shared is not None and _address(shared) == _address(values.chunk(0))
         buffers = [buffer for buffer in values.chunk(0).buffers() if buffer is not None]
         return all(any(start <= buffer.address < stop for start, stop, _ in self._maps) for buffer in buffers)
+
+
+def _address(values: pa.Array) -> int:
+    return max((buffer.address for buffer in values.buffers() if buffer is not None), default=0)

@@ -374,7 +374,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
             people.remove_links(c, "lincoln", **given) for given in ({"before": NOW}, {})
         ],
         "roster_rows": lambda c: [
-            export_ledger.roster_rows(c, *feed, name, moment) for name in every for moment in (None, NOW)
+            export_ledger.roster_rows(c, *feed, name, moment, collect=collected) for name in every for moment in (None, NOW)
         ],
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
