@@ -25,11 +25,12 @@ from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile,
 from roster_etl.exports.arrays import column, same
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.csv_file import csv_bytes
-from roster_etl.frames.arrow import DELETED, REFUSED
+from roster_etl.frames.arrow import DELETED, REFUSED, row_codes
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
     Computed,
+    CurrentSpan,
     Lookup,
     OnlyRows,
     SplitList,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from roster_etl.exports.plan import ExportFormat
 
 
-_ROW_BY_ROW = (Computed, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
+_ROW_BY_ROW = (Computed, CurrentSpan, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
 _ROWS_AT_ONCE = 100_000
 
 
@@ -214,24 +215,33 @@ def _mapped(
         spec = TABLES[name]
         parts = [
             store.keep(
-                _accepted(map_table(spec, [mapping], some, settings, compared=True).table).select([*spec.names, "extensions"])
+                _accepted(map_table(spec, [mapping], files, settings, compared=True, some=some).table).select(
+                    [*spec.names, "extensions"]
+                )
             )
             for mapping in found.mappings
             if mapping.to == name
-            for some in _slices(mapping, files, store)
+            for some in _slices(mapping, files[mapping.source].rows, store)
         ]
         yield name, store.keep(pa.concat_tables(parts))
         store.release()
 
 
-def _slices(mapping: ColumnMapping, files: Mapping[str, SourceFile], store: ColumnStore) -> Iterator[dict[str, SourceFile]]:
-    """Yield the files with some rows of the mapping's own at a time, or all of them if a row's record depends on other rows."""
-    own = files[mapping.source]
-    alone = all(isinstance(step, _ROW_BY_ROW) and getattr(step, "file", "") != mapping.source for step in mapping.steps)
-    size = _ROWS_AT_ONCE if alone else max(own.rows.num_rows, 1)
-    for start in range(0, max(own.rows.num_rows, 1), size):
-        yield {**files, mapping.source: replace(own, rows=own.rows.slice(start, size))}
-        store.release()
+def _slices(mapping: ColumnMapping, rows: pa.Table, store: ColumnStore) -> Iterator[pa.Table]:
+    """Yield some rows of the mapping's file at a time: all that a record depends on are together."""
+    spans = [step for step in mapping.steps if isinstance(step, CurrentSpan)]
+    parts = -(-rows.num_rows // _ROWS_AT_ONCE)
+    if parts < 2 or len(spans) > 1 or not all(isinstance(step, _ROW_BY_ROW) for step in mapping.steps):
+        yield rows
+    elif spans:
+        groups = row_codes([column(rows, name) for name in spans[0].by]) % parts
+        for number in range(parts):
+            yield rows.filter(pa.array(groups == number))
+            store.release()
+    else:
+        for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
+            yield rows.slice(start, _ROWS_AT_ONCE)
+            store.release()
 
 
 def _accepted(table: pa.Table) -> pa.Table:

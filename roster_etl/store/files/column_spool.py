@@ -33,7 +33,7 @@ class ColumnSpool:
     def __init__(self, scratch: Path, *, min_bytes: int = MIN_BYTES) -> None:
         self._scratch, self._min_bytes = scratch, min_bytes
         self._maps: list[tuple[int, int, weakref.ref[mmap.mmap]]] = []
-        self._null_arrays: dict[tuple[pa.DataType, int], pa.Array] = {}
+        self._null_arrays: dict[pa.DataType, pa.Array] = {}
 
     def collect(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> pa.Table:
         """Return the rows of `batches` as a table in ascending order of the columns `order`; a column is in memory at a time, and a batch."""
@@ -41,7 +41,7 @@ class ColumnSpool:
         if found.num_rows < 2:
             return found.combine_chunks()
         places = pc.sort_indices(found.select(list(order)), sort_keys=[(name, "ascending") for name in order])
-        if (np.diff(places.to_numpy()) > 0).all():
+        if np.array_equal(places, np.arange(found.num_rows)):
             return self.each(found, lambda values: values, found.num_rows)
         return self.each(found, lambda values: values.take(places), found.num_rows)
 
@@ -79,10 +79,15 @@ class ColumnSpool:
                 mapped.madvise(mmap.MADV_DONTNEED)
 
     def _nulls(self, size: int, kind: pa.DataType) -> pa.Array:
-        """Return nulls, the same ones for all columns of a type and size."""
-        if (kind, size) not in self._null_arrays:
-            self._null_arrays[kind, size] = pa.nulls(size, kind)
-        return self._null_arrays[kind, size]
+        """Return nulls, from one file for all columns of a type."""
+        known = self._null_arrays.get(kind, pa.nulls(0, kind))
+        if len(known) < size:
+            made = pa.nulls(max(size, 2 * len(known)), kind)
+            known = (
+                made if made.nbytes < self._min_bytes else self._written([(pa.field("nothing", kind), made)]).column(0).chunk(0)
+            )
+            self._null_arrays[kind] = known
+        return known.slice(0, size)
 
     def _mapped_batches(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         """Return the rows of `batches` as they come, in chunks."""
@@ -105,14 +110,14 @@ class ColumnSpool:
             return pa.ipc.open_stream(self._map(file)).read_all()
 
     def _written(self, columns: Iterable[tuple[pa.Field, pa.Array]]) -> pa.Table:
-        """Return a table of `columns`, each written to one file before the next is asked for; those of nulls alone are not."""
+        """Return a table of `columns`, each written to one file before the next is asked for; those that are in files stay there."""
         places: list[tuple[int, int]] = []
         fields: list[pa.Field] = []
         made: list[pa.Array | None] = []
         with self._file() as file:
             for field, values in columns:
                 fields.append(field)
-                made.append(values if values.null_count == len(values) else None)
+                made.append(values if self._is_mapped(values) else None)
                 if made[-1] is not None:
                     continue
                 start = file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
@@ -143,15 +148,9 @@ class ColumnSpool:
         return buffer
 
     def _is_kept(self, values: pa.ChunkedArray) -> bool:
-        """Return whether all of a column is in files that live, in one piece, or it is nulls alone."""
-        if values.num_chunks != 1:
-            return False
-        if values.null_count == len(values):
-            shared = self._null_arrays.get((values.type, len(values)))
-            return shared is not None and _address(shared) == _address(values.chunk(0))
-        buffers = [buffer for buffer in values.chunk(0).buffers() if buffer is not None]
+        """Return whether all of a column is in files that live, in one piece."""
+        return values.num_chunks == 1 and self._is_mapped(values.chunk(0))
+
+    def _is_mapped(self, values: pa.Array) -> bool:
+        buffers = [buffer for buffer in values.buffers() if buffer is not None and buffer.size]
         return all(any(start <= buffer.address < stop for start, stop, _ in self._maps) for buffer in buffers)
-
-
-def _address(values: pa.Array) -> int:
-    return max((buffer.address for buffer in values.buffers() if buffer is not None), default=0)

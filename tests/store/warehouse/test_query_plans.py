@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,6 +191,11 @@ def explained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plans]:
         yield plans
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", before)
+
+
+def collected(batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> pa.Table:
+    """Read all batches of a query."""
+    return pa.Table.from_batches(list(batches), schema=schema).sort_by([(name, "ascending") for name in order])
 
 
 def _value(column: sa.Column[Any]) -> str | None:
