@@ -13,11 +13,13 @@ from contextlib import suppress
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
+_MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
 FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
@@ -90,6 +92,8 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
 
 def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
     """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null."""
+    if len(columns) == 1 and (hashes := _hashes_of_ids(columns[0])) is not None:
+        return hashes
     combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:
         encoded = column.dictionary_encode(null_encoding="encode")
@@ -102,6 +106,21 @@ def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
         combined = combined * kinds + encoded.indices.to_numpy()
         size *= kinds
     return combined
+
+
+def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
+    """Return a hash of each cell of a long column whose cells all differ, as do their hashes; None: it is not so.
+
+    A dictionary of them would need several times their size.
+    """
+    if len(column) < _MANY or column.null_count or not pa.types.is_string(column.type):
+        return None
+    if len(pc.unique(column.slice(0, _SOME))) < _SOME:
+        return None
+    texts = (column.slice(start, _MANY).cast(pa.binary()) for start in range(0, len(column), _MANY))
+    parts = [pd.util.hash_array(part.to_numpy(zero_copy_only=False), categorize=False) for part in texts]
+    hashes = np.concatenate(parts).view(np.int64)
+    return None if pd.Series(hashes).duplicated().any() else hashes
 
 
 def common_codes(one: Sequence[pa.Array], other: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:

@@ -302,9 +302,10 @@ def _evaluate(
         field.name: evaluator.made[field.name].values if field.name in evaluator.made else pa.nulls(rows.num_rows, field.type)
         for field in target.arrow_schema
     }
-    columns["source_row"] = combine_chunks(rows.column(ROW))
     if not compared:
         columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
+    columns["source_row"] = combine_chunks(rows.column(ROW))
+    if not compared:
         columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
     columns["extensions"] = (
         _extensions(rows, _extension_columns(mapping, rows, source))

@@ -6,7 +6,7 @@ Belongs here: validating the written files as an import would, and the canonical
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,7 +160,7 @@ def _validated(
         listed: dict[str, Any] = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
         raw = compare_cells(folder, files[file.file_name], store)
         store.release()
-        result = _validate(found, file, raw, results, listed)
+        result = _validate(found, file, raw, results, listed, release=store.release)
         _require_accepted(file.file_name, result)
         del raw
         results[file.name] = replace(result, rows=store.keep(result.rows))
@@ -179,6 +179,7 @@ def _validate(
     listed: Mapping[str, Any],
     *,
     changes: int | None = None,
+    release: Callable[[], None] | None = None,
 ) -> ValidatedFile:
     others = {
         name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name) for name, result in results.items()
@@ -190,6 +191,7 @@ def _validate(
         fixed_order=found.format.fixed_column_order,
         listed=dict(listed),
         changes=changes,
+        release=release,
     )
 
 
@@ -295,6 +297,8 @@ def compare_cells(folder: Path, built: BuiltFile, store: ColumnStore) -> RawFile
     for place, (name, cells) in enumerate(built.cells.items()):
         if built.rows and not same(column(raw.table, f"c{place}").cast(pa.string()), cells.cast(pa.string())).all():
             raise ReadBackFailed(file=built.name, what=f"another value in {name}")
+        if built.rows > _ROWS_AT_ONCE:
+            store.release()
     return raw
 
 
