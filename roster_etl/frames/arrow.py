@@ -90,21 +90,23 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
     return combine_chunks(to_chunked_array(values))
 
 
-def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
-    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null."""
-    if len(columns) == 1 and (hashes := _hashes_of_ids(columns[0])) is not None:
+def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
+    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null. One column is looked at at a time."""
+    rest = iter(columns)
+    column, following = next(rest), next(rest, None)
+    if following is None and (hashes := _hashes_of_ids(column)) is not None:
         return hashes
-    combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
-    for column in columns:
+    combined, size = np.zeros(len(column), dtype=np.int64), 1
+    while column is not None:
         encoded = column.dictionary_encode(null_encoding="encode")
         kinds = len(encoded.dictionary)
-        if kinds < 2:
-            continue
-        if size * kinds >= _MOST_CODES:
-            combined, distinct = pd.factorize(combined)
-            size = len(distinct)
-        combined = combined * kinds + encoded.indices.to_numpy()
-        size *= kinds
+        if kinds > 1:
+            if size * kinds >= _MOST_CODES:
+                combined, distinct = pd.factorize(combined)
+                size = len(distinct)
+            combined = combined * kinds + encoded.indices.to_numpy()
+            size *= kinds
+        column, following = following, next(rest, None)
     return combined
 
 
@@ -125,7 +127,7 @@ def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
 
 def common_codes(one: Sequence[pa.Array], other: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
     """Return one integer per row of both, equal for rows of either whose cells are all equal; null equals null."""
-    codes = row_codes([pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in zip(one, other, strict=True)])
+    codes = row_codes(pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in zip(one, other, strict=True))
     return codes[: len(one[0])], codes[len(one[0]) :]
 
 

@@ -106,6 +106,7 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order, strict=strict)
     sheet = FileState(raw, file, header, file_name or file.file_name, relaxed, strict=strict, changes=changes, carried=carried)
+    sheet.release = release or sheet.release
     sheet.findings.add_table(raw.findings)
     if raw.header:
         sheet.findings.add_table(findings_table(header.findings))
@@ -116,14 +117,8 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
         return replace(empty_result(file, findings=sheet.findings.table()), present=_present_columns(sheet))
     if refused or not raw.rows_read:
         return _refused_result(sheet, refused or "empty_file")
-    _run_checks(
-        sheet, referenced_files or {}, replacements or {}, listed or {}, feed_values or {}, published, release or _nothing
-    )
+    _run_checks(sheet, referenced_files or {}, replacements or {}, listed or {}, feed_values or {}, published)
     return _validated_file(sheet)
-
-
-def _nothing() -> None:
-    """Give back no memory."""
 
 
 def empty_result(file: File, *, refused: str | None = None, findings: pa.Table | None = None) -> ValidatedFile:
@@ -149,23 +144,22 @@ def _run_checks(
     listed: Mapping[str, Collection[str]],
     feed_values: Mapping[str, FeedValues],
     published: PublishedRecords | None,
-    release: Callable[[], None],
 ) -> None:
     """Run the checks: cells first, then single rows, then rows against each other."""
     load_columns(state, replacements)
     check_control_characters(state)
-    release()
+    state.release()
     exempt_removals(state)
     present = [column for column in state.header.columns.values() if column.name in state.columns]
     for column in present:
         check_column(state, column, referenced_files)
         if column.allowed_values_option:
             check_listed(state, column.name, listed.get(column.name))
-        release()
+        state.release()
     check_change_columns(state)
     record_absent_columns(state)
     _check_rules(state, referenced_files, published)
-    release()
+    state.release()
     for column in present:
         if column.unique:
             check_unique(state, column.name, column.unique, published)
