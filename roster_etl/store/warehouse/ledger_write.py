@@ -76,7 +76,7 @@ def update_import(connection: sa.Connection, import_id: int, **columns: Any) -> 
     if (status := columns.get("status")) is not None:
         about = sa.select(IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
         before = connection.execute(about.where(IMPORTS.c.import_id == import_id)).mappings().one()
-        _count(connection, before, {before["status"]: -1, status: 1} if before["status"] != status else {})
+        _count(connection, dict(before), {before["status"]: -1, status: 1} if before["status"] != status else {})
     connection.execute(sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id).values(**columns))
 
 
