@@ -7,7 +7,7 @@ losses is complete by construction. Only formats that are imported can be measur
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import column, each_distinct, present, same
-from roster_etl.exports.export_tables import ROW, ExportTables
+from roster_etl.exports.export_tables import ROW, ColumnStore, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
 from roster_etl.frames.arrow import common_codes
@@ -42,7 +42,7 @@ def count_roundtrip_losses(work: ExportTables, read: Iterable[tuple[str, pa.Tabl
 
 def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: ExportFormat) -> None:
     spec, said = TABLES[name], work.table(name)
-    places, first = _places(said, made, spec.key)
+    places, first = _places(said, made, spec.key, work.store)
     read, known = places >= 0, np.zeros(made.num_rows, dtype=bool)
     known[places[read]] = True
     work.losses.add("row_left_out", "no_home", int((~read).sum()), table=name)
@@ -64,9 +64,17 @@ def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: Expor
                 work.store.release()
 
 
-def _places(said: pa.Table, made: pa.Table, key: Sequence[str]) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
+def _places(
+    said: pa.Table, made: pa.Table, key: Sequence[str], store: ColumnStore
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
     """Return for each record that was said the place of the first one that came back, -1 if none did; and which are the first ones."""
-    ours, theirs = common_codes([column(said, name) for name in key], [column(made, name) for name in key])
+
+    def pairs() -> Iterator[tuple[Array, Array]]:
+        for name in key:
+            yield column(said, name), column(made, name)
+            store.release()
+
+    ours, theirs = common_codes(pairs(), said.num_rows)
     first = ~pd.Series(theirs).duplicated().to_numpy()
     found = pd.Index(theirs[first]).get_indexer(pd.Index(ours))
     return np.where(found >= 0, np.flatnonzero(first)[found] if len(theirs) else found, -1), first

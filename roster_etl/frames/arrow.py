@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -125,10 +125,13 @@ def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
     return None if pd.Series(hashes).duplicated().any() else hashes
 
 
-def common_codes(one: Sequence[pa.Array], other: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
-    """Return one integer per row of both, equal for rows of either whose cells are all equal; null equals null."""
-    codes = row_codes(pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in zip(one, other, strict=True))
-    return codes[: len(one[0])], codes[len(one[0]) :]
+def common_codes(pairs: Iterable[tuple[pa.Array, pa.Array]], rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return one integer per row of two tables, equal for rows of either whose cells are all equal; null equals null.
+
+    Args: pairs: the same columns of both, one at a time; rows: how many the first table has.
+    """
+    codes = row_codes(pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in pairs)
+    return codes[:rows], codes[rows:]
 
 
 def text_series(values: Iterable[str | None]) -> pd.Series:

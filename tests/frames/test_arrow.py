@@ -85,9 +85,8 @@ def test_rows_of_a_long_column_of_ids_are_told_apart_as_those_of_a_short_one(mon
 
 
 def test_common_codes_are_equal_where_rows_of_two_tables_are():
-    one, other = common_codes(
-        [pa.array(["a", "b", None]), pa.array(["1", "2", "3"])], [pa.array([None, "b"]), pa.array(["3", "1"])]
-    )
+    first, second = (pa.array(["a", "b", None]), pa.array([None, "b"])), (pa.array(["1", "2", "3"]), pa.array(["3", "1"]))
+    one, other = common_codes([first, second], 3)
 
     assert other[0] == one[2]
     assert other[1] not in one.tolist()

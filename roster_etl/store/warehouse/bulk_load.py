@@ -86,7 +86,7 @@ def _fetch_sqlite_batches(
     connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema, rows: int
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches. ADBC takes the types of columns from the first one, so it begins with a row that has all of them."""
-    typed: sa.Select[Any] = sa.select(*(sa.literal_column(_sqlite_example(field.type)) for field in schema))
+    typed: Any = sa.select(*(sa.literal_column(_sqlite_example(field.type)) for field in schema))
     whole = f"{_literal(connection, typed)} UNION ALL {_literal(connection, query)}"
     with driver(connection).cursor(adbc_stmt_kwargs={BATCH_SIZE: str(rows)}) as cursor:
         cursor.execute(whole)
