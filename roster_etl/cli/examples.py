@@ -133,6 +133,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "districts remove": (("Import no more; the roster stays", "districts remove lincoln"),),
     "receipts list": (("Receipts of a district", "receipts list --district lincoln"),),
     "receipts show": (("One receipt", "receipts show 7"),),
+    "receipts outcomes": (("What became of each row", "receipts outcomes 7 --to outcomes.csv"),),
     "receipts verify": (("Verify a file of receipts", "receipts verify receipt.json --key receipts.pub"),),
     "receipts sign": (("Sign what could not be signed", "receipts sign"),),
     "keys init": (("Sign receipts from now on", "keys init"),),

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
+_MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
 FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
@@ -88,20 +90,48 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
     return combine_chunks(to_chunked_array(values))
 
 
-def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
-    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null."""
-    combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
-    for column in columns:
+def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
+    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null. One column is looked at at a time."""
+    rest = iter(columns)
+    column, following = next(rest), next(rest, None)
+    if following is None and (hashes := _hashes_of_ids(column)) is not None:
+        return hashes
+    combined, size = np.zeros(len(column), dtype=np.int64), 1
+    while column is not None:
         encoded = column.dictionary_encode(null_encoding="encode")
         kinds = len(encoded.dictionary)
-        if kinds < 2:
-            continue
-        if size * kinds >= _MOST_CODES:
-            combined, distinct = pd.factorize(combined)
-            size = len(distinct)
-        combined = combined * kinds + encoded.indices.to_numpy()
-        size *= kinds
+        if kinds > 1:
+            if size * kinds >= _MOST_CODES:
+                combined, distinct = pd.factorize(combined)
+                size = len(distinct)
+            combined = combined * kinds + encoded.indices.to_numpy()
+            size *= kinds
+        column, following = following, next(rest, None)
     return combined
+
+
+def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
+    """Return a hash of each cell of a long column whose cells all differ, as do their hashes; None: it is not so.
+
+    A dictionary of them would need several times their size.
+    """
+    if len(column) < _MANY or column.null_count or not pa.types.is_string(column.type):
+        return None
+    if len(pc.unique(column.slice(0, _SOME))) < _SOME:
+        return None
+    texts = (column.slice(start, _MANY).cast(pa.binary()) for start in range(0, len(column), _MANY))
+    parts = [pd.util.hash_array(part.to_numpy(zero_copy_only=False), categorize=False) for part in texts]
+    hashes = np.concatenate(parts).view(np.int64)
+    return None if pd.Series(hashes).duplicated().any() else hashes
+
+
+def common_codes(pairs: Iterable[tuple[pa.Array, pa.Array]], rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return one integer per row of two tables, equal for rows of either whose cells are all equal; null equals null.
+
+    Args: pairs: the same columns of both, one at a time; rows: how many the first table has.
+    """
+    codes = row_codes(pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in pairs)
+    return codes[:rows], codes[rows:]
 
 
 def text_series(values: Iterable[str | None]) -> pd.Series:

@@ -7,7 +7,16 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.frames import arrow
-from roster_etl.frames.arrow import FINDINGS, combine_chunks, findings_table, row_codes, text_series, to_arrow_array, to_frame
+from roster_etl.frames.arrow import (
+    FINDINGS,
+    combine_chunks,
+    common_codes,
+    findings_table,
+    row_codes,
+    text_series,
+    to_arrow_array,
+    to_frame,
+)
 from roster_etl.spec.findings import Finding
 
 
@@ -62,3 +71,22 @@ def test_codes_of_many_columns_stay_apart(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(arrow, "_MOST_CODES", 8)
 
     assert _groups(*columns) == [[row] for row in range(64)]
+
+
+def test_rows_of_a_long_column_of_ids_are_told_apart_as_those_of_a_short_one(monkeypatch):
+    monkeypatch.setattr(arrow, "_MANY", 4)
+    monkeypatch.setattr(arrow, "_SOME", 2)
+    ids = pa.array(["a", "b", "c", "d", "e"])
+
+    assert len(set(row_codes([ids]).tolist())) == len(ids)
+    again = row_codes([pa.array(["a", "b", "c", "a", "e"])]).tolist()
+    assert again[0] == again[3]
+    assert len(set(again)) == 4
+
+
+def test_common_codes_are_equal_where_rows_of_two_tables_are():
+    first, second = (pa.array(["a", "b", None]), pa.array([None, "b"])), (pa.array(["1", "2", "3"]), pa.array(["3", "1"]))
+    one, other = common_codes([first, second], 3)
+
+    assert other[0] == one[2]
+    assert other[1] not in one.tolist()

@@ -108,7 +108,11 @@ def record_findings(
     }
     text = [
         messages.get(codes[place])
-        or (_stray(content, scan, int(place)) if codes[place] == STRAY else _ragged(scan.cells[place], len(header)))
+        or (
+            _stray(content, scan, int(place))
+            if codes[place] == STRAY
+            else _ragged(int(scan.widths[np.searchsorted(scan.ragged, place)]), len(header))
+        )
         for place in places
     ]
     count = len(places)
