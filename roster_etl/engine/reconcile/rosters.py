@@ -92,6 +92,12 @@ class RosterPair:
     ids: dict[str, pd.Series[Any]] = field(default_factory=dict)
 
 
+def ids_in_a(pair: RosterPair, table: str) -> dict[str, str]:
+    """Return the records of a table that are matched: ID in B → ID in A."""
+    ids = pair.ids[table]
+    return dict(zip(ids.index.tolist(), ids.tolist(), strict=True))
+
+
 def columns_to_read(table: str) -> tuple[str, ...]:
     """Return the columns of a current version that reconciling needs."""
     return (*TABLES[table].names, "valid_from_import", "derived")

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import pyarrow as pa
 
 from roster_etl.engine.reconcile.outcomes import Sides
-from roster_etl.engine.reconcile.rosters import RosterPair, record_ids, user_of
+from roster_etl.engine.reconcile.rosters import RosterPair, ids_in_a, record_ids, user_of
 from roster_etl.pipeline.reconciliation.changed_records import ChangedRecords
 from roster_etl.pipeline.reconciliation.feed_records import text_values
 from roster_etl.store.warehouse.roster_read import VALUE_SEPARATOR, WantedEnrollments, place_of
@@ -120,8 +120,8 @@ def _sides(both: Iterable[set[str]]) -> Sides:
 
 def _places_and_users(pair: RosterPair) -> tuple[dict[str, str], dict[str, str]]:
     """Return the places and the users of B that are matched: each with that of A."""
-    places = pair.ids["sections"].to_dict() | {place_of(None, b): place_of(None, a) for b, a in pair.ids["courses"].items()}
-    return places, pair.ids["users"].to_dict()
+    default = {place_of(None, b): place_of(None, a) for b, a in ids_in_a(pair, "courses").items()}
+    return ids_in_a(pair, "sections") | default, ids_in_a(pair, "users")
 
 
 def _mapped(ids: tuple[Mapping[str, str], Mapping[str, str]], seats: Iterable[Seat]) -> Iterator[Seat]:

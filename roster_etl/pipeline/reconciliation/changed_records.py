@@ -23,6 +23,7 @@ from roster_etl.engine.reconcile.rosters import (
     DecidedPeople,
     Names,
     RosterPair,
+    ids_in_a,
     record_ids,
     user_of,
     user_text,
@@ -66,7 +67,7 @@ class ChangedRecords:
         touched = self._settle(table, changed)
         before, now = self.outcomes(table)
         if table == "organizations":
-            self.feeds[1].schools = self.now.ids[table].to_dict()
+            self.feeds[1].schools = ids_in_a(self.now, table)
         self.rematched[table] = rematched(before, now, touched)
         own = self._referring(table, {table: self.rematched[table]})
         if not _within(own, touched):
@@ -169,7 +170,7 @@ class ChangedRecords:
         a, b = ({one for one, value in feed.with_values(table, columns) if value in values} for feed in self.feeds)
         return a, b
 
-    def _values(self, table: str, columns: Sequence[str], ids: Sides) -> set[Value]:
+    def _values(self, table: str, columns: tuple[str, ...], ids: Sides) -> set[Value]:
         """Return the values, then and now, of the records with `ids`."""
         found: set[Value] = set()
         for feed, some in zip(self.feeds, ids, strict=True):

@@ -19,7 +19,8 @@ from roster_etl.store.warehouse.roster_read import VALUE_SEPARATOR, WantedEnroll
 
 Value = tuple[str, ...]
 WithValue = tuple[str, Value]
-_OWN = {"course_number": "course_id", "school": "organization_id"}
+_OWN_SCHOOL = {"school": "organization_id"}
+_OWN = {"course_number": "course_id", **_OWN_SCHOOL}
 """What a record itself has of a value that is found elsewhere."""
 _ROLES = ("user_roles", "enrollments")
 _ROLE = ("user_kind", "user_id", "role", "valid_from_import", "version_id")
@@ -101,17 +102,20 @@ class FeedRecords:
             return (self.schools[text],) if text in self.schools else ()
         return (text,)
 
-    def read_sharing(self, table: str, wanted: Mapping[Sequence[str], Collection[Value]]) -> None:
+    def read_sharing(self, table: str, wanted: Mapping[tuple[str, ...], Collection[Value]]) -> None:
         """Read the current records that have, in the columns of `wanted`, one of the values there; schools as feed A has them."""
-        schools = None if self.schools is None else {of_a: own for own, of_a in self.schools.items()}
         texts: dict[str, list[str]] = {}
         for columns, values in wanted.items():
-            at = columns.index("school") if "school" in columns and schools is not None else None
-            known = (value for value in values if at is None or value[at] in schools)
-            own = ((*value[:at], schools[value[at]], *value[at + 1 :]) if at is not None else value for value in known)
-            name = "+".join("organization_id" if column == "school" else column for column in columns)
-            texts[name] = [VALUE_SEPARATOR.join(value) for value in own]
+            name = "+".join(_OWN_SCHOOL.get(column, column) for column in columns)
+            texts[name] = [VALUE_SEPARATOR.join(value) for value in self._with_own_schools(columns, values)]
         self.read(table, texts)
+
+    def _with_own_schools(self, columns: tuple[str, ...], values: Collection[Value]) -> Iterable[Value]:
+        """Return the values that this feed can have, with the schools as it has them."""
+        if "school" not in columns or self.schools is None:
+            return values
+        at, own = columns.index("school"), {of_a: of_b for of_b, of_a in self.schools.items()}
+        return ((*value[:at], own[value[at]], *value[at + 1 :]) for value in values if value[at] in own)
 
     def read(self, table: str, wanted: Mapping[str, Iterable[str]]) -> None:
         """Read the current records that have, in a column of `wanted`, one of the values there."""

@@ -100,9 +100,10 @@ def _found_by(
         numbered = sa.text(_is_staged(connection, f"{courses.name}.number", f"SELECT first FROM {staged}"))
         known = (courses.c.district_id == feed[0], courses.c.source == feed[1], courses.c.valid_to_import.is_(None))
         found = sa.select(courses.c.course_id).where(*known, courses.c.number.is_not(None), numbered)
-        return sa.text(_is_staged(connection, f"{history_name(table.name)}.course_id", bulk_load.literal(connection, found)))
+        course = f"{history_name(table.name)}.course_id"
+        return sa.and_(sa.text(_is_staged(connection, course, bulk_load.literal(connection, found))))
     value = "lower(first)" if name == "email" else "first"
-    return sa.text(_is_staged(connection, _part(table, name), f"SELECT {value} FROM {staged}"))
+    return sa.and_(sa.text(_is_staged(connection, _part(table, name), f"SELECT {value} FROM {staged}")))
 
 
 def _is_staged(connection: sa.Connection, own: str, texts: str) -> str:
@@ -151,7 +152,7 @@ def current_enrollments(
     """
     history, full = history_table("enrollments"), TABLES["enrollments"].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    feed = [history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)]
+    feed: list[Any] = [history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)]
     people = [*wanted.users, *(user for _, user in wanted.seats)]
     if not wanted.sections and not wanted.courses and all(kind == "user" for kind, _ in people):
         feed += [history.c.user_kind == "user", sa.text(_is_staged(connection, "user_id", "SELECT user_id FROM wanted_seats"))]
@@ -163,7 +164,7 @@ def current_enrollments(
 
 
 def _seat_rows(wanted: WantedEnrollments) -> pa.Table:
-    rows = [("user", VALUE_SEPARATOR.join(user), user[1]) for user in wanted.users]
+    rows: list[tuple[str, str, str | None]] = [("user", VALUE_SEPARATOR.join(user), user[1]) for user in wanted.users]
     rows += [("seat", VALUE_SEPARATOR.join((place, *user)), user[1]) for place, user in wanted.seats]
     rows += [(which, one, None) for which, ids in (("section", wanted.sections), ("course", wanted.courses)) for one in ids]
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
