@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.spec.findings import Finding
 
@@ -21,6 +22,7 @@ _MOST_CODES = 1 << 62
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
 _LARGE_ARRAY = 1 << 20  # bytes from which an array of numpy has pages of its own, which are returned when it is freed
 _CODED_AT_ONCE, _GROUPS = 1 << 16, 17  # cells, and groups of those of a longer column
+_MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
 FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
@@ -96,20 +98,48 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
     return combine_chunks(to_chunked_array(values))
 
 
-def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
-    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null."""
-    combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
-    for column in columns:
+def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
+    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null. One column is looked at at a time."""
+    rest = iter(columns)
+    column, following = next(rest), next(rest, None)
+    if following is None and (hashes := _hashes_of_ids(column)) is not None:
+        return hashes
+    combined, size = np.zeros(len(column), dtype=np.int64), 1
+    while column is not None:
         codes, kinds = _codes(column)
-        if kinds < 2:
-            continue
-        if size * kinds >= _MOST_CODES:
-            combined, distinct = pd.factorize(combined)
-            size = len(distinct)
-        combined *= kinds
-        combined += codes
-        size *= kinds
+        if kinds > 1:
+            if size * kinds >= _MOST_CODES:
+                combined, distinct = pd.factorize(combined)
+                size = len(distinct)
+            combined *= kinds
+            combined += codes
+            size *= kinds
+        column, following = following, next(rest, None)
     return combined
+
+
+def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
+    """Return a hash of each cell of a long column whose cells all differ, as do their hashes; None: it is not so.
+
+    A dictionary of them would need several times their size.
+    """
+    if len(column) < _MANY or column.null_count or not pa.types.is_string(column.type):
+        return None
+    if len(pc.unique(column.slice(0, _SOME))) < _SOME:
+        return None
+    texts = (column.slice(start, _MANY).cast(pa.binary()) for start in range(0, len(column), _MANY))
+    parts = [pd.util.hash_array(part.to_numpy(zero_copy_only=False), categorize=False) for part in texts]
+    hashes = np.concatenate(parts).view(np.int64)
+    return None if pd.Series(hashes).duplicated().any() else hashes
+
+
+def common_codes(pairs: Iterable[tuple[pa.Array, pa.Array]], rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return one integer per row of two tables, equal for rows of either whose cells are all equal; null equals null.
+
+    Args: pairs: the same columns of both, one at a time; rows: how many the first table has.
+    """
+    codes = row_codes(pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in pairs)
+    return codes[:rows], codes[rows:]
 
 
 def shares_code(codes: np.ndarray) -> np.ndarray:

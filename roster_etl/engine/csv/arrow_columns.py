@@ -6,7 +6,7 @@ Not here: which records are sound (``record_scan``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,11 @@ from roster_etl.frames.mapped_bytes import Content, release_pages
 _BATCH_BYTES = 1 << 22  # bytes that pyarrow parses at a time
 
 
-def parse_columns(content: Content, scan: RecordScan, width: int) -> list[pa.Array[Any]]:
+Keep = Callable[[pa.Table], pa.Table]
+"""Returns the same table, its large columns out of memory."""
+
+
+def parse_columns(content: Content, scan: RecordScan, width: int, keep: Keep | None = None) -> list[pa.Array[Any]]:
     """Return the cells of the sound records, by column."""
     parts: list[pa.Table] = []
     for records in _parts(scan):
@@ -32,10 +36,12 @@ def parse_columns(content: Content, scan: RecordScan, width: int) -> list[pa.Arr
             table = None
         if table is None or table.num_rows != len(records):
             return parse_columns_exactly(content, scan.starts[scan.codes == SOUND], width)
-        parts.append(table)
+        parts.append(keep(table) if keep is not None else table)
         release_pages(content, int(scan.starts[records[0]]), int(scan.stops[records[-1]]))
     if not parts:
         return [pa.array([], type=pa.string())] * width
+    if keep is not None:
+        return [column.chunk(0) for column in keep(pa.concat_tables(parts)).columns]
     chunked = list(reversed(pa.concat_tables(parts).columns))
     parts.clear()
     return [chunked.pop().combine_chunks() for _ in range(width)]  # frees columns one by one: only one is in memory twice

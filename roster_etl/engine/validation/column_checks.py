@@ -237,11 +237,10 @@ def _check_list_reference(
     target = referenced_files[reference.file]
     known = combine_chunks(target.rows.column(reference.column))
     refused, deleted = combine_chunks(target.rows.column(REFUSED)), _deleted_rows(target)
-    applied = frozenset(pc.unique(known.filter(pc.invert(pc.or_(refused, deleted)))).to_pylist())
+    applied = pc.unique(known.filter(pc.invert(pc.or_(refused, deleted))))
     where = f"{reference.column} of {target.file_name}"
     rule = f"{column.name}: reference"
-    gone = pc.unique(known.filter(deleted)).to_pylist()
-    drop_unknown_items(state, column.name, applied, rule, where, gone=frozenset(gone) - applied)
+    drop_unknown_items(state, column.name, applied, rule, where, gone=pc.unique(known.filter(deleted)))
     if ID_CONFLICT in target.rows.column_names:
         shared = frozenset(pc.unique(known.filter(combine_chunks(target.rows.column(ID_CONFLICT)))).to_pylist())
         drop_shared_items(state, column.name, shared, where)
