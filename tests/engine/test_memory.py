@@ -117,7 +117,7 @@ def short(n: int) -> str:
     [
         (students, 200_000, "utf-8", 0),
         (students, 200_000, "cp1252", 0),
-        (narrow, 250_000, "utf-8", 1_250),
+        (narrow, 400_000, "utf-8", 2_000),
         (quoted, 150_000, "utf-8", 0),
     ],
     ids=["utf-8", "cp1252", "narrow-undecodable", "quoted"],
