@@ -95,7 +95,7 @@ def test_common_codes_are_equal_where_rows_of_two_tables_are():
 
 @pytest.mark.parametrize("offset", [0, 3])
 def test_codes_of_a_long_column_are_equal_where_cells_are(offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    cells = [[None, "", "a", "b", "ab", "ba", "q", "ä", "1a"][(n * n + n // 3) % 9] for n in range(300)]
+    cells = [[None, "", "a", "b", "ab", "b a", "q", "ä", "1a"][(n * n + n // 3) % 9] for n in range(300)]
     columns = [pa.array(cells).slice(offset), pa.array(cells[::-1]).slice(offset)]
     expected = row_codes(columns)
     monkeypatch.setattr(arrow, "_CODED_AT_ONCE", 10)
