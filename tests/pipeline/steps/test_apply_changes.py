@@ -315,6 +315,23 @@ def test_a_data_set_is_compared_with_its_last_upload(roster: Roster) -> None:
     ] == ["diffed"]
 
 
+def test_a_row_without_an_id_keeps_the_record_that_it_describes(roster: Roster) -> None:
+    term = "term_id,name,status\nt1,Fall,active\n"
+    courses = "course_id,short_name,long_name,status,term_id\n"
+    more = {"diffing_data_set_identifier": "sis", "delete_threshold_pct": "100"}
+    roster.upload(
+        more, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", t=term, c=f"{courses}c1,C,One,active,t1\nc2,D,Two,active,t1\n"
+    )
+    roster.upload(
+        more, u=f"{USERS}u1,a,active,Ann\n,b,active,Bob\n", t=term, c=f"{courses}c1,C,One,active,t1\nc2,D,Two,active,t1\n"
+    )
+    batch = {"batch_mode": "true", "batch_mode_term_id": "t1", "delete_threshold_pct": "100"}
+    roster.upload(batch, c=f"{courses}c1,C,One,active,t1\n,D,Two,active,t1\n")
+
+    assert roster.records("users", "user_id") == [("u1",), ("u2",)]
+    assert roster.records("courses", "course_id") == [("c1",), ("c2",)]
+
+
 def test_a_header_alone_drops_no_record_of_a_data_set_and_later_uploads_look_past_it(roster: Roster) -> None:
     same = {"diffing_data_set_identifier": "sis", "delete_threshold_pct": "100"}
     roster.upload(same, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n")
