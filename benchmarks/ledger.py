@@ -49,6 +49,7 @@ STATUSES = {7: "unchanged", 50: "rejected", 77: "discarded"}
 NUMBERS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT ?) SELECT n FROM c"
 HOLDS = """INSERT INTO holds SELECT import_id, 'change_threshold_exceeded', 'ab', started_at, 'discarded', 'A. Steward', finished_at
 FROM imports WHERE status = 'discarded'"""
+COUNTS = """INSERT INTO import_counts SELECT district_id, source, kind, status, count(*) FROM imports GROUP BY district_id, source, kind, status"""
 EXPORTS = """INSERT INTO exports (district_id, source, format, options, as_of_import, destination, destination_name, status, refused, started_at,
 finished_at, files, losses, requested_by) SELECT district_id, source, 'dyknow', '{}', import_id, 'out', 'app', 'written', '{}', started_at,
 finished_at, '[]', '[]', 'sensor' FROM imports WHERE import_id < ?"""
@@ -106,6 +107,8 @@ def copy_rows(path: Path, imports: int) -> None:
                 f"INSERT INTO {table} ({', '.join(columns)}) SELECT {cells} FROM {table} t, numbers WHERE t.import_id = ?",  # noqa: S608
                 (real,),
             )
+        database.execute("DELETE FROM import_counts")
+        database.execute(COUNTS)
         database.execute(HOLDS)
         database.execute(EXPORTS, (real,))
 

@@ -2,7 +2,12 @@
 
 __version__ = "0.1.0"
 
+import os
 from typing import Any
+
+# Arrow's allocator reads this when pyarrow is loaded, and never again: freed memory goes back to the system at once. Set later
+# (pyarrow.jemalloc_set_decay_ms), it does not apply to what the main thread allocates, and a large file takes twice the memory.
+os.environ.setdefault("JE_ARROW_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
 
 __all__ = ["Destination", "Feed"]
 

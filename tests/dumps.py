@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from roster_etl.canonical.ledger import IMPORT_COUNTS
 from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse import Warehouse
 
@@ -19,6 +20,8 @@ def dump(warehouse: Warehouse, district_id: str | None = None) -> dict[str, list
 def _lines(warehouse: Warehouse, table: sa.Table, district_id: str | None) -> list[str]:
     columns = [column for column in table.columns if column.name not in ("version_id", "override_id", "entry_id")]
     query = sa.select(*columns)
+    if table is IMPORT_COUNTS:
+        query = query.where(table.c.imports > 0)  # 0: imports had this status for a while
     if district_id is not None and "district_id" in table.c:
         query = query.where(table.c.district_id == district_id)
     elif district_id is not None:

@@ -80,6 +80,17 @@ IMPORTS: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
+IMPORT_COUNTS: Final = sa.Table(
+    "import_counts",
+    METADATA,
+    _text("district_id", "The district's partition key", primary_key=True),
+    _text("source", "The format of the feed", primary_key=True),
+    _text("kind", "upload, override, undo or purge", primary_key=True),
+    _text("status", "As in imports", primary_key=True),
+    _integer("imports", "How many imports there are", nullable=False),
+    comment="How many imports of each feed have each status, so that nobody has to count them",
+)
+
 IMPORT_FILES: Final = sa.Table(
     "import_files",
     METADATA,

@@ -123,7 +123,13 @@ _GROUPS = {
     "receipts": Group(
         "Inspect",
         "Signed statements of what a district sent, and what became of it.",
-        {"list": "receipts:list_", "show": "receipts:show", "verify": "receipts:verify", "sign": "receipts:sign"},
+        {
+            "list": "receipts:list_",
+            "show": "receipts:show",
+            "outcomes": "receipts:outcomes",
+            "verify": "receipts:verify",
+            "sign": "receipts:sign",
+        },
     ),
     "keys": Group("Set up", "The key that signs receipts.", {"init": "keys:init", "rotate": "keys:rotate"}),
     "outbox": Group(

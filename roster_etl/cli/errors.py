@@ -19,7 +19,7 @@ from roster_etl.spec.errors import RosterError
 _USAGE_ERROR_CODES = frozenset(
     {
         "bad_cursor", "bad_district_id", "bad_edit", "bad_fault", "bad_home", "bad_leave_out", "bad_option", "bad_rename", "bad_replacements", "bad_vendor_name", "bad_words", "contradicting_options", "destination_exists", "district_exists", "key_exists", "needed", "no_delta", "no_home", "no_key", "no_open_hold", "no_roles", "nobody_to_purge", "not_archived", "not_confirmed", "not_edited", "not_empty", "not_undoable",
-        "decided_otherwise", "nothing_archived", "nothing_judged", "nothing_left_out", "nothing_published", "nothing_to_purge", "nothing_to_verify", "older_upload", "one_feed", "one_record", "password_in_path", "paused", "several_feeds", "unknown_column", "unknown_destination", "unknown_difference", "unknown_district", "unknown_feed", "unknown_format", "unknown_import", "unknown_link", "unknown_option", "unknown_record", "unknown_role_name", "unknown_school", "unknown_table", "vendor_exists",
+        "decided_otherwise", "no_outcomes", "nothing_archived", "nothing_judged", "nothing_left_out", "nothing_published", "nothing_to_purge", "nothing_to_verify", "older_upload", "one_feed", "one_record", "password_in_path", "paused", "several_feeds", "unknown_column", "unknown_destination", "unknown_difference", "unknown_district", "unknown_feed", "unknown_format", "unknown_import", "unknown_link", "unknown_option", "unknown_record", "unknown_role_name", "unknown_school", "unknown_table", "vendor_exists",
     }
 )  # fmt: skip
 _PACKAGE = Path(roster_etl.__path__[0]).resolve()

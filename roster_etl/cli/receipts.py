@@ -1,8 +1,9 @@
-"""The commands `receipts list`, `receipts show`, `receipts verify` and `receipts sign`: signed statements of what a district sent."""
+"""The commands `receipts list`, `receipts show`, `receipts outcomes`, `receipts verify` and `receipts sign`: signed statements of what a district sent."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from roster_etl.cli.districts import require_known_district
 from roster_etl.cli.exit_codes import REJECTED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DistrictFilter, DistrictOption, check_import_id
+from roster_etl.pipeline.reporting.receipts.hand_out import write_outcomes_file
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipts_enabled
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.store.signing_keys import open_envelope
@@ -68,6 +70,30 @@ def show(
         to.write_bytes(content)
         return call.show_result({"number": row["number"], "to": str(to)}, f"Receipt {row['number']} is in {to}.")
     return call.show_result({"envelope": envelope, "statement": statement}, *_sentences(statement), "", content.decode().rstrip())
+
+
+def outcomes(
+    ctx: typer.Context,
+    import_id: ImportArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Write the outcomes to this file, to hand it out.")],
+    receipt: Annotated[
+        int | None, typer.Option("--receipt", metavar="NUMBER", min=1, help="The receipt; default: the newest one of the import.")
+    ] = None,
+) -> int:
+    """Write the outcome of each row of an upload to a CSV file, as its receipt signs for it; `receipts verify --outcomes` verifies it."""
+    call: Call = ctx.obj
+    with call.warehouse.read_receipts() as receipts:
+        newest = receipts.of_import(import_id)
+        row = newest
+        if newest is not None and receipt is not None:
+            row = receipts.receipt_by_number(newest["district_id"], newest["source"], receipt)
+    if row is None or row["sha256"] is None or row["import_id"] != import_id:
+        which = "no receipt" if receipt is None else f"no receipt {receipt}"
+        raise UsageError(problem=f"import {import_id} has {which}; `roster-etl receipts list` shows those that there are")
+    done = write_outcomes_file(call.workspace, row, to)
+    return call.show_result(
+        {**asdict(done), "to": str(to)}, f"The outcomes of {done.rows:,} rows, of receipt {done.number}, are in {to}."
+    )
 
 
 def verify(

@@ -17,6 +17,7 @@ from roster_etl.frames.arrow import combine_chunks
 if TYPE_CHECKING:
     Array: TypeAlias = "pa.Array[Any]"
     Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
+    Offsets: TypeAlias = "np.ndarray[Any, np.dtype[np.int32]]"
 
 UNIT = "\x1f"
 
@@ -43,12 +44,15 @@ def constant(value: str | None, size: int) -> Array:
 
 def mask(values: Array) -> Mask:
     """Return booleans as numpy, null as false."""
-    found: Mask = np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=bool)
+    known = pc.fill_null(values, False) if values.null_count else values
+    found: Mask = np.asarray(known.to_numpy(zero_copy_only=False), dtype=bool)
     return found
 
 
 def present(values: Array) -> Mask:
     """Return where `values` are not null."""
+    if values.null_count in (0, len(values)):
+        return np.full(len(values), values.null_count == 0)
     return mask(pc.is_valid(values))
 
 
@@ -59,13 +63,16 @@ def equals(values: Array, *wanted: str) -> Mask:
 
 def is_in(values: Array, among: Array) -> Mask:
     """Return where `values` occur in `among`; a null never does."""
-    return mask(pc.and_(pc.is_in(values, value_set=pc.drop_null(among)), pc.is_valid(values)))
+    return mask(pc.is_in(values, value_set=pc.drop_null(among) if among.null_count else among))
 
 
 def same(one: Array, other: Array) -> Mask:
     """Return where two arrays agree, null with null."""
-    both_null = ~present(one) & ~present(other)
-    equal: Mask = both_null | mask(pc.equal(one, other))
+    if one.type == other.type and one.equals(other):
+        return np.ones(len(one), dtype=bool)
+    equal = mask(pc.equal(one, other))
+    if one.null_count and other.null_count:
+        equal |= ~present(one) & ~present(other)
     return equal
 
 
@@ -73,7 +80,8 @@ def compound(*columns: Array) -> Array:
     """Return one text a row for several columns, null as an empty cell; one column is returned as it is."""
     if len(columns) == 1:
         return columns[0]
-    return pc.binary_join_element_wise(*(pc.fill_null(c.cast(pa.string()), "") for c in columns), UNIT)
+    texts = (c.cast(pa.string()) for c in columns)
+    return pc.binary_join_element_wise(*(pc.fill_null(c, "") if c.null_count else c for c in texts), UNIT)
 
 
 def keys_of(table: pa.Table, names: Sequence[str]) -> Array:
@@ -84,11 +92,15 @@ def keys_of(table: pa.Table, names: Sequence[str]) -> Array:
 def positions(values: Array, keys: Array) -> Array:
     """Return for each value the position of the first equal key, null if there is none."""
     found = pc.index_in(values, value_set=keys)
+    if not values.null_count:
+        return found
     return pc.if_else(pc.is_valid(values), found, pa.scalar(None, found.type))
 
 
 def lookup(values: Array, keys: Array, results: Array) -> Array:
     """Return for each value the result beside the first equal key, null if there is none."""
+    if results.null_count == len(results):
+        return nulls(len(values), results.type)
     return results.take(positions(values, keys))
 
 
@@ -151,3 +163,15 @@ def with_columns(table: pa.Table, **columns: Array) -> pa.Table:
         at = table.schema.get_field_index(name)
         table = table.append_column(name, values) if at < 0 else table.set_column(at, name, values)
     return table
+
+
+def text_bytes(values: Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Offsets, Offsets]:
+    """Return the bytes under an array of text, and where each value begins and ends in them; a null may have bytes of its own."""
+    nothing = np.zeros(0, dtype=np.int32)
+    _, offsets, data = values.buffers()
+    if data is None or not len(values):
+        return np.zeros(0, dtype=np.uint8), nothing, nothing
+    ends = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
+    first = int(ends[0])
+    places = ends - first if first else ends
+    return np.frombuffer(data, dtype=np.uint8)[first : int(ends[-1])], places[:-1], places[1:]

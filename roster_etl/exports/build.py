@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import each_distinct, order, present
+from roster_etl.exports.arrays import column, each_distinct, mask, present
 from roster_etl.exports.cells import Formulas, write_cells
-from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.export_tables import ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ class BuiltFile:
 def prepare(work: ExportTables, format_: ExportFormat) -> None:
     """Count what has no home, and apply the rules of the format."""
     work.homes, work.held = format_.held_tables(), format_.held_columns()
+    work.extension_prefixes = {file.table: file.extensions for file in format_.files if file.extensions}
     count_unsupported_tables(work, format_)
     for rule in format_.rules:
         rule(work)
+        work.settle()
     count_unsupported_columns(work, format_)
 
 
@@ -61,10 +63,13 @@ def build_files(work: ExportTables, format_: ExportFormat, formulas: Formulas) -
 
 def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFile:
     """Build one file: rows in the order of their keys, columns in the order of the document."""
-    rows = file.rows(work)
+    rows = work.store.keep(file.rows(work))
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
     outs = (*outs, *_extension_columns(work, file, rows))
-    rows = order(rows, *(name for name in file.key if name in rows.column_names))
+    keys = [name for name in file.key if name in rows.column_names]
+    if rows.num_rows > 1 and keys:
+        rows = work.take(rows, pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in keys]))
+    work.store.release()
     cells = write_cells(work, file, rows, outs, formulas)
     missing = np.zeros(rows.num_rows, dtype=bool)
     for out in outs:
@@ -74,6 +79,11 @@ def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFi
         work.losses.add("row_left_out", "missing_required", int(missing.sum()), table=file.table, file=file.name)
         cells = {name: values.filter(pa.array(~missing)) for name, values in cells.items()}
     kept = {out.name: cells[out.name] for out in outs if not out.optional or present(cells[out.name]).any()}
+    if kept:
+        stored = work.store.keep(pa.table(kept))
+        kept = {name: column(stored, name) for name in kept}
+    del rows, cells
+    work.store.release()
     return BuiltFile(name=file.name, cells=kept, identity=file.identity)
 
 
@@ -117,5 +127,8 @@ def _foreign_extensions(work: ExportTables, file: OutFile) -> int:
         )
 
     cells = work.col(file.table, "extensions")
-    foreign = each_distinct(cells, has_foreign, pa.bool_())
-    return int(pc.sum(pc.fill_null(foreign, False)).as_py() or 0) if len(cells) else 0
+    names = (file.extensions, *file.said_extensions)
+    own = np.logical_or.reduce([may_name(cells, name) for name in names])
+    some = cells.filter(pa.array(own))
+    foreign = each_distinct(some, has_foreign, pa.bool_())
+    return int((present(cells) & ~own).sum()) + int(mask(foreign).sum())

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same
+from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same, text_bytes
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.losses import Losses, LossKind, Reason
 from roster_etl.exports.plan import OutColumn, OutFile
@@ -30,6 +30,8 @@ _RUNS = r"^[=+\-@\t\r]"
 _NUMBER = r"^[+-]?[0-9][0-9 ().,x-]*$"
 _PLAIN = r"^[0-9A-Za-z._/@-]+$"
 _BREAKS = r"(\r\n|[\r\n\x0b\x0c\x1c-\x1e\x{85}\x{2028}\x{2029}])"
+_MAY_BREAK: Final = np.array([byte < 32 or byte > 126 for byte in range(256)])
+_MAY_RUN: Final = np.isin(np.arange(256), [ord(sign) for sign in "=+-@\t\r"])
 _FLAGS: Mapping[str, tuple[str, str]] = {
     "Y/N": ("Y", "N"),
     "true/false": ("true", "false"),
@@ -61,10 +63,12 @@ def _column(work: ExportTables, file: OutFile, rows: pa.Table, out: OutColumn, f
     values = column(rows, out.value)
     note = _Noting(work.losses, file, out)
     cells = note.codes(values, out.codes) if out.codes is not None else _formed(work, values, out.form, note)
-    cells = pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+    if pc.any(pc.equal(cells, "")).as_py():
+        cells = pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
     if out.form != "text" or out.codes is not None:
         return cells
-    cells = note.changed(cells, pc.replace_substring_regex(cells, pattern=_BREAKS, replacement=" "), "line_break")
+    if may_break(cells):
+        cells = note.changed(cells, pc.replace_substring_regex(cells, pattern=_BREAKS, replacement=" "), "line_break")
     if out.max_length is not None:
         cells = note.changed(cells, pc.utf8_slice_codeunits(cells, 0, out.max_length), "too_long")
     return escape_formulas(cells, formulas, note.losses, table=note.table, name=note.column, file=file.name)
@@ -94,15 +98,26 @@ class _Noting:
 
 def escape_formulas(cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str) -> Array:
     """Return `cells` with ``'`` before each that a spreadsheet would run. Raises FormulasFound."""
-    runs = pc.match_substring_regex(cells, pattern=_RUNS)
-    if formulas == "keep" or not pc.any(runs).as_py():
+    if formulas == "keep" or not may_run(cells):
         return cells
+    runs = pc.match_substring_regex(cells, pattern=_RUNS)
     harmless = pc.or_(pc.match_substring_regex(cells, pattern=_NUMBER), pc.match_substring_regex(cells, pattern=_PLAIN))
     risky = np.asarray(pc.fill_null(pc.and_not(runs, harmless), False).to_numpy(zero_copy_only=False), dtype=bool)
     if formulas == "refuse" and risky.any():
         raise FormulasFound(count=int(risky.sum()))
     losses.add("value_changed", "formula", int(risky.sum()), table=table, column=name, file=file)
     return choose(risky, pc.binary_join_element_wise("'", cells, ""), cells)
+
+
+def may_break(cells: Array) -> bool:
+    """Return whether some cell may hold a line break; text of printable ASCII never does."""
+    return bool(_MAY_BREAK[text_bytes(cells)[0]].any())
+
+
+def may_run(cells: Array) -> bool:
+    """Return whether some cell begins as a formula does."""
+    data, starts, ends = text_bytes(cells)
+    return bool(_MAY_RUN[data[starts[ends > starts]]].any())
 
 
 def _formed(work: ExportTables, values: Array, form: str, note: _Noting) -> Array:

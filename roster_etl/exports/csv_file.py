@@ -10,12 +10,16 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from roster_etl.exports.arrays import text_bytes
 
 if TYPE_CHECKING:
     from roster_etl.exports.arrays import Array
 
+_NEEDS_QUOTES = np.isin(np.arange(256), [ord(sign) for sign in '",\r\n'])
 BATCH = 65_536
 """Rows that are in memory as lines at one time."""
 
@@ -35,7 +39,7 @@ def _header(names: list[str], newline: str) -> bytes:
 
 
 def _lines(columns: list[Array], newline: str) -> bytes:
-    quoted = [_quoted(pc.fill_null(values, "")) for values in columns]
+    quoted = [_quoted(pc.fill_null(values, "") if values.null_count else values) for values in columns]
     rows = pc.binary_join_element_wise(*quoted, ",") if len(quoted) > 1 else pc.if_else(pc.equal(quoted[0], ""), '""', quoted[0])
     ended = pc.binary_join_element_wise(rows, newline, "").cast(pa.large_string())
     return b"".join(_data(part) for part in (ended.chunks if isinstance(ended, pa.ChunkedArray) else [ended]))
@@ -51,8 +55,8 @@ def _data(lines: Array) -> bytes:
 
 
 def _quoted(values: Array) -> Array:
-    needs = pc.match_substring_regex(values, pattern='[",\r\n]')
-    if not pc.any(needs).as_py():
+    if not _NEEDS_QUOTES[text_bytes(values)[0]].any():
         return values
+    needs = pc.match_substring_regex(values, pattern='[",\r\n]')
     doubled = pc.replace_substring(values, pattern='"', replacement='""')
     return pc.if_else(needs, pc.binary_join_element_wise('"', doubled, '"', ""), values)

@@ -6,10 +6,12 @@ rules), or reading the roster (``pipeline.exports``). Every row keeps ``_n``, it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +22,12 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import (
     choose,
     column,
+    constant,
     each_distinct,
     equals,
     is_in,
     keys_of,
+    mask,
     nulls,
     positions,
     present,
@@ -81,6 +85,35 @@ _LINKS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
 )
 
 
+class ColumnStore(Protocol):
+    """Where large columns are while nobody reads them."""
+
+    def keep(self, table: pa.Table) -> pa.Table:
+        """Return the same table, its large columns out of memory."""
+
+    def each(self, table: pa.Table, make: Callable[[Array], Array], size: int) -> pa.Table:
+        """Return a table of what `make` makes of each column, `size` values each; nulls alone stay such."""
+
+    def release(self) -> None:
+        """Give back the memory of all columns that were read."""
+
+
+class InMemory:
+    """Leaves columns where they are."""
+
+    def keep(self, table: pa.Table) -> pa.Table:
+        """See ``ColumnStore``."""
+        return table.combine_chunks()
+
+    def each(self, table: pa.Table, make: Callable[[Array], Array], size: int) -> pa.Table:
+        """See ``ColumnStore``."""
+        del size
+        return pa.table([make(column(table, name)) for name in table.column_names], schema=table.schema)
+
+    def release(self) -> None:
+        """See ``ColumnStore``."""
+
+
 @dataclass
 class ExportTables:
     """One export under way.
@@ -88,6 +121,7 @@ class ExportTables:
     ``tables``: canonical tables by name, business columns, ``derived``, ``extensions`` and ROW. ``moment``: as of when.
     ``options``: those of the format, parsed. ``homes``, ``held``: the tables, and the columns,
     that the format has a place for; what changes in others is counted once, as left out.
+    ``store``: where tables are that no rule is at work on. ``extension_prefixes``: of the extra columns that the format lets through.
     """
 
     tables: dict[str, pa.Table]
@@ -99,17 +133,28 @@ class ExportTables:
     losses: Losses = field(default_factory=Losses)
     homes: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    store: ColumnStore = field(default_factory=InMemory)
+    extension_prefixes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.unheld: dict[str, pa.Table] = {}
+        self._settled: dict[str, pa.Table] = {}
         self.reset_row_numbers()
 
     def reset_row_numbers(self) -> None:
         """Take the tables as they are for the roster that is to be said: every row gets its place in them."""
         for name, table in self.tables.items():
             places = pa.array(np.arange(table.num_rows), pa.int64())
-            self.tables[name] = with_columns(table, **{ROW: places})
+            self.tables[name] = self.store.keep(with_columns(table, **{ROW: places}))
         self.original = dict(self.tables)
+        self.store.release()
+
+    def settle(self) -> None:
+        """Put what was changed into the store; call it when a rule has ended."""
+        for name, table in self.tables.items():
+            if table is not self._settled.get(name):
+                self.tables[name] = self._settled[name] = self.store.keep(table)
+        self.store.release()
 
     # ---- reading
 
@@ -145,7 +190,22 @@ class ExportTables:
         gone = int((~keep).sum())
         if gone:
             self.losses.add(kind, reason, gone, table=table, file=file)
-            self.tables[table] = self.table(table).filter(pa.array(keep))
+            self.tables[table] = self.rows(self.table(table), keep)
+
+    def rows(self, table: pa.Table, keep: Mask) -> pa.Table:
+        """Return some rows of a table, in the store."""
+        which = pa.array(keep)
+        return self.store.each(table, lambda values: values.filter(which), int(keep.sum()))
+
+    def take(self, table: pa.Table, places: Array) -> pa.Table:
+        """Return the rows of a table at `places`, in the store."""
+        return self.store.each(table, lambda values: values.take(places), len(places))
+
+    def add_rows(self, table: str, made: Mapping[str, Array], size: int) -> None:
+        """Add records; columns that are not in `made` are null."""
+        rows = self.table(table)
+        columns = [made.get(field.name, pa.nulls(size, field.type)) for field in rows.schema]
+        self.tables[table] = self.store.keep(pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]))
 
     def cascade(self, reason: Reason = "parent_left_out") -> None:
         """Leave out records whose parent was left out, and empty links to records that were."""
@@ -193,7 +253,9 @@ class ExportTables:
             values = pc.coalesce(values, fallback)
         self.change(table, name, values, reason)
 
-    def rename_ids(self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None) -> None:
+    def rename_ids(
+        self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None, count: bool = True
+    ) -> None:
         """Replace ids of records of `entity` in all columns that hold them; `kind`: only of users of this kind."""
         differs = ~same(old, new)
         if not differs.any():
@@ -206,7 +268,25 @@ class ExportTables:
                 where = present(found)
                 if kind is not None and "user_kind" in self.tables[table].column_names:
                     where &= equals(self.col(table, "user_kind"), kind)
-                self.change(table, name, choose(where, values.take(found), before), reason)
+                self.change(table, name, choose(where, values.take(found), before), reason, count=count)
+
+    def name_kinds(self) -> None:
+        """Write the ids of users as kind and id, in all columns that hold them; without a kind beside it, the first kind that has the id."""
+        users = self.user_keys("users")
+        kinds, ids = self.col("users", "user_kind"), self.col("users", "user_id")
+        for table, name in ID_COLUMNS["users"]:
+            if table not in self.tables or name not in self.tables[table].column_names:
+                continue
+            before = self.col(table, name)
+            if "user_kind" in self.tables[table].column_names:
+                own = self.col(table, "user_kind")
+                known = is_in(self.user_keys(table, name), users)
+            else:
+                own, known = nulls(len(before)), is_in(before, ids)
+                for kind in pc.unique(kinds).to_pylist():
+                    mine = is_in(before, ids.filter(pa.array(equals(kinds, kind)))) & ~present(own)
+                    own = choose(mine, constant(kind, len(before)), own)
+            self.change(table, name, choose(known, pc.binary_join_element_wise(own, before, "-"), before), "id_not_allowed")
 
     def set_user_kinds(self, kinds: Array) -> None:
         """Set the kind of every user, here and in all tables that refer to it; each cell that changes is counted."""
@@ -220,16 +300,27 @@ class ExportTables:
 
     # ---- extensions
 
-    def extension_names(self, table: str, prefix: str) -> list[str]:
-        """Return the names of the extra columns that begin with `prefix`, in alphabetical order."""
-        import json
-
-        cells = pc.drop_null(self.col(table, "extensions")).unique().to_pylist()
-        found = {name for cell in cells for name in json.loads(cell)}
-        return sorted(name for name in found if name.casefold().startswith(prefix))
+    def extension_names(self, table: str, prefix: str | None = None) -> list[str]:
+        """Return the names of the extra columns that begin with `prefix` (None: that the format lets through), in alphabetical order."""
+        wanted = self.extension_prefixes.get(table, "") if prefix is None else prefix
+        cells = self.col(table, "extensions")
+        if wanted or prefix is None:
+            cells = cells.filter(pa.array(may_name(cells, wanted))) if wanted else cells.slice(0, 0)
+        found = {name for cell in pc.drop_null(cells).unique().to_pylist() for name in json.loads(cell)}
+        return sorted(name for name in found if name.casefold().startswith(wanted))
 
     def extension(self, table: str, name: str) -> Array:
         """Return the values of one extra column."""
-        import json
+        cells = self.col(table, "extensions")
+        some = choose(may_name(cells, name), cells, nulls(len(cells)))
+        return each_distinct(some, lambda cell: json.loads(cell).get(name))
 
-        return each_distinct(self.col(table, "extensions"), lambda cell: json.loads(cell).get(name))
+
+_PLAIN_NAME = re.compile(r"[0-9A-Za-z._ -]+")
+
+
+def may_name(cells: Array, name: str) -> Mask:
+    """Return which JSON objects may have a name that begins with `name`, in any case."""
+    if not _PLAIN_NAME.fullmatch(name):
+        return present(cells)  # it may be written with escapes
+    return mask(pc.match_substring(cells, f'"{name}', ignore_case=True))

@@ -6,51 +6,78 @@ losses is complete by construction. Only formats that are imported can be measur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, first_marks, is_in, keys_of, positions, present, same
-from roster_etl.exports.export_tables import ROW, ExportTables
+from roster_etl.exports.arrays import column, each_distinct, present, same
+from roster_etl.exports.export_tables import ROW, ColumnStore, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
+from roster_etl.frames.arrow import common_codes
 
 if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
+    from roster_etl.exports.arrays import Array, Mask
 
 _VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
 
 
-def count_roundtrip_losses(work: ExportTables, read: Mapping[str, pa.Table], format_: ExportFormat) -> None:
+def count_roundtrip_losses(work: ExportTables, read: Iterable[tuple[str, pa.Table]], format_: ExportFormat) -> None:
     """Count what differs between the roster (`work.original`) and what was `read` back, beyond what the rules have counted.
 
-    Args: read: canonical tables as our reader maps them, without rejected rows.
+    Args: read: canonical tables as our reader maps them, one after the other, without rejected rows.
     """
-    for name, made in read.items():
+    for name, made in read:
         if name in work.original or made.num_rows:
             _measure_table(work, name, made, format_)
+        del made
+        work.store.release()
 
 
 def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: ExportFormat) -> None:
     spec, said = TABLES[name], work.table(name)
-    ours, theirs = keys_of(said, spec.key), keys_of(made, spec.key)
-    unread = ~is_in(ours, theirs)
-    work.losses.add("row_left_out", "no_home", int(unread.sum()), table=name)
-    work.losses.add("rows_joined", "several_values", int((~first_marks(ours) & ~unread).sum()), table=name)
-    work.losses.add("value_made_up", "synthetic", int((~is_in(theirs, ours)).sum()), table=name)
+    places, first = _places(said, made, spec.key, work.store)
+    read, known = places >= 0, np.zeros(made.num_rows, dtype=bool)
+    known[places[read]] = True
+    work.losses.add("row_left_out", "no_home", int((~read).sum()), table=name)
+    work.losses.add("rows_joined", "several_values", int(read.sum()) - int(known.sum()), table=name)
+    work.losses.add("value_made_up", "synthetic", int((first & ~known).sum()), table=name)
     original = work.original.get(name)
     if original is None:
         return
-    known = present(column(said, ROW))
-    kept = said.filter(pa.array(~unread & known))
-    before = original.take(column(kept, ROW))
-    after = made.take(positions(keys_of(kept, spec.key), theirs))
+    kept = read & present(column(said, ROW))
+    before_at, after_at = column(said, ROW).filter(pa.array(kept)), pa.array(places[kept])
+    del said, read, known, places, first, kept
+    work.store.release()
     for column_name in (*spec.names, "extensions"):
-        if column_name in before.column_names and column_name in after.column_names:
-            _measure_column(work.losses, name, column_name, column(before, column_name), column(after, column_name), format_)
+        if column_name in original.column_names and column_name in made.column_names:
+            before, after = original.column(column_name), made.column(column_name)
+            if before.null_count < len(before) or after.null_count < len(after):
+                taken = (column(original, column_name).take(before_at), column(made, column_name).take(after_at))
+                _measure_column(work.losses, name, column_name, *taken, format_)
+                work.store.release()
+
+
+def _places(
+    said: pa.Table, made: pa.Table, key: Sequence[str], store: ColumnStore
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Mask]:
+    """Return for each record that was said the place of the first one that came back, -1 if none did; and which are the first ones."""
+
+    def pairs() -> Iterator[tuple[Array, Array]]:
+        for name in key:
+            yield column(said, name), column(made, name)
+            store.release()
+
+    ours, theirs = common_codes(pairs(), said.num_rows)
+    first = ~pd.Series(theirs).duplicated().to_numpy()
+    found = pd.Index(theirs[first]).get_indexer(pd.Index(ours))
+    return np.where(found >= 0, np.flatnonzero(first)[found] if len(theirs) else found, -1), first
 
 
 def _measure_column(losses: Losses, table: str, name: str, before: Array, after: Array, format_: ExportFormat) -> None:
@@ -58,9 +85,11 @@ def _measure_column(losses: Losses, table: str, name: str, before: Array, after:
         after = after.cast(before.type)
     if name == "extensions":
         after = pc.if_else(pc.equal(after, "{}"), pa.scalar(None, pa.string()), after)
-        differs = ~same(_by_meaning(before), _by_meaning(after))
-    else:
-        differs = ~same(before, after)
+    differs = ~same(before, after)
+    if name == "extensions" and differs.any():
+        both = differs & present(before) & present(after)
+        some = pa.array(both)
+        differs[both] = ~same(_by_meaning(before.filter(some)), _by_meaning(after.filter(some)))
     if not differs.any():
         return
     already = losses.count(table=table, column=name, kinds=_VALUES)
@@ -78,8 +107,4 @@ def _measure_column(losses: Losses, table: str, name: str, before: Array, after:
 
 def _by_meaning(cells: Array) -> Array:
     """Return JSON objects in one spelling, whatever the order of their keys."""
-    import json
-
-    from roster_etl.exports.arrays import each_distinct
-
     return each_distinct(cells, lambda cell: json.dumps(json.loads(cell), sort_keys=True))

@@ -5,7 +5,7 @@ Belongs here: data classes. One object serves the writer, the lineage and the do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -89,11 +89,24 @@ class OutFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
-    """One file of JSON Lines: ``records`` makes its objects in the order of their keys; ``key``: what tells them apart."""
+class RenameFile:
+    """The file of a delta that gives records another id.
+
+    ``columns``: the id before, the id now, the type; ``words``: table → type; ``files``: table → the file that has the records.
+    """
 
     name: str = field(kw_only=False)
-    records: Callable[[ExportTables], list[dict[str, Any]]]
+    columns: tuple[str, str, str]
+    words: Mapping[str, str]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One file of JSON Lines: ``records`` makes its objects, one after the other, in the order of their keys; ``key``: what tells them apart."""
+
+    name: str = field(kw_only=False)
+    records: Callable[[ExportTables], Iterator[dict[str, Any]]]
     key: tuple[str, ...]
     holds: tuple[str, ...] = ()
 
@@ -105,7 +118,7 @@ class ExportFormat:
     - ``rules``: narrow and rewrite the canonical tables until they are what the files say
     - ``also_holds``: canonical columns that come back without a column of their own, such as ids that are derived again
     - ``needs``: tables and columns that cannot be left out, besides those of required columns
-    - ``delta``: how changes are said; None: the format knows none
+    - ``delta``: how changes are said; None: the format knows none; ``renames``: how a delta says that an id changed
     - ``spec``: the rules of its files, for a format that is not imported; ``vendor``: the format whose reader reads it back
     - ``kind``: ``csv``, ``jsonl`` or ``tables``
     - ``by_option``: other files where an option has a value
@@ -121,6 +134,7 @@ class ExportFormat:
     also_holds: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     delta: Literal["oneroster", "canvas"] | None = None
+    renames: RenameFile | None = None
     vendor: str | None = None
     spec: tuple[File, ...] = ()
     kind: Literal["csv", "jsonl", "tables"] = "csv"

@@ -23,12 +23,12 @@ _USER = ("user_kind", "user_id")
 
 
 def qualified(work: ExportTables, table: str) -> pa.Table:
-    """Return a table with its columns named ``table.column``, and its extra columns under their own names."""
+    """Return a table with its columns named ``table.column``, and the extra columns that the format lets through under their own names."""
     rows = work.table(table)
     named = rows.rename_columns(
         [name if name == ROW or name.startswith("_") else f"{table}.{name}" for name in rows.column_names]
     )
-    for name in work.extension_names(table, "") if "extensions" in rows.column_names else ():
+    for name in work.extension_names(table) if "extensions" in rows.column_names else ():
         named = with_columns(named, **{name: work.extension(table, name)})
     return named
 

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import to_arrow_array, to_chunked_array
+from roster_etl.frames.arrow import row_codes, to_arrow_array
 from roster_etl.mapping.value_functions import Values, parse_integer
 
 
@@ -73,28 +74,21 @@ def school_year_end(values: pd.Series) -> pd.Series:
 def flagged_codes(codes: Sequence[str]) -> Values:
     """Return a function from one flag column a code (true, false) to the JSON list of those that are true; null where all are blank."""
 
-    def listed(*flags: pd.Series) -> pd.Series:
-        columns = [_lower(flag) for flag in flags]
-        rows = zip(*columns, strict=True)
-        made = [_flagged(codes, row) for row in rows]
-        texts = [None if found is None else json.dumps(found) for found in made]
-        return _series(pa.array(texts, pa.string()), flags[0])
+    def listed(*flags: str | None) -> str | None:
+        found = _flagged(codes, flags)
+        return None if found is None else json.dumps(found)
 
-    return listed
+    return _each_combination(listed)
 
 
 def flagged_code(codes: Sequence[str], several: str) -> Values:
     """Return a function from one flag column a code, and one that says "several", to the one code that is true; `several` if more are."""
 
-    def code(*flags: pd.Series) -> pd.Series:
-        columns = [_lower(flag) for flag in flags]
-        made = []
-        for *single, more in zip(*columns, strict=True):
-            found = _flagged(codes, tuple(single)) or []
-            made.append(several if more == "true" or len(found) > 1 else found[0] if found else None)
-        return _series(pa.array(made, pa.string()), flags[0])
+    def code(*flags: str | None) -> str | None:
+        found = _flagged(codes, flags[:-1]) or []
+        return several if flags[-1] == "true" or len(found) > 1 else found[0] if found else None
 
-    return code
+    return _each_combination(code)
 
 
 def completed_when_past(ends: pd.Series, today: object) -> pd.Series:
@@ -125,9 +119,16 @@ def _flagged(codes: Sequence[str], flags: Sequence[str | None]) -> list[str] | N
     return [code for code, flag in zip(codes, flags, strict=True) if flag == "true"]
 
 
-def _lower(values: pd.Series) -> list[str | None]:
-    found: list[str | None] = pc.utf8_lower(to_chunked_array(values).cast(pa.string())).to_pylist()
-    return found
+def _each_combination(function: Callable[..., str | None]) -> Values:
+    """Return a function of columns that asks `function` once for each combination of cells, in lower case, that they have."""
+
+    def of(*columns: pd.Series) -> pd.Series:
+        cells = [pc.utf8_lower(to_arrow_array(values).cast(pa.string())) for values in columns]
+        _, first, at = np.unique(row_codes(cells), return_index=True, return_inverse=True)
+        rows = zip(*(values.take(pa.array(first)).to_pylist() for values in cells), strict=True)
+        return _series(pa.array([function(*row) for row in rows], pa.string()).take(pa.array(at)), columns[0])
+
+    return of
 
 
 def _each_text(values: pd.Series, read: Callable[[list[str]], str | None], codes: Mapping[str, str] | None) -> pd.Series:

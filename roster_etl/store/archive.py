@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +29,7 @@ COMPRESSED = ".zst"
 """How the names of compressed files end: Zstandard, as the program zstd reads it."""
 _LEVEL = 3  # 250 MB a second; level 12 is a tenth of that for an eighth less
 _PARTS = "parts"  # the folder of files that are being written
+_NOTE, _LINES = f".outcomes.json{COMPRESSED}", ".outcomes.csv"  # the forms in which outcomes are stored
 _KEY = re.compile(r"[0-9a-f]{64}")
 _REQUESTS = 50  # of a feed that are remembered; a sensor asks for one at a time
 
@@ -53,7 +54,8 @@ class Archive:
     ``reports/<district>/<import>.html.zst``, ``.json.zst``, ``.csv.zst``: reports for people; rewritten when a hold is decided.
     ``parts/``: files that are being written, under temporary names.
     ``removals/<district>.json``: the work list of a purge that is running or was interrupted.
-    ``receipts/<district>/<format>/<number>.dsse.json``: signed receipts, and ``.outcomes.csv`` beside them.
+    ``receipts/<district>/<format>/<number>.dsse.json``: signed receipts, and ``.outcomes.json.zst`` beside them: what became of the rows;
+    earlier versions stored ``.outcomes.csv``, a line a row.
     ``arrivals/<district>/<format>/<number>.json``: pending uploads: archived, import not started. ``archived.json`` beside them:
     the requests by which the last uploads were archived that wait no longer; ``landed.json`` (``landed-<set>.json``): what the
     landing zone held when it was last read as a whole.
@@ -257,22 +259,53 @@ class Archive:
         names = self._folder.names(f"decisions/{check_id(district_id)}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
 
-    def write_outcomes(self, district_id: str, source: str, number: int, chunks: Iterable[bytes]) -> str:
-        """Write the outcomes of the rows that a receipt states, beside it, piece by piece. Returns their sha256 (hex)."""
-        digest = hashlib.sha256()
+    def write_outcomes(self, district_id: str, source: str, number: int, note: Mapping[str, Any]) -> None:
+        """Write what is stored of the outcomes of a receipt's rows, beside it, or replace it as a whole."""
+        text = json.dumps(note, ensure_ascii=False, separators=(",", ":"))
+        self._folder.write(_outcomes_name(district_id, source, number, _NOTE), _compress(text.encode("utf-8")))
 
-        def fill(out: BinaryIO) -> None:
-            for chunk in chunks:
-                digest.update(chunk)
-                out.write(chunk)
+    def read_outcomes(self, district_id: str, source: str, number: int) -> dict[str, Any] | None:
+        """Return what `write_outcomes` stored; None: nothing. Raises ArchiveError: it is damaged."""
+        name = _outcomes_name(district_id, source, number, _NOTE)
+        try:
+            note: dict[str, Any] = json.loads(_decompress(self._folder.read(name)))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise ArchiveError(key=name, problem="it is damaged; restore it from a backup") from None
+        return note
 
-        self._folder.write_with(_outcomes_name(district_id, source, number), fill)
-        return digest.hexdigest()
+    def read_outcome_lines(self, district_id: str, source: str, number: int) -> bytes | None:
+        """Return the outcomes of a receipt's rows as earlier versions stored them, line by line; None: they are not stored so."""
+        name = _outcomes_name(district_id, source, number, _LINES)
+        try:
+            return _decompress(self._folder.read(f"{name}{COMPRESSED}"))
+        except FileNotFoundError:
+            pass
+        try:
+            return self._folder.read(name)
+        except FileNotFoundError:
+            return None
+
+    def replace_outcome_lines(self, district_id: str, source: str, number: int, note: Mapping[str, Any] | None) -> None:
+        """Replace outcomes that earlier versions stored line by line: by `note`, or, where it is None, by the same lines compressed."""
+        name = _outcomes_name(district_id, source, number, _LINES)
+        if note is not None:
+            self.write_outcomes(district_id, source, number, note)
+        else:
+            self._folder.write(f"{name}{COMPRESSED}", _compress(self._folder.read(name)))
+        self._folder.remove(name)
+
+    def receipts_with_lines(self, district_id: str, source: str) -> list[int]:
+        """Return the receipts of a feed whose outcomes are stored as an earlier version did, line by line and not compressed."""
+        names = self._folder.names(f"receipts/{check_id(district_id)}/{source}")
+        return sorted(int(name.removesuffix(_LINES)) for name in names if name.endswith(_LINES))
 
     def remove_outcomes(self, district_id: str) -> None:
         """Remove the outcomes of all receipts of a district; the receipts stay."""
         for source, number in self.receipts(district_id):
-            self._folder.remove(_outcomes_name(district_id, source, number))
+            for form in (_NOTE, _LINES, f"{_LINES}{COMPRESSED}"):
+                self._folder.remove(_outcomes_name(district_id, source, number, form))
 
     def _json_files_below(self, name: str) -> Iterator[str]:
         """Yield the JSON files in a folder and its subfolders."""
@@ -404,8 +437,8 @@ def _pending_upload_name(district_id: str, source: str, number: int) -> str:
     return f"arrivals/{check_id(district_id)}/{source}/{int(number)}.json"
 
 
-def _outcomes_name(district_id: str, source: str, number: int) -> str:
-    return f"receipts/{check_id(district_id)}/{source}/{int(number)}.outcomes.csv"
+def _outcomes_name(district_id: str, source: str, number: int, form: str) -> str:
+    return f"receipts/{check_id(district_id)}/{source}/{int(number)}{form}"
 
 
 def _decision(district_id: str, number: int) -> str:

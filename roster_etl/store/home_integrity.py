@@ -21,6 +21,14 @@ from roster_etl.store.settings import FILE_NAME, Settings
 TRUST_VARIABLE = "ROSTER_ETL_TRUST_HOME"
 """Set to 1 where the home is a volume of one container, whose mode and owner the platform sets: then only links are refused."""
 _SETTINGS_FILES = (FILE_NAME, "dagster.yaml")
+_WRITTEN = ("keys", "outbox", "reports", "history", "storage", "schedules")  # folders of the home that we, or Dagster, write into
+_ELSEWHERE = (
+    "staging",
+    "archive",
+    "districts",
+    "warehouse",
+)  # what the settings can put elsewhere, by the table that names the place
+_SQLITE, _SQLITE_FILES = "sqlite:///", ("", "-wal", "-shm", "-journal")
 
 
 class UnsafeHome(PermanentError):
@@ -53,7 +61,7 @@ def find_unsafe_paths(settings: Settings, *, districts: str = "*.toml") -> Itera
 
 
 def _trusted_paths(settings: Settings, districts: str) -> Iterator[Path]:
-    """Yield what decides what is imported and how: home, settings files, suites, and the registry if it is local."""
+    """Yield what decides what is imported and how: home, settings files, suites, the registry if it is local, and what the home stores."""
     yield settings.home
     yield from (settings.home / name for name in _SETTINGS_FILES)
     yield settings.suites
@@ -63,14 +71,30 @@ def _trusted_paths(settings: Settings, districts: str) -> Iterator[Path]:
     if registry is not None:
         yield registry
         yield from sorted(registry.glob(districts)) if districts else ()
+    yield from (path for path, _ in _written_paths(settings) if path != registry and path.parent == settings.home)
+
+
+def _written_paths(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Yield the folders and database files that are written into, each with the table of the settings that can name another place, if any."""
+    yield from ((settings.home / name, "") for name in _WRITTEN)
+    for table in _ELSEWHERE:
+        url = str(getattr(settings, table))
+        if table == "warehouse":
+            path = url.removeprefix(_SQLITE)
+            yield from ((Path(f"{path}{ending}"), table) for ending in (_SQLITE_FILES if url.startswith(_SQLITE) else ()))
+        elif (folder := local_path(url)) is not None:
+            yield folder, table
 
 
 def _find_links(settings: Settings) -> Iterator[str]:
-    """Yield the folders for uploads and tables that are links: personal data would be written to wherever they lead."""
-    for name in ("staging", "archive"):
-        path = local_path(getattr(settings, name))
-        if path is not None and path.is_symlink():
-            yield f'{_shown(path)} is a link; replace it by a folder, or name its target in {FILE_NAME}: [{name}] url = "…"'
+    """Yield what is a link of that into which we write: personal data, keys or mail would be written to wherever it leads.
+
+    Links deeper in these folders are refused by what writes there (``files.folder``).
+    """
+    for path, table in _written_paths(settings):
+        if path.is_symlink():
+            other = f', or name its target in {FILE_NAME}: [{table}] url = "…"' if table else ""
+            yield f"{_shown(path)} is a link; replace it by {'a file' if table == 'warehouse' else 'a folder'}{other}"
     if settings.scratch.is_symlink() or settings.scratch.parent.is_symlink():
         yield f"{_shown(settings.scratch)} leads through a link; replace it by a folder"
 

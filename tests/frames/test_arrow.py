@@ -7,7 +7,17 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.frames import arrow
-from roster_etl.frames.arrow import FINDINGS, combine_chunks, findings_table, row_codes, text_series, to_arrow_array, to_frame
+from roster_etl.frames.arrow import (
+    FINDINGS,
+    combine_chunks,
+    common_codes,
+    findings_table,
+    row_codes,
+    shares_code,
+    text_series,
+    to_arrow_array,
+    to_frame,
+)
 from roster_etl.spec.findings import Finding
 
 
@@ -62,3 +72,44 @@ def test_codes_of_many_columns_stay_apart(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(arrow, "_MOST_CODES", 8)
 
     assert _groups(*columns) == [[row] for row in range(64)]
+
+
+def test_rows_of_a_long_column_of_ids_are_told_apart_as_those_of_a_short_one(monkeypatch):
+    monkeypatch.setattr(arrow, "_MANY", 4)
+    monkeypatch.setattr(arrow, "_SOME", 2)
+    ids = pa.array(["a", "b", "c", "d", "e"])
+
+    assert len(set(row_codes([ids]).tolist())) == len(ids)
+    again = row_codes([pa.array(["a", "b", "c", "a", "e"])]).tolist()
+    assert again[0] == again[3]
+    assert len(set(again)) == 4
+
+
+def test_common_codes_are_equal_where_rows_of_two_tables_are():
+    first, second = (pa.array(["a", "b", None]), pa.array([None, "b"])), (pa.array(["1", "2", "3"]), pa.array(["3", "1"]))
+    one, other = common_codes([first, second], 3)
+
+    assert other[0] == one[2]
+    assert other[1] not in one.tolist()
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_codes_of_a_long_column_are_equal_where_cells_are(offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [[None, "", "a", "b", "ab", "b a", "q", "ä", "1a"][(n * n + n // 3) % 9] for n in range(300)]
+    columns = [pa.array(cells).slice(offset), pa.array(cells[::-1]).slice(offset)]
+    expected = row_codes(columns)
+    monkeypatch.setattr(arrow, "_CODED_AT_ONCE", 10)
+
+    found = row_codes(columns)
+
+    assert (
+        len(set(zip(expected.tolist(), found.tolist(), strict=True))) == len(set(expected.tolist())) == len(set(found.tolist()))
+    )
+    for empty in (pa.array([None] * 20, pa.string()), pa.array([""] * 20)):
+        assert len(set(row_codes([empty]).tolist())) == 1
+
+
+def test_who_shares_a_code() -> None:
+    assert shares_code(np.array([5, 1, 5, 7, 1, 9])).tolist() == [True, True, True, False, True, False]
+    assert shares_code(np.array([3, 1, 2])).tolist() == [False, False, False]
+    assert shares_code(np.array([], dtype=np.int64)).tolist() == []

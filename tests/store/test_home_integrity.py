@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,15 +14,22 @@ from roster_etl.store.home_integrity import TRUST_VARIABLE, UnsafeHome, find_uns
 from roster_etl.store.settings import Settings
 
 Damage = Callable[[Path], object]
+WRITTEN = ("staging", "archive", "keys", "outbox", "reports", "history", "storage", "schedules")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home with settings, one district and one suite of its own."""
     home = tmp_path / "home"
-    for folder in ("districts", "expectations/clever", "staging", "archive"):
+    for folder in ("districts", "expectations/clever", *WRITTEN):
         (home / folder).mkdir(mode=0o755, parents=True)
-    for file in ("roster_etl.toml", "dagster.yaml", "districts/lincoln.toml", "expectations/clever/students.json"):
+    for file in (
+        "roster_etl.toml",
+        "dagster.yaml",
+        "districts/lincoln.toml",
+        "expectations/clever/students.json",
+        "warehouse.sqlite",
+    ):
         (home / file).touch(mode=0o644)
     home.chmod(0o755)
     return home
@@ -34,9 +40,8 @@ def problems(home: Path) -> list[str]:
 
 
 def replace_by_link(path: Path) -> None:
-    shutil.rmtree(path)
     target = path.parent.parent / "elsewhere"
-    target.mkdir()
+    path.rename(target)
     path.symlink_to(target)
 
 
@@ -45,14 +50,23 @@ def test_a_home_that_others_can_only_look_into_is_safe(home: Path):
     require_safe_home(Settings.load(home, {}))
 
 
-TRUSTED = (".", "roster_etl.toml", "dagster.yaml", "districts", "districts/lincoln.toml", "expectations/clever")
+TRUSTED = (
+    ".",
+    "roster_etl.toml",
+    "dagster.yaml",
+    "districts",
+    "districts/lincoln.toml",
+    "expectations/clever",
+    "warehouse.sqlite",
+    *WRITTEN,
+)
 DAMAGE: dict[str, tuple[str, Damage]] = {
     **{f"others may write {name}": (name, lambda path: path.chmod(path.stat().st_mode | 0o002)) for name in TRUSTED},
     "a group may write the home": (".", lambda path: (os.chown(path, -1, 12345), path.chmod(0o775))),
     "settings of another user": ("roster_etl.toml", lambda path: os.chown(path, 12345, -1)),
     "a registry of another user": ("districts", lambda path: os.chown(path, 12345, -1)),
-    "staging is a link": ("staging", replace_by_link),
-    "archive is a link": ("archive", replace_by_link),
+    **{f"{name} is a link": (name, replace_by_link) for name in (*WRITTEN, "districts", "warehouse.sqlite")},
+    "the database's journal is a link": ("warehouse.sqlite-wal", lambda path: path.symlink_to(path.parent / "elsewhere")),
 }
 
 
@@ -81,6 +95,23 @@ def test_a_users_own_group_may_write(home: Path, monkeypatch: pytest.MonkeyPatch
     for members, is_safe in (([], True), (["somebody"], False)):
         monkeypatch.setattr(grp, "getgrgid", lambda _, members=members: grp.struct_group((_user(), "x", own, members)))
         assert (problems(home) == []) is is_safe
+
+
+def test_a_link_that_nothing_is_written_through_is_the_owners_own(home: Path):
+    for name in ("expectations", "roster_etl.toml"):
+        (home / name).rename(home.parent / name)
+        (home / name).symlink_to(home.parent / name)
+    (home / "uploads").symlink_to(home.parent)
+
+    assert problems(home) == []
+
+
+def test_an_archive_that_the_settings_put_elsewhere_may_be_shared(home: Path):
+    (home.parent / "shared").mkdir(mode=0o777)
+    (home.parent / "shared").chmod(0o777)
+    (home / "roster_etl.toml").write_text(f'[archive]\nurl = "{home.parent}/shared"\n', "utf-8")
+
+    assert problems(home) == []
 
 
 def _user() -> str:

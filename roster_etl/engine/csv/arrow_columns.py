@@ -6,7 +6,8 @@ Not here: which records are sound (``record_scan``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,34 +22,44 @@ from roster_etl.frames.mapped_bytes import Content, release_pages
 _BATCH_BYTES = 1 << 22  # bytes that pyarrow parses at a time
 
 
-def parse_columns(content: Content, scan: RecordScan, width: int) -> list[pa.Array[Any]]:
+Keep = Callable[[pa.Table], pa.Table]
+"""Returns the same table, its large columns out of memory."""
+
+
+def parse_columns(content: Content, scan: RecordScan, width: int, keep: Keep | None = None) -> list[pa.Array[Any]]:
     """Return the cells of the sound records, by column."""
-    sound = np.flatnonzero(scan.codes == SOUND)
-    if not len(sound):
-        return [pa.array([], type=pa.string())] * width
     parts: list[pa.Table] = []
-    for records in _parts(scan, sound):
+    for records in _parts(scan):
         try:
             table = _parse_with_pyarrow(_cut(content, scan, records), scan, width)
         except pa.ArrowInvalid:
             table = None
         if table is None or table.num_rows != len(records):
-            return parse_columns_exactly(content, scan.starts[sound], width)
-        parts.append(table)
+            return parse_columns_exactly(content, scan.starts[scan.codes == SOUND], width)
+        parts.append(keep(table) if keep is not None else table)
         release_pages(content, int(scan.starts[records[0]]), int(scan.stops[records[-1]]))
+    if not parts:
+        return [pa.array([], type=pa.string())] * width
+    if keep is not None:
+        return [column.chunk(0) for column in keep(pa.concat_tables(parts)).columns]
     chunked = list(reversed(pa.concat_tables(parts).columns))
     parts.clear()
     return [chunked.pop().combine_chunks() for _ in range(width)]  # frees columns one by one: only one is in memory twice
 
 
-def _parts(scan: RecordScan, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Split the sound records into runs of about _BATCH_BYTES.
+def _parts(scan: RecordScan) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the positions of the sound records, in runs of about _BATCH_BYTES.
 
     Each run is parsed as one block: between two blocks pyarrow loses the LF of a CRLF inside a cell.
     """
-    sizes = scan.stops[sound].astype(np.int64) - scan.starts[sound] + 1
-    part = np.cumsum(sizes) // _BATCH_BYTES
-    return np.split(sound, np.flatnonzero(np.diff(part)) + 1)
+    if not len(scan.starts):
+        return
+    offsets = np.arange(scan.starts[0], scan.starts[-1], _BATCH_BYTES, dtype=np.int64)
+    firsts = np.unique(np.searchsorted(scan.starts, offsets.astype(scan.starts.dtype)))
+    for first, end in pairwise([*firsts.tolist(), len(scan.starts)] if len(firsts) else [0, len(scan.starts)]):
+        sound = np.flatnonzero(scan.codes[first:end] == SOUND)
+        if len(sound):
+            yield sound + first
 
 
 def parse_columns_exactly(content: Content, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:

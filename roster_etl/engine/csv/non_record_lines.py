@@ -20,6 +20,7 @@ from roster_etl.engine.csv.record_scan import NO_RECORD, REPEATED, SOUND, Codes
 WHITE = " \t\ufeff\u00a0"
 LAST_ROWS = 10
 """Totals and counts are looked for among so many last records."""
+_ROWS = 1 << 16  # tested at a time
 
 _RULER = r"^\s*[-=_*~+\x{2013}\x{2014}\x{2500}\x{2501}\x{2550}][-=_*~+\x{2013}\x{2014}\x{2500}\x{2501}\x{2550}\s]*$"
 _FOOTER = re.compile(
@@ -48,8 +49,18 @@ def non_record_codes(columns: Sequence[pa.Array[Any]], header: Sequence[str]) ->
 
 
 def _where(columns: Sequence[pa.Array[Any]], test: Any) -> npt.NDArray[np.int64]:
-    """Return the rows that pass `test` in every column; after the first column, only those that are left are tested."""
-    rows = np.arange(len(columns[0])) if columns else np.zeros(0, dtype=np.int64)
+    """Return the rows that pass `test` in every column; after the first column, only those that are left are tested.
+
+    So many rows are looked at together that what a test makes of them is small beside the columns.
+    """
+    found = [
+        _where_in([column.slice(begin, _ROWS) for column in columns], test) + begin for begin in range(0, len(columns[0]), _ROWS)
+    ]
+    return np.concatenate(found)
+
+
+def _where_in(columns: Sequence[pa.Array[Any]], test: Any) -> npt.NDArray[np.int64]:
+    rows = np.arange(len(columns[0]))
     for at, column in enumerate(columns):
         if not len(rows):
             break

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from roster_etl.engine.csv.arrow_columns import column_names, parse_columns
+from roster_etl.engine.csv.arrow_columns import Keep, column_names, parse_columns
 from roster_etl.engine.csv.damaged_records import (
     DEFAULT_LIMITS,
     FIRST_ROW,
@@ -32,12 +32,13 @@ from roster_etl.engine.csv.non_record_lines import WHITE, non_record_codes
 from roster_etl.engine.csv.other_formats import first_line, separator_text
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
-from roster_etl.frames.arrow import findings_table
+from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "CsvLimits", "DamagedRecord", "RawFile", "raw_file_of", "read_csv", "read_header"]
 
+_LARGE = 1 << 24  # bytes of a file after whose parsing unused memory is returned to the system
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 
 
@@ -69,6 +70,7 @@ def read_csv(
     limits: CsvLimits = DEFAULT_LIMITS,
     window: int = WINDOW,
     join: Join = join_in_memory,
+    keep: Keep | None = None,
 ) -> RawFile:
     """Read a comma-separated text file, quoted as in RFC 4180; lines end in LF, CRLF or CR.
 
@@ -76,7 +78,7 @@ def read_csv(
     and no findings.
 
     Args:    encoding: the encoding of bytes that are not UTF-8; join: puts together what is converted to UTF-8 piece by piece.
-             window: how many bytes are scanned at once.
+             window: how many bytes are scanned at once; keep: takes the columns out of memory.
     Returns: grain: one table row per record that is certain.
     Raises:  LookupError: `encoding` is no known text encoding. Bad data never raises.
     """
@@ -94,7 +96,7 @@ def read_csv(
     header, body = _header(text.content, start, limits)
     if isinstance(header, Finding):
         return _refused_file(header)
-    return _body(text, header, body, limits, window)
+    return _body(text, header, body, limits, window, keep)
 
 
 def read_header(content: Content, *, encoding: str = "utf-8", limits: CsvLimits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
@@ -163,7 +165,9 @@ def _header(content: Content, start: int, limits: CsvLimits) -> tuple[tuple[str,
     return tuple(cell.strip().strip(WHITE) for cell in cells), record.stop
 
 
-def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: CsvLimits, window: int) -> RawFile:
+def _body(
+    text: DecodedText, header: tuple[str, ...], start: int, limits: CsvLimits, window: int, keep: Keep | None = None
+) -> RawFile:
     """Read the records below the header. `start`: the offset of the header's line end."""
     content = text.content
     found = scan_records(content, start, width=len(header), max_cell_chars=limits.cell_chars, window=window)
@@ -174,7 +178,9 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: CsvLim
     )
     if finding:
         return _refused_file(finding, *text.findings, header=header, rows_read=len(found.codes))
-    columns = parse_columns(content, found, len(header))
+    columns = parse_columns(content, found, len(header), keep)
+    if len(content) >= _LARGE:
+        release_memory()
     codes = found.codes
     verdicts = non_record_codes(columns, header)
     if verdicts is not None:

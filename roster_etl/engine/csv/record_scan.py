@@ -31,15 +31,17 @@ FINDING_CODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class RecordScan:
-    """All records of a body, in file order: byte range, number of cells, code.
+    """All records of a body, in file order: byte range and code.
 
+    ``ragged``, ``widths``: the positions of records with another number of cells than the header, and that number.
     ``broken``: the fatal fault of the last record, after which nothing was read. ``quotes``, ``line_end_in_quotes``: whether any
     record contains them.
     """
 
     starts: npt.NDArray[np.int32]
     stops: npt.NDArray[np.int32]
-    cells: npt.NDArray[np.int32]
+    ragged: npt.NDArray[np.int32]
+    widths: npt.NDArray[np.int32]
     codes: Codes
     quotes: bool
     line_end_in_quotes: bool
@@ -51,24 +53,29 @@ def scan_records(content: Content, start: int, *, width: int, max_cell_chars: in
 
     Args: max_cell_chars: the largest allowed number of characters in a cell. `content` is smaller than 2 GiB.
     """
-    starts, stops, cells, codes = [_no_offsets()], [_no_offsets()], [_no_offsets()], [np.zeros(0, np.uint8)]
+    found: dict[str, list[npt.NDArray[np.int32]]] = {name: [] for name in ("starts", "stops", "ragged", "widths")}
+    codes = [np.zeros(0, np.uint8)]
     quotes = crossing = False
     broken: Fault | None = None
-    begin = start
+    begin, count = start, 0
     for block in scan_blocks(content, start, window=window):
-        starts.append(block.starts.astype(np.int32))
-        stops.append(block.stops.astype(np.int32))
-        cells.append(block.cells.astype(np.int32))
         codes.append(_classify_records(content, begin, block, width, max_cell_chars))
+        odd = np.flatnonzero(block.cells != width)
+        for name, some in (
+            ("starts", block.starts),
+            ("stops", block.stops),
+            ("ragged", odd + count),
+            ("widths", block.cells[odd]),
+        ):
+            found[name].append(some.astype(np.int32))
+        count += len(block.starts)
         quotes = quotes or bool(block.quotes.any())
         crossing = crossing or block.line_end_in_quotes
         broken = block.broken
         release_pages(content, begin, block.end)
         begin = block.end
     return RecordScan(
-        starts=np.concatenate(starts),
-        stops=np.concatenate(stops),
-        cells=np.concatenate(cells),
+        **{name: _joined(found, name) for name in tuple(found)},
         codes=np.concatenate(codes),
         quotes=quotes,
         line_end_in_quotes=crossing,
@@ -76,8 +83,9 @@ def scan_records(content: Content, start: int, *, width: int, max_cell_chars: in
     )
 
 
-def _no_offsets() -> npt.NDArray[np.int32]:
-    return np.zeros(0, np.int32)
+def _joined(found: dict[str, list[npt.NDArray[np.int32]]], name: str) -> npt.NDArray[np.int32]:
+    """Return the pieces of one array as one, and free them: only one array is in memory twice."""
+    return np.concatenate([np.zeros(0, np.int32), *found.pop(name)])
 
 
 def _classify_records(content: Content, begin: int, block: Block, width: int, max_cell_chars: int) -> Codes:

@@ -89,15 +89,23 @@ def map_table(
     mappings: Sequence[Mapping],
     files: MappingABC[str, SourceFile],
     options: MappingABC[str, object],
+    *,
+    compared: bool = False,
+    some: pa.Table | None = None,
 ) -> MappedTable:
-    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts."""
+    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts.
+
+    ``compared``: the table is only compared, and needs no origin, no ``derived`` and no ``row_hash``. ``some``: the rows of the
+    mappings' own file to map, if not all; look-ups see all.
+    """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
     findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
     unsure: dict[str, list[pa.Array]] = {}
     for mapping, noted in zip(mappings, findings, strict=True):
-        rows = _run_steps(mapping, rows_by_name, options, noted)
-        part = _evaluate(target, mapping, rows, files[mapping.source], options, noted)
+        own = rows_by_name[mapping.source] if some is None else _with_row_marks(some)
+        rows = _run_steps(mapping, own, rows_by_name, options, noted)
+        part = _evaluate(target, mapping, rows, files[mapping.source], options, noted, compared=compared)
         parts.append(_without_unsure(target, part, unsure))
         del rows, part
     sizes = [part.num_rows for part in parts]
@@ -111,9 +119,10 @@ def map_table(
         _report_conflicts(target, table, origin, repeats, mappings, findings)
         collisions = _collisions(np.repeat([mapping.is_fallback for mapping in mappings], sizes), origin, repeats)
         table = table.filter(pa.array(repeats.counts))
-    hashed = table.append_column(HASH, row_hash(table, target))
+    if not compared:
+        table = table.append_column(HASH, row_hash(table, target))
     return MappedTable(
-        table=hashed,
+        table=table,
         findings=pa.concat_tables([noted.table() for noted in findings]),
         collisions=collisions,
         unsure={name: pa.concat_arrays(keys) for name, keys in unsure.items()},
@@ -137,7 +146,7 @@ def source_records(
     Rows that give no record because they were refused are left out.
     """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
-    rows = _run_steps(mapping, rows_by_name, options, FindingsBuilder(None))
+    rows = _run_steps(mapping, rows_by_name[mapping.source], rows_by_name, options, FindingsBuilder(None))
     rows = rows.filter(pc.invert(rows.column(REFUSED)))
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name in target.key:
@@ -149,10 +158,13 @@ def source_records(
 
 
 def _run_steps(
-    mapping: Mapping, files: MappingABC[str, pa.Table], options: MappingABC[str, object], findings: FindingsBuilder
+    mapping: Mapping,
+    rows: pa.Table,
+    files: MappingABC[str, pa.Table],
+    options: MappingABC[str, object],
+    findings: FindingsBuilder,
 ) -> pa.Table:
-    """Return the rows of a mapping's file after its steps; those that compare dates find the day of arrival in RECEIVED_ON."""
-    rows = files[mapping.source]
+    """Return rows of a mapping's file after its steps; those that compare dates find the day of arrival in RECEIVED_ON."""
     if any(isinstance(step, CurrentSpan) for step in mapping.steps):
         rows = rows.append_column(RECEIVED_ON, pa.repeat(pa.scalar(str(options[RECEIVED_ON]), pa.string()), rows.num_rows))
     for step in mapping.steps:
@@ -298,6 +310,8 @@ def _evaluate(
     source: SourceFile,
     options: MappingABC[str, object],
     findings: FindingsBuilder,
+    *,
+    compared: bool = False,
 ) -> pa.Table:
     """Return the rows of one mapping as a table of `target`, with ORIGIN columns and both marks, without incomplete keys."""
     evaluator = _Evaluator(rows, options, target.arrow_schema)
@@ -307,9 +321,11 @@ def _evaluate(
         field.name: evaluator.made[field.name].values if field.name in evaluator.made else pa.nulls(rows.num_rows, field.type)
         for field in target.arrow_schema
     }
-    columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
+    if not compared:
+        columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
     columns["source_row"] = combine_chunks(rows.column(ROW))
-    columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
+    if not compared:
+        columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
     columns["extensions"] = (
         _extensions(rows, _extension_columns(mapping, rows, source))
         if mapping.extensions or mapping.kept_as_extensions
@@ -376,7 +392,7 @@ def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
             flags = flags & pc.is_valid(column.values).to_numpy(zero_copy_only=False)
             combination |= flags.astype(np.int64) << len(names)
             names.append(name)
-    distinct, inverse = np.unique(combination, return_inverse=True)
+    inverse, distinct = pd.factorize(combination)  # few are distinct: a hash table takes a twentieth of the time of sorting
     lists = [json.dumps(sorted(n for i, n in enumerate(names) if bits >> i & 1)) for bits in distinct.tolist()]
     return pa.array(lists, pa.string()).take(pa.array(inverse)) if rows else pa.array([], pa.string())
 
@@ -417,12 +433,12 @@ def _repeats(target: RosterTable, table: pa.Table) -> _RepeatedKeys | None:
     codes = row_codes([combine_chunks(table.column(name)) for name in target.key])
     refused = combine_chunks(table.column(REFUSED)).to_numpy(zero_copy_only=False)
     codes[refused] = -1 - np.arange(refused.sum())
-    if not pd.Series(codes).duplicated().any():
+    repeated = pd.Series(codes).duplicated().to_numpy()
+    if not repeated.any():
         return None
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    winners = first[inverse]
-    counts = winners == np.arange(len(codes))
-    return _RepeatedKeys(later=np.flatnonzero(~counts), first=winners[~counts], counts=counts)
+    numbers, _ = pd.factorize(codes)  # in the order in which they occur
+    winners = np.flatnonzero(~repeated)[numbers]
+    return _RepeatedKeys(later=np.flatnonzero(repeated), first=winners[repeated], counts=~repeated)
 
 
 def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _RepeatedKeys) -> int:

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 _ASCII_SPACE = np.zeros(256, dtype=bool)
 _ASCII_SPACE[[9, 10, 11, 12, 13, 32]] = True
 _ASCII_SPACE[128:] = True  # may be part of a wider space: left to the exact trim
+_IS_CONTROL = np.array([byte < 32 or byte == 127 for byte in range(256)])
+_PIECE = 1 << 20  # bytes that are looked at at once: what is made of them is as large
 _CONTROL = "[\\x01-\\x08\\x09\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 
 
@@ -40,7 +42,8 @@ def control_characters(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return (rows with a NUL, rows with another control character); a line break inside a cell does not count."""
     data = _bytes(column)
     none = np.zeros(len(column), dtype=bool)
-    if not ((data < 32) | (data == 127)).any():
+    pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+    if not any(_IS_CONTROL[piece].any() for piece in pieces):
         return none, none
     nul = _mask(pc.match_substring(column, "\x00"))
     other = _mask(pc.match_substring_regex(column, _CONTROL))

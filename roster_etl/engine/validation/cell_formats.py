@@ -36,6 +36,7 @@ IDENTIFIER = r"^[0-9A-Za-z._/@\-]{1,255}$"
 SCHOOL_YEAR = r"^[0-9]{4}(-[0-9]{4})?$"
 DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
+_ROWS_AT_ONCE = 100_000
 FORMAT_CODES: dict[type, str] = {
     Text: "too_long",
     Status: "bad_status",
@@ -60,6 +61,9 @@ def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
     """Return a mask of the cells that do not have `form`; null cells are valid."""
     if pc.count(cells).as_py() == 0 or (isinstance(form, Text) and form.max_length is None):
         return np.zeros(len(cells), dtype=bool)
+    if len(cells) > _ROWS_AT_ONCE:  # of ids, the distinct cells are as large as the column
+        starts = range(0, len(cells), _ROWS_AT_ONCE)
+        return np.concatenate([find_invalid(form, cells.slice(start, _ROWS_AT_ONCE)) for start in starts])
     distinct = cells.dictionary_encode()
     wrong = ~_matches_format(form, distinct.dictionary)
     if not wrong.any():

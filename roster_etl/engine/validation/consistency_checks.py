@@ -56,15 +56,7 @@ def _check_self_reference(state: FileState, rule: SelfReference) -> None:
     known = state.columns[rule.key].filter(pa.array(accepted))
     if isinstance(state.file.column(rule.column).cell_format, ListOf):
         deleted = state.columns[rule.key].filter(pa.array(state.deleted_mask()))
-        names = frozenset(known.to_pylist())
-        drop_unknown_items(
-            state,
-            rule.column,
-            names,
-            agreement_name(rule),
-            f"{rule.key} of the file",
-            gone=frozenset(deleted.to_pylist()) - names,
-        )
+        drop_unknown_items(state, rule.column, known, agreement_name(rule), f"{rule.key} of the file", gone=deleted)
         return
     values = state.columns[rule.column]
     filled = to_mask(pc.is_valid(values))

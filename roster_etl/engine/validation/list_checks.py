@@ -7,7 +7,7 @@ space around them. Each distinct text is looked at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,8 @@ from roster_etl.engine.validation.row_rejection import FileState, Mask
 from roster_etl.spec import Choice, Column, Identifier, ListOf, Text
 
 ITEM_CHARS: Final = 255
+PLAIN_LIST: Final = r"^[^\s\pZ\x00-\x1f\x{85},\[{][^\s\pZ\x00-\x1f\x{85},]*(,[^\s\pZ\x00-\x1f\x{85},]+)*$"
+"""Lists that are read as they are written: no white space, no empty item, nothing that begins as JSON does."""
 _Reading = tuple[str | None, frozenset[str]]  # the cell as it is read, and what is to be told of it
 _JSON: Final = "json"
 _UNTYPED: Final = "untyped"
@@ -34,8 +36,8 @@ def items_of(cell: str) -> list[str]:
 
 def check_list(state: FileState, column: Column, form: ListOf) -> None:
     """Check the lists of a column, and write them as later steps read them."""
-    allowed = _allowed(form.item, state.columns[column.name])
-    readings, at = _read_distinct(state.columns[column.name], partial(_read_pairs if form.pairs else _read, allowed=allowed))
+    read = partial(_read_pairs if form.pairs else _read, allowed=_allowed(form.item, state.columns[column.name]))
+    readings, at = _read_distinct(state.columns[column.name], read, None if form.pairs else partial(_is_plain, form=form.item))
     told = {what: _rows(readings, at, what) for what in (_JSON, _UNTYPED, _BARE, _TRIMMED, _WRONG)}
     values, name = state.columns[column.name], column.name
     broken = told[_JSON] | told[_UNTYPED]
@@ -58,22 +60,22 @@ def check_list(state: FileState, column: Column, form: ListOf) -> None:
     state.reject_or_clear(name, broken, "list_mismatch", message)
 
 
-def drop_unknown_items(
-    state: FileState, name: str, known: frozenset[str], rule: str, where: str, *, gone: frozenset[str] = frozenset()
-) -> None:
+def drop_unknown_items(state: FileState, name: str, known: pa.Array, rule: str, where: str, *, gone: pa.Array) -> None:
     """Drop the items that are not among `known`; a required list with none left refuses its row.
 
-    Args: where: the column and file that the items name; gone: items whose record the upload removes.
+    Args: where: the column and file that the items name; gone: items whose record the upload removes, unless they are known.
     """
     values = state.columns[name]
+    names = cache(lambda: (frozenset(known.to_pylist()), frozenset(gone.to_pylist())))
 
     def read(cell: str) -> _Reading:
+        here, removed = names()
         items = items_of(cell)
-        kept = [item for item in items if item in known]
-        lost = frozenset("gone" if item in gone else "unknown" for item in items if item not in known)
+        kept = [item for item in items if item in here]
+        lost = frozenset("gone" if item in removed else "unknown" for item in items if item not in here)
         return ",".join(kept) or None, lost
 
-    readings, at = _read_distinct(values, read)
+    readings, at = _read_distinct(values, read, partial(_is_known, known=known))
     live = ~state.deleted_mask()
     deleted, unknown = (_rows(readings, at, what) & live for what in ("gone", "unknown"))
     state.record_check(
@@ -112,6 +114,32 @@ def drop_shared_items(state: FileState, name: str, shared: frozenset[str], where
     state.reject_or_clear(name, ambiguous & empty, "unknown_reference", message)
 
 
+def _is_plain(cells: pa.Array, form: Text | Choice | Identifier) -> Mask:
+    """Return which lists have the form and are read as they are written."""
+    plain = _mask(pc.match_substring_regex(cells, PLAIN_LIST))
+    at, items = _items(cells, plain)
+    plain[at[cell_formats.find_invalid(_form_of_item(form), items)]] = False
+    return plain
+
+
+def _is_known(cells: pa.Array, known: pa.Array) -> Mask:
+    """Return which lists have items that are known alone, and are read as they are written."""
+    plain = _mask(pc.match_substring_regex(cells, PLAIN_LIST))
+    at, items = _items(cells, plain)
+    plain[at[~_mask(pc.is_in(items, value_set=known))]] = False
+    return plain
+
+
+def _items(cells: pa.Array, which: Mask) -> tuple[np.ndarray, pa.Array]:
+    """Return the items of some lists, and for each the place of its list."""
+    lists = pc.split_pattern(cells.filter(pa.array(which)), ",")
+    return np.flatnonzero(which)[pc.list_parent_indices(lists).to_numpy()], pc.list_flatten(lists)
+
+
+def _mask(condition: pa.Array) -> Mask:
+    return np.array(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
 def _read(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _Reading:
     if cell.startswith(("[", "{")) and not cell.startswith("[]"):
         return None, frozenset({_JSON})
@@ -140,25 +168,38 @@ def _read_pairs(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _R
 
 
 def _allowed(item: Text | Choice | Identifier, cells: pa.Array) -> Callable[[Sequence[str]], list[bool]]:
-    """Return a function that says which items have the form. The items of all `cells` are checked at once: a call costs no check."""
-    form = item if item != Text() else Text(max_length=ITEM_CHARS)
-    items = pa.array({one for cell in pc.unique(cells).to_pylist() if cell for one in items_of(cell)}, pa.string())
-    wrong = frozenset(items.filter(pa.array(cell_formats.find_invalid(form, items))).to_pylist())
+    """Return a function that says which items have the form. At its first call the items of all `cells` are checked, at once."""
+
+    @cache
+    def wrong() -> frozenset[str]:
+        items = pa.array({one for cell in pc.unique(cells).to_pylist() if cell for one in items_of(cell)}, pa.string())
+        return frozenset(items.filter(pa.array(cell_formats.find_invalid(_form_of_item(item), items))).to_pylist())
 
     def fits(items: Sequence[str]) -> list[bool]:
-        return [one not in wrong for one in items]
+        return [one not in wrong() for one in items]
 
     return fits
 
 
+def _form_of_item(item: Text | Choice | Identifier) -> Text | Choice | Identifier:
+    return item if item != Text() else Text(max_length=ITEM_CHARS)
+
+
 def _expected(item: Text | Choice | Identifier) -> str:
-    return f"Expected a list whose items are {cell_formats.describe_format(item if item != Text() else Text(max_length=ITEM_CHARS))}."
+    return f"Expected a list whose items are {cell_formats.describe_format(_form_of_item(item))}."
 
 
-def _read_distinct(values: pa.Array, read: Callable[[str], _Reading]) -> tuple[list[_Reading], np.ndarray]:
-    """Return what `read` says of each distinct cell, and for each row the place of its cell there (-1: empty)."""
+def _read_distinct(
+    values: pa.Array, read: Callable[[str], _Reading], is_plain: Callable[[pa.Array], Mask] | None = None
+) -> tuple[list[_Reading], np.ndarray]:
+    """Return what `read` says of each distinct cell, and for each row the place of its cell there; -1: it is empty, or plain."""
     encoded = values.dictionary_encode()
-    return [read(text) for text in encoded.dictionary.to_pylist()], pc.fill_null(encoded.indices, -1).to_numpy()
+    cells = encoded.dictionary
+    odd = ~is_plain(cells) if is_plain is not None else np.ones(len(cells), dtype=bool)
+    places = np.full(len(cells) + 1, -1)
+    places[:-1][odd] = np.arange(odd.sum())
+    readings = [read(text) for text in cells.filter(pa.array(odd)).to_pylist()]
+    return readings, places[pc.fill_null(encoded.indices, -1).to_numpy()]
 
 
 def _rows(readings: Sequence[_Reading], at: np.ndarray, what: str) -> Mask:
@@ -168,9 +209,11 @@ def _rows(readings: Sequence[_Reading], at: np.ndarray, what: str) -> Mask:
 
 
 def _written(readings: Sequence[_Reading], at: np.ndarray, values: pa.Array) -> pa.Array:
-    """Return the cells as they are read."""
-    places = pa.array(at, mask=at < 0)
-    return pa.array([text for text, _ in readings], pa.string()).take(places) if len(readings) else values
+    """Return the cells as they are read; plain ones are as they were."""
+    if not readings:
+        return values
+    read = pa.array([text for text, _ in readings], pa.string()).take(pa.array(at, mask=at < 0))
+    return pc.if_else(pa.array(at < 0), values, read)
 
 
 def _filled(state: FileState, name: str) -> Mask:

@@ -6,7 +6,7 @@ Does not belong here: what is invalid (``column_checks``, ``row_checks``, ``key_
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -31,6 +31,10 @@ VERDICTS = pa.schema(
 )
 
 
+def _keep_all() -> None:
+    """Give back nothing."""
+
+
 class FileState:
     """One file during validation. Grain: one row per readable record.
 
@@ -49,6 +53,7 @@ class FileState:
         exempt: rows that need their key only.
         follows: rows that went with a record that they refer to.
         reasons: the codes for which rows were rejected.
+        release: gives back memory between checks, where somebody keeps the columns elsewhere.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class FileState:
         self.emptied: dict[str, Mask] = {}
         self.malformed: dict[str, Mask] = {}
         self.reasons: list[tuple[RowPositions, str]] = []
+        self.release: Callable[[], None] = _keep_all
         self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
 
     @property

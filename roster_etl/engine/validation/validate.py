@@ -8,7 +8,7 @@ invalid cell of another column is cleared, with a warning. Does not belong here:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -92,6 +92,7 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
     strict: bool = False,
     changes: int | None = None,
     carried: bool = False,
+    release: Callable[[], None] | None = None,
 ) -> ValidatedFile:
     """Validate the rows read from `file`.
 
@@ -100,11 +101,13 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
              value to read instead; listed: column → the values that the district lists for it, where it lists any;
              feed_values: column → the values that another feed has of it; published: what the roster has of the file's records;
              strict: what practice gets wrong is refused; changes: how many records at the start are changes, before those that go
-             on from earlier uploads; None: the file is whole; carried: all records go on from earlier uploads.
+             on from earlier uploads; None: the file is whole; carried: all records go on from earlier uploads; release: called
+             between checks, to give back memory.
     Raises:  nothing for bad data: it becomes findings.
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order, strict=strict)
     sheet = FileState(raw, file, header, file_name or file.file_name, relaxed, strict=strict, changes=changes, carried=carried)
+    sheet.release = release or sheet.release
     sheet.findings.add_table(raw.findings)
     if raw.header:
         sheet.findings.add_table(findings_table(header.findings))
@@ -146,15 +149,18 @@ def _run_checks(
     """Run the checks: cells first, then single rows, then rows against each other."""
     load_columns(state, replacements)
     check_control_characters(state)
+    state.release()
     exempt_removals(state)
     present = [column for column in state.header.columns.values() if column.name in state.columns]
     for column in present:
         check_column(state, column, referenced_files)
         if column.allowed_values_option:
             check_listed(state, column.name, listed.get(column.name))
+        state.release()
     check_change_columns(state)
     record_absent_columns(state)
     _check_rules(state, referenced_files, published)
+    state.release()
     for column in present:
         if column.unique:
             check_unique(state, column.name, column.unique, published)

@@ -119,7 +119,7 @@ def staff_rows(*, office: str, everywhere: str) -> Rows:
         )
         found = with_columns(found, School_id=word, **{"users.user_id": column(found, "user_roles.user_id")})
         found = left_join(work, found, ("user_roles.user_kind", "user_roles.user_id"), "users", ("user_kind", "user_id"))
-        for name in work.extension_names("users", ""):
+        for name in work.extension_names("users"):
             values = work.extension("users", name)
             found = with_columns(found, **{name: lookup(column(found, "users.user_id"), work.col("users", "user_id"), values)})
         role = column(found, "user_roles.role")

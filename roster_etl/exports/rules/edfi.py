@@ -6,6 +6,7 @@ Belongs here: what a resource's object holds. Records are in the order of their 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,16 @@ from roster_etl.canonical.codes import GENDERS, GRADES
 from roster_etl.exports.arrays import first_marks, first_rows, mask, present
 from roster_etl.exports.cells import local_midnight_of
 from roster_etl.exports.export_tables import ExportTables
-from roster_etl.exports.rules.edfi_records import Record, day_of, descriptor, drop_null_values, rows_of, school_ids, student_ids
+from roster_etl.exports.rules.edfi_records import (
+    Record,
+    day_of,
+    descriptor,
+    drop_null_values,
+    rows_of,
+    school_ids,
+    student_ids,
+    values_of,
+)
 from roster_etl.exports.rules.oneroster_sessions import school_year, school_year_dates
 from roster_etl.exports.rules.people import students as are_students
 
@@ -62,11 +72,11 @@ def named_contacts(work: ExportTables) -> None:
     work.keep("contacts", mask(pc.match_substring_regex(work.col("contacts", "name"), pattern=r"\S\s+\S")), "missing_required")
 
 
-def schools(work: ExportTables) -> list[Record]:
-    """Return one object a school."""
+def schools(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a school."""
     ids = school_ids(work)
     category = descriptor(work, "EducationOrganizationCategory", "School", "category:school")
-    return [
+    yield from (
         {
             "schoolId": ids[row["organization_id"]],
             "nameOfInstitution": row["name"] or row["organization_id"],
@@ -74,13 +84,13 @@ def schools(work: ExportTables) -> list[Record]:
             "gradeLevels": [],
         }
         for row in rows_of(work, "organizations", "organization_id")
-    ]
+    )
 
 
-def students(work: ExportTables) -> list[Record]:
-    """Return one object a student."""
-    ids, births = student_ids(work), {row["user_id"]: row["birth_date"] for row in work.table("student_profiles").to_pylist()}
-    return [
+def students(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a student."""
+    ids, births = student_ids(work), values_of(work, "student_profiles", "user_id", "birth_date")
+    yield from (
         drop_null_values(
             {
                 "studentUniqueId": ids[row["user_id"]],
@@ -92,13 +102,13 @@ def students(work: ExportTables) -> list[Record]:
         )
         for row in rows_of(work, "users", "user_id")
         if row["user_id"] in ids
-    ]
+    )
 
 
-def staffs(work: ExportTables) -> list[Record]:
-    """Return one object a person who is no student."""
+def staffs(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a person who is no student."""
     ids = student_ids(work)
-    return [
+    yield from (
         drop_null_values(
             {
                 "staffUniqueId": row["user_id"],
@@ -110,7 +120,7 @@ def staffs(work: ExportTables) -> list[Record]:
         )
         for row in rows_of(work, "users", "user_id")
         if row["user_id"] not in ids
-    ]
+    )
 
 
 def _mails(work: ExportTables, address: str | None) -> list[Record] | None:
@@ -118,17 +128,17 @@ def _mails(work: ExportTables, address: str | None) -> list[Record] | None:
     return [{"electronicMailAddress": address, "electronicMailTypeDescriptor": kind}] if address else None
 
 
-def student_schools(work: ExportTables) -> list[Record]:
-    """Return one object for each school of a student; the entry is the beginning of the school year."""
+def student_schools(work: ExportTables) -> Iterator[Record]:
+    """Yield one object for each school of a student; the entry is the beginning of the school year."""
     ids, orgs = student_ids(work), school_ids(work)
-    grades = {row["user_id"]: row["grade"] for row in work.table("student_profiles").to_pylist()}
-    entry = _first_day_of_year(work)
-    found = []
+    grades = values_of(work, "student_profiles", "user_id", "grade")
+    entry, made = _first_day_of_year(work), 0
     for row in rows_of(work, "user_roles", "user_id", "organization_id"):
         if row["user_id"] not in ids:
             continue
         grade = grades.get(row["user_id"]) or "UG"
-        found.append(
+        made += 1
+        yield (
             drop_null_values(
                 {
                     "schoolReference": {"schoolId": orgs[row["organization_id"]]},
@@ -142,12 +152,11 @@ def student_schools(work: ExportTables) -> list[Record]:
     work.losses.add(
         "value_made_up",
         "missing_required",
-        len(found),
+        made,
         table="user_roles",
         column="start_at",
         file="studentSchoolAssociations.jsonl",
     )
-    return found
 
 
 def _first_day_of_year(work: ExportTables) -> str:
@@ -155,18 +164,18 @@ def _first_day_of_year(work: ExportTables) -> str:
     return str(day_of(work, start))
 
 
-def student_organizations(work: ExportTables) -> list[Record]:
-    """Return sex, races and ethnicity of each student at each school."""
+def student_organizations(work: ExportTables) -> Iterator[Record]:
+    """Yield sex, races and ethnicity of each student at each school."""
     ids, orgs = student_ids(work), school_ids(work)
-    profiles = {row["user_id"]: row for row in work.table("student_profiles").to_pylist()}
-    found = []
+    names = ["user_id", "gender", "hispanic", "race", "races"]
+    profiles = {row["user_id"]: row for row in work.table("student_profiles").select(names).to_pylist()}
     for row in rows_of(work, "user_roles", "user_id", "organization_id"):
         profile = profiles.get(row["user_id"])
         if row["user_id"] not in ids or profile is None:
             continue
         races = json.loads(profile["races"]) if profile.get("races") else [profile["race"]] if profile["race"] else []
         sex = GENDERS.get(profile["gender"] or "")
-        found.append(
+        yield (
             drop_null_values(
                 {
                     "educationOrganizationReference": {"educationOrganizationId": orgs[row["organization_id"]]},
@@ -178,14 +187,13 @@ def student_organizations(work: ExportTables) -> list[Record]:
                 }
             )
         )
-    return found
 
 
-def staff_schools(work: ExportTables) -> list[Record]:
-    """Return one object for each school of a member of staff."""
+def staff_schools(work: ExportTables) -> Iterator[Record]:
+    """Yield one object for each school of a member of staff."""
     ids, orgs = student_ids(work), school_ids(work)
     program = descriptor(work, "ProgramAssignment", "Regular Education", "assignment:staff")
-    return [
+    yield from (
         {
             "schoolReference": {"schoolId": orgs[row["organization_id"]]},
             "staffReference": {"staffUniqueId": row["user_id"]},
@@ -193,16 +201,15 @@ def staff_schools(work: ExportTables) -> list[Record]:
         }
         for row in rows_of(work, "user_roles", "user_id", "organization_id")
         if row["user_id"] not in ids
-    ]
+    )
 
 
 def _contact_id(row: Record) -> str:
     return f"{row['user_id']}-{row['contact_id'].replace(':', '-')}"
 
 
-def contact_records(work: ExportTables) -> list[Record]:
-    """Return one object a contact of a student."""
-    found = []
+def contact_records(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a contact of a student."""
     for row in rows_of(work, "contacts", "user_id", "contact_id"):
         first, last = row["name"].rsplit(maxsplit=1)
         record = {
@@ -213,14 +220,13 @@ def contact_records(work: ExportTables) -> list[Record]:
         }
         phone = descriptor(work, "TelephoneNumberType", "Home", "phone:home")
         numbers = [{"telephoneNumber": row["phone"], "telephoneNumberTypeDescriptor": phone}] if row["phone"] else None
-        found.append(drop_null_values({**record, "telephones": numbers}))
-    return found
+        yield (drop_null_values({**record, "telephones": numbers}))
 
 
-def student_contacts(work: ExportTables) -> list[Record]:
-    """Return one object a contact of a student: how they are related."""
+def student_contacts(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a contact of a student: how they are related."""
     ids = student_ids(work)
-    return [
+    yield from (
         drop_null_values(
             {
                 "contactReference": {"contactUniqueId": _contact_id(row)},
@@ -232,4 +238,4 @@ def student_contacts(work: ExportTables) -> list[Record]:
         )
         for row in rows_of(work, "contacts", "user_id", "contact_id")
         if row["user_id"] in ids
-    ]
+    )

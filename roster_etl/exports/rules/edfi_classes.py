@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import numpy as np
-import pyarrow as pa
 
 from roster_etl.exports.arrays import equals
 from roster_etl.exports.export_tables import ExportTables
@@ -23,6 +22,7 @@ from roster_etl.exports.rules.edfi_records import (
     rows_of,
     school_ids,
     student_ids,
+    values_of,
 )
 
 _TERMS = {"schoolYear": "Year Round", "semester": "Semester", "term": "Trimester", "gradingPeriod": "Quarter"}
@@ -38,8 +38,8 @@ def _session(term: Record, school: int) -> Record:
     return {"schoolId": school, "schoolYear": term["school_year"], "sessionName": term["name"]}
 
 
-def session_records(work: ExportTables) -> list[Record]:
-    """Return one object for each term at each school that teaches in it; its days are counted, not known."""
+def session_records(work: ExportTables) -> Iterator[Record]:
+    """Yield one object for each term at each school that teaches in it; its days are counted, not known."""
     pairs = {(term["term_id"], school): term for _, term, school in _offered(work)}
     found: dict[tuple[int, int, str], Record] = {}
     for (_, school), term in sorted(pairs.items(), key=lambda item: (item[0][1], str(item[0][0]))):
@@ -55,18 +55,18 @@ def session_records(work: ExportTables) -> list[Record]:
             "totalInstructionalDays": _weekdays(str(start), str(end)),
         }
     work.losses.add("value_made_up", "missing_required", len(found), table="terms", column=None, file="sessions.jsonl")
-    return list(found.values())
+    yield from found.values()
 
 
 def _weekdays(first: str, last: str) -> int:
     return int(np.busday_count(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1)))
 
 
-def courses(work: ExportTables) -> list[Record]:
-    """Return one object a course."""
+def courses(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a course."""
     orgs = school_ids(work)
     system = descriptor(work, "CourseIdentificationSystem", "LEA course code", "course:lea")
-    return [
+    yield from (
         {
             "courseCode": row["course_id"],
             "educationOrganizationReference": {"educationOrganizationId": orgs[row["organization_id"]]},
@@ -77,12 +77,12 @@ def courses(work: ExportTables) -> list[Record]:
             ],
         }
         for row in rows_of(work, "courses", "course_id")
-    ]
+    )
 
 
-def offerings(work: ExportTables) -> list[Record]:
-    """Return one object for each course in each term at each school."""
-    orgs, course_orgs = school_ids(work), {row["course_id"]: row["organization_id"] for row in work.table("courses").to_pylist()}
+def offerings(work: ExportTables) -> Iterator[Record]:
+    """Yield one object for each course in each term at each school."""
+    orgs, course_orgs = school_ids(work), values_of(work, "courses", "course_id", "organization_id")
     found: dict[str, Record] = {}
     for section, term, school in _offered(work):
         reference = _offering(section, term, school)
@@ -95,16 +95,16 @@ def offerings(work: ExportTables) -> list[Record]:
                 "educationOrganizationId": orgs[course_orgs[section["course_id"]]],
             },
         }
-    return list(found.values())
+    yield from found.values()
 
 
 def _offering(section: Record, term: Record, school: int) -> Record:
     return {"localCourseCode": section["course_id"], **_session(term, school)}
 
 
-def sections(work: ExportTables) -> list[Record]:
-    """Return one object a section."""
-    return [
+def sections(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a section."""
+    yield from (
         drop_null_values(
             {
                 "sectionIdentifier": section["section_id"],
@@ -113,22 +113,22 @@ def sections(work: ExportTables) -> list[Record]:
             }
         )
         for section, term, school in _offered(work)
-    ]
+    )
 
 
 def _enrolled(work: ExportTables, role: str) -> Iterator[tuple[Record, Record, Record]]:
     """Yield the enrollments in a role, each with its section's reference and its term."""
     known = {section["section_id"]: (section, term, school) for section, term, school in _offered(work)}
-    chosen = work.table("enrollments").filter(pa.array(equals(work.col("enrollments", "role"), role)))
-    for row in sorted(chosen.to_pylist(), key=lambda row: (row["section_id"], row["user_id"])):
+    chosen = equals(work.col("enrollments", "role"), role)
+    for row in rows_of(work, "enrollments", "section_id", "user_id", where=chosen):
         section, term, school = known[row["section_id"]]
         yield row, {"sectionIdentifier": section["section_id"], **_offering(section, term, school)}, term
 
 
-def student_sections(work: ExportTables) -> list[Record]:
-    """Return one object an enrollment of a student; without dates of its own it has its term's."""
+def student_sections(work: ExportTables) -> Iterator[Record]:
+    """Yield one object an enrollment of a student; without dates of its own it has its term's."""
     ids = student_ids(work)
-    return [
+    yield from (
         drop_null_values(
             {
                 "sectionReference": reference,
@@ -138,25 +138,23 @@ def student_sections(work: ExportTables) -> list[Record]:
             }
         )
         for row, reference, term in _enrolled(work, "student")
-    ]
+    )
 
 
-def staff_sections(work: ExportTables) -> list[Record]:
-    """Return one object a teacher of a section; a person who is a student is not named as staff."""
+def staff_sections(work: ExportTables) -> Iterator[Record]:
+    """Yield one object a teacher of a section; a person who is a student is not named as staff."""
     ids = student_ids(work)
     first = descriptor(work, "ClassroomPosition", "Teacher of Record", "position:primary")
     other = descriptor(work, "ClassroomPosition", "Assistant Teacher", "position:other")
-    found = []
     for row, reference, _ in _enrolled(work, "teacher"):
         if row["user_id"] in ids:
             work.losses.add("row_left_out", "no_home", 1, table="enrollments", file="staffSectionAssociations.jsonl")
             continue
         position = other if row["is_primary"] is False else first
-        found.append(
+        yield (
             {
                 "sectionReference": reference,
                 "staffReference": {"staffUniqueId": row["user_id"]},
                 "classroomPositionDescriptor": position,
             }
         )
-    return found

@@ -7,19 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.exports.arrays import column
 from roster_etl.exports.cells import local_midnight_of
-from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.rules.people import students as are_students
 
+if TYPE_CHECKING:
+    from roster_etl.exports.arrays import Mask
+
 Record = dict[str, Any]
+_AT_ONCE = 10_000
 
 
-def rows_of(work: ExportTables, table: str, *key: str) -> Iterator[Record]:
-    """Yield the records of a table in the order of a key."""
-    rows = sorted(work.table(table).to_pylist(), key=lambda row: [str(row[name]) for name in key])
-    yield from rows
+def rows_of(work: ExportTables, table: str, *key: str, where: Mask | None = None) -> Iterator[Record]:
+    """Yield the records of a table in the order of a key, those of `where` alone if given; some of them are in memory at a time."""
+    rows = work.table(table) if where is None else work.table(table).filter(pa.array(where))
+    names = pa.table({name: column(rows, name).cast(pa.string()) for name in key} | {ROW: column(rows, ROW)})
+    places = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in (*key, ROW)])
+    for start in range(0, len(places), _AT_ONCE):
+        yield from rows.take(places.slice(start, _AT_ONCE)).to_pylist()
+
+
+def values_of(work: ExportTables, table: str, key: str, name: str) -> dict[Any, Any]:
+    """Return the values of a column by those of another."""
+    rows = work.table(table)
+    return dict(zip(column(rows, key).to_pylist(), column(rows, name).to_pylist(), strict=True))
 
 
 def descriptor(work: ExportTables, kind: str, word: str, code: str) -> str:
@@ -30,15 +47,16 @@ def descriptor(work: ExportTables, kind: str, word: str, code: str) -> str:
 
 def school_ids(work: ExportTables) -> dict[str, int]:
     """Return the number of each school, by its id in the roster."""
-    column = str(work.options["school_id"])
-    return {row["organization_id"]: int(row[column]) for row in work.table("organizations").to_pylist()}
+    numbers = values_of(work, "organizations", "organization_id", str(work.options["school_id"]))
+    return {school: int(number) for school, number in numbers.items()}
 
 
 def student_ids(work: ExportTables) -> dict[str, str]:
     """Return the unique id of each student, by the id in the roster."""
-    users, column = work.table("users").to_pylist(), str(work.options["student_id"])
-    learning = are_students(work)
-    return {row["user_id"]: row[column] for row, is_student in zip(users, learning, strict=True) if is_student}
+    learning = work.table("users").filter(pa.array(are_students(work)))
+    return dict(
+        zip(column(learning, "user_id").to_pylist(), column(learning, str(work.options["student_id"])).to_pylist(), strict=True)
+    )
 
 
 def day_of(work: ExportTables, moment: Any) -> str | None:

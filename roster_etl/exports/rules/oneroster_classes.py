@@ -48,7 +48,6 @@ def default_classes(work: ExportTables) -> None:
         return
     courses = pc.unique(work.col("enrollments", "course_id").filter(pa.array(without)))
     ids = pc.binary_join_element_wise("default", courses, "-")
-    rows = work.table("sections")
     made = {
         "section_id": ids,
         "course_id": courses,
@@ -58,8 +57,7 @@ def default_classes(work: ExportTables) -> None:
             for name in ("name", "organization_id", "term_id")
         },
     }
-    columns = [made.get(field.name, pa.nulls(len(ids), field.type)) for field in rows.schema]
-    work.tables["sections"] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.add_rows("sections", made, len(ids))
     work.losses.add("value_made_up", "synthetic", len(ids), table="sections")
     work.fill(
         "enrollments",

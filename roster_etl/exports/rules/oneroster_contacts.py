@@ -59,14 +59,16 @@ def contacts_as_users(work: ExportTables) -> None:
     said, linked = said.filter(kept), linked[allowed]
     work.change("contacts", "contact_id", said, "id_not_allowed")
     _one_person_each(work, linked)
+    work.settle()
     _add_people(work, linked)
+    work.settle()
     _say_contacts(work, said)
 
 
 def _ordered(work: ExportTables) -> pa.Table:
     rows = work.table("contacts")
     keys = [("user_id", "ascending"), ("position", "ascending"), ("contact_id", "ascending")]
-    found = rows.take(pc.sort_indices(rows, sort_keys=keys))
+    found = work.take(rows, pc.sort_indices(rows, sort_keys=keys))
     return found if "derived" in found.column_names else with_columns(found, derived=nulls(found.num_rows))
 
 
@@ -81,8 +83,8 @@ def _one_person_each(work: ExportTables, linked: Mask) -> None:
 
 def _add_people(work: ExportTables, linked: Mask) -> None:
     """Add a user, with roles at the schools of the students, for each contact who is none."""
-    contacts = work.table("contacts")
-    fresh = contacts.filter(pa.array(~linked))
+    names = ["user_kind", "user_id", "contact_id", "name", "email", "phone", "relationship"]
+    fresh = work.table("contacts").select(names).filter(pa.array(~linked))
     people = first_rows(fresh, ("contact_id",))
     ids = column(people, "contact_id")
     name = column(people, "name")

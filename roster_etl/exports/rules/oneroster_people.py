@@ -80,9 +80,7 @@ def add_rows(work: ExportTables, table: str, made: dict[str, Array], size: int, 
     """Add records that the format requires, and count them as made up."""
     if not size:
         return
-    rows = work.table(table)
-    columns = [made.get(field.name, pa.nulls(size, field.type)) for field in rows.schema]
-    work.tables[table] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.add_rows(table, made, size)
     work.losses.add("value_made_up", reason, size, table=table)  # type: ignore[arg-type]
 
 

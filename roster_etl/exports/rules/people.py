@@ -206,12 +206,11 @@ def _add_roles(work: ExportTables, people: Mask, schools: Array, role: str) -> N
     missing = people & present(schools) & ~is_in(keys, work.user_keys("user_roles"))
     if not missing.any():
         return
-    users, rows = work.table("users").filter(pa.array(missing)), work.table("user_roles")
+    users = work.table("users").filter(pa.array(missing))
     made = {"user_kind": column(users, "user_kind"), "user_id": column(users, "user_id"), "role": constant(role, users.num_rows)}
     made["organization_id"] = schools.filter(pa.array(missing))
     size = users.num_rows
-    columns = [made[field.name] if field.name in made else pa.nulls(size, field.type) for field in rows.schema]
-    work.tables["user_roles"] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.add_rows("user_roles", made, size)
     work.losses.add("value_made_up", "missing_required", size, table="user_roles")
 
 
@@ -301,10 +300,7 @@ def check_clashes(work: ExportTables, format_name: str) -> None:
 def one_id_space(work: ExportTables) -> None:
     """Say people by their id alone (option ``user_ids``: ``plain``), or all of them as ``kind-id`` (``kinded``). Raises IdClash."""
     if work.options.get("user_ids") == "kinded":
-        kinds, ids = work.col("users", "user_kind"), work.col("users", "user_id")
-        for kind in pc.unique(kinds).to_pylist():
-            mine = ids.filter(pa.array(equals(kinds, kind)))
-            work.rename_ids("users", mine, pc.binary_join_element_wise(kind, mine, "-"), "id_not_allowed", kind=kind)
+        work.name_kinds()
     work.set_user_kinds(constant("user", work.table("users").num_rows))
     check_clashes(work, "a format with one space of ids")
 

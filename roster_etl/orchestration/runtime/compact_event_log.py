@@ -8,22 +8,32 @@ before are read as they are.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import sqlalchemy as sa
 from dagster._config import StringSource
+from dagster._core.event_api import EventLogCursor
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS, DagsterEventType
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
 from dagster._serdes import ConfigurableClassData
 
+from roster_etl.orchestration.runtime import event_statements
+from roster_etl.orchestration.runtime.run_materializations import RunMaterializations
+from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
+
 MODULE, CLASS = __name__, "CompactSqliteStorage"
 _DICTIONARY = 1
 """The dictionary that new events are compressed with; its number is their first byte. A dictionary never changes: a better one gets
 the next number, and the earlier ones stay, for the events that were written with them."""
+_SHORTCUT = "events written by statements that are built once"
 _RAW = -zlib.MAX_WBITS  # without header and checksum
 _PAGE_BYTES = 512  # a run's file has 30 tables and indexes, most of them empty: each takes a page
 _NEEDLESS_INDEXES = tuple(str(index.name) for index in SqlEventLogStorageTable.indexes)
@@ -75,7 +85,13 @@ AssetCheckExecutionsTable.c.evaluation_event.type = CompressedText()
 
 
 class CompactSqliteEventLog(SqliteEventLogStorage):
-    """Dagster's SQLite event log, a file for each run, in small pages and without the indexes that only many events need."""
+    """Dagster's SQLite event log, a file for each run, in small pages and without the indexes that only many events need.
+
+    Events are written by ``event_statements``; with any version of Dagster but the tested one, by Dagster. ``kept``: what a run has
+    materialized, while it runs.
+    """
+
+    kept: RunMaterializations | None = None
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - Dagster's signature
         file = Path(str(engine.url.database))
@@ -89,6 +105,77 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
             with engine.begin() as connection:
                 for name in _NEEDLESS_INDEXES:
                     connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event in the file of its run; in the index too, if it is about an asset, a check, or the run as a whole."""
+        kind = event.dagster_event_type if event.is_dagster_event else None
+        if not is_tested_dagster(_SHORTCUT) or (kind in ASSET_CHECK_EVENTS and not event.run_id):
+            super().store_event(event)
+            return
+        row, is_indexed = self._event_to_row(event), True
+        with self.run_connection(event.run_id) as connection:
+            event_statements.insert_event(connection, row)
+        if kind not in ASSET_EVENTS and kind not in ASSET_CHECK_EVENTS and kind not in EVENT_TYPE_TO_PIPELINE_RUN_STATUS:
+            return
+        with self.index_connection() as connection:
+            event_id = event_statements.insert_event(connection, row)
+            if kind in ASSET_EVENTS:
+                self._index_asset(connection, event, row, event_id)
+            elif kind in ASSET_CHECK_EVENTS:
+                is_indexed = event_statements.write_check(connection, event, row, event_id)
+        if not is_indexed:
+            self.store_asset_check_event(event, event_id)
+
+    def _index_asset(self, connection: sa.Connection, event: EventLogEntry, row: Mapping[str, Any], event_id: int) -> None:
+        self._store_asset_event_tags(connection, [event], [event_id])
+        values = self._get_asset_entry_values(event, event_id, self._has_asset_key_index_cols_on_connection(connection))
+        if row["asset_key"] and values:
+            event_statements.write_asset(connection, row["asset_key"], values)
+            if self.kept is not None and "last_materialization" in values:
+                self.kept.keep(event, event_id, row["asset_key"], values["last_materialization"])
+
+    def fetch_materializations(
+        self,
+        records_filter: dg.AssetKey | dg.AssetRecordsFilter,
+        limit: int,
+        cursor: str | None = None,
+        ascending: bool = False,  # noqa: FBT001, FBT002 - Dagster's signature
+    ) -> dg.EventRecordsResult:
+        """Return materializations. A check asks for the latest one of a partition, which a run has just stored."""
+        if self.kept is not None and limit == 1 and isinstance(records_filter, dg.AssetRecordsFilter) and cursor is None:
+            key, partitions = records_filter.asset_key, records_filter.asset_partitions
+            latest = self.kept.latest(key, partitions)
+            if latest is not None and not ascending and records_filter == dg.AssetRecordsFilter(key, partitions):
+                return dg.EventRecordsResult(
+                    [latest], cursor=EventLogCursor.from_storage_id(latest.storage_id).to_string(), has_more=True
+                )
+        return super().fetch_materializations(records_filter, limit, cursor, ascending)
+
+    def get_latest_tags_by_partition(
+        self,
+        asset_key: dg.AssetKey,
+        event_type: DagsterEventType,
+        tag_keys: Sequence[str],
+        asset_partitions: Sequence[str] | None = None,
+        before_cursor: int | None = None,
+        after_cursor: int | None = None,
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Return the tags of the latest event about each partition. A step asks for the data version of each input's partition."""
+        if (
+            self.kept is not None
+            and event_type == DagsterEventType.ASSET_MATERIALIZATION
+            and before_cursor is after_cursor is None
+        ):
+            found = self.kept.latest_tags(asset_key, asset_partitions, tag_keys)
+            if found is not None:
+                return found
+        return super().get_latest_tags_by_partition(
+            asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor
+        )
+
+    def _get_latest_materialization_records(self, raw_asset_rows: Any) -> Mapping[dg.AssetKey, dg.EventLogRecord | None]:
+        found = None if self.kept is None else self.kept.of_rows(raw_asset_rows)
+        return super()._get_latest_materialization_records(raw_asset_rows) if found is None else found
 
 
 class CompactSqliteStorage(DagsterSqliteStorage):

@@ -122,11 +122,28 @@ def _instance_ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRe
 
 def _compact_storage_of(home: Path) -> dict[str, Any]:
     """Return a storage override with ``base_dir`` = `home` if its ``dagster.yaml`` uses our compact SQLite storage; else {}."""
-    config, _ = dagster_instance_config(str(home))
-    storage = (config.get("storage") or {}).get("custom") or {}
-    if storage.get("class") != CLASS:
+    storage = _custom_storage(home, _CONFIG_FILE)
+    return {"storage": {"custom": {**storage, "config": {"base_dir": str(home)}}}} if storage.get("class") == CLASS else {}
+
+
+def load_default_config() -> None:
+    """Read the ``dagster.yaml`` of a new home, for the processes that are forked from this one: nearly all homes have it unchanged."""
+    _custom_storage(Path(__file__).parent, f"default_{_CONFIG_FILE}")
+
+
+def _custom_storage(folder: Path, name: str) -> Mapping[str, Any]:
+    """Return the block ``storage.custom`` of a configuration file; a file of the same content is read once, since Dagster reads slowly."""
+    path = folder / name
+    content = path.read_bytes() if path.is_file() else b""
+    if CLASS.encode() not in content:
         return {}
-    return {"storage": {"custom": {**storage, "config": {"base_dir": str(home)}}}}
+    if content not in _READ:
+        config, _ = dagster_instance_config(str(folder), name)
+        _READ[content] = (config.get("storage") or {}).get("custom") or {}
+    return _READ[content]
+
+
+_READ: dict[bytes, Mapping[str, Any]] = {}
 
 
 def _invalid_config_error() -> SettingsError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from roster_etl.orchestration.runtime.run_materializations import RunMaterializations
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 
 if TYPE_CHECKING:
@@ -45,11 +46,15 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
         storage._connect = _ConnectionPool(storage, opened).connect  # type: ignore[method-assign] # noqa: SLF001
         for question in _QUESTIONS:
             setattr(storage, question, _remembered(getattr(storage, question)))
+        if isinstance(storage, CompactSqliteEventLog):
+            storage.kept = RunMaterializations()
         try:
             yield
         finally:
             for name in ("_connect", *_QUESTIONS):
                 delattr(storage, name)  # the class's own are visible again
+            if isinstance(storage, CompactSqliteEventLog):
+                storage.kept = None
 
 
 def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,13 +29,13 @@ class ExportProgress:
     receipt: dict[str, Any] | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def write(self, folder: Path, name: str, content: Iterable[bytes], rows: int) -> None:
-        """Write a file of `rows` rows, and note its size and hash."""
+    def write(self, folder: Path, name: str, content: Iterable[bytes], rows: int | Callable[[], int]) -> None:
+        """Write a file of `rows` rows, and note its size and hash. A number that is known afterwards is asked for then."""
         with (folder / name).open("xb") as out:
             for piece in content:
                 out.write(piece)
                 fault_point("export.write")
-        self.record_file(folder, name, rows)
+        self.record_file(folder, name, rows if isinstance(rows, int) else rows())
 
     def drop_unsent_files(self) -> None:
         """Forget the files of an export that ended before they began to be moved; later, some may be at the destination."""

@@ -5,10 +5,15 @@ Belongs here: rows of cells in, lines out. Which resource holds what is in ``exp
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from roster_etl.exports.build import prepare
 from roster_etl.pipeline.exports.read_back import ReadBackFailed
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
     from roster_etl.pipeline.workspace import Workspace
 
 
+_AT_ONCE = 1_000
+
+
 def write(
     workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables | None
 ) -> None:
@@ -30,23 +38,55 @@ def write(
     prepare(work, resolved.format)
     for resource in resolved.format.resources:
         records = resource.records(work)
-        if not records:
+        first = next(records, None)
+        if first is None:
             continue
-        name = f"{resource.name}.jsonl"
-        written.write(folder, name, _lines(records), len(records))
-        _read_back(folder / name, records, resource.key)
+        name, said = f"{resource.name}.jsonl", _Records(resource.key)
+        written.write(folder, name, _lines(chain((first,), records), said), lambda said=said: said.count)  # type: ignore[misc]
+        _read_back(folder / name, said)
+        work.store.release()
 
 
-def _lines(records: list[dict[str, Any]]) -> Iterator[bytes]:
+class _Records:
+    """What is known of records that need not be in memory: their number, a digest of their content, and one of each key."""
+
+    def __init__(self, key: tuple[str, ...]) -> None:
+        self.key, self.count, self._content, self._keys = key, 0, hashlib.sha256(), array("Q")
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count a record in."""
+        self.count += 1
+        self._content.update(json.dumps(record, sort_keys=True).encode())
+        named = json.dumps([record.get(name) for name in self.key]).encode()
+        self._keys.append(int.from_bytes(hashlib.blake2b(named, digest_size=8).digest()))
+
+    def same_as(self, other: _Records) -> bool:
+        """Return whether both are the same records in the same order."""
+        return self.count == other.count and self._content.digest() == other._content.digest()
+
+    def has_repeats(self) -> bool:
+        """Return whether two records have one key."""
+        return len(np.unique(np.frombuffer(self._keys, dtype=np.uint64))) != self.count
+
+
+def _lines(records: Iterable[Mapping[str, Any]], said: _Records) -> Iterator[bytes]:
+    """Yield the lines, some at a time."""
+    lines: list[str] = []
     for record in records:
-        yield json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        said.add(record)
+        lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+        if len(lines) == _AT_ONCE:
+            yield "\n".join((*lines, "")).encode()
+            lines.clear()
+    yield "\n".join((*lines, "")).encode()
 
 
-def _read_back(path: Path, records: list[dict[str, Any]], key: tuple[str, ...]) -> None:
+def _read_back(path: Path, said: _Records) -> None:
+    found = _Records(said.key)
     with path.open("rb") as lines:
-        found = [json.loads(line) for line in lines]
-    if found != records:
+        for line in lines:
+            found.add(json.loads(line))
+    if not found.same_as(said):
         raise ReadBackFailed(file=path.name, what="other records")
-    keys = {json.dumps([record.get(name) for name in key]) for record in found}
-    if len(keys) != len(found):
+    if found.has_repeats():
         raise ReadBackFailed(file=path.name, what="two records with one key")

@@ -5,7 +5,8 @@ Belongs here: validating the written files as an import would, and the canonical
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import mmap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +19,25 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
 from roster_etl.engine.csv.continue_file import continue_file
 from roster_etl.engine.csv.format_manifest import read_manifest
-from roster_etl.engine.csv.reader import STRICT_LIMITS, read_csv
+from roster_etl.engine.csv.reader import STRICT_LIMITS, RawFile, read_csv
 from roster_etl.engine.transform.mapper import SourceFile, map_table
 from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.exports.arrays import column, same
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.csv_file import csv_bytes
-from roster_etl.frames.arrow import DELETED, REFUSED
-from roster_etl.mapping.column_plan import RECEIVED_ON
+from roster_etl.frames.arrow import DELETED, REFUSED, row_codes
+from roster_etl.frames.mapped_bytes import Content
+from roster_etl.mapping.column_plan import (
+    RECEIVED_ON,
+    Computed,
+    CurrentSpan,
+    Lookup,
+    OnlyRows,
+    SplitList,
+    WarnIfDifferent,
+    WarnUnmatched,
+)
+from roster_etl.mapping.column_plan import Mapping as ColumnMapping
 from roster_etl.spec import File
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.options import resolve_options
@@ -33,7 +45,12 @@ from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import tables_of
 
 if TYPE_CHECKING:
+    from roster_etl.exports.export_tables import ColumnStore
     from roster_etl.exports.plan import ExportFormat
+
+
+_ROW_BY_ROW = (Computed, CurrentSpan, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
+_ROWS_AT_ONCE = 100_000
 
 
 class ReadBackFailed(PermanentError):
@@ -44,20 +61,25 @@ class ReadBackFailed(PermanentError):
 
 
 def read_back(
-    format_: ExportFormat, folder: Path, names: list[str], zone: str, options: Mapping[str, Any]
-) -> dict[str, pa.Table] | None:
-    """Validate the written files as an import of their format would, and return the canonical tables that it would make of them.
+    format_: ExportFormat, folder: Path, files: Mapping[str, BuiltFile], zone: str, options: Mapping[str, Any], store: ColumnStore
+) -> Iterator[tuple[str, pa.Table]]:
+    """Validate the written files as an import of their format would, and yield the canonical tables that it would make of them.
 
-    Args: zone: the time zone of the roster; options: those of the export, of which one may name the version that was written.
-    None: the format is not imported. Raises ReadBackFailed.
+    Each cell has to be what was to be written. Nothing is yielded if the format is not imported: then the cells are all that is read.
+    Args: zone: the time zone of the roster; options: those of the export, of which one may name the version that was written;
+          store: takes what is not being looked at.
+    Raises: ReadBackFailed.
     """
     if format_.vendor is None:
-        return None
+        for built in files.values():
+            compare_cells(folder, built, store)
+            store.release()
+        return
     found = _of_version(vendor(format_.vendor), options)
     values = resolve_options(found.format, {"time_zone": zone})
-    _require_manifest(found, folder, names, changes=False)
-    judged = _validated(found, folder, names, values)
-    return _changed(found, judged, values) if found.change_plan is not None else _mapped(found, judged, values)
+    _require_manifest(found, folder, [*files], changes=False)
+    judged = _validated(found, folder, files, values, store)
+    yield from _changed(found, judged, values).items() if found.change_plan is not None else _mapped(found, judged, values, store)
 
 
 def read_back_changes(
@@ -88,7 +110,7 @@ def read_back_changes(
         if not file.changes or not earlier:
             results[file.name] = empty_result(file)
             continue
-        results[file.name] = result = _validate(found, file, earlier, results, {}, changes=fresh or None)
+        results[file.name] = result = _validate(found, file, read_csv(earlier), results, {}, changes=fresh or None)
         _require_accepted(file.file_name, result)
         _require_records(file, result, now.get(file.file_name))
 
@@ -126,39 +148,50 @@ def _require_manifest(found: Vendor, folder: Path, names: list[str], *, changes:
         raise ReadBackFailed(file=own, what="it names other files than those that were written")
 
 
-def _validated(found: Vendor, folder: Path, names: list[str], values: Mapping[str, Any]) -> dict[str, ValidatedFile]:
-    written = set(names)
+def _validated(
+    found: Vendor, folder: Path, files: Mapping[str, BuiltFile], values: Mapping[str, Any], store: ColumnStore
+) -> dict[str, ValidatedFile]:
+    """Return the result for each file; one of them is in memory at a time."""
     results: dict[str, ValidatedFile] = {}
     for file in found.format.files:
-        if file.file_name not in written:
+        if file.file_name not in files:
             results[file.name] = empty_result(file)
             continue
         listed: dict[str, Any] = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
-        result = _validate(found, file, (folder / file.file_name).read_bytes(), results, listed)
+        raw = compare_cells(folder, files[file.file_name], store)
+        store.release()
+        result = _validate(found, file, raw, results, listed, release=store.release)
         _require_accepted(file.file_name, result)
-        results[file.name] = result
+        del raw
+        results[file.name] = replace(result, rows=store.keep(result.rows))
+        del result
+        store.release()
+    for built in (built for name, built in files.items() if name not in {file.file_name for file in found.format.files}):
+        compare_cells(folder, built, store)
     return results
 
 
 def _validate(
     found: Vendor,
     file: File,
-    content: bytes,
+    raw: RawFile,
     results: Mapping[str, ValidatedFile],
     listed: Mapping[str, Any],
     *,
     changes: int | None = None,
+    release: Callable[[], None] | None = None,
 ) -> ValidatedFile:
     others = {
         name: ReferencedFile(rows=result.rows, file_name=found.format.file(name).file_name) for name, result in results.items()
     }
     return validate_file(
-        read_csv(content),
+        raw,
         file,
         referenced_files=others,
         fixed_order=found.format.fixed_column_order,
         listed=dict(listed),
         changes=changes,
+        release=release,
     )
 
 
@@ -172,18 +205,50 @@ def _require_accepted(name: str, result: ValidatedFile) -> None:
         raise ReadBackFailed(file=name, what=f"{result.rows_rejected} rows: {', '.join(texts)}")
 
 
-def _mapped(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any]) -> dict[str, pa.Table]:
+def _mapped(
+    found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any], store: ColumnStore
+) -> Iterator[tuple[str, pa.Table]]:
     files = {
         name: SourceFile(rows=result.rows, file_name=found.format.file(name).file_name, extensions=result.extensions)
         for name, result in judged.items()
     }
     settings = {**values, RECEIVED_ON: datetime(2000, 1, 1, tzinfo=UTC).date()}
-    tables = {}
     for name in tables_of(found):
-        mappings = [mapping for mapping in found.mappings if mapping.to == name]
-        made = map_table(TABLES[name], mappings, files, settings).table
-        tables[name] = made.filter(pc.invert(made.column(REFUSED)))
-    return tables
+        spec = TABLES[name]
+        parts = [
+            store.keep(
+                _accepted(map_table(spec, [mapping], files, settings, compared=True, some=some).table).select(
+                    [*spec.names, "extensions"]
+                )
+            )
+            for mapping in found.mappings
+            if mapping.to == name
+            for some in _slices(mapping, files[mapping.source].rows, store)
+        ]
+        yield name, store.keep(pa.concat_tables(parts))
+        store.release()
+
+
+def _slices(mapping: ColumnMapping, rows: pa.Table, store: ColumnStore) -> Iterator[pa.Table]:
+    """Yield some rows of the mapping's file at a time: all that a record depends on are together."""
+    spans = [step for step in mapping.steps if isinstance(step, CurrentSpan)]
+    parts = -(-rows.num_rows // _ROWS_AT_ONCE)
+    if parts < 2 or len(spans) > 1 or not all(isinstance(step, _ROW_BY_ROW) for step in mapping.steps):
+        yield rows
+    elif spans:
+        groups = row_codes([column(rows, name) for name in spans[0].by]) % parts
+        for number in range(parts):
+            yield rows.filter(pa.array(groups == number))
+            store.release()
+    else:
+        for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
+            yield rows.slice(start, _ROWS_AT_ONCE)
+            store.release()
+
+
+def _accepted(table: pa.Table) -> pa.Table:
+    refused = table.column(REFUSED)
+    return table.filter(pc.invert(refused)) if pc.any(refused).as_py() else table
 
 
 def _changed(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping[str, Any]) -> dict[str, pa.Table]:
@@ -199,7 +264,7 @@ def _changed(found: Vendor, judged: Mapping[str, ValidatedFile], values: Mapping
     if made.quarantine.num_rows:
         first = made.quarantine.slice(0, 1).to_pylist()[0]
         raise ReadBackFailed(file=first["file"], what=f"{made.quarantine.num_rows} rows, first {first['code']}")
-    return {name: table.filter(pc.invert(table.column(REFUSED))) for name, table in made.tables.items()}
+    return {name: _accepted(table) for name, table in made.tables.items()}
 
 
 def _custom_roles(found: Vendor, judged: Mapping[str, ValidatedFile]) -> dict[str, str]:
@@ -220,9 +285,9 @@ def _present_columns(result: ValidatedFile) -> pa.Table:
     return result.rows.drop_columns([*absent])
 
 
-def compare_cells(folder: Path, built: BuiltFile) -> None:
+def compare_cells(folder: Path, built: BuiltFile, store: ColumnStore) -> RawFile:
     """Read a CSV file with our own reader, and require that each cell is what was to be written. Raises ReadBackFailed."""
-    raw = read_csv((folder / built.name).read_bytes(), limits=STRICT_LIMITS)
+    raw = read_csv(_content(folder / built.name), limits=STRICT_LIMITS, keep=store.keep)
     if raw.refused or raw.damaged:
         raise ReadBackFailed(file=built.name, what=raw.refused or f"{len(raw.damaged)} damaged records")
     if raw.header != tuple(built.cells):
@@ -232,3 +297,12 @@ def compare_cells(folder: Path, built: BuiltFile) -> None:
     for place, (name, cells) in enumerate(built.cells.items()):
         if built.rows and not same(column(raw.table, f"c{place}").cast(pa.string()), cells.cast(pa.string())).all():
             raise ReadBackFailed(file=built.name, what=f"another value in {name}")
+        if built.rows > _ROWS_AT_ONCE:
+            store.release()
+    return raw
+
+
+def _content(path: Path) -> Content:
+    """Return the bytes of a file of our own, mapped into memory: nobody else can cut it off."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""

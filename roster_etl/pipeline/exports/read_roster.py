@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import order as ordered
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
+from roster_etl.store.files.column_spool import ColumnSpool
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.exports.order import ResolvedExport
@@ -29,9 +29,9 @@ _LARGE = frozenset({"enrollments", "attendance"})
 
 def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None) -> ExportTables:
     """Return the roster as of `moment` (None: now), narrowed to what the order asks for. Raises UnknownSchool."""
-    order = resolved.order
+    order, store = resolved.order, ColumnSpool(workspace.settings.scratch)
     with workspace.warehouse.read() as session:
-        tables = dict(_tables(session, order.district_id, resolved, moment))
+        tables = dict(_tables(session, order.district_id, resolved, moment, store))
         if resolved.options.get(PERSON_ID):
             tables["users"] = _with_people(workspace, resolved, moment, tables["users"])
     work = ExportTables(
@@ -41,6 +41,7 @@ def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime
         zone=resolved.zone,
         moment=resolved.as_of,
         options=resolved.options,
+        store=store,
     )
     leave_out(work, order.leave_out)
     narrow(work, order.schools, enrolled_only=order.enrolled_only)
@@ -58,7 +59,12 @@ def _with_people(workspace: Workspace, resolved: ResolvedExport, moment: datetim
     return users.set_column(place, users.schema.field(place), pa.chunked_array([pa.array(cells, pa.string())]))
 
 
-def _tables(session: Any, district_id: str, resolved: ResolvedExport, moment: datetime | None) -> Iterable[tuple[str, pa.Table]]:
+def _tables(
+    session: Any, district_id: str, resolved: ResolvedExport, moment: datetime | None, store: ColumnSpool
+) -> Iterable[tuple[str, pa.Table]]:
     for name, spec in TABLES.items():
-        rows = session.ledger.export_rows(district_id, resolved.source, name, moment)
-        yield name, rows if name in _LARGE else ordered(rows, *spec.key)
+        order = ("version_id",) if name in _LARGE else (*spec.key, "version_id")
+        yield (
+            name,
+            session.ledger.export_rows(district_id, resolved.source, name, moment, order=order, collect=store.collect),
+        )

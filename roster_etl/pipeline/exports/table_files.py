@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.exports.arrays import column, each_distinct, order
+from roster_etl.exports.arrays import column, each_distinct
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.cells import escape_formulas, instant_text, number_text
 from roster_etl.exports.csv_file import csv_bytes
@@ -23,8 +23,10 @@ from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
 from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
+from roster_etl.store.files.column_spool import ColumnSpool
 
 if TYPE_CHECKING:
+    from roster_etl.exports.export_tables import ColumnStore
     from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
     from roster_etl.pipeline.workspace import Workspace
@@ -35,22 +37,30 @@ _BATCH = 65_536
 
 def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress) -> None:
     """Write a file for each table, and the description of all. Raises ReadBackFailed, FormulasFound."""
-    tables = _scoped_tables(workspace, resolved, written)
+    tables, store = _scoped_tables(workspace, resolved, written)
     for name, table in tables.items():
         if resolved.options["file_type"] == "csv":
-            _write_csv(folder, TABLES[name], table, resolved, written)
+            _write_csv(folder, TABLES[name], table, resolved, written, store)
         else:
             _write_parquet(folder, name, table, written)
+        store.release()
     description = json.dumps({"tables": {name: _described(name, table) for name, table in tables.items()}}, indent=1) + "\n"
     written.write(folder, "tables.json", [description.encode()], len(tables))
 
 
-def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: ExportProgress) -> dict[str, pa.Table]:
-    """Return all tables with every column of their views, as of the moment, in the order of their keys."""
-    moment = resolved.moment or datetime.now(UTC)
+def _scoped_tables(
+    workspace: Workspace, resolved: ResolvedExport, written: ExportProgress
+) -> tuple[dict[str, pa.Table], ColumnStore]:
+    """Return all tables with every column of their views, as of the moment, in the order of their keys; and where they are."""
+    moment, store = resolved.moment or datetime.now(UTC), ColumnSpool(workspace.settings.scratch)
     place = (resolved.order.district_id, resolved.source)
     with workspace.warehouse.read() as session:
-        tables = {name: _as_known(session.roster.as_of(moment, name, *place), spec) for name, spec in TABLES.items()}
+        tables = {
+            name: _as_known(
+                session.roster.as_of(moment, name, *place, order=(*spec.key, "version_id"), collect=store.collect)  # type: ignore[call-arg]
+            )
+            for name, spec in TABLES.items()
+        }
         if resolved.options["person_id"]:
             tables["users"] = _with_people(workspace, resolved, tables["users"])
     work = ExportTables(
@@ -60,12 +70,13 @@ def _scoped_tables(workspace: Workspace, resolved: ResolvedExport, written: Expo
         zone=resolved.zone,
         moment=resolved.as_of,
         options=resolved.options,
+        store=store,
     )
     written.losses = work.losses
     leave_out(work, resolved.order.leave_out)
     narrow(work, resolved.order.schools, enrolled_only=resolved.order.enrolled_only)
     whole = {name: table for name, table in work.tables.items() if name not in resolved.order.leave_out}
-    return {name: table.drop_columns([ROW]) for name, table in whole.items()}
+    return {name: store.keep(table.drop_columns([ROW])) for name, table in whole.items()}, store
 
 
 def _with_people(workspace: Workspace, resolved: ResolvedExport, users: pa.Table) -> pa.Table:
@@ -75,9 +86,9 @@ def _with_people(workspace: Workspace, resolved: ResolvedExport, users: pa.Table
     return users.append_column(PERSON_ID, people.column(users))
 
 
-def _as_known(versions: pa.Table, spec: RosterTable) -> pa.Table:
+def _as_known(versions: pa.Table) -> pa.Table:
     """Return versions as they were at the moment: none of them was closed yet."""
-    rows = order(versions.drop_columns(["version_id"]), *spec.key)
+    rows = versions.drop_columns(["version_id"])
     for name in _CLOSING:
         place = rows.schema.get_field_index(name)
         rows = rows.set_column(place, name, pa.nulls(rows.num_rows, rows.schema.field(name).type))
@@ -89,12 +100,24 @@ def _write_parquet(folder: Path, name: str, table: pa.Table, written: ExportProg
 
     file = f"{name}.parquet"
     pq.write_table(table.combine_chunks(), folder / file, compression="zstd", version="2.6", row_group_size=_BATCH)
-    if not pq.read_table(folder / file).equals(table):
-        raise ReadBackFailed(file=file, what="other rows")
+    _require_rows(pq.ParquetFile(folder / file), table, file)
     written.record_file(folder, file, table.num_rows)
 
 
-def _write_csv(folder: Path, spec: RosterTable, table: pa.Table, resolved: ResolvedExport, written: ExportProgress) -> None:
+def _require_rows(written: Any, table: pa.Table, file: str) -> None:
+    """Read a file back, some rows at a time, and require that they are those of the table. Raises ReadBackFailed."""
+    place = 0
+    for batch in written.iter_batches(batch_size=_BATCH):
+        if not pa.table(batch).equals(table.slice(place, batch.num_rows)):
+            raise ReadBackFailed(file=file, what="other rows")
+        place += batch.num_rows
+    if place != table.num_rows or not written.schema_arrow.equals(table.schema):
+        raise ReadBackFailed(file=file, what=f"{place} of {table.num_rows} rows")
+
+
+def _write_csv(
+    folder: Path, spec: RosterTable, table: pa.Table, resolved: ResolvedExport, written: ExportProgress, store: ColumnStore
+) -> None:
     file = f"{spec.name}.csv"
     formulas: Any = resolved.order.formulas
     cells = {}
@@ -102,9 +125,11 @@ def _write_csv(folder: Path, spec: RosterTable, table: pa.Table, resolved: Resol
         values = as_text(column(table, name))
         text = pa.types.is_string(table.schema.field(name).type) and name in spec.names
         cells[name] = escape_formulas(values, formulas, written.losses, table=spec.name, name=name, file=file) if text else values
+    stored = store.keep(pa.table(cells))
+    cells = {name: column(stored, name) for name in cells}
     built = BuiltFile(name=file, cells=cells)
     written.write(folder, file, csv_bytes(cells, "\r\n"), table.num_rows)
-    compare_cells(folder, built)
+    compare_cells(folder, built, store)
 
 
 def as_text(values: Any) -> Any:

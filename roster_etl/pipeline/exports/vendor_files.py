@@ -5,7 +5,7 @@ Belongs here: one or several moments of the roster in, files in a folder out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from roster_etl.exports.build import BuiltFile, build_files, prepare
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
+from roster_etl.exports.delta_renames import Renames, rename_file, renamed_records, say_renames
 from roster_etl.exports.measure_losses import count_roundtrip_losses
-from roster_etl.frames.arrow import release_memory
 from roster_etl.pipeline.exports.read_back import compare_cells, read_back, read_back_changes
 from roster_etl.pipeline.exports.read_roster import read_roster
 
@@ -31,31 +31,37 @@ def write(
     """Write all files of the format into `folder`, and read them back. Raises ReadBackFailed, FormulasFound, IdClash."""
     work = work or read_roster(workspace, resolved, resolved.moment)
     written.losses = work.losses
-    prepare(work, resolved.format)
     if resolved.since_at is not None:
         _write_changes(workspace, resolved, folder, written, work)
         return
-    _write_files(resolved, folder, written, work, build_files(work, resolved.format, resolved.order.formulas))  # type: ignore[arg-type]
-    read = read_back(resolved.format, folder, [file["file"] for file in written.files], resolved.zone, resolved.options)
-    if read is not None:
-        count_roundtrip_losses(work, read, resolved.format)
+    prepare(work, resolved.format)
+    files = _write_files(resolved, folder, written, work, _files(resolved, work))
+    read = read_back(resolved.format, folder, files, resolved.zone, resolved.options, work.store)
+    count_roundtrip_losses(work, read, resolved.format)
+
+
+def _files(resolved: ResolvedExport, work: ExportTables) -> Iterator[BuiltFile]:
+    return build_files(work, resolved.format, resolved.order.formulas)  # type: ignore[arg-type]
 
 
 def _write_files(
     resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, files: Iterable[BuiltFile]
-) -> None:
-    for built in files:
-        _write_file(resolved, folder, written, built)
+) -> dict[str, BuiltFile]:
+    """Write the files, and return what is in each."""
+    done = {built.name: _write_file(resolved, folder, written, work, built) for built in files}
     if resolved.format.manifest is not None:
         rows = {file["file"]: file["rows"] for file in written.files}
         name, cells = resolved.format.manifest(work, rows, resolved.since_at is not None)
-        _write_file(resolved, folder, written, BuiltFile(name=name, cells=dict(cells)))
+        done[name] = _write_file(resolved, folder, written, work, BuiltFile(name=name, cells=dict(cells)))
+    return done
 
 
-def _write_file(resolved: ResolvedExport, folder: Path, written: ExportProgress, built: BuiltFile) -> None:
+def _write_file(
+    resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, built: BuiltFile
+) -> BuiltFile:
     written.write(folder, built.name, csv_bytes(built.cells, resolved.format.newline), built.rows)
-    compare_cells(folder, built)
-    release_memory()
+    work.store.release()
+    return built
 
 
 def _write_changes(
@@ -63,26 +69,40 @@ def _write_changes(
 ) -> None:
     """Write what changed, and read it back after the files of before."""
     assert resolved.format.delta is not None
-    snapshots = _snapshots(workspace, resolved, work)
-    _write_files(resolved, folder, written, work, delta_files(resolved.format.delta, snapshots))
-    names = [file["file"] for file in written.files]
-    read_back_changes(resolved.format, folder, names, resolved.options, snapshots[0][1], snapshots[-1][1])
+    assert resolved.since_at is not None
+    published = _published_since(workspace, resolved)
+    then = read_roster(workspace, resolved, resolved.since_at)
+    renames = _say_renames(resolved, then, work)
+    before, now = _prepared(resolved, then), _prepared(resolved, work)
+    changes = delta_files(
+        resolved.format.delta, before, now, published, lambda at: _prepared(resolved, read_roster(workspace, resolved, at))
+    )
+    if resolved.format.renames is not None:
+        first = rename_file(resolved.format.renames, renames, work, before, now)
+        changes = [*([first] if first is not None else ()), *changes]
+    files = _write_files(resolved, folder, written, work, changes)
+    for built in files.values():
+        compare_cells(folder, built, work.store)
+    read_back_changes(resolved.format, folder, [*files], resolved.options, before, now)
 
 
-def _snapshots(workspace: Workspace, resolved: ResolvedExport, now: ExportTables) -> list[tuple[datetime, Snapshot]]:
-    """Return the bulk exports after the import that the order names, and after each import since, with when each was published."""
+def _published_since(workspace: Workspace, resolved: ResolvedExport) -> list[datetime]:
+    """Return when imports were published after the one that the order names, in order."""
     assert resolved.since_at is not None
     with workspace.warehouse.read() as session:
         place = (resolved.order.district_id, resolved.source, resolved.since_at, resolved.as_of)
-        between = session.ledger.change_moments(*place)
-    moments = [resolved.since_at, *between[:-1]]
-    snapshots = [(at, _snapshot(workspace, resolved, at)) for at in moments]
-    files = build_files(now, resolved.format, resolved.order.formulas)  # type: ignore[arg-type]
-    snapshots.append((between[-1] if between else resolved.since_at, {built.name: built for built in files}))
-    return snapshots
+        return session.ledger.change_moments(*place)
 
 
-def _snapshot(workspace: Workspace, resolved: ResolvedExport, at: datetime) -> Snapshot:
-    work = read_roster(workspace, resolved, at)
+def _say_renames(resolved: ResolvedExport, then: ExportTables, now: ExportTables) -> Renames:
+    """Give the roster of before the ids of now, where the format has a file for ids that changed."""
+    if resolved.format.renames is None:
+        return {}
+    renames = renamed_records(then, now, resolved.format.renames)
+    say_renames(then, now, renames)
+    return renames
+
+
+def _prepared(resolved: ResolvedExport, work: ExportTables) -> Snapshot:
     prepare(work, resolved.format)
-    return {built.name: built for built in build_files(work, resolved.format, resolved.order.formulas)}  # type: ignore[arg-type]
+    return {built.name: built for built in _files(resolved, work)}

@@ -31,7 +31,7 @@ ARCHIVE_PATTERNS: Mapping[str, str] = {
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)(?:\.zst)?",
     "removals": r"[\w-]+\.json",
     "decisions": r"[\w-]+/[0-9]+\.json",
-    "receipts": r"[\w-]+/[\w-]+/[0-9]+\.(?:dsse\.json|outcomes\.csv)",
+    "receipts": r"[\w-]+/[\w-]+/[0-9]+\.(?:dsse\.json|outcomes\.(?:json\.zst|csv(?:\.zst)?))",
 }
 """The archive's folders to copy, and the patterns of their file names; other files are not ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"

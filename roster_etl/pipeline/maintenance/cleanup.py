@@ -14,13 +14,14 @@ from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
 from roster_etl.pipeline.maintenance.sweep_progress import CleanupProgress, advance, read_progress, unseen_imports, write_progress
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.receipts.compact import compact_outcomes
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files import temp_folders as scratch
 
 RETAINED_IMPORTS = 3
 """Number of a district's newest imports whose staged tables are kept, for a run that resumes from a failed step."""
-_MANIFESTS = "manifests"
+_MANIFESTS, _OUTCOMES = "manifests", "outcomes"
 _AT_ONCE = 500  # imports
 
 
@@ -29,7 +30,7 @@ class HomeCleanupResult:
     """The result of a cleanup.
 
     ``ended``, ``manifests``: numbers of imports; ``frames``: imports whose staged tables were deleted; ``scratch``: folders;
-    ``parts``: incompletely written files of the archive.
+    ``parts``: incompletely written files of the archive; ``outcomes``: receipts whose outcomes are stored in less space now.
     """
 
     ended: tuple[int, ...]
@@ -37,6 +38,7 @@ class HomeCleanupResult:
     frames: int
     scratch: int
     parts: int
+    outcomes: int
 
 
 def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS, everything: bool = False) -> HomeCleanupResult:
@@ -57,7 +59,18 @@ def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS, every
         frames=removed,
         scratch=folders,
         parts=workspace.archive.remove_partial_files(everywhere=seen.is_first),
+        outcomes=_compact_outcomes(workspace, everything=everything),
     )
+
+
+def _compact_outcomes(workspace: Workspace, *, everything: bool) -> int:
+    """Replace the outcomes of receipts that an earlier version stored line by line, until none is left. Returns how many were replaced."""
+    if not everything and not read_progress(workspace, _OUTCOMES).is_first:
+        return 0
+    replaced, is_done = compact_outcomes(workspace)
+    if is_done:
+        write_progress(workspace, _OUTCOMES, CleanupProgress())
+    return replaced
 
 
 def _refresh_manifests(workspace: Workspace, seen: CleanupProgress) -> list[int]:

@@ -19,7 +19,7 @@ from roster_etl.projections.suite_format import RULE_TYPE, Suite, label
 from roster_etl.quality import CheckResult, Verdict, render_data_docs
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import create_private_folder
+from roster_etl.store.files.folder import Folder, create_private_folder
 from roster_etl.store.files.temp_folders import scratch_folder
 
 _LOG = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def write_data_docs(workspace: Workspace, summary: ImportSummary) -> Path:
         "at": (row["finished_at"] or row["started_at"]).isoformat(timespec="seconds"),
     }
     index = data_docs_path(workspace, row["district_id"], import_id)
+    Folder(str(workspace.home / "reports")).path_to_write(f"{row['district_id']}/{index.parent.name}")
     create_private_folder(index.parent.parent)
     with scratch_folder(workspace.settings.scratch) as folder:
         pages = folder / "pages"

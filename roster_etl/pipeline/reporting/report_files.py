@@ -54,7 +54,7 @@ def write_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
     }
     fault_point("report.write")
     for kind, content in contents.items():
-        Folder(str(page.parent)).write(f"{import_id}.{kind}", content)
+        Folder(str(page.parent.parent)).write(f"{district_id}/{import_id}.{kind}", content)
         workspace.archive.write_report(district_id, import_id, kind, content)
     fault_point("report.written")
     return ImportReport(summary=replace(summary, people=document["people"]), document=document, page=page)

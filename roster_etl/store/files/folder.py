@@ -126,7 +126,7 @@ class Folder:
             fill(buffer)
             self._objects.write(require_safe_name(name), buffer.getvalue())
             return
-        path = self._resolve(name)
+        path = self.path_to_write(name)
         with _translate_os_errors(self.url):
             _write_local(path, self._partial_path(path), fill, durable=durable)
 
@@ -152,7 +152,7 @@ class Folder:
                 return True
             self._objects.remove(own)
             return False
-        path = self._resolve(name)
+        path = self.path_to_write(name)
         with _translate_os_errors(self.url):
             create_private_folder(path.parent)
             try:
@@ -228,7 +228,7 @@ class Folder:
         if self._objects:
             self._objects.move(require_safe_name(name), require_safe_name(to))
             return
-        source, target = self._resolve(name), self._resolve(to)
+        source, target = self.path_to_write(name), self.path_to_write(to)
         create_private_folder(target.parent)
         os.replace(source, target)
 
@@ -237,7 +237,7 @@ class Folder:
         if self._objects:
             self._objects.remove(require_safe_name(name))
             return
-        path = self._resolve(name)
+        path = self.path_to_write(name)
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def probe(self) -> None:
@@ -249,7 +249,7 @@ class Folder:
             self._objects.remove(name)
 
     def _partial_path(self, path: Path) -> Path:
-        folder = path.parent if self._partial_folder is None else self._resolve(self._partial_folder)
+        folder = path.parent if self._partial_folder is None else self.path_to_write(f"{self._partial_folder}/x").parent
         return folder / f"{path.name}.{secrets.token_hex(6)}.part"
 
     def remove_partial_files(self, older_than: float = PART_SECONDS, *, below: str = "") -> int:
@@ -270,6 +270,17 @@ class Folder:
         if self._path is None:
             return []
         return [path.relative_to(self._path).as_posix() for path in (self._path / below).rglob("*.part")]
+
+    def path_to_write(self, name: str) -> Path:
+        """Return the local path of `name`, which is to be written. Raises FolderUnavailable: a folder on the way from this one to it is a link."""
+        path = self._resolve(name)
+        for folder in path.parents:
+            if folder == self._path:
+                break
+            if folder.is_symlink():
+                problem = f"{folder.relative_to(self._path or folder)} is a link; replace it by a folder"
+                raise FolderUnavailable(where=redact(self.url), problem=problem)
+        return path
 
     def local_file(self, name: str) -> Path | None:
         """Return the local path of `name`, None if the folder is not local."""

@@ -7,6 +7,8 @@ Does not belong here: which rows to move, and why.
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ import sqlalchemy as sa
 from pyarrow import csv
 
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT, Timestamp
-from roster_etl.store.warehouse.sqlite_adbc import ONE_BATCH
+from roster_etl.store.warehouse.sqlite_adbc import BATCH_SIZE, ONE_BATCH
 
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
     pa.string(): sa.Text(),
@@ -26,6 +28,7 @@ _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
     pa.timestamp("us", tz="UTC"): Timestamp(),
 }
 _CSV_BLOCK = 16 * 1024 * 1024
+BATCH_ROWS = 65_536
 
 
 def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClause:
@@ -64,6 +67,43 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
     return _cast_columns(_copy_out(connection, query, schema), schema)
 
 
+Collect = Callable[[Iterable[pa.RecordBatch], pa.Schema, Sequence[str]], pa.Table]
+"""Makes a table of batches and their schema, in the ascending order of some columns."""
+
+
+def fetch_batches(
+    connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema, *, rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of `query` as `fetch` returns them, about `rows` at a time, so that they need not all be in memory."""
+    if connection.dialect.name == "sqlite":
+        yield from _fetch_sqlite_batches(connection, query, schema, rows)
+        return
+    for copied in _copied_rows(connection, query, _CSV_BLOCK):
+        yield from _cast_columns(_read_copied(copied, schema), schema).to_batches()
+
+
+def _fetch_sqlite_batches(
+    connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema, rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches. ADBC takes the types of columns from the first one, so it begins with a row that has all of them."""
+    typed: Any = sa.select(*(sa.literal_column(_sqlite_example(field.type)) for field in schema))
+    whole = f"{_literal(connection, typed)} UNION ALL {_literal(connection, query)}"
+    with driver(connection).cursor(adbc_stmt_kwargs={BATCH_SIZE: str(rows)}) as cursor:
+        cursor.execute(whole)
+        skipped = 1
+        for batch in cursor.fetch_record_batch():
+            found = pa.table(batch.slice(skipped))
+            skipped = 0
+            yield from _cast_columns(found, schema).to_batches()
+
+
+def _sqlite_example(kind: pa.DataType) -> str:
+    """Return a value as SQLite stores the type: numbers and truth as numbers, all others as text."""
+    if pa.types.is_floating(kind):
+        return "0.5"
+    return "0" if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "'x'"
+
+
 def driver(connection: sa.Connection) -> Any:
     """Return the driver's connection behind `connection`."""
     return connection.connection.driver_connection
@@ -94,17 +134,28 @@ def _sqlite_values(rows: pa.Table) -> pa.Table:
 
 
 def _copy_out(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
-    sink = io.BytesIO()
+    copied = b"".join(_copied_rows(connection, query, sys.maxsize))
+    return _read_copied(copied, schema) if copied else schema.empty_table()
+
+
+def _copied_rows(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], size: int) -> Iterator[bytes]:
+    """Yield the rows of `query` as CSV, at least `size` bytes at a time but for the last ones. PostgreSQL sends a message a row."""
     copied = f"COPY ({_literal(connection, query)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+    sink = io.BytesIO()
     with driver(connection).cursor() as cursor, cursor.copy(copied) as copy:
-        for block in copy:
-            sink.write(block)
-    if not sink.tell():
-        return schema.empty_table()
+        for row in copy:
+            sink.write(row)
+            if sink.tell() >= size:
+                yield sink.getvalue()
+                sink = io.BytesIO()
+    if sink.tell():
+        yield sink.getvalue()
+
+
+def _read_copied(copied: bytes, schema: pa.Schema) -> pa.Table:
     types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
-    sink.seek(0)
     return csv.read_csv(
-        sink,
+        pa.BufferReader(copied),
         csv.ReadOptions(column_names=schema.names, block_size=_CSV_BLOCK),
         csv.ParseOptions(newlines_in_values=True),
         csv.ConvertOptions(

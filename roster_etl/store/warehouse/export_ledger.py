@@ -24,15 +24,22 @@ _FEEDS_PER_QUERY = 100  # each is one arm of a union; SQLite takes 500
 
 
 def roster_rows(
-    connection: sa.Connection, district_id: str, source: str, name: str, moment: datetime | None, *, lean: bool = False
+    connection: sa.Connection,
+    district_id: str,
+    source: str,
+    name: str,
+    moment: datetime | None,
+    *,
+    order: Sequence[str] = ("version_id",),
+    collect: bulk_load.Collect,
 ) -> pa.Table:
-    """Return the records of a table as they were known at `moment` (None: now), in the order of their versions.
+    """Return the records of a table as they were known at `moment` (None: now), in the order of some columns.
 
-    Columns: the business columns, ``derived`` and ``extensions``, which are null where they are empty. ``lean``: without the two.
+    Columns: the business columns, ``derived`` and ``extensions``, which are null where they are empty. ``collect``: makes the table of
+    batches, so that it need not be in memory.
     """
     table, history = TABLES[name], history_table(name)
-    extra = () if lean else _EXTRA
-    schema = pa.schema([*table.arrow_schema, *((column, pa.string()) for column in extra)])
+    schema = pa.schema([*table.arrow_schema, *((column, pa.string()) for column in _EXTRA)])
     chosen = [_column(connection, history, field) for field in schema]
     feed = (history.c.district_id == district_id, history.c.source == source)
     if moment is None:
@@ -49,8 +56,8 @@ def roster_rows(
             ),
         )
         query = sa.union_all(*arms)  # type: ignore[assignment]
-    found = bulk_load.fetch(connection, query, schema.append(pa.field("version_id", pa.int64())))
-    return found.sort_by("version_id").drop_columns("version_id")
+    schema = schema.append(pa.field("version_id", pa.int64()))
+    return collect(bulk_load.fetch_batches(connection, query, schema), schema, order).drop_columns("version_id")
 
 
 def _column(connection: sa.Connection, history: sa.Table, field: pa.Field) -> sa.ColumnElement[Any]:

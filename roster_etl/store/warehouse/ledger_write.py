@@ -7,7 +7,7 @@ Does not belong here: reading (``ledger_read``), or the roster's versions (``pub
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from roster_etl.canonical.ledger import (
     CHECKS,
     FINDINGS,
     HOLDS,
+    IMPORT_COUNTS,
     IMPORT_FILES,
     IMPORTS,
     OVERRIDES,
@@ -54,6 +56,7 @@ def open_import(connection: sa.Connection, **columns: Any) -> int:
         # An explicit id (a rebuild keeps the ids) does not advance the sequence.
         newest = sa.select(sa.func.max(IMPORTS.c.import_id)).scalar_subquery()
         connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence("imports", "import_id"), newest)))
+    _count(connection, columns, {"running": 1})
     return number
 
 
@@ -69,8 +72,22 @@ def lock_import(connection: sa.Connection, import_id: int, *expected: str) -> sa
 
 
 def update_import(connection: sa.Connection, import_id: int, **columns: Any) -> None:
-    """Update columns of the import's row."""
+    """Update columns of the import's row; who writes a status has locked it."""
+    if (status := columns.get("status")) is not None:
+        about = sa.select(IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
+        before = connection.execute(about.where(IMPORTS.c.import_id == import_id)).mappings().one()
+        _count(connection, dict(before), {before["status"]: -1, status: 1} if before["status"] != status else {})
     connection.execute(sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id).values(**columns))
+
+
+def _count(connection: sa.Connection, feed: Mapping[str, Any], steps: Mapping[str, int]) -> None:
+    """Add `steps` (status → number) to the counts of a feed's imports; always in the same order, so that two sessions never block each other."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    for status, step in sorted(steps.items()):
+        row = {name: feed[name] for name in ("district_id", "source", "kind")}
+        added = insert(IMPORT_COUNTS).values(**row, status=status, imports=step)
+        total = {"imports": IMPORT_COUNTS.c.imports + step}
+        connection.execute(added.on_conflict_do_update(index_elements=list(IMPORT_COUNTS.primary_key), set_=total))
 
 
 def conclude(connection: sa.Connection, import_result: ImportResult) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.audit import AUDIT
 from roster_etl.canonical.history import HISTORIES
-from roster_etl.canonical.ledger import CHECKS, EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS
+from roster_etl.canonical.ledger import CHECKS, EXPORTS, FINDINGS, HOLDS, IMPORT_COUNTS, IMPORT_FILES, IMPORTS
 from roster_etl.canonical.receipts import RECEIPTS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA
@@ -20,6 +20,7 @@ from roster_etl.store.warehouse.errors import NoRoles, UnknownRole
 
 _READABLE_LEDGER_TABLES = (
     IMPORTS,
+    IMPORT_COUNTS,
     IMPORT_FILES,
     FINDINGS,
     HOLDS,

@@ -347,8 +347,20 @@ def _feed_versions(
     return bulk_load.fetch(connection, query, schema)
 
 
-def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None = None) -> pa.Table:
-    """Return the versions that were known at `moment`, whole, in the order of their numbers."""
+def as_of(
+    connection: sa.Connection,
+    moment: datetime,
+    name: str,
+    district_id: str,
+    source: str | None = None,
+    *,
+    order: Sequence[str] = ("version_id",),
+    collect: bulk_load.Collect | None = None,
+) -> pa.Table:
+    """Return the versions that were known at `moment`, whole, in the order of some columns.
+
+    ``collect``: makes the table of batches, so that it need not be in memory.
+    """
     history, schema = history_table(name), TABLES[name].full_schema
     feed = [history.c.district_id == district_id, *([history.c.source == source] if source else [])]
     # Both databases compare timestamps with ISO text, rendered here.
@@ -360,7 +372,9 @@ def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: s
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_(None)),
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_not(None), history.c.valid_to > then),
     )
-    return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id")
+    if collect is not None:
+        return collect(bulk_load.fetch_batches(connection, sa.union_all(*arms), schema), schema, order)
+    return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by([(column, "ascending") for column in order])
 
 
 _MAX_IDS = 500  # of one statement

@@ -23,7 +23,8 @@ NAME = "sqlite+roster_adbc"
 
 # ADBC takes the type of a result's column from the first batch of rows: a column with NULL there and text later would
 # fail. Hence one batch for every result that SQLAlchemy reads.
-ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
+BATCH_SIZE = "adbc.sqlite.query.batch_rows"
+ONE_BATCH = {BATCH_SIZE: "20000000"}
 
 
 def _call_without_handler(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], cancel: object) -> Any:

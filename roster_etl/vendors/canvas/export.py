@@ -3,7 +3,7 @@
 Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
 """
 
-from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, RenameFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import canvas, people, schools
 from roster_etl.exports.rules.words import USER_IDS
@@ -249,6 +249,28 @@ EXPORT = ExportFormat(
     title="Canvas SIS import files",
     vendor="canvas",
     delta="canvas",
+    renames=RenameFile(
+        "change_sis_id.csv",
+        columns=("old_id", "new_id", "type"),
+        words={
+            "organizations": "account",
+            "terms": "term",
+            "courses": "course",
+            "sections": "section",
+            "groups": "group",
+            "group_categories": "group_category",
+            "users": "user",
+        },
+        files={
+            "organizations": "accounts.csv",
+            "terms": "terms.csv",
+            "courses": "courses.csv",
+            "sections": "sections.csv",
+            "groups": "groups.csv",
+            "group_categories": "group_categories.csv",
+            "users": "users.csv",
+        },
+    ),
     files=(
         ACCOUNTS,
         TERMS,

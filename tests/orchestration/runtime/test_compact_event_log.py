@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from roster_etl.orchestration.jobs.in_process_runs import ensure_config, home_instance
+from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog, compress, decompress
 from roster_etl.orchestration.runtime.dagster_storage import describe_storage
+from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 
 TABLE = dg.AssetKey(["roster", "users"])
 
@@ -99,3 +106,123 @@ def test_text_that_dagster_itself_stored_is_read_as_it_is(tmp_path: Path) -> Non
 
     with home_instance(tmp_path) as instance:
         assert len(instance.all_logs(run_id)) == len(rows)
+
+
+# ---- statements that are built once
+
+
+LINCOLN = dg.StaticPartitionsDefinition(["lincoln", "adams"])
+
+
+@dg.asset(key=TABLE, partitions_def=LINCOLN, check_specs=[dg.AssetCheckSpec("suite", asset=TABLE, partitions_def=LINCOLN)])
+def rows():
+    """Materialize one partition of a table, with a check."""
+    return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="suite", passed=True)])
+
+
+@dg.asset(partitions_def=LINCOLN, deps=[TABLE])
+def plan():
+    """Depend on the table, so that its data version is looked up."""
+    return dg.MaterializeResult(metadata={"rows": 3})
+
+
+def events_of_all_kinds(home: Path) -> list[EventLogEntry]:
+    """Return the events of two runs with checks, and those of an asset and a check that no run reports."""
+    with home_instance(home) as instance, pytest.MonkeyPatch.context() as patch:
+        kept: list[EventLogEntry] = []
+        store = CompactSqliteEventLog.store_event
+        patch.setattr(CompactSqliteEventLog, "store_event", lambda log, event: (kept.append(event), store(log, event)))
+        with pooled_connections(instance):
+            for _ in range(2):
+                dg.materialize([rows, plan], instance=instance, partition_key="lincoln")
+        tags = {DATA_VERSION_TAG: "7"}
+        instance.report_runless_asset_event(dg.AssetMaterialization(TABLE, partition="adams", tags=tags))
+        instance.report_runless_asset_event(dg.AssetObservation(TABLE, partition="adams", tags=tags))
+        instance.report_runless_asset_event(dg.AssetCheckEvaluation(TABLE, "suite", passed=False, metadata={}))
+    unplanned = [event for event in kept if event.dagster_event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION][:1]
+    return [*kept, *(event._replace(run_id="another-run") for event in unplanned)]
+
+
+_MADE = ("create_timestamp", "migration_completed")
+
+
+def tables(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return the rows of all tables of the event log in `folder`, by file and table, but for the times at which rows were made."""
+    found = {}
+    for path in sorted(folder.glob("*.db")):
+        with sqlite3.connect(path) as database:
+            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                columns = [f'"{row[1]}"' for row in database.execute(f"PRAGMA table_info({name})") if row[1] not in _MADE]
+                found[f"{path.name} {name}"] = database.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall()
+    return found
+
+
+def test_what_is_stored_is_what_dagster_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = events_of_all_kinds(tmp_path / "home")
+    assert {kind for event in events if (kind := event.dagster_event_type)} >= {
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+        dg.DagsterEventType.RUN_SUCCESS,
+    }
+    ours, theirs = (CompactSqliteEventLog(str(tmp_path / name)) for name in ("ours", "theirs"))
+    for event in events:
+        ours.store_event(event)
+    monkeypatch.setattr(tested_dagster, "TESTED_VERSION", "0.0.0")
+    for event in events:
+        theirs.store_event(event)
+
+    stored = tables(tmp_path / "ours")
+    assert stored == tables(tmp_path / "theirs")
+    assert len(stored["index.db asset_check_executions"]) == 4
+    assert len(stored["index.db asset_keys"]) == 2
+
+
+def test_what_a_run_has_materialized_is_not_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def watched(name: str) -> Callable[..., Any]:
+        own = getattr(SqliteEventLogStorage, name)
+        return lambda *args, **kwargs: (asked.append(name), own(*args, **kwargs))[1]
+
+    queries = ("fetch_materializations", "get_latest_tags_by_partition", "_get_latest_materialization_records")
+    for name in queries:
+        monkeypatch.setattr(SqliteEventLogStorage, name, watched(name))
+    with home_instance(tmp_path) as instance:
+        dg.materialize([rows, plan], instance=instance, partition_key="lincoln")
+        assert set(asked) == set(queries)
+        asked.clear()
+        with pooled_connections(instance):
+            dg.materialize([rows, plan], instance=instance, partition_key="lincoln")
+            assert asked == []
+        own, later = (instance.fetch_materializations(key, limit=1).records[0] for key in (TABLE, plan.key))
+        assert asked
+        (check,) = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(TABLE, "suite"), limit=1)
+    assert own.asset_materialization is not None
+    assert later.asset_materialization is not None
+    assert check.event is not None
+    target = check.event.asset_check_evaluation.target_materialization_data
+    assert (target.storage_id, target.run_id) == (own.storage_id, own.run_id)
+    tags, version = later.asset_materialization.tags, own.asset_materialization.tags[DATA_VERSION_TAG]
+    assert tags["dagster/input_event_pointer/roster/users"] == str(own.storage_id)
+    assert tags["dagster/input_data_version/roster/users"] == sha256(version.encode()).hexdigest()
+
+
+def test_what_is_not_kept_is_asked_for(tmp_path: Path) -> None:
+    with home_instance(tmp_path) as instance, pooled_connections(instance):
+        dg.materialize([rows], instance=instance, partition_key="adams")
+        dg.materialize([rows], instance=instance, partition_key="lincoln")
+        one = dg.AssetRecordsFilter(TABLE, asset_partitions=["lincoln"])
+        (latest,) = instance.fetch_materializations(one, limit=1).records
+        assert latest.partition_key == "lincoln"
+        both = dg.AssetRecordsFilter(TABLE, asset_partitions=["lincoln", "adams"])
+        assert len(instance.fetch_materializations(both, limit=1).records) == 1
+        assert len(instance.fetch_materializations(both, limit=5).records) == 2
+        (first,) = instance.fetch_materializations(both, limit=1, ascending=True).records
+        assert first.partition_key == "adams"
+        before = dg.AssetRecordsFilter(TABLE, asset_partitions=["lincoln"], before_storage_id=latest.storage_id)
+        assert instance.fetch_materializations(before, limit=1).records == []
+        assert instance.get_asset_records([dg.AssetKey("nothing")]) == []
+
+        instance.wipe_assets([TABLE])
+        assert instance.get_asset_records([TABLE]) == []

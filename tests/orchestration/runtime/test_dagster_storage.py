@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.jobs.in_process_runs import run_import
+from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
 from roster_etl.orchestration.runtime import dagster_storage
 from roster_etl.orchestration.runtime.dagster_storage import (
     StorageUnavailable,
@@ -111,3 +111,26 @@ def test_a_database_that_demands_tls_may_be_another_machine(tmp_path: Path, monk
 def test_errors_of_others_pass() -> None:
     with pytest.raises(ZeroDivisionError), translate_storage_errors():
         raise ZeroDivisionError
+
+
+def test_a_config_file_of_the_same_content_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    own = dagster_storage.dagster_instance_config
+
+    def watched(folder: str, *names: str) -> object:
+        read.append(folder)
+        return own(folder, *names)
+
+    monkeypatch.setattr(dagster_storage, "_READ", {})
+    monkeypatch.setattr(dagster_storage, "dagster_instance_config", watched)
+    homes = [tmp_path / name for name in ("one", "two", "other")]
+    for home in homes:
+        ensure_config(home)
+    with (homes[2] / "dagster.yaml").open("a", encoding="utf-8") as file:
+        file.write("\n# another file\n")
+    dagster_storage.load_default_config()
+    for home in homes:
+        with dagster_storage.open_instance(home) as instance:
+            assert str(home) in str(instance.event_log_storage.path_for_shard("index"))
+
+    assert read == [str(Path(dagster_storage.__file__).parent), str(homes[2])]

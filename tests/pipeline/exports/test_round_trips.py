@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from functools import partial
 from pathlib import Path
 
@@ -86,22 +87,48 @@ def test_whatever_differs_after_an_export_to_another_format_is_named(districts, 
     assert unnamed_differences(before, after, document["losses"]) == []
 
 
-@pytest.mark.parametrize(("feed", "database"), [("clever", "sqlite")], indirect=["database"])
-@pytest.mark.parametrize("version", ["1.1", "1.2"])
-def test_whole_files_and_then_the_changes_are_imported_as_the_roster_of_now(districts, feed, tmp_path, version):
+KINDED = ("--option", "user_ids=kinded")
+DELTAS = [
+    pytest.param("clever", "oneroster", ("--option", "oneroster_version=1.1", *KINDED), "sqlite", id="oneroster-1.1"),
+    pytest.param("clever", "oneroster", (*VERSION, *KINDED), "postgresql", id="oneroster-1.2", marks=pytest.mark.pg),
+    pytest.param("canvas", "canvas", (), "sqlite", id="canvas"),
+]
+
+
+@pytest.mark.parametrize(("feed", "name", "words", "database"), DELTAS, indirect=["database"])
+def test_whole_files_and_then_the_changes_are_imported_as_the_roster_of_now(districts, feed, tmp_path, name, words):
     home, url = districts
-    words = ("--option", f"oneroster_version={version}", "--option", "user_ids=kinded")
     since = _first_import(url, feed)
     for folder, more in (("then", ("--as-of", f"import:{since}")), ("changes", ("--since", since)), ("now", ())):
-        export(home, feed, "oneroster", tmp_path / folder, *words, *more)
+        export(home, feed, name, tmp_path / folder, *words, *more)
 
     for folder in ("then", "changes"):
-        import_again(home, "oneroster", tmp_path / folder)
-    answer = call("import", tmp_path / "now", "--district", "whole", "--format", "oneroster", home=home)
+        import_again(home, name, tmp_path / folder)
+    answer = call("import", tmp_path / "now", "--district", "whole", "--format", name, home=home)
 
     assert answer.code == 0
-    again, whole = current(url, "again", "oneroster"), current(url, "whole", "oneroster")
+    again, whole = current(url, "again", name), current(url, "whole", name)
+    del again["id_changes"], whole["id_changes"]
     assert {name: _as_set(rows) for name, rows in again.items()} == {name: _as_set(rows) for name, rows in whole.items()}
+
+
+@pytest.mark.parametrize(("feed", "database"), [("canvas", "sqlite")], indirect=["database"])
+def test_a_delta_says_that_an_id_changed_where_the_format_can(districts, feed, tmp_path):
+    home, url = districts
+    since = _first_import(url, feed)
+    changed = [row for row in current(url, district_of(feed), feed)["id_changes"] if row["entity"] == "users"]
+
+    export(home, feed, "canvas", tmp_path / "changes", "--since", since)
+
+    with (tmp_path / "changes" / "change_sis_id.csv").open() as file:
+        said = list(csv.DictReader(file))
+    assert {(row["old_id"], row["new_id"]) for row in said if row["type"] == "user"} == {
+        (row["old_id"], row["new_id"]) for row in changed
+    }
+    assert changed
+    with (tmp_path / "changes" / "users.csv").open() as file:
+        written = {row["user_id"]: row["status"] for row in csv.DictReader(file)}
+    assert not {row["old_id"] for row in changed} & set(written)
 
 
 def _first_import(url: str, feed: str) -> int:

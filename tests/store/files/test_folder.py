@@ -1,12 +1,13 @@
 """Folders of ours, on disk and behind a URL."""
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from roster_etl.spec.errors import SettingsError, UnsafePath
+from roster_etl.spec.errors import FolderUnavailable, SettingsError, UnsafePath
 from roster_etl.store.files.folder import Folder
 
 
@@ -119,3 +120,28 @@ def test_what_a_killed_process_was_writing_is_removed_after_a_day(tmp_path: Path
 
     assert (folder.remove_partial_files(), folder.remove_partial_files(older_than=-60)) == (0, 1)
     assert folder.names("objects/aa") == ("whole",)
+
+
+LINKED: dict[str, Callable[[Folder], object]] = {
+    "write": lambda folder: folder.write("objects/aa/new", b"x"),
+    "claim": lambda folder: folder.claim("objects/new", b"x"),
+    "move into": lambda folder: folder.move("here", "objects/new"),
+    "move out of": lambda folder: folder.move("objects/file", "new"),
+    "remove": lambda folder: folder.remove("objects/file"),
+    "a partial file": lambda folder: Folder(folder.url, partial_files="objects").write("new", b"x"),
+}
+
+
+@pytest.mark.parametrize("act", LINKED)
+def test_nothing_is_written_moved_or_removed_through_a_link(tmp_path: Path, act: str) -> None:
+    folder, elsewhere = Folder(str(tmp_path / "archive")), tmp_path / "elsewhere"
+    folder.write("here", b"1")
+    elsewhere.mkdir()
+    (elsewhere / "file").write_bytes(b"2")
+    (tmp_path / "archive" / "objects").symlink_to(elsewhere)
+
+    with pytest.raises(FolderUnavailable, match="objects is a link"):
+        LINKED[act](folder)
+
+    assert [path.name for path in elsewhere.rglob("*")] == ["file"]
+    assert sorted(folder.names()) == ["here", "objects"]

@@ -5,7 +5,9 @@ from random import Random
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
+from roster_etl.canonical.ledger import IMPORT_COUNTS
 from roster_etl.store.warehouse import (
     REJECTED_ROWS_SCHEMA,
     RELEASED_ROWS_SCHEMA,
@@ -21,6 +23,7 @@ from roster_etl.store.warehouse import (
 )
 from roster_etl.store.warehouse.ledger_write import number_findings
 from tests.ledgers import in_transaction
+from tests.pipeline.work import count_imports
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, published, user
 
 FINDINGS = pa.schema(
@@ -428,3 +431,27 @@ def test_an_edit_tells_who_made_it_and_is_found_after_its_end(warehouse):
     assert (ended["set_by"], ended["value"]) == ("sam", "Captain")
     assert ended["cleared_at"] > ended["set_at"]
     assert warehouse.roster.overrides(DISTRICT, SOURCE) == []
+
+
+def test_imports_are_counted_as_their_status_changes(warehouse):
+    tx = in_transaction(warehouse)
+    for number in (1, 2):
+        published(warehouse, {}, number)
+    held, failed = begin(warehouse, 3), begin(warehouse, 4)
+    tx.conclude(end(held, "held", 3, hold=Hold(reason="x", plan_sha256="0", created_at=day(3))))
+    tx.conclude(end(failed, "failed", 4))
+    tx.resume(failed)
+    tx.decide_hold(held, "discarded", "A. Steward", day(5))
+    tx.open_import(kind="undo", district_id=DISTRICT, source=SOURCE, started_at=day(6))
+
+    counts = {(row["kind"], row["status"]): (row["imports"], row["import_id"]) for row in warehouse.ledger.import_counts()}
+    assert counts == {
+        ("upload", "published"): (2, 2),
+        ("upload", "discarded"): (1, held),
+        ("upload", "running"): (1, failed),
+        ("undo", "running"): (1, failed + 1),
+    }
+    with warehouse.write() as session:
+        kept = session._connection.execute(sa.select(IMPORT_COUNTS).where(IMPORT_COUNTS.c.imports > 0)).all()
+        count_imports(session._connection)
+        assert set(session._connection.execute(sa.select(IMPORT_COUNTS)).all()) == set(kept)

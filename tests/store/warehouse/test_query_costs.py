@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.ledger import EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS
 from roster_etl.canonical.receipts import RECEIPTS
 from roster_etl.store.warehouse import Warehouse, bulk_load, export_ledger, feed_status_read, ledger_read, receipts
+from tests.pipeline.work import count_imports
 from tests.rosters import day
 
 FEW, MANY = 30, 3000
@@ -33,6 +34,7 @@ READERS: dict[str, Callable[[sa.Connection, int], Any]] = {
     "running": lambda c, _: (ledger_read.imports(c, status="running"), ledger_read.imports(c, "lincoln", status="running")),
     "one": lambda c, n: (ledger_read.import_(c, n), ledger_read.files(c, n), ledger_read.findings(c, n), ledger_read.hold(c, n)),
     "times": lambda c, n: (ledger_read.import_times(c, [1, n]), ledger_read.row_counts(c, [1, n])),
+    "counts": lambda c, _: (ledger_read.import_counts(c), ledger_read.import_counts(c, "lincoln")),
     "after": lambda c, n: ledger_read.imports_after(c, n - 20, 20),
     "history": lambda c, n: [ledger_read.history(c, number, 20) for number in (n, 3)],
     "findings before": lambda c, n: ledger_read.previous_finding_counts(c, *LONG, n, ("reject",)),
@@ -89,6 +91,7 @@ def fill(url: str, imports: int) -> None:
         with warehouse.write(directly=True) as session:
             for table, values in rows.items():
                 session._connection.execute(sa.insert(table), values)
+            count_imports(session._connection)
 
 
 class Recording:

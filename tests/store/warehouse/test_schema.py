@@ -107,6 +107,7 @@ def test_a_ledger_of_before_keeps_its_imports(tmp_path, root_of_migrations):
         assert warehouse.migrate() == "0001"
 
         assert [(row["import_id"], row["file_set"]) for row in warehouse.ledger.imports()] == [(1, "")]
+        assert [(row["status"], row["imports"]) for row in warehouse.ledger.import_counts()] == [("published", 1)]
 
 
 def test_rows_refused_before_their_hash_are_found_by_it(warehouse_url, root_of_migrations):

@@ -15,7 +15,7 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
-from roster_etl.pipeline.reporting.receipts.outcomes import outcomes_csv
+from roster_etl.pipeline.reporting.receipts.outcomes import digest_of, outcome_note, outcomes_csv
 from roster_etl.pipeline.reporting.receipts.statement import (
     canonical_json,
     export_statement,
@@ -213,8 +213,9 @@ def _statement(
         rejected = session.ledger.quarantined_rows(row["import_id"]).to_pylist()
     outcomes = None
     if summary.row["kind"] == "upload" and row["status"] not in ("discarded", "superseded"):
-        lines = outcomes_csv(workspace, import_outcome(row, summary, rejected))
-        outcomes = workspace.archive.write_outcomes(row["district_id"], row["source"], row["number"], lines)
+        note = outcome_note(workspace, import_outcome(row, summary, rejected))
+        workspace.archive.write_outcomes(row["district_id"], row["source"], row["number"], note)
+        outcomes = digest_of(outcomes_csv(workspace.archive, note))
     return import_statement(row, summary, **shared, roster=roster, outcomes_sha256=outcomes), roster
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_and_report
+from roster_etl.pipeline.reporting.receipts.hand_out import write_outcomes_file
 from roster_etl.pipeline.review.approve import discard_import
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -87,3 +88,12 @@ def envelopes(workspace: Workspace) -> Path:
 def public_key(workspace: Workspace) -> Path:
     """Return the public key of the home."""
     return KeyFolder(workspace.settings).public_file
+
+
+def outcomes_of(workspace: Workspace, number: int, folder: Path) -> Path:
+    """Return the file of outcomes that a receipt signs for, in a folder outside the home."""
+    with workspace.warehouse.read_receipts() as receipts:
+        row = receipts.receipt_by_number(*FEED, number)
+    assert row is not None
+    write_outcomes_file(workspace, row, folder / f"{number}.outcomes.csv")
+    return folder / f"{number}.outcomes.csv"

@@ -19,6 +19,7 @@ from roster_etl.pipeline.exports.export_roster import export_roster
 from roster_etl.pipeline.exports.order import ExportOrder
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
+from roster_etl.pipeline.reporting.receipts.hand_out import NoOutcomes
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipt_of, rotate_key
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
@@ -28,7 +29,7 @@ from roster_etl.store import fault_injection
 from roster_etl.store.fault_injection import VARIABLE, InjectedFault
 from roster_etl.store.signing_keys import KeyFolder, open_envelope
 from roster_etl.store.warehouse import Warehouse
-from tests.pipeline.reporting.receipts.conftest import FEED, STATUSES, envelopes, public_key, run
+from tests.pipeline.reporting.receipts.conftest import FEED, STATUSES, envelopes, outcomes_of, public_key, run
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +70,8 @@ def test_every_ending_and_every_decision_has_one_receipt(signed: Workspace, nigh
     assert stated(signed, 5)["predicate"]["decided_by"] == "A. Steward"
 
 
-def test_the_outcomes_name_every_row_and_no_cell(signed: Workspace, nights: Path) -> None:
-    content = (envelopes(signed) / "lincoln" / "clever" / "2.outcomes.csv").read_bytes()
+def test_the_outcomes_name_every_row_and_no_cell(signed: Workspace, nights: Path, tmp_path: Path) -> None:
+    content = outcomes_of(signed, 2, tmp_path).read_bytes()
     outcomes = {(row["file"], int(row["row"])): row for row in csv.DictReader(content.decode().splitlines())}
     lines = (nights / "b" / "sections.csv").read_bytes().splitlines()  # students.csv has passwords, which are blanked
 
@@ -79,7 +80,7 @@ def test_the_outcomes_name_every_row_and_no_cell(signed: Workspace, nights: Path
     assert (outcomes["students.csv", 2]["outcome"], outcomes["students.csv", 2]["code"]) == ("refused", "missing_required")
     assert outcomes["students.csv", 3]["outcome"] == "applied"
     assert sum(file == "sections.csv" for file, _ in outcomes) == len(lines) - 1
-    third = (envelopes(signed) / "lincoln" / "clever" / "3.outcomes.csv").read_text("utf-8").splitlines()
+    third = outcomes_of(signed, 3, tmp_path).read_text("utf-8").splitlines()
     assert {line.split(",")[3:5] == ["ignored", "unchanged"] for line in third[1:]} == {True}
 
 
@@ -206,7 +207,7 @@ def texts_of(document: Any) -> Iterator[str]:
         yield str(document)
 
 
-def test_a_purge_adds_a_receipt_rewrites_none_and_takes_the_outcomes(signed: Workspace, nights: Path) -> None:
+def test_a_purge_adds_a_receipt_rewrites_none_and_takes_the_outcomes(signed: Workspace, nights: Path, tmp_path: Path) -> None:
     before = [signed.archive.read_receipt(*FEED, row["number"]) for row in rows(signed)]
     student = next(csv.DictReader((nights / "a" / "students.csv").read_text("utf-8").splitlines()))["Student_id"]
 
@@ -214,7 +215,9 @@ def test_a_purge_adds_a_receipt_rewrites_none_and_takes_the_outcomes(signed: Wor
 
     assert [row["kind"] for row in rows(signed)][-1] == "purge"
     assert [signed.archive.read_receipt(*FEED, number + 1) for number in range(len(before))] == before
-    assert not list(envelopes(signed).rglob("*.csv"))
+    assert not list(envelopes(signed).rglob("*.outcomes.*"))
+    with pytest.raises(NoOutcomes, match="purge"):
+        outcomes_of(signed, 2, tmp_path)
     assert holds(signed)
     statements = [base64.b64decode(json.loads(path.read_text())["payload"]) for path in envelopes(signed).rglob("*.json")]
     assert len(statements) > len(before)

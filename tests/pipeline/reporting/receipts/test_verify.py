@@ -15,7 +15,7 @@ from roster_etl.pipeline.reporting.receipts import verify
 from roster_etl.pipeline.reporting.receipts.verify import NothingToVerify, verify_receipts
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.signing_keys import KeyFolder, NoKey
-from tests.pipeline.reporting.receipts.conftest import STATUSES, envelopes, public_key
+from tests.pipeline.reporting.receipts.conftest import STATUSES, envelopes, outcomes_of, public_key
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def reasons(chain: Path, workspace: Workspace, **more: Any) -> dict[int, str | N
     return {int(Path(one.file).name.split(".")[0]): one.reason for one in found.receipts}
 
 
-def test_a_chain_holds_in_files_and_outcomes(chain: Path, signed: Workspace, nights: Path) -> None:
-    outcomes = chain / "2.outcomes.csv"
+def test_a_chain_holds_in_files_and_outcomes(chain: Path, signed: Workspace, nights: Path, tmp_path: Path) -> None:
+    outcomes = outcomes_of(signed, 2, tmp_path)
     found = verify_receipts([chain], [public_key(signed)], upload=nights / "b", outcomes=outcomes)
 
     assert found.is_valid
@@ -97,8 +97,10 @@ def test_other_outcomes_show(chain: Path, signed: Workspace, tmp_path: Path) -> 
     assert reasons(chain, signed, outcomes=other)[6] == "outcomes_differ"
 
 
-def test_outcomes_may_be_larger_than_any_receipt(chain: Path, signed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes = chain / "2.outcomes.csv"
+def test_outcomes_may_be_larger_than_any_receipt(
+    chain: Path, signed: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = outcomes_of(signed, 2, tmp_path)
     monkeypatch.setattr(verify, "_MAX_BYTES", outcomes.stat().st_size - 1)
 
     assert verify_receipts([chain], [public_key(signed)], outcomes=outcomes).is_valid

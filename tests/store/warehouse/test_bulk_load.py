@@ -1,0 +1,34 @@
+"""Rows travel in batches, with the types of the roster whatever the first batch has."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import history_table
+from roster_etl.canonical.roster import TABLES
+from roster_etl.store.warehouse import Warehouse, bulk_load
+from roster_etl.store.warehouse.roster_read import select_column
+from tests.rosters import DISTRICT, change, published, user
+
+SIZE = 5
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_batches_are_the_rows_of_one_fetch_also_where_the_first_ones_are_null(warehouse_url, rows):
+    people = [user(f"{number}", first_name='a "b",\n' if number == SIZE - 1 else None) for number in range(SIZE)]
+    schema = pa.schema([TABLES["users"].arrow_schema.field("user_id"), TABLES["users"].arrow_schema.field("first_name")])
+    schema = pa.schema([*schema, pa.field("version_id", pa.int64()), pa.field("valid_from", pa.timestamp("us", tz="UTC"))])
+    with Warehouse(warehouse_url) as warehouse:
+        published(warehouse, {"users": change("users", people)})
+        with warehouse.read() as session, session.ledger._connect() as connection:
+            history = history_table("users")
+            chosen = [select_column(connection, history.c[field.name], field.type) for field in schema]
+            query = sa.select(*chosen).where(history.c.district_id == DISTRICT).order_by(history.c.version_id)
+            batches = list(bulk_load.fetch_batches(connection, query, schema, rows=rows))
+            whole = bulk_load.fetch(connection, query, schema)
+
+    assert pa.Table.from_batches(batches, schema=schema) == whole
+    assert whole.num_rows == SIZE
+    assert max(batch.num_rows for batch in batches) <= (rows if warehouse_url.startswith("sqlite") else SIZE)
