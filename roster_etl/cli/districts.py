@@ -48,7 +48,7 @@ _ReplacementsFile = Annotated[
     typer.Option(
         "--replacements",
         metavar="FILE",
-        help="Its replace rules, instead of the current ones: TOML tables column, then value = instead.",
+        help='Its replace rules, in place of the current ones: a TOML table for each column, with lines such as "Male" = "M".',
     ),
 ]
 

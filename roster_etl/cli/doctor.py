@@ -307,7 +307,7 @@ def _check_daemon(call: Call) -> str:
     if age > _HEARTBEAT_TIMEOUT_SECONDS:
         last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
         raise HealthProblem(
-            f"no sensor watches {len(watched)} landing folders: {last}; start it with `dagster dev` or `dagster-daemon run`"
+            f"no sensor watches {len(watched)} landing folders: {last}; start it with `dagster-daemon run -w {call.settings.home}/workspace.yaml`, or `dagster dev`"
         )
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 

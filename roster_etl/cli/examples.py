@@ -56,7 +56,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Accept two differences", "reconcile accept 41 42 --reason agreed"),
     ),
     "export": (
-        ("Write a roster as OneRoster", "export oneroster --district lincoln --to OneRoster.zip"),
+        ("Write a roster as OneRoster", "export oneroster --district lincoln --to OneRoster.zip --option user_ids=kinded"),
         ("As it was yesterday", "export clever --district lincoln --to out --as-of yesterday"),
     ),
     "completion": (("Complete commands in this shell", "completion bash"), ("In every new shell", "completion zsh --install")),
@@ -109,14 +109,19 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "overrides set": (
         (
             "Correct a name until it is cleared",
-            "overrides set users user_id=1001 --district lincoln --field last_name --value Reyes",
+            "overrides set users user_id=1001 user_kind=student --district lincoln --field last_name --value Reyes",
         ),
     ),
-    "overrides clear": (("Let imports set it again", "overrides clear users user_id=1001 --district lincoln --field last_name"),),
+    "overrides clear": (
+        (
+            "Give it back to the uploads",
+            "overrides clear users user_id=1001 user_kind=student --district lincoln --field last_name",
+        ),
+    ),
     "overrides list": (("Edits in force", "overrides list --district lincoln"),),
     "people links": (("Who is one human", "people links --district lincoln"),),
     "people link": (
-        ("Two records are one human", "people link clever:student:1001 canvas:student:S17 --district lincoln --dry-run"),
+        ("Two records are one human", "people link clever:student:1001 canvas:user:S17 --district lincoln --dry-run"),
     ),
     "people unlink": (("A link is wrong", "people unlink 12 --district lincoln --dry-run"),),
     "districts add": (
@@ -134,7 +139,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "receipts list": (("Receipts of a district", "receipts list --district lincoln"),),
     "receipts show": (("One receipt", "receipts show 7"),),
     "receipts outcomes": (("What became of each row", "receipts outcomes 7 --to outcomes.csv"),),
-    "receipts verify": (("Verify a file of receipts", "receipts verify receipt.json --key receipts.pub"),),
+    "receipts verify": (("Verify a file of receipts", "receipts verify receipt.dsse.json --key receipts.pub"),),
     "receipts sign": (("Sign what could not be signed", "receipts sign"),),
     "keys init": (("Sign receipts from now on", "keys init"),),
     "keys rotate": (("Replace the key", "keys rotate"),),

@@ -54,7 +54,7 @@ def clear(
     by: DecidedBy,
     format: FormatOption = None,
 ) -> int:
-    """End an edit: the value stays until an import brings another one."""
+    """End an edit: the value of the newest published upload returns at once (Canvas: with the next upload, if one came after the edit)."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
     return _print_override(call, clear_override(call.workspace, target, validate_decider(by)), "cleared")

@@ -102,9 +102,14 @@ def targets_of(vendor: Vendor) -> dict[tuple[str, str], str]:
     return {origin: ", ".join(names) for origin, names in becomes.items()}
 
 
+_HISTORY = """The view `users` has the current records, the table `users_history` every version that ever was, with the columns of the history; so it is for each
+table. `close_reason` says why a version was closed: `absent` or `diffed` or `batch_mode` (no longer in the upload), `deleted` (the upload says so), `cascade`
+(with what it refers to), `changed`, `renamed`, `overridden`, `undone`. `as-of … users` shows `person_id` as well, from `person_links`."""
+
+
 def tables_page() -> str:
     """Return the page of all canonical tables, and of the columns that all versions have."""
-    parts = ["# Tables", NOTICE]
+    parts = ["# Tables", NOTICE, _HISTORY]
     for table in TABLES.values():
         key = _names(table.key)
         rows = [(f"`{c.name}`", c.type, c.comment) for c in table.columns]
@@ -128,7 +133,8 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
         head.append(f"The columns of a file are in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     files += _version_parts(format_, targets or {})
-    options = ["## Options", _options_table(format_.options)] if format_.options else []
+    set_them = "How to set them: [options](../options.md), where those are that every format has."
+    options = ["## Options", set_them, _options_table(format_.options)] if format_.options else []
     return _page([*head, *files, *options])
 
 
@@ -181,18 +187,26 @@ def _reasons(file: File) -> dict[str, str]:
     return columns | {family.pattern: family.unmapped for family in file.families}
 
 
+_EFFECTS = """What a finding does is shown with its code, in the output and in reports, since one code can do more than one thing: *refuses the row*
+(rejected and quarantined), *refuses the file*, *stops the upload*, or *applied, with a doubt* (a warning: the row counts)."""
+
+
 def findings_page() -> str:
     """Return the page of all finding codes."""
-    parts = ["# Findings", NOTICE]
+    parts = ["# Findings", NOTICE, _EFFECTS]
     for about, title in _ABOUT:
         rows = [(f"`{code.code}`", code.meaning, code.advice) for code in CODES.values() if code.scope == about]
         parts += [f"## {title}", _table(("Code", "What it means", "What to do"), rows)]
     return _page(parts)
 
 
+HOW_TO_SET_OPTIONS = """For one district: `roster-etl districts add ID --format F --option KEY=VALUE --update`, which leaves other options as they are, or a line
+under `[feed.options]` of its file, where every value is in quotes: `delete_threshold_pct = "5"`. For one import: `import DIR --option KEY=VALUE`."""
+
+
 def options_page() -> str:
     """Return the page of the options that every feed has."""
-    return _page(["# Options of every feed", NOTICE, _options_table(COMMON_OPTIONS)])
+    return _page(["# Options of every feed", NOTICE, HOW_TO_SET_OPTIONS, _options_table(COMMON_OPTIONS)])
 
 
 def cell_format_text(form: CellFormat) -> str:

@@ -12,6 +12,7 @@ from importlib import import_module
 
 from roster_etl.projections.suite_format import RULE_TYPE
 from roster_etl.quality.gx_client import GX_CLIENT
+from roster_etl.quality.gx_runner import prepare
 from roster_etl.quality.gx_server import handle_request, load_library
 from roster_etl.quality.tested_gx import is_tested_gx
 
@@ -39,6 +40,7 @@ def preload() -> bool:
             load_library()
             import_module("tqdm.std").tqdm.monitor_interval = 0  # its progress bars start a thread, which no fork survives
             handle_request(_FIRST_REQUEST)
+            prepare()
     except Exception:  # noqa: BLE001 - runs must start all the same
         _LOG.exception("Great Expectations could not be loaded beforehand; each run loads it")
         return False

@@ -106,8 +106,18 @@ def build_suite(name: str, expectations: Sequence[Mapping[str, Any]]) -> Any:
 
 def validate(suite: Any, frame: pd.DataFrame, whole: Any = None) -> Any:
     """Return the result of `suite` over `frame`: counts, no values. ``whole``: from `whole_frames`; default: a new one."""
-    batch = (whole or whole_frames()).get_batch({"dataframe": frame})
+    if whole is None:
+        whole = _PREPARED.pop() if _PREPARED else whole_frames()
+    batch = whole.get_batch({"dataframe": frame})
     return batch.validate(suite, result_format=COUNTS_ONLY)
+
+
+def prepare() -> None:
+    """Prepare what the next suite needs. Each process that is forked from this one has it for its first suite."""
+    _PREPARED.append(whole_frames())
+
+
+_PREPARED: list[Any] = []
 
 
 def whole_frames() -> Any:

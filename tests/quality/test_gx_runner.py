@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from roster_etl.projections.suite_format import RULE_TYPE
-from roster_etl.quality import SuiteBroken
+from roster_etl.quality import SuiteBroken, gx_runner
 from roster_etl.quality.expectation_result import ExpectationResult
 from roster_etl.quality.gx_runner import run_expectations, run_suites
 
@@ -25,6 +25,19 @@ def test_failing_rows_are_counted():
     found = run_expectations("demo/students", [expect("expect_column_values_to_be_unique", column="user_id")], rows)
 
     assert found == (ExpectationResult(passed=False, judged=3, failing=2),)
+
+
+def test_what_was_prepared_serves_one_suite(monkeypatch):
+    made, own = [], gx_runner.whole_frames
+    monkeypatch.setattr(gx_runner, "whole_frames", lambda: made.append(1) or own())
+    gx_runner.prepare()
+    rows, unique = pd.DataFrame({"user_id": ["a", "a"]}), expect("expect_column_values_to_be_unique", column="user_id")
+    first = run_expectations("demo/students", [unique], rows)
+    assert len(made) == 1
+    again = run_expectations("demo/students", [unique], rows.head(1))
+
+    assert len(made) == 2
+    assert (first[0].passed, again[0].passed) == (False, True)
 
 
 def test_an_expectation_that_cannot_be_evaluated_breaks_the_suite_and_is_no_bad_data():

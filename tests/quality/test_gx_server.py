@@ -85,7 +85,7 @@ print(stats.entropy([1.0]), altair.Chart.__name__)
     assert said.stdout.split() == ["0.0", "Chart"]
 
 
-def test_a_buckets_client_is_not_loaded_where_one_is_installed():
+def test_clients_of_object_stores_and_databases_are_not_loaded_though_they_are_installed():
     code = """
 import io, sys
 from roster_etl.quality import gx_server

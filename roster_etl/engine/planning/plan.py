@@ -427,23 +427,33 @@ def match_hashes(wanted: np.ndarray, current: np.ndarray) -> tuple[np.ndarray, n
 
     The hash covers the key. A hash that occurs twice on one side counts as no match: such rows are compared by key.
     """
-    shared = np.intersect1d(_unique_hashes(wanted), _unique_hashes(current), assume_unique=True)
-    return _is_among(wanted, shared), _is_among(current, shared)
+    ours, theirs = _sorted_hashes(wanted), _sorted_hashes(current)
+    return _is_among(ours, theirs), _is_among(theirs, ours)
 
 
-def _is_among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return which of `hashes` are in `wanted` (sorted). Searching in sorted order takes a third of the time of a hash table."""
-    found = np.zeros(len(hashes), dtype=bool)
-    if len(wanted):
-        order = np.argsort(hashes)
-        ordered = hashes[order]
-        found[order] = wanted[np.minimum(np.searchsorted(wanted, ordered), len(wanted) - 1)] == ordered
+@dataclass(frozen=True)
+class _SortedHashes:
+    """Hashes in their order: ``order`` has their positions, and ``single`` says which ones occur once."""
+
+    order: np.ndarray
+    hashes: np.ndarray
+    single: np.ndarray
+
+
+def _sorted_hashes(hashes: np.ndarray) -> _SortedHashes:
+    order = np.argsort(hashes)
+    ordered = hashes[order]
+    repeated = np.r_[False, ordered[1:] == ordered[:-1], False]
+    return _SortedHashes(order, ordered, ~(repeated[:-1] | repeated[1:])[: len(ordered)])
+
+
+def _is_among(some: _SortedHashes, others: _SortedHashes) -> np.ndarray:
+    """Return which of the hashes occur once on both sides. Searching in sorted order takes a third of the time of a hash table."""
+    found = np.zeros(len(some.hashes), dtype=bool)
+    if len(found) and len(others.hashes):
+        place = np.minimum(np.searchsorted(others.hashes, some.hashes), len(others.hashes) - 1)
+        found[some.order] = (others.hashes[place] == some.hashes) & some.single & others.single[place]
     return found
-
-
-def _unique_hashes(hashes: np.ndarray) -> np.ndarray:
-    values, counts = np.unique(hashes, return_counts=True)
-    return values if len(values) == len(hashes) else values[counts == 1]
 
 
 def _versions_to_close(*reasons: tuple[pa.Table, pa.Array | str]) -> pa.Table:

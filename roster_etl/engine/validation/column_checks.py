@@ -309,10 +309,11 @@ def _ambiguous(state: FileState, column: Column, reference: Reference, target: R
         & ~state.deleted_mask()
     )
     if claimed.any():
-        own, there = _disambiguating_keys(state, column, reference, target)
+        own, there = _disambiguating_keys(state, column, reference, target, claimed)
         if own is not None and there is not None:
             accepted = to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(~refused)))))
-            claimed &= ~accepted | to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(others)))))
+            contested = to_mask(pc.is_in(own, value_set=pc.drop_null(there.filter(pa.array(others)))))
+            claimed[claimed] = ~accepted | contested
     return claimed
 
 
@@ -322,22 +323,25 @@ def _strangers(state: FileState, column: Column, reference: Reference, target: R
     places, numbers = pa.array(np.flatnonzero(rows)), combine_chunks(target.rows.column(ROW)).filter(others)
     claims = combine_chunks(target.rows.column(reference.column)).filter(others)
     first = numbers.take(pc.index_in(state.columns[column.name].take(places), value_set=claims))
-    own, there = _disambiguating_keys(state, column, reference, target)
+    own, there = _disambiguating_keys(state, column, reference, target, rows)
     if own is None or there is None:
         return first
     claimants = there.filter(others)
-    match = pc.index_in(own.take(places), value_set=pc.drop_null(claimants))
+    match = pc.index_in(own, value_set=pc.drop_null(claimants))
     return pc.coalesce(numbers.filter(pc.is_valid(claimants)).take(match), first)
 
 
 def _disambiguating_keys(
-    state: FileState, column: Column, reference: Reference, target: ReferencedFile
+    state: FileState, column: Column, reference: Reference, target: ReferencedFile, rows: Mask
 ) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return ID and disambiguating cells as one text a row, here and in the file referred to; null where one is empty; None without such cells."""
+    """Return ID and disambiguating cells as one text a row, of `rows` and of all rows of the file referred to; None without such cells.
+
+    The text is null where one of the cells is empty.
+    """
     pairs = [pair for pair in reference.disambiguated_by if pair[0] in state.columns and pair[1] in target.rows.column_names]
     if not pairs:
         return None, None
-    here = [state.columns[name] for name in (column.name, *(own for own, _ in pairs))]
+    here = [state.columns[name].filter(pa.array(rows)) for name in (column.name, *(own for own, _ in pairs))]
     there = [combine_chunks(target.rows.column(name)) for name in (reference.column, *(other for _, other in pairs))]
     joined = (pc.binary_join_element_wise(*cells, "\x1f", null_handling="emit_null") for cells in (here, there))
     return next(joined), next(joined)

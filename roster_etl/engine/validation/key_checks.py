@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,7 +18,7 @@ from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.consistency_checks import check_shared_references
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identities
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
-from roster_etl.frames.arrow import combine_chunks, row_codes
+from roster_etl.frames.arrow import combine_chunks, row_codes, shares_code
 from roster_etl.spec import RepeatedRows, Unique
 
 
@@ -38,14 +39,15 @@ def check_keys(
         keep_newest(state)
         state.record_check(f"{state.label}: unique", "key", judged, id_conflicts)
         return
-    good, gone = ~state.refused, state.deleted_mask()
+    codes = row_codes(state.key())
+    good, gone = ~state.refused & shares_code(codes), state.deleted_mask()
     rows = np.concatenate(
         [np.flatnonzero(good & ~gone), np.flatnonzero(good & gone)]
     )  # a row that deletes shuts out none that does not
-    first, repeated = _first_occurrences(row_codes(state.key())[rows])
+    first, repeated = _first_occurrences(codes[rows])
     later, firsts = rows[repeated], rows[first[repeated]]
     if state.file.repeats:
-        failing = _check_repeated_rows(state, state.file.repeats, later, firsts)
+        failing = _check_repeated_rows(state, state.file.repeats, later, firsts, codes)
         state.record_check(f"{state.label}: repeated rows agree", "repeats", judged, id_conflicts + failing)
         return
     exact = same_cells(later, firsts, list(state.columns.values()))
@@ -58,9 +60,12 @@ def check_unique(state: FileState, name: str, unique: Unique, published: Publish
     """Reject or clear repeated values of a unique column: whom the roster has it of keeps it, else the first record; deleted ones have none."""
     values = state.columns[name]
     rows = np.flatnonzero(~state.refused & ~state.deleted_mask() & to_mask(pc.is_valid(values)))
-    owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
-    owners, codes = row_codes(owner)[rows], row_codes([values])[rows]
+    codes = row_codes([values])[rows]
     first, repeated = _first_occurrences(codes)
+    if not repeated.any():
+        state.record_check(f"{name}: unique", "unique", len(rows), 0)
+        return
+    owners = row_codes([state.columns[column] for column in (unique.per or state.file.key) if column in state.columns])[rows]
     contested = np.isin(codes, codes[repeated & (owners != owners[first])])
     holder = _published_holders(state, name, rows, contested, published)
     ranked = np.argsort(~holder, kind="stable")  # whoever has the value already comes first
@@ -90,15 +95,20 @@ def _published_holders(
     return holder
 
 
-def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions) -> int:
-    """Further rows of a record: repeats are dropped, those without a value of their own refused; return how many disagree."""
+def _check_repeated_rows(
+    state: FileState, repeats: RepeatedRows, later: RowPositions, firsts: RowPositions, key: RowPositions
+) -> int:
+    """Further rows of a record: repeats are dropped, those without a value of their own refused; return how many disagree.
+
+    `key`: the key of each row of the file, as a number.
+    """
     once = [name for name in state.columns if name not in {*repeats.columns, *state.file.key}]
-    again = _exact_repeats(state, repeats, np.union1d(firsts, later))
+    again = _exact_repeats(state, repeats, _either(state, firsts, later), key)
     state.drop_repeats(again)
     rest = ~np.isin(later, again)
     later, firsts = later[rest], firsts[rest]
     differs = ~same_cells(later, firsts, [state.columns[name] for name in once])
-    own = _own_value(state, repeats.columns, later, firsts) | _own_value(state, repeats.first_counts, later, firsts)
+    own = _own_value(state, repeats.columns, later, firsts, key) | _own_value(state, repeats.first_counts, later, firsts, key)
     _refuse(state, later[differs & ~own], firsts[differs & ~own], "and this one adds nothing of its own")
     fresh = differs & own
     for name in once if fresh.any() else ():
@@ -109,14 +119,13 @@ def _check_repeated_rows(state: FileState, repeats: RepeatedRows, later: RowPosi
     return int(differs.sum())
 
 
-def _own_value(sheet: FileState, names: Sequence[str], later: RowPositions, firsts: RowPositions) -> Mask:
+def _own_value(sheet: FileState, names: Sequence[str], later: RowPositions, firsts: RowPositions, key: RowPositions) -> Mask:
     """Return which of the `later` rows have cells in columns `names` that no earlier row of their key has."""
     present = [sheet.columns[name] for name in names if name in sheet.columns]
     if not present or not len(later):
         return np.zeros(len(later), dtype=bool)
-    rows = np.union1d(firsts, later)
-    telling = [*sheet.key(), *present]
-    _, repeated = _first_occurrences(row_codes([column.take(pa.array(rows)) for column in telling]))
+    rows = _either(sheet, firsts, later)
+    _, repeated = _first_occurrences(row_codes([pa.array(key[rows]), *(column.take(pa.array(rows)) for column in present)]))
     filled = np.logical_or.reduce([to_mask(pc.is_valid(column.take(pa.array(later)))) for column in present])
     return filled & ~repeated[np.searchsorted(rows, later)]
 
@@ -131,16 +140,25 @@ def _refuse(sheet: FileState, later: RowPositions, firsts: RowPositions, why: st
     sheet.reject(sheet.mask(later), "duplicate_key", sheet.key_field, pc.binary_join_element_wise("Row ", numbers, ending, ""))
 
 
-def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) -> RowPositions:
+def _either(state: FileState, some: RowPositions, others: RowPositions) -> RowPositions:
+    """Return the rows that are in one of two lists, in the order of the file."""
+    return np.flatnonzero(state.mask(some) | state.mask(others))
+
+
+def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions, key: RowPositions) -> RowPositions:
     """Return those of `rows`, which share their keys with others, that repeat an earlier row in every cell, as uploaded too."""
-    telling = [state.columns[name] for name in (*state.file.key, *repeats.columns) if name in state.columns]
-    first, repeated = _first_occurrences(row_codes([column.take(pa.array(rows)) for column in telling]))
+    telling = [state.columns[name] for name in repeats.columns if name in state.columns]
+    first, repeated = _first_occurrences(row_codes([pa.array(key[rows]), *(column.take(pa.array(rows)) for column in telling)]))
     later, firsts = rows[repeated], rows[first[repeated]]
     return later[same_cells(later, firsts, [*state.columns.values(), *state.original_cells().values()])]
 
 
 def _first_occurrences(codes: RowPositions) -> tuple[RowPositions, Mask]:
     """Return (for each position, the first with the same code; mask of the positions that are not the first)."""
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    firsts = first[inverse]
-    return firsts, firsts != np.arange(len(codes))
+    places = np.flatnonzero(shares_code(codes))
+    firsts, later = np.arange(len(codes)), np.zeros(len(codes), dtype=bool)
+    if len(places):
+        repeated = pd.Series(codes[places]).duplicated().to_numpy()
+        numbers, _ = pd.factorize(codes[places])  # in the order in which they occur
+        firsts[places], later[places] = places[np.flatnonzero(~repeated)[numbers]], repeated
+    return firsts, later

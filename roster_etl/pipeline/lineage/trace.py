@@ -26,6 +26,7 @@ from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import describe_change_column, describe_column
 from roster_etl.pipeline.lineage.id_history import RelatedKey, other_keys
+from roster_etl.pipeline.lineage.source_imports import source_import
 from roster_etl.pipeline.reconciliation.person_ids import person_document
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
@@ -84,7 +85,7 @@ def trace_record(
     key = {name: value or None for name, value in given.items()}
     with workspace.warehouse.read() as session:
         found = session.roster.trace(table, key, district_id, source)
-        _require_one_record(target, district_id, found, given)
+        require_one_record(target, district_id, found, given)
         about = found.slice(0, 1).to_pylist()[0]
         own_key = {name: about[name] for name in target.key}
         feed = (district_id, about["source"])
@@ -141,7 +142,8 @@ def _require_known_columns(target: RosterTable, what: str, names: Any, known: tu
             raise UnknownColumn(table=target.name, what=what, column=name, hint=suggestion(name, known, "it has"))
 
 
-def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
+def require_one_record(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
+    """Check that all versions `found` are of one record; the error names what tells them apart. Raises UnknownRecord."""
     if not found.num_rows:
         raise UnknownRecord(table=target.name, district_id=district_id, problem="no record has this key, now or before")
     differing = [
@@ -150,11 +152,6 @@ def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, 
     if differing:
         problem = f"several records have this key; say also {', and '.join(_candidates(found, name) for name in differing)}"
         raise UnknownRecord(table=target.name, district_id=district_id, problem=problem)
-
-
-def row_name(file: str | None, row: int | None) -> str:
-    """Return the key of an upload's row in the summary of an edit."""
-    return f"{file}:{row}"
 
 
 def _candidates(found: pa.Table, name: str) -> str:
@@ -300,20 +297,7 @@ class _Origin:
 
     def source_import(self, version: MappingABC[str, Any]) -> int:
         """Return the import whose upload had the version's row: an earlier one if the row was accepted on retry."""
-        opened = int(version["valid_from_import"])
-        summary = self.import_(opened)["summary"] or {}
-        by_row = summary.get("read_in_by_row", {}).get(row_name(version["source_file"], version["source_row"]))
-        if by_row is not None:  # a section whose name follows from a steward's edit of another record
-            return int(by_row)
-        if "read_in" in summary:  # a steward's edit of one column: the other values are from an earlier upload
-            return int(summary["read_in"])
-        if undoes := summary.get("undoes"):  # a restored version: it was read by the import that first published it
-            came = (v for v in self.versions if v["valid_from_import"] < undoes[0] and _is_same_row(v, version))
-            first = next(came, None)
-            return self.source_import(first) if first else opened
-        released = summary.get("released", ())
-        found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
-        return next(found, opened)
+        return source_import(self.import_, version, lambda: self.versions)
 
     def manual_edit_document(self, target: RosterTable, version: MappingABC[str, Any], name: str) -> dict[str, Any] | None:
         """Return the details of a column that had a steward's edit in this version; None: it had none."""
@@ -420,10 +404,6 @@ def _lookup_position(raw: RawFile, header: Header, step: Lookup, wanted: str) ->
         fits = pc.and_(fits, pc.is_in(pc.utf8_lower(cells(step.where.column)), value_set=values))
     place = int(pc.index(pc.fill_null(fits, False), True).as_py())
     return None if place < 0 else place
-
-
-def _is_same_row(one: MappingABC[str, Any], other: MappingABC[str, Any]) -> bool:
-    return all(one[name] == other[name] for name in ("source_file", "source_row", "row_hash"))
 
 
 def _kind(vendor_: Vendor, file_name: str | None) -> str | None:

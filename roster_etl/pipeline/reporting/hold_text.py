@@ -61,7 +61,8 @@ def hold_headline(reason: str, summary: Mapping[str, Any]) -> str:
     lines = _table_lines(tables, summary.get("plan") or {}) or _school_lines(schools)
     if not lines or reason in _ABOUT_FILES:
         return _meaning(reason)
-    more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+    further = len(lines) - 1
+    more = f"; {further:,} more threshold{'s are' if further > 1 else ' is'} exceeded" if further else ""
     return f"{lines[0]}{more}"
 
 

@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.references import referenced_table
-from roster_etl.canonical.roster import RosterTable
+from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.transform.mapper import HASH
 from roster_etl.engine.transform.overrides import BadEdit, RecordEdit, apply_edits, validate_edit_value
-from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table, row_name
+from roster_etl.pipeline.lineage.source_imports import row_name, source_import
+from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, require_one_record, roster_table
 from roster_etl.pipeline.review.cleared_edits import SourceValue, source_value
 from roster_etl.pipeline.review.derived_values import sections_after, with_derived, with_own_value
 from roster_etl.pipeline.review.manual_import import RosterBase, carry_over_summary, publish_manual_import, roster_base
@@ -151,9 +152,9 @@ def _table(target: Target) -> RosterTable:
 def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Table:
     """Return the current version of the one record that has the key."""
     current = _current(workspace, table, target, {name: value or None for name, value in target.key.items()})
-    if current.num_rows != 1:
-        problem = "no current record has this key" if not current.num_rows else "several records do; name more key columns"
-        raise UnknownRecord(table=table.name, district_id=target.district_id, problem=problem)
+    if not current.num_rows:
+        raise UnknownRecord(table=table.name, district_id=target.district_id, problem="no current record has this key")
+    require_one_record(table, target.district_id, current, {"source": target.source, **target.key})
     return current
 
 
@@ -184,14 +185,19 @@ def _publish_edit(  # noqa: PLR0917 - what is published, and the edit that it fo
     sections: tuple[pa.Table, pa.Table] | None = None,
     restored: SourceValue | None = None,
 ) -> int:
+    feed, table = (target.district_id, target.source), _table(target)
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
     pairs = {target.table: (before, after)} if is_new else {}
     pairs |= {"sections": sections} if sections else {}
     changes = {name: _change(*pair) for name, pair in pairs.items()}
     summary = {
         **carry_over_summary(basis.last, (*_CARRIED_OVER_KEYS, *(_UNCHANGED if edit.begins else ()))),
-        **({"read_in": (restored and restored.read_in) or _source_import(workspace, before)} if is_new else {}),
-        **({"read_in_by_row": _read_in_by_row(workspace, sections[0])} if sections else {}),
+        **(
+            {"read_in": (restored and restored.read_in) or _source_import(workspace, feed, table, before.to_pylist()[0])}
+            if is_new
+            else {}
+        ),
+        **({"read_in_by_row": _read_in_by_row(workspace, feed, sections[0])} if sections else {}),
         "changes": {name: {"created": 0, "updated": new.num_rows, "deleted": 0} for name, (_, new) in pairs.items()},
         "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
     }
@@ -213,21 +219,19 @@ def _roster_base(workspace: Workspace, target: Target) -> RosterBase:
     return roster_base(workspace, (target.district_id, target.source), target.table)
 
 
-def _source_import(workspace: Workspace, before: pa.Table) -> int:
+def _source_import(workspace: Workspace, feed: tuple[str, str], table: RosterTable, version: Mapping[str, Any]) -> int:
     """Return the import whose upload had the record's row, from which the unedited columns are."""
-    opened = int(before.column("valid_from_import")[0].as_py())
-    summary = workspace.warehouse.ledger.import_(opened)["summary"] or {}
-    by_row = summary.get("read_in_by_row", {})
-    row = row_name(*(before.column(name)[0].as_py() for name in ("source_file", "source_row")))
-    return int(by_row.get(row, summary.get("read_in", opened)))
+    key = {name: version[name] for name in table.key}
+    return source_import(
+        workspace.warehouse.ledger.import_, version, lambda: workspace.warehouse.roster.trace(table.name, key, *feed).to_pylist()
+    )
 
 
-def _read_in_by_row(workspace: Workspace, versions: pa.Table) -> dict[str, int]:
-    """Return the import in which the row of each of `versions` was read, by file and row."""
-    rows = [versions.slice(at, 1) for at in range(versions.num_rows)]
+def _read_in_by_row(workspace: Workspace, feed: tuple[str, str], sections: pa.Table) -> dict[str, int]:
+    """Return the import in which the row of each version of a section was read, by file and row."""
     return {
-        row_name(*(row.column(n)[0].as_py() for n in ("source_file", "source_row"))): _source_import(workspace, row)
-        for row in rows
+        row_name(row["source_file"], row["source_row"]): _source_import(workspace, feed, TABLES["sections"], row)
+        for row in sections.to_pylist()
     }
 
 

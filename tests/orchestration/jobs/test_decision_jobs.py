@@ -71,7 +71,7 @@ def test_a_held_run_says_how_to_decide_in_config_that_the_jobs_take(held: Home) 
     assert metadata["approve"].value.startswith("/locations/roster_etl/jobs/approve_hold/playground/setup?config=")
     assert {"how_to_decide", "approve", "discard"} <= set(failure.user_failure_data.metadata)
     first, *steps = failure.error.message.splitlines()
-    assert re.fullmatch(r"HELD: \d+ of \d+ users would be removed, and \d more", first)
+    assert re.fullmatch(r"HELD: \d+ of \d+ users would be removed; \d more thresholds? (is|are) exceeded", first)
     assert steps[:3] == [
         "Review   roster-etl holds show 2",
         "Approve  roster-etl holds approve 2 --by NAME",

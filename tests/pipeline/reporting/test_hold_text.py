@@ -17,7 +17,7 @@ SCHOOL = {"table": "user_roles", "school": "4711", "deleted": 40, "current": 80,
     ("reason", "hold", "line"),
     [
         ("change_threshold_exceeded", {"tables": {"users": USERS}}, "158 of 324 users would be removed"),
-        ("change_threshold_exceeded", {"tables": {"sections": SECTIONS, "users": USERS}}, "158 of 324 users would be removed, and 1 more"),
+        ("change_threshold_exceeded", {"tables": {"sections": SECTIONS, "users": USERS}}, "158 of 324 users would be removed; 1 more threshold is exceeded"),
         ("change_threshold_exceeded", {"tables": {"users": {"deleted": 0, "current": 50, "updated": 45}}}, "45 of 50 users would be updated"),
         ("change_threshold_exceeded", {"tables": {}, "schools": [SCHOOL]}, "40 of 80 user_roles of school 4711 would be removed"),
         ("quality_gate_failed", {"tables": {"users": USERS}}, "A quality gate failed"),

@@ -17,8 +17,10 @@ from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.override import NotEdited, Target, clear_override, set_override
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import RosterChanged
+from roster_etl.vendors import vendor
 
 FILES = {
     "users.csv": "user_id,login_id,status,full_name\nU1,ann,active,Ann Lee\nU2,bob,active,Bob Ray\n",
@@ -117,6 +119,30 @@ def test_a_cell_that_was_set_by_hand_says_so_and_the_others_still_lead_to_their_
         ("set by hand, by sam", "ann"),
         ("set by hand, by sam", "ann2"),
     ]
+
+
+def test_a_trace_of_an_edit_of_a_retried_row_leads_to_the_upload_that_had_it(workspace: Workspace, tmp_path: Path) -> None:
+    section = {"sections.csv": "section_id,course_id,name,status\nS1,C9,Drawing,active\n"}
+    upload(workspace, tmp_path / "a", section)
+    upload(workspace, tmp_path / "b", {"courses.csv": "course_id,short_name,long_name,status\nC9,DRAW,Draw,active\n"})
+    set_override(workspace, target("name", "sections", section_id="S1"), "Drawing I", "sam")
+
+    first, edited = trace_record(workspace, "lincoln", "sections", {"section_id": "S1"}, field="course_id")["versions"]
+    assert [(v["import_id"], v["read_in"]) for v in (first, edited)] == [(3, 2), (4, 2)]
+    assert {cell["text"] for cell in edited["fields"]["course_id"]["reads"]} == {"C9"}
+
+
+def test_several_records_with_the_key_are_told_apart_by_what_the_message_names(tmp_path: Path) -> None:
+    opened = Workspace.open(tmp_path / "home")
+    opened.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+    write_sample(vendor("clever"), tmp_path / "a", students=20, seed=5)
+    import_upload(opened, Order(district_id="lincoln", source="clever", path=str(tmp_path / "a")))
+    several = Target(district_id="lincoln", source="clever", table="users", key={"user_id": "1001"}, field="title")
+    try:
+        with pytest.raises(UnknownRecord, match="several records have this key; say also user_kind=student or user_kind=teacher"):
+            set_override(opened, several, "Dr.", "sam")
+    finally:
+        opened.warehouse.close()
 
 
 def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed_import(

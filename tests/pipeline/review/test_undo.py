@@ -141,6 +141,16 @@ def test_a_trace_of_what_came_back_leads_to_where_it_was_read_and_to_who_decided
     assert [cell["text"] for cell in back["fields"]["full_name"]["reads"] if cell["here"]] == ["Ann Lee"]
 
 
+def test_a_trace_of_an_edit_of_what_came_back_leads_to_where_it_was_read(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+    about = Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns")
+    set_override(twice, about, "she", "sam")
+
+    *_, edited = trace_record(twice, "lincoln", "users", {"user_id": "U1"}, field="full_name")["versions"]
+    assert (edited["kind"], edited["import_id"], edited["read_in"]) == ("override", 4, 1)
+    assert [cell["text"] for cell in edited["fields"]["full_name"]["reads"] if cell["here"]] == ["Ann Lee"]
+
+
 def test_an_undo_can_be_undone(twice: Workspace) -> None:
     approved(twice, plan_undo(twice, 2, "sam"))
 
