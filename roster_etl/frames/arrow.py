@@ -19,6 +19,9 @@ from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
+_LARGE_ARRAY = 1 << 20  # bytes from which an array of numpy has pages of its own, which are returned when it is freed
+_CODED_AT_ONCE, _GROUPS = 1 << 16, 17  # cells, and groups of those of a longer column
 _MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
 FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
@@ -47,13 +50,18 @@ FINDINGS = pa.schema(
 
 
 def use_jemalloc() -> None:
-    """Make Arrow allocate with jemalloc, which returns freed memory to the system soonest, if this build has it.
+    """Make Arrow allocate with jemalloc, which returns freed memory to the system soonest, if this build has it; and the C library do so for large arrays.
 
-    At once, not after its usual second: reading a file of 54 MB then takes 1.7 times its size at most, else 3.5 times. CPU time is the same.
+    At once, not after their usual time: reading a file of 54 MB then takes 1.7 times its size at most, else 3.5 times. CPU time is the same.
+    How soon jemalloc does it in the main thread is decided when pyarrow is loaded, by ``roster_etl/__init__.py``.
     """
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())
         pa.jemalloc_set_decay_ms(0)
+    limit = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if limit is not None:
+        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            limit(option, _LARGE_ARRAY)
 
 
 def release_memory() -> None:
@@ -98,13 +106,13 @@ def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
         return hashes
     combined, size = np.zeros(len(column), dtype=np.int64), 1
     while column is not None:
-        encoded = column.dictionary_encode(null_encoding="encode")
-        kinds = len(encoded.dictionary)
+        codes, kinds = _codes(column)
         if kinds > 1:
             if size * kinds >= _MOST_CODES:
                 combined, distinct = pd.factorize(combined)
                 size = len(distinct)
-            combined = combined * kinds + encoded.indices.to_numpy()
+            combined *= kinds
+            combined += codes
             size *= kinds
         column, following = following, next(rest, None)
     return combined
@@ -132,6 +140,50 @@ def common_codes(pairs: Iterable[tuple[pa.Array, pa.Array]], rows: int) -> tuple
     """
     codes = row_codes(pa.concat_arrays([mine, theirs.cast(mine.type)]) for mine, theirs in pairs)
     return codes[:rows], codes[rows:]
+
+
+def shares_code(codes: np.ndarray) -> np.ndarray:
+    """Return which of `codes` are there several times (bool). It takes less memory than grouping them all."""
+    ordered = np.sort(codes)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    if not len(several):
+        return np.zeros(len(codes), dtype=bool)
+    nearest = np.minimum(np.searchsorted(several, codes), len(several) - 1)
+    return several[nearest] == codes
+
+
+def _codes(column: pa.Array) -> tuple[np.ndarray, int]:
+    """Return one integer per cell, equal for equal cells, below the returned number.
+
+    The cells of a long column are encoded in groups, by their last byte: a table of all its different cells at once takes
+    several times the memory of the column.
+    """
+    if len(column) <= _CODED_AT_ONCE or column.type != pa.string():
+        encoded = column.dictionary_encode(null_encoding="encode")
+        return encoded.indices.to_numpy(), len(encoded.dictionary)
+    codes, kinds = np.empty(len(column), dtype=np.int32), 0
+    groups = _groups(column)
+    for group in range(_GROUPS):
+        rows = np.flatnonzero(groups == group)
+        if not len(rows):
+            continue
+        encoded = column.take(pa.array(rows)).dictionary_encode(null_encoding="encode")
+        codes[rows] = encoded.indices.to_numpy()
+        codes[rows] += kinds
+        kinds += len(encoded.dictionary)
+    return codes, kinds
+
+
+def _groups(column: pa.Array) -> np.ndarray:
+    """Return a number below 17 per cell (uint8), equal for equal cells."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    if data is None or not data.size:
+        return np.zeros(len(column), dtype=np.uint8)
+    groups = np.frombuffer(data, dtype=np.uint8)[ends[1:] - 1] & 15
+    groups[ends[1:] == ends[:-1]] = 16  # empty and null cells
+    return groups
 
 
 def text_series(values: Iterable[str | None]) -> pd.Series:

@@ -13,6 +13,7 @@ from roster_etl.frames.arrow import (
     common_codes,
     findings_table,
     row_codes,
+    shares_code,
     text_series,
     to_arrow_array,
     to_frame,
@@ -90,3 +91,25 @@ def test_common_codes_are_equal_where_rows_of_two_tables_are():
 
     assert other[0] == one[2]
     assert other[1] not in one.tolist()
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_codes_of_a_long_column_are_equal_where_cells_are(offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [[None, "", "a", "b", "ab", "b a", "q", "ä", "1a"][(n * n + n // 3) % 9] for n in range(300)]
+    columns = [pa.array(cells).slice(offset), pa.array(cells[::-1]).slice(offset)]
+    expected = row_codes(columns)
+    monkeypatch.setattr(arrow, "_CODED_AT_ONCE", 10)
+
+    found = row_codes(columns)
+
+    assert (
+        len(set(zip(expected.tolist(), found.tolist(), strict=True))) == len(set(expected.tolist())) == len(set(found.tolist()))
+    )
+    for empty in (pa.array([None] * 20, pa.string()), pa.array([""] * 20)):
+        assert len(set(row_codes([empty]).tolist())) == 1
+
+
+def test_who_shares_a_code() -> None:
+    assert shares_code(np.array([5, 1, 5, 7, 1, 9])).tolist() == [True, True, True, False, True, False]
+    assert shares_code(np.array([3, 1, 2])).tolist() == [False, False, False]
+    assert shares_code(np.array([], dtype=np.int64)).tolist() == []

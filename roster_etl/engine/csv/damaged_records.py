@@ -26,9 +26,10 @@ from roster_etl.engine.csv.record_scan import (
     RecordScan,
 )
 from roster_etl.frames.arrow import FINDINGS, findings_table
-from roster_etl.frames.mapped_bytes import Content
+from roster_etl.frames.mapped_bytes import Content, release_pages
 from roster_etl.spec.findings import Finding
 
+_RELEASED_AT_ONCE = 1 << 20  # bytes
 FIRST_ROW = 2  # the record number of the first record below the header
 
 FAULTS: dict[Fault, str] = {
@@ -140,11 +141,15 @@ def _ragged(cells: int, width: int) -> str:
 
 def damaged_records(content: Content, scan: RecordScan, codes: Codes, limits: CsvLimits) -> Iterator[DamagedRecord]:
     """Yield the rejected records with their cells, up to `CsvLimits.evidence_bytes` in total."""
-    room = limits.evidence_bytes
+    room, read_to = limits.evidence_bytes, 0
     for place in np.flatnonzero(codes >= RAGGED):
         start, size = int(scan.starts[place]), int(scan.stops[place] - scan.starts[place])
+        if start - read_to > _RELEASED_AT_ONCE:  # records all over the file would bring all of it into memory again
+            release_pages(content, read_to, start)
+            read_to = start
         cells: tuple[str, ...] = ()
         if size <= room:
             room -= size
             cells = tuple(cell_text(content[begin:end], "replace") for begin, end in read_record(content, start).cells)
         yield DamagedRecord(row=int(place) + FIRST_ROW, code=FINDING_CODES[int(codes[place])], cells=cells)
+    release_pages(content, read_to, len(content))

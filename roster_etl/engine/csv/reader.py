@@ -32,12 +32,13 @@ from roster_etl.engine.csv.non_record_lines import WHITE, non_record_codes
 from roster_etl.engine.csv.other_formats import first_line, separator_text
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
-from roster_etl.frames.arrow import findings_table
+from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "CsvLimits", "DamagedRecord", "RawFile", "raw_file_of", "read_csv", "read_header"]
 
+_LARGE = 1 << 24  # bytes of a file after whose parsing unused memory is returned to the system
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 
 
@@ -178,6 +179,8 @@ def _body(
     if finding:
         return _refused_file(finding, *text.findings, header=header, rows_read=len(found.codes))
     columns = parse_columns(content, found, len(header), keep)
+    if len(content) >= _LARGE:
+        release_memory()
     codes = found.codes
     verdicts = non_record_codes(columns, header)
     if verdicts is not None:

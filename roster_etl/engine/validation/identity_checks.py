@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, to_mask
-from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes
+from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes, shares_code
 from roster_etl.frames.folded_text import folded_text
 from roster_etl.spec import Date, Identity
 
@@ -267,10 +267,10 @@ def _claims(key: Sequence[pa.Array], counted: Mask) -> _Claims:
     """Return the `counted` rows that share a complete key with another one."""
     rows = np.flatnonzero(np.logical_and.reduce([counted, *(to_mask(pc.is_valid(column)) for column in key)]))
     codes = row_codes(key)[rows]
+    shared = shares_code(codes)
+    rows, codes = rows[shared], codes[shared]
     order = np.argsort(codes, kind="stable")
-    claims = _claims_of(rows[order], codes[order])
-    counts = np.diff(np.r_[claims.starts, len(claims.places)])
-    return claims.only(counts > 1)
+    return _claims_of(rows[order], codes[order])
 
 
 def _claims_of(places: RowPositions, codes: RowPositions) -> _Claims:

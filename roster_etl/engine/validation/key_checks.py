@@ -18,7 +18,7 @@ from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.consistency_checks import check_shared_references
 from roster_etl.engine.validation.identity_checks import PublishedRecords, check_identities
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, same_cells, to_mask
-from roster_etl.frames.arrow import combine_chunks, row_codes
+from roster_etl.frames.arrow import combine_chunks, row_codes, shares_code
 from roster_etl.spec import RepeatedRows, Unique
 
 
@@ -39,11 +39,11 @@ def check_keys(
         keep_newest(state)
         state.record_check(f"{state.label}: unique", "key", judged, id_conflicts)
         return
-    good, gone = ~state.refused, state.deleted_mask()
+    codes = row_codes(state.key())
+    good, gone = ~state.refused & shares_code(codes), state.deleted_mask()
     rows = np.concatenate(
         [np.flatnonzero(good & ~gone), np.flatnonzero(good & gone)]
     )  # a row that deletes shuts out none that does not
-    codes = row_codes(state.key())
     first, repeated = _first_occurrences(codes[rows])
     later, firsts = rows[repeated], rows[first[repeated]]
     if state.file.repeats:
@@ -60,9 +60,12 @@ def check_unique(state: FileState, name: str, unique: Unique, published: Publish
     """Reject or clear repeated values of a unique column: whom the roster has it of keeps it, else the first record; deleted ones have none."""
     values = state.columns[name]
     rows = np.flatnonzero(~state.refused & ~state.deleted_mask() & to_mask(pc.is_valid(values)))
-    owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
-    owners, codes = row_codes(owner)[rows], row_codes([values])[rows]
+    codes = row_codes([values])[rows]
     first, repeated = _first_occurrences(codes)
+    if not repeated.any():
+        state.record_check(f"{name}: unique", "unique", len(rows), 0)
+        return
+    owners = row_codes([state.columns[column] for column in (unique.per or state.file.key) if column in state.columns])[rows]
     contested = np.isin(codes, codes[repeated & (owners != owners[first])])
     holder = _published_holders(state, name, rows, contested, published)
     ranked = np.argsort(~holder, kind="stable")  # whoever has the value already comes first
@@ -152,8 +155,10 @@ def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions, 
 
 def _first_occurrences(codes: RowPositions) -> tuple[RowPositions, Mask]:
     """Return (for each position, the first with the same code; mask of the positions that are not the first)."""
-    repeated = pd.Series(codes).duplicated().to_numpy()
-    if not repeated.any():
-        return np.arange(len(codes)), repeated
-    numbers, _ = pd.factorize(codes)  # in the order in which they occur
-    return np.flatnonzero(~repeated)[numbers], repeated
+    places = np.flatnonzero(shares_code(codes))
+    firsts, later = np.arange(len(codes)), np.zeros(len(codes), dtype=bool)
+    if len(places):
+        repeated = pd.Series(codes[places]).duplicated().to_numpy()
+        numbers, _ = pd.factorize(codes[places])  # in the order in which they occur
+        firsts[places], later[places] = places[np.flatnonzero(~repeated)[numbers]], repeated
+    return firsts, later

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +17,17 @@ from roster_etl.engine.csv.redact_columns import blank_cells
 from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import combine_chunks
 
+_AT_ONCE = 1 << 14  # lines that are Python objects at one time: of a refused file these would take fifty times its memory
 QUARANTINE = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
 
 
 def quarantine_table(state: FileState) -> pa.Table:
     """Return one line per ``reject`` finding (QUARANTINE): the record as uploaded, as JSON."""
-    lines = [{"file": state.file_name, **line} for line in (*_refused_lines(state), *_damaged_lines(state))]
-    return pa.Table.from_pylist(lines, schema=QUARANTINE)
+    lines = ({"file": state.file_name, **line} for line in chain(_refused_lines(state), _damaged_lines(state)))
+    pieces = []
+    while some := list(islice(lines, _AT_ONCE)):
+        pieces.append(pa.Table.from_pylist(some, schema=QUARANTINE))
+    return pa.concat_tables(pieces) if pieces else QUARANTINE.empty_table()
 
 
 def unidentified_records(state: FileState) -> tuple[tuple[str, ...], ...]:
@@ -53,10 +58,14 @@ def _refused_lines(state: FileState) -> Iterator[dict[str, object]]:
     sent = {
         name: combine_chunks(state.raw.table.column(place)) for place, name in enumerate(state.raw.header) if place not in secret
     }
-    for places, code in state.reasons:
-        records = pa.table({name: pc.fill_null(column.take(pa.array(places)), "") for name, column in sent.items()}).to_pylist()
-        for row, record in zip(state.numbers[places].tolist(), records, strict=True):
-            yield {"row": row, "code": code, "record": _json(record)}
+    for every, code in state.reasons:
+        for first in range(0, len(every), _AT_ONCE):
+            places = every[first : first + _AT_ONCE]
+            records = pa.table(
+                {name: pc.fill_null(column.take(pa.array(places)), "") for name, column in sent.items()}
+            ).to_pylist()
+            for row, record in zip(state.numbers[places].tolist(), records, strict=True):
+                yield {"row": row, "code": code, "record": _json(record)}
 
 
 def _damaged_lines(state: FileState) -> Iterator[dict[str, object]]:
