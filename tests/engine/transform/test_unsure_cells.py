@@ -32,7 +32,7 @@ def test_a_value_of_a_rejected_row_is_unsure_unless_an_accepted_row_has_one() ->
     assert unsure(ACCEPTED, "born", births=births) == [True, False, False]
 
 
-@pytest.mark.parametrize(("word", "flagged"), [("student", True), ("studnet", True), (None, True), ("teacher", False)])
+@pytest.mark.parametrize(("word", "flagged"), [("student", True), ("scholarship-x", True), (None, True), ("teacher", False)])
 def test_a_rejected_row_that_may_meet_the_condition_makes_its_value_unsure(word: str | None, flagged: bool) -> None:
     roles = _table({"user": "a", "role": word}, {"user": "b", "role": "teacher"}, refused=(0,))
 
@@ -40,7 +40,7 @@ def test_a_rejected_row_that_may_meet_the_condition_makes_its_value_unsure(word:
 
 
 def test_a_record_that_an_unsure_value_leaves_out_counts_as_seen() -> None:
-    roles = _table({"user": "a", "role": "studnet"}, {"user": "b", "role": "student"}, refused=(0,))
+    roles = _table({"user": "a", "role": "scholarship-x"}, {"user": "b", "role": "student"}, refused=(0,))
     rows = _run(STUDENT, PEOPLE, roles=roles)[0]
 
     left, findings = _run(OnlyRows(column="kind", values=("student",), code="not_a_student", message="x", given=("id",)), rows)

@@ -20,9 +20,9 @@ SPOILT = {
             CONTRADICTION.format(birth="2011-11-11", sex="male"),
             CONTRADICTION.format(birth="2010-10-10", sex="female"),
         ],
-        "roles.csv": lambda rows: [row.replace(",student,", ",studnet,", 1) if "S1002" in row else row for row in rows],
+        "roles.csv": lambda rows: [row.replace(",student,", ",scholarship-x,", 1) if "S1002" in row else row for row in rows],
     },
-    "mastery_connect": {"enrollments.csv": lambda rows: [row.replace("teacher", "techer", 1) for row in rows]},
+    "mastery_connect": {"enrollments.csv": lambda rows: [row.replace("teacher", "lead-x", 1) for row in rows]},
 }
 
 
