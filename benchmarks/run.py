@@ -136,10 +136,11 @@ def step_timings(output: str) -> dict[str, float]:
     return {str(step): float(seconds) for step, seconds in timings.items()}
 
 
-def generate(students: int, folder: Path, *, churn: float, dirty: float = 0.0) -> None:
+def generate(students: int, folder: Path, *, churn: float, dirty: float = 0.0, format_: str = "clever") -> None:
     """Write a district of `students` students and its next day, unless the folder has them already."""
     if not (folder / "manifest.json").exists():
         words = ["--students", str(students), "--out", str(folder), "--churn", str(churn), "--dirty", str(dirty)]
+        words += ["--format", format_]
         subprocess.run([sys.executable, str(REFERENCE / "gen_roster.py"), *words], check=True, stdout=subprocess.DEVNULL)
         for truth in folder.glob("day*/truth_dirty.jsonl"):  # no file of an upload
             truth.rename(folder / f"{truth.parent.name}_truth.jsonl")

@@ -32,11 +32,11 @@ def preload() -> None:
     definitions_for(FORMAT).resolve_job_def(job_name(FORMAT))
 
 
-def import_once(home: Path, upload: str, district: str, answer: int) -> None:
+def import_once(home: Path, upload: str, district: str, answer: int, source: str = FORMAT) -> None:
     """Import one upload, write what became of it to the file descriptor `answer`, and end this process; 1: the import failed."""
     code = 1
     try:
-        done = execute_import(home, Order(district_id=district, source=FORMAT, path=upload))
+        done = execute_import(home, Order(district_id=district, source=source, path=upload))
         status = done.summary.status if done.summary else ""
         os.write(answer, json.dumps({"import_id": done.import_id, "status": status}).encode())
         code = 0 if status in ("published", "unchanged", "held") else 1
@@ -47,13 +47,13 @@ def import_once(home: Path, upload: str, district: str, answer: int) -> None:
         os._exit(code)
 
 
-def forked(home: Path, upload: str, district: str = DISTRICT) -> tuple[dict[str, Any], dict[str, float]]:
+def forked(home: Path, upload: str, district: str = DISTRICT, source: str = FORMAT) -> tuple[dict[str, Any], dict[str, float]]:
     """Import one upload in a forked process. Returns what became of it, and its cost in seconds. Raises SystemExit: the import failed."""
     start = time.perf_counter()
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
-        import_once(home, upload, district, writer)
+        import_once(home, upload, district, writer, source)
     os.close(writer)
     with os.fdopen(reader, "rb") as answer:
         outcome = answer.read()

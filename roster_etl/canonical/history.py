@@ -68,6 +68,9 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
         on = ["district_id", "source", sa.text("lower(email)") if column == "email" else column]
         known = sa.text(f"valid_to_import IS NULL AND {column} IS NOT NULL")
         yield sa.Index(f"ix_{name}_{column}", *on, sqlite_where=known, postgresql_where=known)
+    if table.name == "enrollments":
+        unsure = sa.text("valid_to_import IS NULL AND user_kind = 'user'")
+        yield sa.Index(f"ix_{name}_unsure", "district_id", "source", "user_id", sqlite_where=unsure, postgresql_where=unsure)
     gone = sa.text(LEFT)
     yield sa.Index(f"ix_{name}_gone", "district_id", "source", "version_id", sqlite_where=gone, postgresql_where=gone)
 

@@ -33,7 +33,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
 """Table → its rules in their order, each of one or more columns. Rules on courses and sections other than the ID hold within a school."""
 HELPERS: Mapping[str, tuple[str, ...]] = {"sections": ("course_number",), "enrollments": ("section", "user")}
 """Columns that rules may name besides the table's own: of the record's course; the matched section (or course), the matched user."""
-_WITHIN_SCHOOL = ("courses", "sections")
+WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
 _CLASSES = ("student", "other")
 
@@ -90,6 +90,12 @@ class RosterPair:
     a: dict[str, pa.Table]
     b: dict[str, pa.Table]
     ids: dict[str, pd.Series[Any]] = field(default_factory=dict)
+
+
+def ids_in_a(pair: RosterPair, table: str) -> dict[str, str]:
+    """Return the records of a table that are matched: ID in B → ID in A."""
+    ids = pair.ids[table]
+    return dict(zip(ids.index.tolist(), ids.tolist(), strict=True))
 
 
 def columns_to_read(table: str) -> tuple[str, ...]:
@@ -162,7 +168,7 @@ def _candidates(pair: RosterPair, table: str, rule: str, *, in_b: bool) -> Candi
     names = rule.split("+")
     columns = [_rule_column(pair, table, name, in_b=in_b) for name in names]
     own_id = TABLES[table].key[-1]
-    if table in _WITHIN_SCHOOL and names != [own_id]:
+    if table in WITHIN_SCHOOL and names != [own_id]:
         columns.insert(0, _mapped(pair, "organizations", text_column(side[table], "organization_id"), in_b=in_b))
     values = _joined(columns)
     positions = np.arange(len(values), dtype=np.int64)

@@ -10,15 +10,25 @@ Belongs here: that search. How records are read is ``feed_records``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.outcomes import Sides, TableOutcomes, differing, rematched, table_outcomes
-from roster_etl.engine.reconcile.rosters import DecidedPeople, Names, RosterPair, record_ids, user_of, user_text
-from roster_etl.pipeline.reconciliation.feed_records import FeedRecords
+from roster_etl.engine.reconcile.rosters import (
+    HELPERS,
+    WITHIN_SCHOOL,
+    DecidedPeople,
+    Names,
+    RosterPair,
+    ids_in_a,
+    record_ids,
+    user_of,
+    user_text,
+)
+from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, Value
 
 WHOLE = ("organizations", "terms")
 """Tables of few records, which are read and compared as a whole."""
@@ -40,6 +50,7 @@ class ChangedRecords:
         self.before, self.now = RosterPair({}, {}), RosterPair({}, {})
         self._outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
         self._stale: set[str] = set()
+        self._exact: dict[str, Sides] = {}
         self._sizes: dict[str, list[int]] = {}
         self.touched: dict[str, Sides] = {}
         self.rematched: dict[str, Sides] = {}
@@ -55,6 +66,8 @@ class ChangedRecords:
             return
         touched = self._settle(table, changed)
         before, now = self.outcomes(table)
+        if table == "organizations":
+            self.feeds[1].schools = ids_in_a(self.now, table)
         self.rematched[table] = rematched(before, now, touched)
         own = self._referring(table, {table: self.rematched[table]})
         if not _within(own, touched):
@@ -64,8 +77,10 @@ class ChangedRecords:
 
     def ensure(self, table: str, ids: Sides) -> None:
         """Read what decides how records with `ids` match, then and now."""
-        if any(ids) or not self.is_read(table):
+        exact = self._exact.setdefault(table, (set(), set()))
+        if not _within(ids, exact) or not self.is_read(table):
             self._close(table, ids)
+            self._exact[table] = joined(exact, ids)
             self._stale.add(table)
 
     def is_read(self, table: str) -> bool:
@@ -129,31 +144,40 @@ class ChangedRecords:
     def _sharing(self, table: str, ids: Sides) -> Sides:
         """Return the records that share a value of any rule, or a decision, with those with `ids`."""
         self._read_ids(table, ids)
-        columns = {_column_of(table, rule) for rule in self._rules[table]} - {None, "course_number"}
+        wanted = {
+            columns: self._values(table, columns, ids) for columns in map(_columns_of(table), self._rules[table]) if columns
+        }
         if table not in WHOLE:
-            values = {str(column): self._values(table, str(column), ids) for column in columns}
             for feed in self.feeds:
-                feed.read(table, values)
+                feed.read_sharing(table, wanted)
         found: Sides = (set(), set())
         for rule in self._rules[table]:
             found = joined(found, self._sharing_rule(table, rule, ids))
         return joined(found, self._decided_with(ids)) if table == "users" else found
 
     def _sharing_rule(self, table: str, rule: str, ids: Sides) -> Sides:
-        column = _column_of(table, rule)
-        if column is None or table in WHOLE:
+        columns = _columns_of(table)(rule)
+        if not columns or table in WHOLE:
             for feed in self.feeds:
                 feed.read_all(table)
             a, b = ({str(one) for rows in feed.both(table) for one in record_ids(rows, table)} for feed in self.feeds)
             return a, b
-        values = self._values(table, column, ids)
-        a, b = (_found(feed, table, column, values) for feed in self.feeds)
+        values = self._values(table, columns, ids)
+        for feed in self.feeds:
+            feed.read_sharing(table, {columns: values})
+            if "course_number" in columns:
+                _read_courses(feed)
+        a, b = ({one for one, value in feed.with_values(table, columns) if value in values} for feed in self.feeds)
         return a, b
 
-    def _values(self, table: str, column: str, ids: Sides) -> set[str]:
+    def _values(self, table: str, columns: tuple[str, ...], ids: Sides) -> set[Value]:
         """Return the values, then and now, of the records with `ids`."""
-        found = (_values_of(feed, table, column, some) for feed, some in zip(self.feeds, ids, strict=True))
-        return {value for side in found for value in side if value is not None}
+        found: set[Value] = set()
+        for feed, some in zip(self.feeds, ids, strict=True):
+            if "course_number" in columns:
+                _read_courses(feed)
+            found.update(value for one, value in feed.with_values(table, columns) if one in some)
+        return found
 
     def _decided_with(self, ids: Sides) -> Sides:
         """Return the users whom decisions join with those with `ids`, directly or through others."""
@@ -191,47 +215,32 @@ class ChangedRecords:
 
 
 def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[str]:
-    """Read the records that have one of `values`, and return them, current and former ones."""
-    if column == "course_number":
-        feed.read("courses", {"number": values})
-        feed.read(table, {"course_id": {course for course, number in feed.with_values("courses", "number") if number in values}})
-        _read_courses(feed)
-    else:
-        feed.read(table, {column: values})
-    return {one for one, value in _with_values(feed, table, column) if value in values}
-
-
-def _values_of(feed: FeedRecords, table: str, column: str, ids: set[str]) -> set[str | None]:
-    if column == "course_number":
-        _read_courses(feed)
-    return {value for one, value in _with_values(feed, table, column) if one in ids}
-
-
-def _with_values(feed: FeedRecords, table: str, column: str) -> Iterable[tuple[str, str | None]]:
-    """Return the records that were read, current and former, each with its value; both numbers of a course that changed it."""
-    if column != "course_number":
-        return feed.with_values(table, column)
-    numbers: dict[str, set[str | None]] = {}
-    for course, number in feed.with_values("courses", "number"):
-        numbers.setdefault(course, set()).add(number)
-    return [(one, number) for one, course in feed.with_values(table, "course_id") for number in numbers.get(str(course), ())]
+    """Read the records that have one of `values` in a column, and return them, current and former ones."""
+    feed.read(table, {column: values})
+    return {one for one, (value,) in feed.with_values(table, (column,)) if value in values}
 
 
 def _read_courses(feed: FeedRecords) -> None:
     """Read the courses of the sections that were read."""
     feed.read(
         "courses",
-        {"course_id": {course for _, course in feed.with_values("sections", "course_id") if course is not None}},
+        {"course_id": {course for _, (course,) in feed.with_values("sections", ("course_id",))}},
     )
 
 
-def _column_of(table: str, rule: str) -> str | None:
-    """Return the column by which the records that share a value of a rule are found; None: all are read."""
-    names = rule.split("+")
-    if "course_number" in names and table == "sections":
-        return "course_number"
+def _columns_of(table: str) -> Callable[[str], tuple[str, ...]]:
+    """Return which columns of a rule two records must share to be named by it, the one by which they are found first; none: all are read."""
     types = TABLES[table].arrow_schema
-    return next((name for name in names if pa.types.is_string(types.field(name).type)), None)
+
+    def columns(rule: str) -> tuple[str, ...]:
+        names = rule.split("+")
+        texts = [name for name in names if name not in HELPERS.get(table, ()) and pa.types.is_string(types.field(name).type)]
+        if table == "sections" and "course_number" in names:
+            texts.insert(0, "course_number")
+        within = ["school"] if texts and table in WITHIN_SCHOOL and names != [TABLES[table].key[-1]] else []
+        return (*texts[:1], *within, *texts[1:])
+
+    return columns
 
 
 def _users_of_changed_roles(feed: FeedRecords) -> set[str]:

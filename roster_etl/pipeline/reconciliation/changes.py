@@ -9,12 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES, USER_KINDS
 from roster_etl.engine.reconcile.matching import Matches, match
-from roster_etl.engine.reconcile.outcomes import Sides, chosen_only
+from roster_etl.engine.reconcile.outcomes import chosen_only
 from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.engine.reconcile.rosters import (
     RULES,
@@ -33,7 +31,8 @@ from roster_etl.engine.reconcile.rosters import (
     user_of,
     user_text,
 )
-from roster_etl.pipeline.reconciliation.changed_records import WHOLE, ChangedRecords, joined
+from roster_etl.pipeline.reconciliation.changed_enrollments import ChangedEnrollments
+from roster_etl.pipeline.reconciliation.changed_records import WHOLE, ChangedRecords
 from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, text_values
 from roster_etl.store.warehouse import SqlPeople, SqlReconciliation
 
@@ -123,7 +122,7 @@ class _ChangedRosters:
         self._by_rule: dict[str, Mapping[str, int]] = {}
 
     def result(self) -> Compared:
-        enrollments = self._enrollments()
+        enrollments = ChangedEnrollments(self._records)
         self._ensure_parents()
         named: Sequence[tuple[User, User, str]] = ()
         for table in RULES:
@@ -178,51 +177,11 @@ class _ChangedRosters:
                     reference[0], (set(), {value for one, value in pairs if value is not None and one in touched})
                 )
 
-    # ---- enrollments
-
-    def _enrollments(self) -> Sides:
-        """Read the enrollments that are touched, and how their users, sections and courses match; return their users.
-
-        Those are touched whose user has another partner or other enrollments, or whose section or course has another partner.
-        """
-        records = self._records
-        a, b = ({str(one) for one in record_ids(feed.changed("enrollments"), "users")} for feed in records.feeds)
-        users = joined((a, b), records.rematched["users"])
-        records.ensure("users", users)
-        users = joined(users, joined(*(one.partners(users) for one in records.outcomes("users"))))
-        for at, feed in enumerate(records.feeds):
-            wanted = {"user_id": {user_of(one)[1] for one in users[at]}}
-            wanted |= {f"{name}_id": records.rematched[f"{name}s"][at] for name in ("section", "course")}
-            feed.read("enrollments", {column: values for column, values in wanted.items() if values})
-        rows = [rows for at in (0, 1) for rows in self._touched_enrollments(users, 1, time=at)]
-        for table, column in (("users", None), ("sections", "section_id"), ("courses", "course_id")):
-            ids = {
-                str(one)
-                for some in rows
-                for one in (record_ids(some, "users") if column is None else text_values(some, column))
-                if one
-            }
-            records.ensure(table, (set(), ids))
-        return users
-
-    def _touched_enrollments(self, users: Sides, side: int, *, time: int) -> list[pa.Table]:
-        """Return the touched enrollments of one side, then (0) or now (1)."""
-        feed, records = self._records.feeds[side], self._records
-        rows = (feed.before("enrollments"), feed.now("enrollments"))[time]
-        sections, courses = records.rematched["sections"][side], records.rematched["courses"][side]
-        found = [
-            one in users[side] or section in sections or (section is None and course in courses)
-            for one, section, course in zip(
-                record_ids(rows, "users"), text_values(rows, "section_id"), text_values(rows, "course_id"), strict=True
-            )
-        ]
-        return [rows.filter(pa.array(found, pa.bool_()))]
-
-    def _add_enrollments(self, users: Sides) -> None:
+    def _add_enrollments(self, enrollments: ChangedEnrollments) -> None:
         records, keys, found = self._records, (set[str](), set[str]()), list[Matches]()
         for time, pair in enumerate((records.before, records.now)):
             for at, side in enumerate((pair.a, pair.b)):
-                (side["enrollments"],) = self._touched_enrollments(users, at, time=time)
+                side["enrollments"] = enrollments.rows(at, time)
                 keys[at].update(key_json(row) for row in side["enrollments"].select(list(TABLES["enrollments"].key)).to_pylist())
             found.append(_match_enrollments(pair, self._how.rules))
         compared = self._how.compared.get("enrollments", ())

@@ -5,7 +5,8 @@ Belongs here: reading records by the values of a column, each once. Which ones a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,13 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.rosters import RULES, columns_to_read, record_ids
 from roster_etl.store.warehouse import SqlReconciliation
+from roster_etl.store.warehouse.roster_read import VALUE_SEPARATOR, WantedEnrollments
 
-WithValue = tuple[str, str | None]
+Value = tuple[str, ...]
+WithValue = tuple[str, Value]
+_OWN_SCHOOL = {"school": "organization_id"}
+_OWN = {"course_number": "course_id", **_OWN_SCHOOL}
+"""What a record itself has of a value that is found elsewhere."""
 _ROLES = ("user_roles", "enrollments")
 _ROLE = ("user_kind", "user_id", "role", "valid_from_import", "version_id")
 
@@ -36,7 +42,8 @@ class FeedRecords:
         self._read = {name: self._begun[name].select(_columns(name)) for name in (*RULES, "user_roles")}
         self._asked: dict[tuple[str, str], set[str]] = {}
         self._whole: set[str] = set()
-        self._with_values: dict[tuple[str, str], tuple[pa.Table, Sequence[WithValue]]] = {}
+        self._with_values: dict[tuple[str, ...], tuple[tuple[pa.Table, pa.Table], Sequence[WithValue]]] = {}
+        self.schools: Mapping[str, str] | None = None  # of feed B: an organization → the same one in A
         self._roles = {name: self._begun[name].select(_ROLE) for name in _ROLES}
 
     def changed(self, table: str) -> pa.Table:
@@ -60,17 +67,55 @@ class FeedRecords:
         yield self._read[table]
         yield self._ended[table]
 
-    def with_values(self, table: str, column: str) -> Sequence[WithValue]:
-        """Return the ID of each record that was read of a table, current and former, with its value in a column as text."""
-        known = self._with_values.get((table, column))
-        if known is None or known[0] is not self._read[table]:
-            pairs = [
-                pair
-                for rows in self.both(table)
-                for pair in zip(record_ids(rows, table).tolist(), text_values(rows, column), strict=True)
-            ]
-            known = self._with_values[table, column] = self._read[table], pairs
+    def with_values(self, table: str, columns: Sequence[str]) -> Sequence[WithValue]:
+        """Return the ID of each record that was read of a table, current and former, with its values in `columns`, where it has all.
+
+        ``course_number`` is that of a section's course, each of those that it has had; ``school`` is the organization as feed A has it.
+        """
+        read = self._read[table], self._read["courses"]
+        known = self._with_values.get((table, *columns))
+        if known is None or any(one is not other for one, other in zip(known[0], read, strict=True)):
+            pairs = [pair for rows in self.both(table) for pair in self._values(rows, table, columns)]
+            known = self._with_values[table, *columns] = read, pairs
         return known[1]
+
+    def _values(self, rows: pa.Table, table: str, columns: Sequence[str]) -> Iterable[WithValue]:
+        ids = record_ids(rows, table).tolist()
+        texts = [text_values(rows, _OWN.get(name, name)) for name in columns]
+        if len(columns) == 1 and columns[0] not in _OWN:
+            return ((one, (text,)) for one, text in zip(ids, texts[0], strict=True) if text is not None)
+        numbers: dict[str, set[str]] = {}
+        for course, (number,) in self.with_values("courses", ("number",)) if "course_number" in columns else ():
+            numbers.setdefault(course, set()).add(number)
+        return (
+            (one, value)
+            for one, *found in zip(ids, *texts, strict=True)
+            for value in product(*(self._choices(name, text, numbers) for name, text in zip(columns, found, strict=True)))
+        )
+
+    def _choices(self, name: str, text: str | None, numbers: Mapping[str, Collection[str]]) -> Collection[str]:
+        if text is None:
+            return ()
+        if name == "course_number":
+            return numbers.get(text, ())
+        if name == "school" and self.schools is not None:
+            return (self.schools[text],) if text in self.schools else ()
+        return (text,)
+
+    def read_sharing(self, table: str, wanted: Mapping[tuple[str, ...], Collection[Value]]) -> None:
+        """Read the current records that have, in the columns of `wanted`, one of the values there; schools as feed A has them."""
+        texts: dict[str, list[str]] = {}
+        for columns, values in wanted.items():
+            name = "+".join(_OWN_SCHOOL.get(column, column) for column in columns)
+            texts[name] = [VALUE_SEPARATOR.join(value) for value in self._with_own_schools(columns, values)]
+        self.read(table, texts)
+
+    def _with_own_schools(self, columns: tuple[str, ...], values: Collection[Value]) -> Iterable[Value]:
+        """Return the values that this feed can have, with the schools as it has them."""
+        if "school" not in columns or self.schools is None:
+            return values
+        at, own = columns.index("school"), {of_a: of_b for of_b, of_a in self.schools.items()}
+        return ((*value[:at], own[value[at]], *value[at + 1 :]) for value in values if value[at] in own)
 
     def read(self, table: str, wanted: Mapping[str, Iterable[str]]) -> None:
         """Read the current records that have, in a column of `wanted`, one of the values there."""
@@ -91,17 +136,27 @@ class FeedRecords:
             self._whole.add(table)
             self._read[table] = self._session.current_records(*self._feed, table, _columns(table))
 
+    def read_enrollments(self, wanted: WantedEnrollments) -> None:
+        """Read current enrollments."""
+        if wanted:
+            found = self._session.current_enrollments(*self._feed, wanted, _columns("enrollments"))
+            self._read["enrollments"] = _added(self._read["enrollments"], found)
+
     def read_roles(self, user_ids: Iterable[str]) -> None:
-        """Read the roles of users, by their IDs, so that `roles` has them."""
+        """Read the roles of users of the kind ``user``, by their IDs, so that `roles` has them."""
         asked = self._asked.setdefault(("", "role"), set())
         new = set(user_ids) - asked
         if not new:
             return
         asked |= new
-        wanted = {"user_id": pa.array(sorted(new), pa.string())}
-        for name in _ROLES:
-            found = self._session.current_records_by(*self._feed, name, wanted, _ROLE)
-            self._roles[name] = _added(self._roles[name], found)
+        roles = self._session.current_records_by(
+            *self._feed, "user_roles", {"user_id": pa.array(sorted(new), pa.string())}, _ROLE
+        )
+        self._roles["user_roles"] = _added(self._roles["user_roles"], roles)
+        seats = self._session.current_enrollments(
+            *self._feed, WantedEnrollments(users=[("user", one) for one in sorted(new)]), _ROLE
+        )
+        self._roles["enrollments"] = _added(self._roles["enrollments"], seats)
 
     def _as_before(self, current: pa.Table, ended: pa.Table) -> pa.Table:
         known = current.filter(pc.less_equal(current.column("valid_from_import"), self._since))

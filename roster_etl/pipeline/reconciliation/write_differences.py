@@ -5,10 +5,8 @@ Belongs here: comparing what was found with what is open, and why a difference c
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -27,10 +25,7 @@ Identity = tuple[Any, ...]
 def write_compared(tx: WriteSession, pair: Pair, found: Compared, at: datetime, import_id: int) -> tuple[int, int]:
     """Open and close differences and links; return how many differences."""
     session = tx.reconciliation
-    if found.keys is None:
-        before = session.open_identities(pair)
-    else:
-        before = [one for table, keys in found.keys.items() for one in session.open_identities_of(pair, table, *keys)]
+    before = session.open_identities(pair) if found.keys is None else session.open_identities_of(pair, found.keys)
     new, gone = _changes(before, found.differences)
     for reason, numbers in _close_reasons(gone, new, found.a, found.b).items():
         session.close_differences(numbers, reason, at)
@@ -44,10 +39,9 @@ def _identity(difference: Difference) -> Identity:
     return (d.table, d.key_a, d.key_b, d.kind, d.field, d.value_a, d.value_b)
 
 
-def _row(difference: Difference) -> dict[str, Any]:
-    row = asdict(difference)
-    keys = {name: None if row[name] is None else json.loads(row[name]) for name in ("key_a", "key_b")}
-    return {**{name: value for name, value in row.items() if name != "table"}, **keys, "table_name": difference.table}
+def _row(d: Difference) -> dict[str, Any]:
+    names = ("key_a", "key_b", "kind", "field", "value_a", "value_b", "organization_id", "import_a", "import_b")
+    return {"table_name": d.table, **{name: getattr(d, name) for name in names}}
 
 
 def _changes(before: Sequence[Identity], found: Iterable[Difference]) -> tuple[list[Difference], dict[Identity, int]]:

@@ -62,7 +62,7 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
     """
     if connection.dialect.name == "sqlite":
         with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
-            cursor.execute(_literal(connection, query))
+            cursor.execute(literal(connection, query))
             return _cast_columns(cursor.fetch_arrow_table(), schema)
     return _cast_columns(_copy_out(connection, query, schema), schema)
 
@@ -87,7 +87,7 @@ def _fetch_sqlite_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches. ADBC takes the types of columns from the first one, so it begins with a row that has all of them."""
     typed: Any = sa.select(*(sa.literal_column(_sqlite_example(field.type)) for field in schema))
-    whole = f"{_literal(connection, typed)} UNION ALL {_literal(connection, query)}"
+    whole = f"{literal(connection, typed)} UNION ALL {literal(connection, query)}"
     with driver(connection).cursor(adbc_stmt_kwargs={BATCH_SIZE: str(rows)}) as cursor:
         cursor.execute(whole)
         skipped = 1
@@ -113,7 +113,8 @@ def _quote_names(names: list[str]) -> list[str]:
     return [f'"{name}"' for name in names]
 
 
-def _literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+def literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+    """Return `query` as SQL with its values in it; see `fetch` for those that are allowed."""
     return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
 
 
@@ -140,7 +141,7 @@ def _copy_out(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSele
 
 def _copied_rows(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], size: int) -> Iterator[bytes]:
     """Yield the rows of `query` as CSV, at least `size` bytes at a time but for the last ones. PostgreSQL sends a message a row."""
-    copied = f"COPY ({_literal(connection, query)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+    copied = f"COPY ({literal(connection, query)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
     sink = io.BytesIO()
     with driver(connection).cursor() as cursor, cursor.copy(copied) as copy:
         for row in copy:

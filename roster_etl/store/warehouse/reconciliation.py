@@ -5,10 +5,11 @@ Belongs here: SQL on ``canonical.reconciliation``. How differences are found is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import IMPORTS
@@ -19,8 +20,12 @@ from roster_etl.canonical.reconciliation import (
     CloseReason,
     DifferenceDecision,
 )
+from roster_etl.store.warehouse import bulk_load
 
 _AT_ONCE = 500
+_IDENTITY = ("table_name", "key_a", "key_b", "kind", "field", "value_a", "value_b")
+DIFFERENCE = (*_IDENTITY, "organization_id", "import_a", "import_b")
+"""The columns of a new difference."""
 Pair = tuple[str, str, str]
 """District, feed A, feed B."""
 
@@ -41,19 +46,35 @@ def open_identities(connection: sa.Connection, pair: Pair) -> list[tuple[Any, ..
 
 
 def open_identities_of(
-    connection: sa.Connection, pair: Pair, table: str, keys_a: Sequence[str], keys_b: Sequence[str]
+    connection: sa.Connection, pair: Pair, keys: Mapping[str, tuple[Sequence[str], Sequence[str]]]
 ) -> list[tuple[Any, ...]]:
-    """Return what identifies each open difference of records of a table (compact JSON keys), as `open_identities` has it."""
-    of, found = RECONCILIATION.c, dict[int, tuple[Any, ...]]()
-    query = sa.select(
-        of.difference_id, of.table_name, _as_text(of.key_a), _as_text(of.key_b), of.kind, of.field, of.value_a, of.value_b
+    """Return what identifies each open difference of some records, as `open_identities` has it.
+
+    Args: keys: table → keys of records of A, and of B (compact JSON).
+    """
+    of, text = RECONCILIATION.c, pa.string()
+    sides = [(table, side, key) for table, both in keys.items() for side, some in zip("ab", both, strict=True) for key in some]
+    columns = list(zip(*sides, strict=True)) or [(), (), ()]
+    rows = pa.table({name: pa.array(values, text) for name, values in zip(("roster", "side", "wanted"), columns, strict=True)})
+    staged = bulk_load.stage(connection, "wanted_differences", rows)
+    identity = (of.table_name, _as_text(of.key_a), _as_text(of.key_b), of.kind, of.field, of.value_a, of.value_b)
+    arms = (
+        sa.select(of.difference_id, *identity).where(*_pair(pair), of.closed_at.is_(None), _is_named(connection, table, side))
+        for table in keys
+        for side in "ab"
     )
-    query = query.where(*_pair(pair), of.closed_at.is_(None), of.table_name == table)
-    for column, keys in ((of.key_a, keys_a), (of.key_b, keys_b)):
-        for start in range(0, len(keys), _AT_ONCE):
-            some = _as_text(column).in_(keys[start : start + _AT_ONCE])
-            found |= {row[0]: tuple(row) for row in connection.execute(query.where(some))}
-    return [found[number] for number in sorted(found)]
+    schema = pa.schema([("number", pa.int64()), *((name, text) for name in _IDENTITY)])
+    found = bulk_load.fetch(connection, sa.union(*arms), schema) if keys else schema.empty_table()
+    bulk_load.unstage(connection, staged)
+    return sorted(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+
+def _is_named(connection: sa.Connection, table: str, side: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a difference is of one of the staged records of a table, in the words of the index on the key."""
+    texts = f"SELECT wanted FROM wanted_differences WHERE roster = '{table}' AND side = '{side}'"
+    key = f"reconciliation.key_{side}"
+    named = f"{key} = ANY (ARRAY({texts}))" if connection.dialect.name == "postgresql" else f"{key} IN ({texts})"
+    return sa.and_(RECONCILIATION.c.table_name == table, sa.text(named))
 
 
 def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
@@ -121,12 +142,22 @@ def differences(connection: sa.Connection, numbers: Sequence[int]) -> list[dict[
     return found
 
 
-def add_differences(connection: sa.Connection, pair: Pair, rows: Iterable[Mapping[str, Any]], at: datetime) -> None:
-    """Insert new differences, found at a moment. Grain: one row per difference, with the columns of the table from ``table_name`` on."""
-    feeds = dict(zip(("district_id", "source_a", "source_b"), pair, strict=True))
-    values = [{**feeds, **row, "first_seen": at} for row in rows]
-    for start in range(0, len(values), _AT_ONCE):
-        connection.execute(sa.insert(RECONCILIATION), values[start : start + _AT_ONCE])
+def add_differences(connection: sa.Connection, pair: Pair, rows: Sequence[Mapping[str, Any]], at: datetime) -> None:
+    """Insert new differences, found at a moment, in their order.
+
+    Grain: one row per difference, with `DIFFERENCE` of its columns; keys are compact JSON.
+    """
+    if not rows:
+        return
+    numbers = {name: pa.int64() for name in ("import_a", "import_b")}
+    columns = {name: pa.array([row[name] for row in rows], numbers.get(name, pa.string())) for name in DIFFERENCE}
+    staged = bulk_load.stage(connection, "new_differences", pa.table({"position": pa.array(range(len(rows))), **columns}))
+    feeds = [sa.literal(value, sa.Text()) for value in pair]
+    values = (sa.type_coerce(staged.c[name], RECONCILIATION.c[name].type) for name in DIFFERENCE)
+    query = sa.select(*feeds, *values, sa.literal(at, RECONCILIATION.c.first_seen.type)).order_by(staged.c.position)
+    names = ("district_id", "source_a", "source_b", *DIFFERENCE, "first_seen")
+    connection.execute(sa.insert(RECONCILIATION).from_select(names, query))
+    bulk_load.unstage(connection, staged)
 
 
 def close_differences(connection: sa.Connection, numbers: Sequence[int], reason: CloseReason, at: datetime) -> None:

@@ -5,13 +5,14 @@ Belongs here: queries over the history tables. Does not belong here: reading the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import LEFT, history_name, history_table, key_expressions
@@ -19,6 +20,10 @@ from roster_etl.canonical.references import ID_COLUMNS, REFERENCES
 from roster_etl.canonical.roster import TABLES, USER_KINDS, RosterTable
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
 from roster_etl.store.warehouse import bulk_load
+
+VALUE_SEPARATOR = "\x1f"
+_WHICH = {which: f"which = '{which}'" for which in ("user", "seat", "section", "course")}
+COURSE_NUMBER = "course_number"
 
 
 def current_schema(table: RosterTable) -> pa.Schema:
@@ -51,34 +56,138 @@ def current_records_by(
 ) -> pa.Table:
     """Return `columns` of the current versions that have, in a column of `wanted`, one of the texts there.
 
-    Grain: one row per record and column, in no order. E-mail addresses are compared in lower case.
+    Several columns at once are joined by ``+``, as their texts are by `VALUE_SEPARATOR`; records are found by the index of the first of
+    them. ``course_number`` of a section is the number of its course. Grain: one row per record and entry of `wanted`, in no order. E-mail
+    addresses are compared in lower case.
     """
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
     feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
-    parts = [pa.table({"which": pa.array([column] * len(values)), "wanted": values}) for column, values in wanted.items()]
-    staged = bulk_load.stage(connection, f"wanted_{name}", pa.concat_tables(parts))
+    staged = bulk_load.stage(connection, f"wanted_{name}", pa.concat_tables([_wanted_rows(*one) for one in wanted.items()]))
     chosen = sa.select(*_columns(connection, history, schema)).where(*feed)
-    arms = [chosen.where(_is_wanted(connection, TABLES[name], history.c[column], staged)) for column in wanted]
+    arms = [chosen.where(_is_wanted(connection, TABLES[name], parts, (district_id, source))) for parts in wanted]
     found = bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema)
     bulk_load.unstage(connection, staged)
     return found
 
 
-def _is_wanted(
-    connection: sa.Connection, table: RosterTable, column: sa.Column[Any], staged: sa.TableClause
-) -> sa.ColumnElement[bool]:
-    """Return the condition that `column` has a text that is staged for it, in the words of the index on it."""
-    own, value = (
-        ("lower(email)", "lower(wanted)") if column.name == "email" else (f"{history_name(table.name)}.{column.name}", "wanted")
-    )
-    staged_texts = f"SELECT {value} FROM {staged.name} WHERE which = '{column.name}'"
-    # PostgreSQL would compare each record with every staged text: it reads them into an array first.
-    found = f"{own} = ANY (ARRAY({staged_texts}))" if connection.dialect.name == "postgresql" else f"{own} IN ({staged_texts})"
-    condition = sa.and_(column.is_not(None), sa.text(found))
-    if table.key[0] == "user_kind" and column.name == "user_id":  # the index of keys begins with the kind
-        condition = sa.and_(history_table(table.name).c.user_kind.in_(USER_KINDS), condition)
+def _wanted_rows(parts: str, texts: pa.Array) -> pa.Table:
+    """Return what is staged of the wanted texts of a column, or of several: which, the whole text, its first part."""
+    first = pc.list_element(pc.split_pattern(texts, VALUE_SEPARATOR, max_splits=1), 0) if "+" in parts else texts
+    return pa.table({"which": pa.array([parts] * len(texts), pa.string()), "wanted": texts, "first": first})
+
+
+def _is_wanted(connection: sa.Connection, table: RosterTable, parts: str, feed: tuple[str, str]) -> sa.ColumnElement[bool]:
+    """Return the condition that a record has a text that is staged for `parts`, in the words of the index on the first of them."""
+    history, names = history_table(table.name), parts.split("+")
+    staged = f"wanted_{table.name} WHERE which = '{parts}'"
+    first = "course_id" if names[0] == COURSE_NUMBER else names[0]
+    condition = sa.and_(history.c[first].is_not(None), _found_by(connection, table, names[0], staged, feed))
+    if len(names) > 1:
+        separator = "chr(31)" if connection.dialect.name == "postgresql" else "char(31)"
+        own = f" || {separator} || ".join(_part(table, name) for name in names)
+        condition = sa.and_(condition, sa.text(_is_staged(connection, own, f"SELECT wanted FROM {staged}")))
+    if table.key[0] == "user_kind" and names[0] == "user_id":  # the index of keys begins with the kind
+        condition = sa.and_(history.c.user_kind.in_(USER_KINDS), condition)
     return condition
+
+
+def _found_by(
+    connection: sa.Connection, table: RosterTable, name: str, staged: str, feed: tuple[str, str]
+) -> sa.ColumnElement[bool]:
+    if name == COURSE_NUMBER:
+        courses = history_table("courses")
+        numbered = sa.text(_is_staged(connection, f"{courses.name}.number", f"SELECT first FROM {staged}"))
+        known = (courses.c.district_id == feed[0], courses.c.source == feed[1], courses.c.valid_to_import.is_(None))
+        found = sa.select(courses.c.course_id).where(*known, courses.c.number.is_not(None), numbered)
+        course = f"{history_name(table.name)}.course_id"
+        return sa.and_(sa.text(_is_staged(connection, course, bulk_load.literal(connection, found))))
+    value = "lower(first)" if name == "email" else "first"
+    return sa.and_(sa.text(_is_staged(connection, _part(table, name), f"SELECT {value} FROM {staged}")))
+
+
+def _is_staged(connection: sa.Connection, own: str, texts: str) -> str:
+    """Return the condition that `own` is one of the staged `texts`. PostgreSQL would compare each record with each: it reads an array first."""
+    return f"{own} = ANY (ARRAY({texts}))" if connection.dialect.name == "postgresql" else f"{own} IN ({texts})"
+
+
+def _part(table: RosterTable, name: str) -> str:
+    """Return what a record has in a column as SQL."""
+    own = history_name(table.name)
+    if name == COURSE_NUMBER:
+        same = " AND ".join(f"c.{column} = {own}.{column}" for column in ("district_id", "source", "course_id"))
+        return f"(SELECT c.number FROM {history_name('courses')} AS c WHERE {same} AND c.valid_to_import IS NULL)"
+    return "lower(email)" if name == "email" else f"{own}.{name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedEnrollments:
+    """Which enrollments are read: all of ``users`` (kind, ID) and ``sections``, those of the default section of ``courses``, and ``seats``.
+
+    A seat is a place, `place_of`, and a user.
+    """
+
+    users: Collection[tuple[str, str]] = ()
+    sections: Collection[str] = ()
+    courses: Collection[str] = ()
+    seats: Collection[tuple[str, tuple[str, str]]] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether anything is wanted."""
+        return bool(self.users or self.sections or self.courses or self.seats)
+
+
+def place_of(section_id: str | None, course_id: str | None) -> str:
+    """Return one text for the section of an enrollment, or for the default section of its course."""
+    return f"{VALUE_SEPARATOR}{course_id}" if section_id is None else section_id
+
+
+def current_enrollments(
+    connection: sa.Connection, district_id: str, source: str, wanted: WantedEnrollments, columns: Sequence[str]
+) -> pa.Table:
+    """Return `columns` of current enrollments, each once, in no order.
+
+    Costs what is found where only users of the kind ``user`` are asked for, by users and seats; else the feed's index of current
+    enrollments is read once.
+    """
+    history, full = history_table("enrollments"), TABLES["enrollments"].full_schema
+    schema = pa.schema([full.field(column) for column in columns])
+    feed: list[Any] = [history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)]
+    people = [*wanted.users, *(user for _, user in wanted.seats)]
+    if not wanted.sections and not wanted.courses and all(kind == "user" for kind, _ in people):
+        feed += [history.c.user_kind == "user", sa.text(_is_staged(connection, "user_id", "SELECT user_id FROM wanted_seats"))]
+    staged = bulk_load.stage(connection, "wanted_seats", _seat_rows(wanted))
+    query = sa.select(*_columns(connection, history, schema)).where(*feed, sa.text(_is_wanted_seat(connection)))
+    found = bulk_load.fetch(connection, query, schema)
+    bulk_load.unstage(connection, staged)
+    return found
+
+
+def _seat_rows(wanted: WantedEnrollments) -> pa.Table:
+    rows: list[tuple[str, str, str | None]] = [("user", VALUE_SEPARATOR.join(user), user[1]) for user in wanted.users]
+    rows += [("seat", VALUE_SEPARATOR.join((place, *user)), user[1]) for place, user in wanted.seats]
+    rows += [(which, one, None) for which, ids in (("section", wanted.sections), ("course", wanted.courses)) for one in ids]
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    return pa.table(
+        {name: pa.array(texts, pa.string()) for name, texts in zip(("which", "wanted", "user_id"), columns, strict=True)}
+    )
+
+
+def _is_wanted_seat(connection: sa.Connection) -> str:
+    """Return the condition that an enrollment is staged; what the index of current keys has is compared first, in its words."""
+    separator = "chr(31)" if connection.dialect.name == "postgresql" else "char(31)"
+    user = f"user_kind || {separator} || user_id"
+    seat = f"coalesce(section_id, {separator} || course_id) || {separator} || {user}"
+
+    def staged(text: str, which: str, column: str = "wanted") -> str:
+        return _is_staged(connection, text, f"SELECT {column} FROM wanted_seats WHERE {which}")
+
+    arms = (
+        f"{staged('user_id', 'user_id IS NOT NULL', 'user_id')} AND ({staged(user, _WHICH['user'])} OR {staged(seat, _WHICH['seat'])})",
+        staged("coalesce(section_id, '')", _WHICH["section"]),
+        f"{staged('course_id', _WHICH['course'])} AND coalesce(section_id, '') = ''",
+    )
+    return "(" + " OR ".join(f"({arm})" for arm in arms) + ")"
 
 
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:

@@ -152,6 +152,7 @@ class SqlReconciliation(_Queries):
     current_records = _query(roster_read.current_records)
     count_current = _query(roster_read.count_current)
     current_records_by = _query(roster_read.current_records_by)
+    current_enrollments = _query(roster_read.current_enrollments)
     versions_ended_since = _query(roster_read.versions_ended_since)
     versions_begun_since = _query(roster_read.versions_begun_since)
     open_identities_of = _query(reconciliation.open_identities_of)

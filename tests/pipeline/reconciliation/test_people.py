@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from roster_etl.engine.reconcile.person_groups import PersonRecord
+from roster_etl.engine.reconcile.rosters import key_json
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reconciliation.decide import decide
@@ -26,6 +27,7 @@ from roster_etl.pipeline.reconciliation.people import as_link
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse.reconciliation import DIFFERENCE
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, write
 
 
@@ -130,7 +132,7 @@ def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace, tm
     theirs = {"course_id": "c1", "section_id": "s1", "user_kind": person.user_kind, "user_id": person.user_id, "role": "student"}
     with lincoln.warehouse.write(directly=True) as tx:
         rows = [
-            {"table_name": table, "kind": "missing_in_a", "key_b": key}
+            dict.fromkeys(DIFFERENCE) | {"table_name": table, "kind": "missing_in_a", "key_b": key_json(key)}
             for table, key in (("sections", others[0]), ("users", others[1]), ("enrollments", theirs))
         ]
         tx.reconciliation.add_differences(PAIR, rows, datetime(2026, 9, 1, tzinfo=UTC))

@@ -99,7 +99,7 @@ class Recording:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[tuple[str, Any]] = []
-        literal, stage = bulk_load._literal, bulk_load.stage
+        literal, stage = bulk_load.literal, bulk_load.stage
 
         def rendered(connection: sa.Connection, query: Any) -> str:
             self.calls.append((literal(connection, query), ()))
@@ -109,7 +109,7 @@ class Recording:
             self.calls.append((name, rows))
             return stage(connection, name, rows)
 
-        monkeypatch.setattr(bulk_load, "_literal", rendered)
+        monkeypatch.setattr(bulk_load, "literal", rendered)
         monkeypatch.setattr(bulk_load, "stage", staged)
 
     def note(self, _: Any, __: Any, sql: str, parameters: Any, ___: Any, many: bool) -> None:

@@ -69,10 +69,14 @@ RECORDS_FOUND_BY = (
     *(("users", column) for column in ("user_id", "state_id", "number", "email")),
     ("user_roles", "user_id"),
     *(("courses", column) for column in ("course_id", "number")),
-    *(("sections", column) for column in ("section_id", "course_id")),
-    ("enrollments", "user_id", "section_id", "course_id"),
+    *(("sections", column) for column in ("section_id", "course_id", "course_number+organization_id+number+period")),
 )
-"""Table and columns by which a comparison of feeds reads records; those of enrollments at once."""
+"""Table and columns by which a comparison of feeds reads records."""
+SEATS = (
+    roster_read.WantedEnrollments(users=[("user", "a")], seats=[("s", ("user", "a"))]),
+    roster_read.WantedEnrollments(users=[("student", "a")], sections=["s"], courses=["c"], seats=[("s", ("student", "a"))]),
+)
+"""Enrollments that are found by user, and others."""
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 EXCEPTIONS: Mapping[str, str] = {
@@ -176,7 +180,7 @@ def _reads_all_postgresql(node: Mapping[str, Any], *, limited: bool) -> Iterator
 @contextmanager
 def explained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plans]:
     """Explain what SQLAlchemy executes, and what the bulk loader hands to the driver."""
-    plans, literal = Plans(), bulk_load._literal
+    plans, literal = Plans(), bulk_load.literal
 
     def rendered(connection: sa.Connection, query: Any) -> str:
         sql = literal(connection, query)
@@ -186,7 +190,7 @@ def explained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plans]:
     def before(connection: sa.Connection, _: Any, sql: str, parameters: Any, context: Any, executemany: bool) -> None:
         plans.note(connection, sql, parameters[0] if executemany else parameters)
 
-    monkeypatch.setattr(bulk_load, "_literal", rendered)
+    monkeypatch.setattr(bulk_load, "literal", rendered)
     sa.event.listen(sa.Engine, "before_cursor_execute", before)
     try:
         yield plans
@@ -343,17 +347,20 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "open_counts": lambda c: reconciliation.open_counts(c, "lincoln"),
         "counts_at": lambda c: reconciliation.counts_at(c, "lincoln", NOW),
         "undecided_counts": reconciliation.undecided_counts,
-        "add_differences": lambda c: reconciliation.add_differences(c, pair, [{"table_name": "users", "kind": "ambiguous"}], NOW),
+        "add_differences": lambda c: reconciliation.add_differences(c, pair, [_a_difference()], NOW),
         "differences": lambda c: reconciliation.differences(c, [1]),
         "close_differences": lambda c: reconciliation.close_differences(c, [1], "agrees", NOW),
         "decide_differences": lambda c: reconciliation.decide_differences(c, [1], "accepted", "A", NOW, None),
         "remove_differences": lambda c: [
             reconciliation.remove_differences(c, "lincoln", **given) for given in ({"before": NOW}, {})
         ],
-        "open_identities_of": lambda c: reconciliation.open_identities_of(c, pair, "users", ["{}"], ["{}"]),
+        "open_identities_of": lambda c: reconciliation.open_identities_of(c, pair, {"users": (["{}"], ["{}"])}),
         "current_records_by": lambda c: [
             roster_read.current_records_by(c, *feed, name, {column: pa.array(["a"]) for column in columns}, TABLES[name].key)
             for name, *columns in RECORDS_FOUND_BY
+        ],
+        "current_enrollments": lambda c: [
+            roster_read.current_enrollments(c, *feed, wanted, TABLES["enrollments"].key) for wanted in SEATS
         ],
         "all_differences": lambda c: reconciliation.all_differences(c, "lincoln"),
         "restore_differences": lambda c: reconciliation.restore_differences(c, []),
@@ -398,6 +405,10 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
 
 
 RECORD = ("clever", "student", "a")
+
+
+def _a_difference() -> dict[str, Any]:
+    return dict.fromkeys(reconciliation.DIFFERENCE) | {"table_name": "users", "kind": "ambiguous"}
 
 
 def _a_decision() -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatc
     plans = []
 
     def explained(connection, query, schema):
-        if "CROSS JOIN" in (sql := bulk_load._literal(connection, query)):
+        if "CROSS JOIN" in (sql := bulk_load.literal(connection, query)):
             plans.extend(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
         return fetch(connection, query, schema)
 
