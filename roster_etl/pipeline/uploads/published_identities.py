@@ -131,14 +131,11 @@ def _find(workspace: Workspace, upload: Upload, places: list[_Place], ids: pa.Ta
 def _keys(workspace: Workspace, upload: Upload, place: _Place) -> pa.Table:
     """Return the ids, in columns of the file, of all current records that came from it."""
     with workspace.warehouse.read() as session:
-        current = session.roster.current(upload.district_id, upload.source, place.table)
+        where = {name: expression.value for name, expression in place.key.items() if isinstance(expression, Const)}
+        current = session.roster.current_keys(upload.district_id, upload.source, place.table, where)
     origin = combine_chunks(current.column("source_file"))
     files = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == place.source]
-    chosen = pc.is_in(origin, value_set=pa.array(files, pa.string()))
-    for name, expression in place.key.items():
-        if isinstance(expression, Const):
-            chosen = pc.and_(chosen, pc.equal(combine_chunks(current.column(name)), pa.scalar(expression.value)))
-    own = current.filter(chosen)
+    own = current.filter(pc.is_in(origin, value_set=pa.array(files, pa.string())))
     return pa.table({e.sources[0]: combine_chunks(own.column(name)) for name, e in place.key.items() if isinstance(e, From)})
 
 

@@ -51,6 +51,9 @@ class RosterReader(Protocol):
     def current_hashes(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return ``version_id`` and ``row_hash`` of every current version of `table`."""
 
+    def current_keys(self, district_id: str, source: str, table: str, where: Mapping[str, object], /) -> pa.Table:
+        """Return the key and ``source_file`` of each current version of `table` with these values in columns of the key."""
+
     def current_by_school(self, district_id: str, source: str, table: str, /) -> dict[str, int]:
         """Return the number of current versions of `table` by school; empty where records belong to none."""
 

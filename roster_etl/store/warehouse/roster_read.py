@@ -41,6 +41,16 @@ def current_versions(connection: sa.Connection, district_id: str, source: str, n
     return bulk_load.fetch(connection, query, schema)
 
 
+def current_keys(connection: sa.Connection, district_id: str, source: str, name: str, where: Mapping[str, object]) -> pa.Table:
+    """Return the key and ``source_file`` of the current versions with these values in columns of the key, in no order."""
+    history, full = history_table(name), TABLES[name].full_schema
+    schema = pa.schema([full.field(column) for column in (*TABLES[name].key, "source_file")])
+    query = sa.select(*_columns(connection, history, schema)).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return bulk_load.fetch(connection, query.where(*(history.c[column] == value for column, value in where.items())), schema)
+
+
 def current_records(connection: sa.Connection, district_id: str, source: str, name: str, columns: Sequence[str]) -> pa.Table:
     """Return `columns` of every current version, in no order."""
     history, full = history_table(name), TABLES[name].full_schema

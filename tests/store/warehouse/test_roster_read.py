@@ -173,6 +173,17 @@ def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
     ]
 
 
+def test_keys_of_current_records_are_read_by_kind_with_their_files(warehouse):
+    teacher = {"user_kind": "teacher", "user_id": "a", "status": "active"}
+    published(warehouse, {"users": change("users", [user("a"), user("b"), teacher])})
+    published(warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="b")])}, number=2)
+
+    found = warehouse.roster.current_keys(DISTRICT, SOURCE, "users", {"user_kind": "student"})
+
+    assert found.to_pylist() == [{"user_kind": "student", "user_id": "a", "source_file": "users.csv"}]
+    assert warehouse.roster.current_keys(DISTRICT, SOURCE, "users", {}).num_rows == 2
+
+
 def test_removed_versions_are_read_by_the_ids_that_are_asked_for(warehouse):
     enrolled = [enrollment("a"), enrollment("b"), enrollment("a", None), enrollment("c", "s2")]
     published(warehouse, {"users": change("users", [user("a"), user("b")]), "enrollments": change("enrollments", enrolled)})
