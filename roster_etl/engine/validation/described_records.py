@@ -17,6 +17,7 @@ from roster_etl.engine.validation.identity_checks import PublishedRecords
 from roster_etl.engine.validation.row_rejection import FileState, Mask, RowPositions, to_mask
 from roster_etl.frames.arrow import combine_chunks, row_codes
 from roster_etl.frames.described_records import match_described
+from roster_etl.frames.folded_text import fold, folded_text
 
 
 def find_described_records(state: FileState, published: PublishedRecords | None) -> None:
@@ -26,7 +27,7 @@ def find_described_records(state: FileState, published: PublishedRecords | None)
     """
     identity, key = state.file.identity, state.file.identity_key
     whole = not state.file.ordered_changes and state.changes is None
-    if published is None or identity is None or not whole or not state.refused.any():
+    if published is None or identity is None or not whole or not (state.refused.any() or state.raw.damaged):
         return
     names = [name for name in identity.columns if name in state.columns and name in published.comparable]
     if not names or any(name not in state.columns for name in key):
@@ -35,20 +36,34 @@ def find_described_records(state: FileState, published: PublishedRecords | None)
     present, named = _compare_keys([state.columns[name] for name in key], [combine_chunks(known.column(name)) for name in key])
     rows = np.flatnonzero(state.refused & (~named | state.id_conflicts))
     absent = known.filter(pa.array(~present))
-    if not len(rows) or not absent.num_rows:
+    if not (len(rows) or state.raw.damaged) or not absent.num_rows:
         return
-    places = pa.array(rows)
+    records, places = published.find(absent).select(names), pa.array(rows)
     cells = pa.table({name: published.comparable[name](state.columns[name].take(places)) for name in names})
-    row, record = match_described(cells, published.find(absent).select(names))
+    row, record = match_described(pa.concat_tables([cells, _damaged_cells(state, records)]), records)
     state.described = absent.take(pa.array(np.unique(record)))
-    _fill_empty_keys(state, key, rows[row], absent.take(pa.array(record)))
-    numbers, counts = np.unique(row, return_counts=True)
+    readable = row < len(rows)
+    _fill_empty_keys(state, key, rows[row[readable]], absent.take(pa.array(record[readable])))
+    _explain(state, np.r_[state.numbers[rows], [damage.row for damage in state.raw.damaged]].astype(np.int64)[row])
+
+
+def _explain(state: FileState, numbers: RowPositions) -> None:
+    """Say in the findings what the rows describe; `numbers`: of the rows, once for each record."""
+    found, counts = np.unique(numbers, return_counts=True)
     of_one = counts == 1
     for chosen, ending in (
         (of_one, "Its other cells describe a published record that no other row has: that record stays as it is."),
         (~of_one, "Its other cells describe several published records that no other row has: each of them stays as it is."),
     ):
-        state.findings.explain_rejections(state.numbers[rows[numbers[chosen]]], ending)
+        state.findings.explain_rejections(found[chosen], ending)
+
+
+def _damaged_cells(state: FileState, records: pa.Table) -> pa.Table:
+    """Return, for each damaged record, a cell that some record has in the column: the columns of its own cells are not known."""
+    known = {name: set(folded_text(combine_chunks(records.column(name))).to_pylist()) - {None} for name in records.column_names}
+    damaged = [[fold(cell) for cell in damage.cells] for damage in state.raw.damaged]
+    found = {name: [next((cell for cell in row if cell in values), None) for row in damaged] for name, values in known.items()}
+    return pa.table({name: pa.array(cells, pa.string()) for name, cells in found.items()})
 
 
 def _fill_empty_keys(state: FileState, key: tuple[str, ...], rows: RowPositions, records: pa.Table) -> None:

@@ -89,3 +89,12 @@ def test_a_record_that_another_row_has_is_not_the_one_that_is_described() -> Non
 
 def test_a_stranger_without_an_id_keeps_nobody() -> None:
     assert kept(judged("s1,Ada,Abbot,,,e,3,", "s3,Ada,Abbot,,,e,3,", ",Bo,Stone,,new@x.org,e,3,")) == set()
+
+
+def test_a_damaged_row_without_an_id_keeps_the_record_that_it_describes() -> None:
+    result = judged("s1,Ada,Abbot,,,e,3,", ",Bo,Brandt,,bo@x.org,e,3,,,more", "s3,Ada,Abbot,,,e,3,")
+
+    (finding,) = result.findings.to_pylist()
+    assert (finding["code"], finding["row"]) == ("ragged_row", 3)
+    assert finding["message"].endswith(STAYS)
+    assert kept(result) == {"s2"}
