@@ -54,7 +54,7 @@ EXPORTS = """INSERT INTO exports (district_id, source, format, options, as_of_im
 finished_at, files, losses, requested_by) SELECT district_id, source, 'dyknow', '{}', import_id, 'out', 'app', 'written', '{}', started_at,
 finished_at, '[]', '[]', 'sensor' FROM imports WHERE import_id < ?"""
 COPIES: dict[Path, Path] = {}
-DATA = timedelta(days=30)  # after which the files of data beside a page are deleted
+DATA = timedelta(days=7)  # after which the files of data beside a page are deleted
 PAGES = timedelta(days=730)  # after which the nightly cleanup has deleted a page
 
 

@@ -153,7 +153,7 @@ class RetentionSettings:
     runs: str = "180d"
     frames: str = "30d"
     reports: str = "730d"
-    report_data: str = "30d"
+    report_data: str = "7d"
     outbox: str = "90d"
 
     def max_age(self, kind: str) -> timedelta:

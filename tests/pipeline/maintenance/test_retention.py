@@ -73,7 +73,7 @@ def test_files_of_data_go_before_their_page_and_are_written_again(workspace: Wor
         for kind in ("html", "json", "csv"):
             path = workspace.home / "reports" / "lincoln" / f"{number}.{kind}"
             path.write_text("x")
-            at = now - timedelta(days=31 if number < 4 else 29)
+            at = now - timedelta(days=8 if number < 4 else 6)
             os.utime(path, (at.timestamp(),) * 2)
 
     gone = apply_retention(workspace, now)
@@ -84,7 +84,7 @@ def test_files_of_data_go_before_their_page_and_are_written_again(workspace: Wor
     write_report(workspace, read_import_summary(workspace, 2))
     look_again(workspace, 2)
     assert apply_retention(workspace, now).report_data == 0
-    assert apply_retention(workspace, now + timedelta(days=31)).report_data == 3
+    assert apply_retention(workspace, now + timedelta(days=8)).report_data == 3
     assert "2.json" not in pages(workspace)
 
 
