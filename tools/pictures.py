@@ -155,8 +155,7 @@ class Studio:
     def ui(self) -> None:
         """Generate the pictures of the Dagster UI."""
         with _webserver(self.home) as url:
-            self._open(f"{url}/runs", 1280, 900)
-            self.page.get_by_text("Hide navigation").click(timeout=60_000)
+            self._hide_navigation(url)
             at = f"view=partitions&partition={DISTRICT}"
             self._open(f"{url}/assets/roster/plan?{at}", 1180, 1080)
             self._shoot("ui-plan", text="how_to_decide")
@@ -208,14 +207,20 @@ class Studio:
         _send_in_dagster(self.home)
         at = f"{DESTINATION}?view=partitions&partition={DISTRICT}"
         with _webserver(self.home) as url:
-            self._open(f"{url}/assets/export/{at}", 1100, 1080)
+            self._hide_navigation(url)
+            self._open(f"{url}/assets/export/{at}", 1000, 960)
             self._shoot("ui-export", text="losses")
         self._run("import", str(self.home / "samples" / DISTRICT / "day3"), "--district", DISTRICT)
         self._run("holds", "approve", str(_newest(self.home, "held")), "--by", WHO)
         _send_in_dagster(self.home)
         with _webserver(self.home) as url:
-            self._open(f"{url}/assets/export/{DESTINATION}?view=checks&checkDetail=shrink", 1100, 760)
+            self._hide_navigation(url)
+            self._open(f"{url}/assets/export/{DESTINATION}?view=checks&checkDetail=shrink", 1240, 700)
             self._shoot("ui-export-refused", text="why")
+
+    def _hide_navigation(self, url: str) -> None:
+        self._open(f"{url}/runs", 1280, 900)
+        self.page.get_by_text("Hide navigation").click(timeout=60_000)
 
     def _someone(self) -> tuple[str, str]:
         """Return the key of a student, as command-line arguments."""

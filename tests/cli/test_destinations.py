@@ -153,6 +153,21 @@ def test_a_roster_is_sent_over_sftp_to_a_server_with_a_pinned_key(home, tmp_path
         assert "open-Sesame" not in first.out + first.err + refused.out + refused.err
 
 
+@pytest.mark.sftp
+def test_a_folder_on_a_server_with_files_of_others_is_left_alone(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
+    with SftpServer(tmp_path / "sftp", [Account(user="app", password="open-Sesame-4711")]) as server:
+        add(home, server.url("app", "/in"), "--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
+        (server.home("app") / "in").mkdir(exist_ok=True)
+        (server.home("app") / "in" / "thesis.txt").write_text("mine")
+        answer = send(home)
+        there = [path.name for path in (server.home("app") / "in").iterdir()]
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "not_empty")
+    assert there == ["thesis.txt"]
+    assert call("exports", "--json", home=home).document == []
+
+
 def test_a_transfer_that_broke_off_is_recorded_with_its_files_and_can_be_repeated(home, tmp_path, monkeypatch):
     monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
     put, sent = SftpTarget._put, []

@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from roster_etl.projections.samples import write_sample
+from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
 HEADER = ["sourcedId", "status", "dateLastModified"]
@@ -97,6 +99,21 @@ def test_an_unknown_district_is_a_slip(home, tmp_path):
     answer = call("export", "clever", "--district", "nobody", "--to", tmp_path / "out", "--json", home=home)
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "unknown_district")
+
+
+def test_a_district_without_a_roster_or_with_several_is_told_apart(home, tmp_path):
+    assert call("districts", "add", "fresh", "--format", "clever", home=home).code == 0
+    write_sample(vendor("dyknow"), tmp_path / "second", students=6, seed=1)
+    assert call("import", tmp_path / "second", "--district", "lincoln", "--format", "dyknow", "--register", home=home).code == 0
+
+    nothing = call("export", "clever", "--district", "fresh", "--to", tmp_path / "out", "--json", home=home)
+    several = exported(home, "clever", tmp_path / "out")
+
+    assert (nothing.code, nothing.document["error"]["code"]) == (2, "nothing_published")
+    assert (several.code, several.document["error"]["code"]) == (2, "several_feeds")
+    assert "clever, dyknow" in several.document["error"]["message"]
+    assert not (tmp_path / "out").exists()
+    assert exported(home, "dyknow", tmp_path / "out", "--source", "dyknow").code == 0
 
 
 def test_a_folder_with_files_of_others_is_left_alone(home, tmp_path):

@@ -108,7 +108,8 @@ def _rows_in_cycles(state: FileState, rule: SelfReference) -> Mask:
 
 
 def _check_type(state: FileState, rule: ReferencedRecordType, target: ReferencedFile) -> None:
-    rows = target.rows.filter(pc.invert(target.rows.column(REFUSED)))
+    rows = target.rows.select([rule.key, rule.type_column])
+    rows = rows.filter(pc.invert(target.rows.column(REFUSED)))
     keys, types = combine_chunks(rows.column(rule.key)), combine_chunks(rows.column(rule.type_column))
     found = (
         types.take(pc.index_in(state.columns[rule.column], value_set=keys))
@@ -189,6 +190,7 @@ def _check_within(state: FileState, rule: WithinPeriods, referenced_files: Mappi
 
 
 def _texts(rows: pa.Table, *names: str) -> list[tuple[str | None, ...]]:
+    rows = rows.select([n for n in (*names, REFUSED) if n in rows.column_names])
     rows = rows.filter(pc.invert(rows.column(REFUSED)))
     absent = [None] * rows.num_rows
     return list(zip(*(rows.column(n).to_pylist() if n in rows.column_names else absent for n in names), strict=True))

@@ -65,7 +65,7 @@ def read_back(
 ) -> Iterator[tuple[str, pa.Table]]:
     """Validate the written files as an import of their format would, and yield the canonical tables that it would make of them.
 
-    Each cell has to be what was to be written. Nothing is yielded if the format is not imported: then the cells are all that is read.
+    Of several rows with one key the first counts. Each cell has to be what was to be written. Nothing is yielded if the format is not imported: then the cells are all that is read.
     Args: zone: the time zone of the roster; options: those of the export, of which one may name the version that was written;
           store: takes what is not being looked at.
     Raises: ReadBackFailed.

@@ -1,0 +1,83 @@
+"""Ids that a format does not allow leave their records out, with what hangs on them; two people with one id refuse the export."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from random import Random
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.exports.build import prepare
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.plan import ExportFormat
+from roster_etl.exports.rules.people import IdClash
+from roster_etl.pipeline.exports.order import export_options
+from roster_etl.vendors.export_formats import export_formats
+from tests.exports.generated_rosters import ZONE, generated_roster
+
+ONE_SPACE = ("oneroster", "canvas", "sds", "apple_school_manager", "edfi")
+
+
+def prepared(tables: dict[str, pa.Table], format_: ExportFormat, **given: str) -> ExportTables:
+    options = export_options(format_, given)
+    work = ExportTables(
+        tables=tables, district_id="d", district_name="D", zone=ZONE, moment=datetime(2026, 10, 1, tzinfo=UTC), options=options
+    )
+    prepare(work, format_.with_options(options))
+    return work
+
+
+def renamed(table: pa.Table, name: str, old: str, new: str) -> pa.Table:
+    values = [new if value == old else value for value in table.column(name).to_pylist()]
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values, pa.string()))
+
+
+def counted(work: ExportTables, kind: str, reason: str) -> dict[str, int]:
+    return {loss["table"]: loss["count"] for loss in work.losses.document() if (loss["kind"], loss["reason"]) == (kind, reason)}
+
+
+@pytest.mark.parametrize("name", ["oneroster", "apple_school_manager"])
+def test_an_id_that_the_format_does_not_allow_leaves_its_record_out_and_what_hangs_on_it(name: str):
+    tables = generated_roster(Random(3))
+    users = tables["users"].column("user_id").to_pylist()
+    taught = [user for user in tables["user_roles"].column("user_id").to_pylist() if user in users]
+    wrong = {
+        table: renamed(rows, "user_id", taught[0], "no id") for table, rows in tables.items() if "user_id" in rows.column_names
+    }
+    work = prepared(tables | wrong, export_formats()[name], user_ids="kinded")
+
+    assert counted(work, "row_left_out", "id_not_allowed").get("users") == 1
+    assert counted(work, "row_left_out", "parent_left_out").get("user_roles", 0) >= 1
+    assert not any("no id" in value for value in work.col("users", "user_id").to_pylist())
+
+
+@pytest.mark.parametrize("name", ONE_SPACE)
+def test_two_people_with_one_id_refuse_a_format_with_one_space_of_ids_until_their_kind_is_said(name: str):
+    tables = generated_roster(Random(3))
+    rows = tables["users"].to_pylist()
+    taught = tables["user_roles"].column("user_id").to_pylist()
+    whole = {
+        "first_name": "Ana",
+        "last_name": "Ames",
+        "email": "ana@example.org",
+        "status": "active",
+        "state_id": "1",
+        "number": "1",
+    }
+    rows = [row | whole if row["user_id"] == taught[0] else row for row in rows]
+    one = next(row for row in rows if row["user_id"] == taught[0])
+    other = one | {
+        "user_kind": "teacher" if one["user_kind"] == "student" else "student",
+        "email": "bo@example.org",
+        "number": "2",
+    }
+    again = tables | {"users": pa.Table.from_pylist([*rows, other], schema=tables["users"].schema)}
+    for table in ("user_roles", "enrollments"):  # both are at a school and teach or learn, so that no format leaves them out
+        first = tables[table].to_pylist()
+        more = [row | {"user_kind": other["user_kind"]} for row in first if row["user_id"] == other["user_id"]]
+        again[table] = pa.Table.from_pylist([*first, *more], schema=tables[table].schema)
+
+    with pytest.raises(IdClash):
+        prepared(dict(again), export_formats()[name], user_ids="plain")
+    prepared(dict(again), export_formats()[name], user_ids="kinded")
