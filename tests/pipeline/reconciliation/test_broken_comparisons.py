@@ -22,7 +22,7 @@ from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.reporting import announce
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import bulk_load
-from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, run
+from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, run, with_a_name
 from tests.sampling import every
 
 _MOST = 400  # statements of a comparison, at most
@@ -158,7 +158,8 @@ def test_a_decision_that_is_made_meanwhile_is_heeded(behind: Workspace, monkeypa
 def test_a_restored_home_compares_all_once_more(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
     """The next import of a restored home has a number that another one had."""
     back_up(lincoln, str(tmp_path / "backup"))
-    run(lincoln, "canvas", canvas_users(clever, tmp_path / "lost", lambda rows: [{**row, "first_name": "Zoe"} for row in rows]))
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "lost", with_a_name))
+    assert "Zoe" in str(everything(lincoln)["differences"])
     lincoln.close()
     for file in tmp_path.glob("warehouse.sqlite*"):
         file.unlink()

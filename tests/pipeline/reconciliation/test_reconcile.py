@@ -17,10 +17,12 @@ from roster_etl.pipeline.reconciliation.reconcile import (
     published_pairs,
     reconcile,
 )
+from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 from roster_etl.pipeline.review.override import Target, set_override
+from roster_etl.pipeline.review.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Reconcile
-from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, write
+from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, of, run, students, with_a_name, write
 
 
 def test_people_are_matched_by_a_rule_that_names_one_on_each_side(lincoln: Workspace, clever: Path) -> None:
@@ -168,3 +170,19 @@ def test_feeds_that_cannot_be_compared_are_named(lincoln: Workspace) -> None:
         published_pairs(lincoln, "lincoln", ["clever", "dyknow"])
     with pytest.raises(OneFeed):
         published_pairs(lincoln, "adams")
+
+
+def test_an_undo_leads_to_a_comparison_that_takes_differences_back(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
+    result = reconcile(lincoln, PAIR)
+    before = of(lincoln, result)
+    number = run(lincoln, "canvas", canvas_users(clever, tmp_path / "z", with_a_name))
+    wrong = [row for row in of(lincoln, result) if row not in before]
+    assert {row["field"] for row in wrong} == {"first_name"}
+
+    asked = ApprovalRequest(import_id=plan_undo(lincoln, number, "A. Steward"), by="A. Steward")
+    apply_approval(lincoln, validate_approval(lincoln, asked))
+
+    assert of(lincoln, result) == before
+    with lincoln.warehouse.read_reconciliation() as session:
+        closed = session.differences([row["difference_id"] for row in wrong])
+    assert {row["close_reason"] for row in closed} == {"agrees"}
