@@ -54,6 +54,7 @@ EXPORTS = """INSERT INTO exports (district_id, source, format, options, as_of_im
 finished_at, files, losses, requested_by) SELECT district_id, source, 'dyknow', '{}', import_id, 'out', 'app', 'written', '{}', started_at,
 finished_at, '[]', '[]', 'sensor' FROM imports WHERE import_id < ?"""
 COPIES: dict[Path, Path] = {}
+DATA = timedelta(days=7)  # after which the files of data beside a page are deleted
 PAGES = timedelta(days=730)  # after which the nightly cleanup has deleted a page
 
 
@@ -80,7 +81,11 @@ def build(home: Path, imports: int, format_: str) -> None:
     copy_files(home, imports)
     with closing(Workspace.open(home)) as workspace:  # as nights before have left it
         newest_page = max(0, imports - PAGES // timedelta(minutes=MINUTES))
-        for part, through in (("manifests", imports), ("pages", newest_page)):
+        for part, through in (
+            ("manifests", imports),
+            ("pages", newest_page),
+            ("report_data", max(0, imports - DATA // timedelta(minutes=MINUTES))),
+        ):
             write_progress(workspace, part, CleanupProgress(through=through, latest=imports))
 
 

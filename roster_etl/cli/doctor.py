@@ -25,7 +25,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.fault_injection import VARIABLE, configured_fault
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.urls import local_path, redact
-from roster_etl.store.home_integrity import TRUST_VARIABLE, find_unsafe_paths
+from roster_etl.store.home_integrity import TRUST_VARIABLE, find_open_parents, find_unsafe_paths
 from roster_etl.store.landing.open import open_landing
 from roster_etl.store.migrations import HEAD
 from roster_etl.store.outbox.openlineage import lineage_transport
@@ -167,7 +167,7 @@ def _check_file_permissions(call: Call) -> str:
 
 def _check_integrity(call: Call) -> str:
     """Check whether other users can change what this home imports, or where it writes."""
-    if problems := list(find_unsafe_paths(call.settings)):
+    if problems := [*find_unsafe_paths(call.settings), *find_open_parents(call.settings)]:
         raise HealthProblem("; ".join(problems))
     if os.environ.get(TRUST_VARIABLE) == "1":
         return f"modes and owners are not checked: {TRUST_VARIABLE} is set"

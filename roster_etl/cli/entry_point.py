@@ -128,6 +128,7 @@ def restored_process_state() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in _SIGNALS} if main_thread else {}
     root, own = logging.getLogger(), logging.getLogger(OWN_LOGGER)
     own_level, factory = own.level, logging.getLogRecordFactory()
+    hooks = (sys.unraisablehook, threading.excepthook)
     log = (list(root.handlers), root.level, logging.root.manager.disable, list(root.filters))
     try:
         with warnings.catch_warnings():
@@ -144,4 +145,5 @@ def restored_process_state() -> Iterator[None]:
         root.setLevel(log[1])
         own.setLevel(own_level)
         logging.setLogRecordFactory(factory)
+        sys.unraisablehook, threading.excepthook = hooks
         logging.disable(log[2])

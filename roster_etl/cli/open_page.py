@@ -10,8 +10,7 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import check_import_id
-from roster_etl.pipeline.maintenance.retention import PAGES
-from roster_etl.pipeline.maintenance.sweep_progress import add_pending
+from roster_etl.pipeline.maintenance.retention import look_again
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
@@ -65,5 +64,5 @@ def _run_address(call: Call, import_id: int, ui: str) -> str:
 def _report_address(call: Call, summary: ImportSummary) -> str:
     """Return the address of the report, after it was written again: the nightly cleanup may have deleted it."""
     page = write_report(call.workspace, summary).page
-    add_pending(call.workspace, PAGES, summary.import_id)
+    look_again(call.workspace, summary.import_id)
     return report_url(call.workspace, summary.district_id, summary.import_id) or page.absolute().as_uri()

@@ -9,8 +9,7 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, resolve_format
-from roster_etl.pipeline.maintenance.retention import PAGES
-from roster_etl.pipeline.maintenance.sweep_progress import add_pending
+from roster_etl.pipeline.maintenance.retention import look_again
 from roster_etl.pipeline.reporting.data_docs import data_docs_url, write_data_docs
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
@@ -22,7 +21,7 @@ def report(ctx: typer.Context, import_id: ImportNumber) -> int:
     call: Call = ctx.obj
     summary = read_import_summary(call.workspace, import_id)
     page = write_report(call.workspace, summary).page
-    add_pending(call.workspace, PAGES, import_id)  # the nightly cleanup may have deleted the earlier page
+    look_again(call.workspace, import_id)  # the nightly cleanup may have deleted the earlier page
     url = report_url(call.workspace, summary.district_id, import_id)
     files = {kind: str(page.with_suffix(f".{kind}")) for kind in ("html", "json", "csv")}
     return call.show_result({"import_id": import_id, **files, "url": url}, url or str(page))
@@ -34,7 +33,7 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     summary = read_import_summary(call.workspace, import_id)
     index = write_data_docs(call.workspace, summary)
     write_report(call.workspace, summary)
-    add_pending(call.workspace, PAGES, import_id)
+    look_again(call.workspace, import_id)
     url = data_docs_url(call.workspace, summary.district_id, import_id)
     return call.show_result({"import_id": import_id, "index": str(index), "url": url}, url or str(index))
 

@@ -76,6 +76,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "runs": "How long Dagster's runs and their events are kept. The newest of each district stay.",
         "frames": "How long staging is kept, for the newest imports of a district.",
         "reports": "How long the pages in `reports/` are kept.",
+        "report_data": "How long the JSON and CSV files beside the pages are kept. The archive has them; `roster-etl report` writes them again.",
         "outbox": "How long dead-lettered messages are kept.",
     },
     "receipts": {

@@ -60,6 +60,14 @@ def find_unsafe_paths(settings: Settings, *, districts: str = "*.toml") -> Itera
             yield f"other users may change {_shown(path)}; run `chmod go-w {_shown(path)}`"
 
 
+def find_open_parents(settings: Settings) -> Iterator[str]:
+    """Yield the problem of each folder above the home in which every user may rename the home, and so put another one in its place."""
+    for path in settings.home.parents:
+        mode = path.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX and os.environ.get(TRUST_VARIABLE) != "1":
+            yield f"other users may replace the home, since they may change {_shown(path)}; run `chmod o-w {_shown(path)}`"
+
+
 def _trusted_paths(settings: Settings, districts: str) -> Iterator[Path]:
     """Yield what decides what is imported and how: home, settings files, suites, the registry if it is local, and what the home stores."""
     yield settings.home

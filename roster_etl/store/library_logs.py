@@ -8,6 +8,8 @@ change a result: what did fail is raised, and told by our own errors. Libraries'
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,16 +17,28 @@ from roster_etl.spec.errors import RosterError
 
 OWN_LOGGER = "roster_etl"
 _LIBRARIES = (
+    "adlfs",
+    "aiobotocore",
+    "aiohttp",
+    "amqp",
     "asyncio",
     "asyncssh",
-    "aiobotocore",
+    "azure",
     "botocore",
     "concurrent.futures",
     "fsspec",
+    "gcsfs",
+    "great_expectations",
+    "grpc",
+    "kombu",
+    "openlineage",
+    "opentelemetry",
+    "psycopg",
     "s3fs",
-    "sqlalchemy.pool",
+    "sqlalchemy",
     "urllib3",
 )
+_WENT_ON = "what was under way went on without it, and --debug shows where it came from"
 _PREFIXES = tuple(f"{name}." for name in _LIBRARIES)
 
 
@@ -33,6 +47,39 @@ def quiet_library_logs() -> None:
     current = logging.getLogRecordFactory()
     if not isinstance(current, _ShortRecords):
         logging.setLogRecordFactory(_ShortRecords(current))
+    if sys.unraisablehook is sys.__unraisablehook__:  # else somebody else reports them
+        sys.unraisablehook = _report_unraisable
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _report_thread
+
+
+def _report_unraisable(lost: Any) -> None:
+    """Report an exception that Python cannot raise, such as one while an object is deleted: in one line, or in full with ``--debug``."""
+    if _is_debugging():
+        sys.__unraisablehook__(lost)
+    elif lost.exc_type is not None:
+        _log_loss(f"an error while {_origin(lost.object)} was cleaned up", lost.exc_type)
+
+
+def _report_thread(lost: Any) -> None:
+    """Report an exception that ended a background thread: in one line, or in full with ``--debug``."""
+    if _is_debugging():
+        threading.__excepthook__(lost)
+    elif lost.exc_type is not SystemExit:
+        _log_loss(f"a background thread of {_origin(lost.thread and type(lost.thread))} ended with an error", lost.exc_type)
+
+
+def _log_loss(what: str, kind: type[BaseException]) -> None:
+    logging.getLogger(OWN_LOGGER).warning("%s (%s); %s", what, kind.__name__, _WENT_ON)
+
+
+def _origin(found: Any) -> str:
+    """Return the name of a function, class or module, never a value."""
+    return str(getattr(found, "__qualname__", None) or type(found).__qualname__)
+
+
+def _is_debugging() -> bool:
+    return logging.getLogger(OWN_LOGGER).isEnabledFor(logging.DEBUG)
 
 
 class _ShortRecords:
@@ -46,7 +93,7 @@ class _ShortRecords:
         if name is None or level is None:  # logging.makeLogRecord fills them in afterwards
             return record
         is_library = name in _LIBRARIES or name.startswith(_PREFIXES)
-        if is_library and level >= logging.WARNING and not logging.getLogger(OWN_LOGGER).isEnabledFor(logging.DEBUG):
+        if is_library and level >= logging.WARNING and not _is_debugging():
             _reduce(record)
         return record
 
@@ -56,5 +103,5 @@ def _reduce(record: logging.LogRecord) -> None:
     what = str(record.msg).partition("\n")[0].rstrip(".: ")[:120]
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
     cause = f" ({error.message if isinstance(error, RosterError) else type(error).__name__})" if error is not None else ""
-    record.msg = f"{record.name}: {what}{cause}; what was under way went on without it, and --debug shows where it came from"
+    record.msg = f"{record.name}: {what}{cause}; {_WENT_ON}"
     record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None

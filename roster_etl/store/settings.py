@@ -147,12 +147,13 @@ class RetentionSettings:
     """Retention of data that can be rebuilt, as durations such as 90d.
 
     ``runs``: Dagster runs with their events; ``frames``: staging (kept for a district's newest imports only); ``reports``: the
-    pages in the home; ``outbox``: dead-lettered messages.
+    pages in the home; ``report_data``: the JSON and CSV files beside them; ``outbox``: dead-lettered messages.
     """
 
     runs: str = "180d"
     frames: str = "30d"
     reports: str = "730d"
+    report_data: str = "7d"
     outbox: str = "90d"
 
     def max_age(self, kind: str) -> timedelta:

@@ -100,8 +100,8 @@ def test_every_command_says_whether_it_reads() -> None:
     names = {name for name, command in root_command().commands.items() if not hasattr(command, "commands")}
     inner = {name for command in root_command().commands.values() for name in getattr(command, "commands", ())}
     writing = (
-        "add approve backfill backup check clear contacts data-docs discard expect export import init link migrate open pause purge rebuild reconcile remove report rerun "
-        "restore resume rotate send set sign sweep undo unlink write"
+        "add approve backfill backup check clear contacts data-docs discard expect export import init link migrate open outcomes pause purge rebuild reconcile remove report "
+        "rerun restore resume rotate send set sign sweep undo unlink write"
     )
 
     assert (names | inner) - READING_COMMANDS == set(writing.split())

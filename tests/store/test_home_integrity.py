@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.home_integrity import TRUST_VARIABLE, UnsafeHome, find_unsafe_paths, require_safe_home
+from roster_etl.store.home_integrity import TRUST_VARIABLE, UnsafeHome, find_open_parents, find_unsafe_paths, require_safe_home
 from roster_etl.store.settings import Settings
 
 Damage = Callable[[Path], object]
@@ -87,6 +87,18 @@ def test_what_others_may_change_is_refused_and_named(name: str, home: Path):
 def _is_refused(home: Path) -> None:
     with pytest.raises(UnsafeHome):
         Workspace.open_to_write(home)
+
+
+def test_a_home_that_others_may_rename_is_named(home: Path, monkeypatch: pytest.MonkeyPatch):
+    settings = Settings.load(home, {})
+    assert list(find_open_parents(settings)) == []
+
+    home.parent.chmod(0o1777)
+    assert list(find_open_parents(settings)) == []
+    home.parent.chmod(0o777)
+    assert "may replace the home" in next(find_open_parents(settings))
+    monkeypatch.setenv(TRUST_VARIABLE, "1")
+    assert list(find_open_parents(settings)) == []
 
 
 def test_a_users_own_group_may_write(home: Path, monkeypatch: pytest.MonkeyPatch):

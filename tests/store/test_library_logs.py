@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
+import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -65,3 +68,67 @@ def test_a_record_that_is_made_of_a_dictionary_is_left_alone():
     quiet_library_logs()
 
     assert logging.makeLogRecord({"name": "asyncio", "msg": "two\nlines", "levelno": logging.ERROR}).getMessage() == "two\nlines"
+
+
+class _Connection:
+    def __del__(self) -> None:
+        raise ConnectionError("Secretname")
+
+
+def _fail() -> None:
+    raise ConnectionError("Secretname")
+
+
+def _lose_an_object() -> None:
+    connection = _Connection()
+    del connection
+    gc.collect()
+
+
+def _lose_a_thread() -> None:
+    thread = threading.Thread(target=_fail)
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture
+def _pythons_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+
+
+@pytest.mark.usefixtures("_pythons_hooks")
+@pytest.mark.parametrize("lose", [_lose_an_object, _lose_a_thread])
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_python_itself_prints_of_lost_errors_is_one_line(
+    lose: Callable[[], None], *, debug: bool, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+):
+    quiet_library_logs()
+    logging.getLogger(OWN_LOGGER).setLevel(logging.DEBUG if debug else logging.WARNING)
+    lose()
+
+    printed = capsys.readouterr().err
+    assert ("Traceback" in printed) is debug
+    lines = [caplog.handler.format(record) for record in caplog.records]
+    assert (len(lines), "Secretname" in "".join(lines)) == (0 if debug else 1, False)
+    assert all("ConnectionError" in line and "\n" not in line for line in lines)
+
+
+def test_hooks_of_somebody_else_stay(monkeypatch: pytest.MonkeyPatch):
+    own = print
+    monkeypatch.setattr(sys, "unraisablehook", own)
+    quiet_library_logs()
+
+    assert sys.unraisablehook is own
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sqlalchemy.engine", "openlineage.client.transport.http", "psycopg.pool", "kombu.connection", "great_expectations.core"],
+)
+def test_every_library_that_we_connect_through_is_short(name: str, caplog: pytest.LogCaptureFixture):
+    quiet_library_logs()
+    logging.getLogger(name).warning("lost\nSecretname", exc_info=ConnectionError("Secretname"))
+
+    assert "Secretname" not in caplog.text
+    assert caplog.text.count("\n") == 1

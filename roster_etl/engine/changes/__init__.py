@@ -6,6 +6,7 @@ regular facts of a format are data (``mapping.change_plan``); the change plan is
 
 from roster_etl.engine.changes.apply import ChangeInput, ChangeResult, apply_changes
 from roster_etl.engine.changes.change_rows import ChangeFile
+from roster_etl.engine.changes.named_ids import collect_named_ids
 from roster_etl.engine.changes.override_protection import Override, OverrideChange
 from roster_etl.engine.changes.shared_ids import keep_in_quarantine, mark_shared_ids
 from roster_etl.engine.changes.state import IdChange
@@ -33,6 +34,7 @@ __all__ = [
     "apply_changes",
     "changed_tables",
     "choose_baseline",
+    "collect_named_ids",
     "diff_upload",
     "keep_in_quarantine",
     "mark_shared_ids",

@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.changes.enrollment_lookup import FULL_KEY, to_mask
 from roster_etl.engine.changes.observers import LINK, update_observer_enrollments
+from roster_etl.engine.changes.shared_ids import IDENTITY
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.described_records import match_described
 
 REASON = "batch_mode"
 
@@ -83,7 +85,8 @@ def _courses(state: State, terms: set[str]) -> _MissingRecords:
     named = _stated_ids(state, "courses", "course_id").union(
         *(_stated_ids(state, kind, "course_id") for kind in _cross_list_kinds(state))
     )
-    return _MissingRecords(table="courses", mask=there & ~_is_in(table.column("course_id"), named), current=int(there.sum()))
+    missing = there & ~_is_in(table.column("course_id"), named)
+    return _MissingRecords(table="courses", mask=missing & ~_described(state, "courses", missing), current=int(there.sum()))
 
 
 def _sections(state: State, terms: set[str]) -> _MissingRecords:
@@ -93,7 +96,22 @@ def _sections(state: State, terms: set[str]) -> _MissingRecords:
     named = _stated_ids(state, "sections", "section_id").union(
         *(_stated_ids(state, kind, "section_id") for kind in _cross_list_kinds(state))
     )
-    return _MissingRecords(table="sections", mask=there & ~_is_in(table.column("section_id"), named), current=int(there.sum()))
+    missing = there & ~_is_in(table.column("section_id"), named)
+    return _MissingRecords(table="sections", mask=missing & ~_described(state, "sections", missing), current=int(there.sum()))
+
+
+def _described(state: State, kind: str, missing: np.ndarray) -> np.ndarray:
+    """Return which of the `missing` records a row of the kind without an id describes."""
+    table, described = state.table(kind), np.zeros(len(missing), dtype=bool)
+    places = np.flatnonzero(missing)
+    for read in state.reads.get(kind, ()):
+        names = [name for name in IDENTITY[kind] if name in read.columns and name in table.columns]
+        if read.source.is_retried or not names or table.key[0] not in read.columns:
+            continue
+        nameless = pc.is_null(read.columns[table.key[0]])
+        rows = pa.table({name: read.columns[name] for name in names}).filter(nameless)
+        described[places[match_described(rows, table.rows.take(pa.array(places)).select(names))[1]]] = True
+    return described
 
 
 def _enrollments(state: State, terms: set[str]) -> _MissingRecords:

@@ -3,7 +3,7 @@
 Belongs here: telling such rows apart, before uploads are compared and rows applied. What follows for rows that refer to the id is
 decided where references are resolved. The rule is that of ``engine.validation.identity_checks``, with one difference: rows of changes
 apply in their order, so that a row may give a person another name or another login, and may move a section. It describes another
-record where the first cell of `_IDENTITY` and, besides, another one of its cells contradict those of the row that stands.
+record where the first cell of `IDENTITY` and, besides, another one of its cells contradict those of the row that stands.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from roster_etl.frames.folded_text import fold
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
 WAITS = "It waits for a newer row about this id."
-_IDENTITY: Mapping[str, tuple[str, ...]] = {
+IDENTITY: Mapping[str, tuple[str, ...]] = {
     "organizations": ("name", "parent_organization_id", "integration_id"),
     "people": ("username", "email", "integration_id", "full_name"),
     "courses": ("name", "short_name", "organization_id", "term_id", "integration_id"),
@@ -51,7 +51,7 @@ def mark_shared_ids(plan: ChangePlan, sources: Sequence[ChangeFile], current: Ma
     """
     marked = list(sources)
     for kind in plan.kinds:
-        if kind.handler in _IDENTITY:
+        if kind.handler in IDENTITY:
             mine = [at for at, source in enumerate(sources) if source.kind == kind.name]
             why = _strangers(kind, [sources[at] for at in mine], current.get(kind.table))
             for number, messages in why.items():
@@ -155,7 +155,7 @@ def _published(kind: RowKind, current: pa.Table | None, ids: Sequence[str]) -> d
 def _identifying(kind: RowKind, cells: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the identifying cells that are not empty; a name in parts is a whole one."""
     parts = " ".join(cells[part] for part in NAME_PARTS if cells.get(part))
-    said = {name: cells.get(name) for name in _IDENTITY[kind.handler]}
+    said = {name: cells.get(name) for name in IDENTITY[kind.handler]}
     if "full_name" in said:
         said["full_name"] = said["full_name"] or parts
     return {name: fold(value) for name, value in said.items() if value}
@@ -164,4 +164,4 @@ def _identifying(kind: RowKind, cells: Mapping[str, Any]) -> Mapping[str, str]:
 def _differs(kind: RowKind, one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Tell whether cells are of different records; what one of them leaves open contradicts nothing."""
     contradicting = {name for name in one.keys() & other.keys() if one[name] != other[name]}
-    return _IDENTITY[kind.handler][0] in contradicting and len(contradicting) > 1
+    return IDENTITY[kind.handler][0] in contradicting and len(contradicting) > 1

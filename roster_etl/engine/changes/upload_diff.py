@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_rows import DROPPED, SHARED_ID, STATUS, ChangeFile, raw_keys
+from roster_etl.engine.changes.shared_ids import IDENTITY
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
+from roster_etl.frames.described_records import match_described
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 from roster_etl.spec.findings import Finding
 
@@ -177,7 +179,9 @@ def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: M
     own, id_conflicts = _split_strangers(now)
     current, earlier = _last_row_per_key(kind, own), _last_row_per_key(kind, before)
     same = pc.is_in(key_text(current, names), value_set=key_text(earlier, names))
-    gone = pc.invert(pc.is_in(raw_keys(kind, earlier), value_set=raw_keys(kind, now.rows)))
+    gone = pc.and_not(
+        pc.invert(pc.is_in(raw_keys(kind, earlier), value_set=raw_keys(kind, now.rows))), _described(kind, now.rows, earlier)
+    )
     reported = pc.is_in(key_text(id_conflicts, names), value_set=key_text(before.rows, names))
     new = pa.concat_tables([current.filter(pc.invert(same)), id_conflicts.filter(pc.invert(reported))])
     dropped = earlier.filter(gone)
@@ -197,6 +201,21 @@ def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: M
     if SHARED_ID in new.column_names:
         dropped = dropped.append_column(SHARED_ID, pa.nulls(count, pa.string()))
     return pa.concat_tables([new, dropped.select(new.column_names).cast(new.schema)])
+
+
+def _described(kind: RowKind, rows: pa.Table, earlier: pa.Table) -> pa.Array:
+    """Return which `earlier` rows a row describes that has no id, or is rejected and has an unknown one: their records are not omitted."""
+    names = [column for name in IDENTITY.get(kind.handler, ()) if (column := kind.column(name)) in rows.column_names]
+    key = kind.column(kind.key[0])
+    described = np.zeros(earlier.num_rows, dtype=bool)
+    if names and key in rows.column_names:
+        absent = pc.invert(pc.is_in(earlier.column(key), value_set=combine_chunks(rows.column(key))))
+        unknown = pc.invert(pc.is_in(rows.column(key), value_set=combine_chunks(earlier.column(key))))
+        asked = pc.or_(pc.is_null(rows.column(key)), pc.and_(rows.column(REFUSED), unknown))
+        candidates = np.flatnonzero(absent.to_numpy())
+        found = match_described(rows.filter(asked).select(names), earlier.take(pa.array(candidates)).select(names))[1]
+        described[candidates[found]] = True
+    return pa.array(described)
 
 
 def _split_strangers(source: ChangeFile) -> tuple[ChangeFile, pa.Table]:

@@ -69,11 +69,12 @@ def oneroster_text(title: str = "") -> str:
     return f" It is a file of OneRoster (it has the column sourcedId), which this feed does not read: export the files{expected}."
 
 
-def is_oneroster_file(name: str, others: Collection[str], own: Collection[str]) -> bool:
-    """Return whether a file is named like one of OneRoster's, where others of the upload have names that only OneRoster has.
+def oneroster_files(names: Collection[str], own: Collection[str]) -> frozenset[str]:
+    """Return those of an upload's files that are named like OneRoster's, where others of them have names that only OneRoster has.
 
-    Args: others: names of the upload's files; own: file names of the feed's format.
+    Args: names: of the upload's files; own: file names of the feed's format.
     """
-    names = {other.rpartition("/")[2].casefold() for other in others}
-    is_oneroster = bool(names & _ONEROSTER_ONLY) and not {other.casefold() for other in own} & _ONEROSTER_ONLY
-    return is_oneroster and name.rpartition("/")[2].casefold() in _ONEROSTER_FILES
+    plain = {name: name.rpartition("/")[2].casefold() for name in names}
+    if _ONEROSTER_ONLY.isdisjoint(plain.values()) or {one.casefold() for one in own} & _ONEROSTER_ONLY:
+        return frozenset()
+    return frozenset(name for name, short in plain.items() if short in _ONEROSTER_FILES)

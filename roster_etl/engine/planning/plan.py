@@ -11,7 +11,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.planning.person_schools import PERSON_TABLES, PersonSchools, SchoolUpdates, current_people
-from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, has_cells, without_uncertain
+from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, without_uncertain
 from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
 from roster_etl.frames.prefetch import prefetch
@@ -402,23 +401,26 @@ def _stated_close_reasons(target: RosterTable, versions: pa.Table, mapped: pa.Ta
     """Return the close reason of each version that the upload states (null for the others)."""
     rows = mapped.filter(mapped.column(DELETED))
     if CLOSE_REASON not in rows.column_names:
-        said = _is_stated_deleted(target, versions, rows)
+        said = _matches_keys(target, versions, rows)
         return pc.if_else(said, pa.scalar("deleted"), pa.scalar(None, pa.string()))
     place = pc.index_in(key_text(versions, target.key), value_set=key_text(rows, target.key))
     return combine_chunks(rows.column(CLOSE_REASON)).take(place)
 
 
-def _is_stated_deleted(target: RosterTable, versions: pa.Table, rows: pa.Table) -> pa.Array:
-    """Return which versions belong to a record that one of `rows` deletes; an empty key cell of a row matches any value."""
+def _matches_keys(target: RosterTable, versions: pa.Table, rows: pa.Table) -> pa.Array:
+    """Return which versions belong to a record that one of `rows` names; an empty key cell of a row matches any value.
+
+    A row without any id names nothing.
+    """
     needed = [name for name in target.key if name not in target.optional_key]
     hit = np.zeros(versions.num_rows, dtype=bool)
-    for size in range(len(needed)) if rows.num_rows else ():
-        for empty in combinations(needed, size):
-            given = [name for name in needed if name not in empty]
-            chosen = rows.filter(has_cells(rows, given, empty))
-            if chosen.num_rows:
-                names = [name for name in target.key if name not in empty]
-                hit |= pc.is_in(key_text(versions, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
+    empty = [combine_chunks(rows.column(name)).is_null().to_numpy(zero_copy_only=False) for name in needed]
+    patterns = np.sum([flags.astype(np.int64) << at for at, flags in enumerate(empty)], axis=0, dtype=np.int64)
+    for pattern in np.unique(patterns) if rows.num_rows else ():
+        names = [name for name in target.key if name in target.optional_key or not pattern >> needed.index(name) & 1]
+        if any(name in needed and name.endswith("_id") for name in names):
+            chosen = rows.filter(pa.array(patterns == pattern))
+            hit |= pc.is_in(key_text(versions, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
     return pa.array(hit)
 
 
@@ -474,7 +476,7 @@ def _proven_removed(
     """Return which `versions` belong to records that the upload proves to be removed."""
     if evidence.has_refused_file:
         return pa.array(np.zeros(versions.num_rows, dtype=bool))
-    gone = pc.and_not(missing, pc.is_in(key_text(versions, target.key), value_set=key_text(seen, target.key)))
+    gone = pc.and_not(missing, _matches_keys(target, versions, seen))
     return _without_kept_parents(target, versions, without_uncertain(versions, gone, target.name, evidence), drafts)
 
 

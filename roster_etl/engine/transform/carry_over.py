@@ -43,6 +43,22 @@ def carry_over_missing_columns(
     return _set_column(mapped, HASH, row_hash(mapped, target))
 
 
+def carry_over_unsure_values(
+    target: RosterTable, mapped: pa.Table, current: pa.Table, unsure: Mapping[str, pa.Array]
+) -> pa.Table:
+    """Return `mapped` with the values of `current` in cells that are missing because a row of another file was rejected.
+
+    Args: unsure: column → keys of the records (`MappedTable.unsure`). Records that are not in `current` keep their empty cells.
+    """
+    keys = key_text(mapped, target.key)
+    place = pc.index_in(keys, value_set=key_text(current, target.key))
+    for name, records in unsure.items():
+        chosen = pc.and_(pc.is_in(keys, value_set=records), pc.is_valid(place))
+        before = combine_chunks(current.column(name)).take(place)
+        mapped = _set_column(mapped, name, pc.if_else(chosen, before, combine_chunks(mapped.column(name))))
+    return _set_column(mapped, HASH, row_hash(mapped, target))
+
+
 def find_placeholder_rows(
     target: RosterTable, mapped: pa.Table, *, primary_file: str, placeholder_files: Collection[str], has_redacted_key: bool
 ) -> np.ndarray:

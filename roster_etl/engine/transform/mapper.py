@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import edited_name, run_step
+from roster_etl.engine.transform.unsure_cells import unsure_cells, unsure_name
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
 from roster_etl.frames.arrow import CASCADED, DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.frames.prefetch import prefetch
@@ -60,12 +61,14 @@ class MappedTable:
     """A canonical table as mapped from an upload: business columns, ORIGIN columns, ``row_hash``, ``_refused`` and ``_deleted``.
 
     A row with ``_deleted`` has ``_refused`` too: it opens no version. It has only the key cells from its own file; the others are
-    null. ``collisions``: accepted rows whose key an earlier mapping already produced, where none was expected.
+    null. ``collisions``: accepted rows whose key an earlier mapping already produced, where none was expected. ``unsure``: column →
+    keys (`key_text`) of the records whose value there is missing because a row of another file was rejected (``unsure_cells``).
     """
 
     table: pa.Table
     findings: pa.Table
     collisions: int
+    unsure: MappingABC[str, pa.Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +101,13 @@ def map_table(
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
     findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
+    unsure: dict[str, list[pa.Array]] = {}
     for mapping, noted in zip(mappings, findings, strict=True):
         own = rows_by_name[mapping.source] if some is None else _with_row_marks(some)
         rows = _run_steps(mapping, own, rows_by_name, options, noted)
-        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options, noted, compared=compared))
-        del rows
+        part = _evaluate(target, mapping, rows, files[mapping.source], options, noted, compared=compared)
+        parts.append(_without_unsure(target, part, unsure))
+        del rows, part
     sizes = [part.num_rows for part in parts]
     table = pa.concat_tables(parts)
     parts.clear()
@@ -116,7 +121,21 @@ def map_table(
         table = table.filter(pa.array(repeats.counts))
     if not compared:
         table = table.append_column(HASH, row_hash(table, target))
-    return MappedTable(table=table, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
+    return MappedTable(
+        table=table,
+        findings=pa.concat_tables([noted.table() for noted in findings]),
+        collisions=collisions,
+        unsure={name: pa.concat_arrays(keys) for name, keys in unsure.items()},
+    )
+
+
+def _without_unsure(target: RosterTable, part: pa.Table, unsure: dict[str, list[pa.Array]]) -> pa.Table:
+    """Move the flags of unsure cells from the rows of a mapping to `unsure`: column → keys of the accepted rows."""
+    flags = {name: unsure_name(name) for name in target.names if unsure_name(name) in part.column_names}
+    for name, flag in flags.items():
+        rows = part.filter(pc.and_not(combine_chunks(part.column(flag)), combine_chunks(part.column(REFUSED))))
+        unsure.setdefault(name, []).append(key_text(rows, target.key))
+    return part.drop_columns([*flags.values()])
 
 
 def source_records(
@@ -313,6 +332,8 @@ def _evaluate(
         else pa.repeat(pa.scalar("{}"), rows.num_rows)
     )
     columns |= {mark: combine_chunks(rows.column(mark)) for mark in (REFUSED, DELETED)}
+    flags = {name: unsure_cells(expression, rows) for name, expression in mapping.columns.items() if name not in target.key}
+    columns |= {unsure_name(name): flag for name, flag in flags.items() if flag is not None}
     table = _without_nameless_removals(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)))
     return _with_complete_keys(target, mapping, table, findings)
 
@@ -470,7 +491,7 @@ def _report_disagreements(
         return
     keys = [as_text(combine_chunks(table.column(name))) for name in target.key]
     numbers = combine_chunks(table.column("source_row")).to_numpy()
-    for name, field in fields.items():
+    for name, about in fields.items():
         column = combine_chunks(table.column(name))
         one, other = column.take(pa.array(later)), column.take(pa.array(first))
         same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
@@ -483,7 +504,7 @@ def _report_disagreements(
                 "warning",
                 "conflicting_rows",
                 numbers[rows],
-                field=field,
+                field=about,
                 message=message,
                 keys=joined_keys(keys, rows),
                 counts=counts,

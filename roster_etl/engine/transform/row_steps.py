@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.transform.unsure_cells import unsure_flags, unsure_lookups, unsure_name
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.mapping.column_plan import (
@@ -62,6 +63,11 @@ def _(step: OnlyRows, rows: pa.Table, files: Files, findings: FindingsBuilder) -
         return rows.filter(pc.is_valid(_cells(rows, step.column)))
     chosen = pc.fill_null(_is_one_of(rows, step.column, pa.array([value.lower() for value in step.values])), False)
     given = [pc.is_valid(_cells(rows, name)) for name in step.given if name in rows.column_names]
+    unsure = unsure_flags(rows, step.column)
+    if unsure is not None:  # the record counts as seen
+        unsure = pc.and_not(unsure, chosen)
+        rows = _set_column(rows, REFUSED, pc.or_(_cells(rows, REFUSED), unsure))
+        chosen = pc.or_(chosen, unsure)
     if step.code is not None and given:
         told = pc.and_(pc.and_not(reduce(pc.or_, given), chosen), pc.invert(_cells(rows, REFUSED)))
         numbers = _cells(rows, ROW).filter(told).to_numpy()
@@ -80,7 +86,11 @@ def _(step: Computed, rows: pa.Table, files: Files, findings: FindingsBuilder) -
     absent = pa.nulls(rows.num_rows, pa.string())
     cells = (_cells(rows, name) if name in rows.column_names else absent for name in step.columns)
     made = step.via(*(pd.Series(pd.arrays.ArrowExtensionArray(column)) for column in cells))
-    return _set_column(rows, step.name, to_arrow_array(made))
+    flags = [flag for name in step.columns if (flag := unsure_flags(rows, name)) is not None]
+    rows = _set_column(rows, step.name, to_arrow_array(made))
+    if flags:
+        rows = _set_column(rows, unsure_name(step.name), pc.and_(reduce(pc.or_, flags), pc.is_null(_cells(rows, step.name))))
+    return rows
 
 
 @run_step.register
@@ -220,7 +230,9 @@ def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> 
         other = other.filter(pc.and_(_is_one_of(other, step.where.column, wanted), pc.invert(_cells(other, REFUSED))))
     places = pc.index_in(_cells(rows, step.on), value_set=_cells(other, step.key))
     places = pc.if_else(pc.is_valid(_cells(rows, step.on)), places, pa.scalar(None, pa.int32()))
+    unsure = unsure_lookups(step, rows, files[step.file], places)
     for name, column in step.take.items():
+        rows = rows if unsure is None else _set_column(rows, unsure_name(name), unsure)
         found = _cells(other, column).take(places) if column in other.column_names else pa.nulls(rows.num_rows, pa.string())
         rows = _set_column(rows, name, found)
         if edited_name(column) in other.column_names:

@@ -69,6 +69,14 @@ class FindingsBuilder:
         filled = pc.fill_null(table.column("file"), self.file) if self.file else table.column("file")
         self._parts.append(table.set_column(place, FINDINGS.field("file"), filled))
 
+    def explain_rejections(self, rows: np.ndarray, sentence: str) -> None:
+        """Add a sentence to the messages of the ``reject`` findings collected so far about `rows` (record numbers)."""
+        for at, part in enumerate(self._parts if len(rows) else ()):
+            about = pc.and_(pc.equal(part.column("severity"), "reject"), pc.is_in(part.column("row"), value_set=pa.array(rows)))
+            message = part.column("message")
+            longer = pc.if_else(about, pc.binary_join_element_wise(message, sentence, " "), message)
+            self._parts[at] = part.set_column(FINDINGS.get_field_index("message"), FINDINGS.field("message"), longer)
+
     def table(self) -> pa.Table:
         """Return all findings, FINDINGS columns, in row order."""
         if not self._parts:

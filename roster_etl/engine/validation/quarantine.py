@@ -48,9 +48,10 @@ def _damaged_cells(state: FileState) -> Iterator[tuple[str, ...]]:
 
 
 def doubtful_keys(state: FileState) -> pa.Table:
-    """Return the keys of rejected or partly cleared rows: the upload may have meant these records to stay."""
+    """Return the keys of rejected or partly cleared rows, and of records that rejected rows describe: they may have been meant to stay."""
     places = pa.array(np.flatnonzero(state.refused | state.doubted))
-    return pa.table({name: state.columns[name].take(places) for name in state.file.key if name in state.columns})
+    keys = pa.table({name: state.columns[name].take(places) for name in state.file.key if name in state.columns})
+    return pa.concat_tables([keys, state.described], promote_options="default") if state.described.num_rows else keys
 
 
 def _refused_lines(state: FileState) -> Iterator[dict[str, object]]:

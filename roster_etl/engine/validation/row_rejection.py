@@ -44,6 +44,7 @@ class FileState:
         doubted: accepted rows of which a reference or a group of cells was emptied.
         kept: rows that are not exact repeats.
         id_conflicts: rejected rows that describe another record than the one with their id.
+        described: keys of published records that only rejected rows describe, and none names (``described_records``).
         unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
         malformed: by column, cells whose text cannot be read, also where a default replaced it.
         strict: whether what practice gets wrong is rejected.
@@ -77,6 +78,7 @@ class FileState:
         self.doubted: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
         self.id_conflicts: Mask = np.zeros(len(self.numbers), dtype=bool)
+        self.described: pa.Table = pa.table({})
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}

@@ -28,6 +28,7 @@ from roster_etl.engine.validation.column_checks import (
     load_columns,
     record_absent_columns,
 )
+from roster_etl.engine.validation.described_records import find_described_records
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
 from roster_etl.engine.validation.identity_checks import PublishedRecords
 from roster_etl.engine.validation.key_checks import check_keys, check_unique
@@ -166,6 +167,7 @@ def _run_checks(
     for column in present:
         if column.matches and column.name in feed_values:
             check_match(state, column, column.matches, feed_values[column.name])
+    find_described_records(state, published)
 
 
 def _check_rules(state: FileState, referenced_files: Mapping[str, ReferencedFile], published: PublishedRecords | None) -> None:

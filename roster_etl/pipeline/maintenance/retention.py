@@ -15,25 +15,33 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
-from roster_etl.pipeline.maintenance.sweep_progress import CleanupProgress, advance, read_progress, unseen_imports, write_progress
+from roster_etl.pipeline.maintenance.sweep_progress import (
+    CleanupProgress,
+    add_pending,
+    advance,
+    read_progress,
+    unseen_imports,
+    write_progress,
+)
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 
-PAGES = "pages"
-"""The part of the cleanup that deletes pages (``sweep_progress``)."""
-_PAGES = ("html", "json", "csv", "data_docs")
+PAGES, REPORT_DATA = "pages", "report_data"
+"""The parts of the cleanup that delete pages, and the files of data beside them (``sweep_progress``)."""
+_KINDS = {PAGES: ("html", "json", "csv", "data_docs"), REPORT_DATA: ("json", "csv")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionResult:
     """The numbers of deleted items.
 
-    ``frames``, ``reports``: imports whose staged tables or pages were deleted; ``messages``: dead-lettered ones that were never
-    sent.
+    ``frames``, ``reports``, ``report_data``: imports whose staged tables, pages, or files of data beside a page were deleted;
+    ``messages``: dead-lettered ones that were never sent.
     """
 
     frames: int
     reports: int
+    report_data: int
     messages: int
 
 
@@ -45,7 +53,8 @@ def apply_retention(workspace: Workspace, now: datetime, *, everything: bool = F
     kept = workspace.settings.retention
     return RetentionResult(
         frames=_remove_old_frames(workspace, now - kept.max_age("frames")),
-        reports=_remove_old_reports(workspace, now - kept.max_age("reports"), everything=everything),
+        reports=_remove_old_reports(workspace, PAGES, now - kept.max_age("reports"), everything=everything),
+        report_data=_remove_old_reports(workspace, REPORT_DATA, now - kept.max_age("report_data"), everything=everything),
         messages=_discard_old_messages(workspace, now - kept.max_age("outbox")),
     )
 
@@ -65,17 +74,23 @@ def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
     return removed
 
 
-def _remove_old_reports(workspace: Workspace, before: datetime, *, everything: bool) -> int:
-    """Delete pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
-    seen = CleanupProgress() if everything else read_progress(workspace, PAGES)
+def look_again(workspace: Workspace, import_id: int) -> None:
+    """Have the cleanup look at the pages of an import that were written again."""
+    for part in _KINDS:
+        add_pending(workspace, part, import_id)
+
+
+def _remove_old_reports(workspace: Workspace, part: str, before: datetime, *, everything: bool) -> int:
+    """Delete what `part` is about of the home's reports that was written before a moment; ``roster-etl report`` writes it again."""
+    seen = CleanupProgress() if everything else read_progress(workspace, part)
     if seen.is_first:
         every = (workspace.home / "reports").glob("*/*")
-        removed = _remove_pages(workspace, (page for page in every if _is_page(page)), before)
+        removed = _remove_pages(workspace, (page for page in every if _is_page(page, part)), before)
     else:
-        candidates = [page for row in _imports_before(workspace, seen, before) for page in _pages_of(workspace, row)]
+        candidates = [page for row in _imports_before(workspace, seen, before) for page in _pages_of(workspace, row, part)]
         removed = _remove_pages(workspace, candidates, before)
     rows = list(_imports_before(workspace, seen, before))
-    write_progress(workspace, PAGES, advance(seen, rows, lambda row: any(_pages_of(workspace, row))))
+    write_progress(workspace, part, advance(seen, rows, lambda row: any(_pages_of(workspace, row, part))))
     return removed
 
 
@@ -88,14 +103,14 @@ def _imports_before(workspace: Workspace, seen: CleanupProgress, before: datetim
         yield {name: row[name] for name in ("import_id", "district_id")}
 
 
-def _pages_of(workspace: Workspace, row: Mapping[str, Any]) -> list[Path]:
+def _pages_of(workspace: Workspace, row: Mapping[str, Any], part: str) -> list[Path]:
     folder = workspace.home / "reports" / row["district_id"]
-    return [page for kind in _PAGES if (page := folder / f"{row['import_id']}.{kind}").exists()]
+    return [page for kind in _KINDS[part] if (page := folder / f"{row['import_id']}.{kind}").exists()]
 
 
-def _is_page(path: Path) -> bool:
+def _is_page(path: Path, part: str) -> bool:
     number, _, kind = path.name.partition(".")
-    return kind in _PAGES and number.isdigit()
+    return kind in _KINDS[part] and number.isdigit()
 
 
 def _remove_pages(workspace: Workspace, pages: Iterable[Path], before: datetime) -> int:

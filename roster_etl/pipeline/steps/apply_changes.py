@@ -23,6 +23,7 @@ from roster_etl.engine.changes import (
     IdChange,
     Override,
     apply_changes,
+    collect_named_ids,
     mark_shared_ids,
 )
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
@@ -37,6 +38,8 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Edit, RosterReader
 from roster_etl.vendors.lineage import tables_of
+
+_ID_CHANGES = "id_changes"
 
 
 def apply_upload_changes(
@@ -55,8 +58,10 @@ def apply_upload_changes(
         comparison = diff_against_baseline(workspace, upload, sources)
         refused = comparison.how == REFUSED_WHOLE
         waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
-    retried = list(quarantined_rows(upload, waiting)) if waiting is not None else []
-    folded = apply_changes(plan, replace(given, sources=[*retried, *comparison.sources]))
+        retried = list(quarantined_rows(upload, waiting)) if waiting is not None else []
+        given = replace(given, sources=[*retried, *comparison.sources])
+        given = replace(given, past=_past_versions(session.roster, upload, given))
+    folded = apply_changes(plan, given)
     noticed = findings_table(comparison.findings)
     staging_of(workspace, upload).write_changes(
         _applied(folded, comparison.how),
@@ -105,7 +110,6 @@ def _change_input(
     return ChangeInput(
         sources=list(_sources(validated, results)),
         current={name: roster.versions(name, roster.current_hashes(*feed, name).column("version_id")) for name in names},
-        past={name: _past_versions(roster, feed, name, renamed={change.entity for change in changes}) for name in names},
         options=upload.values,
         overrides=[_to_override(row) for row in state.overrides],
         supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
@@ -121,11 +125,30 @@ def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
-def _past_versions(roster: RosterReader, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
-    """Return the last versions of removed records by version ID, including records whose old ID another record has now."""
-    past = roster.last_removed_versions(*feed, name)
-    if name not in renamed:
-        return past
+def _past_versions(roster: RosterReader, upload: Upload, given: ChangeInput) -> dict[str, pa.Table]:
+    """Return the last versions of removed records that the upload's rows may be about, by table.
+
+    Their own ids may lead to further ones: a removed section names its course. What ever went is more every night.
+    """
+    assert upload.vendor.change_plan is not None
+    feed, names = (upload.district_id, upload.source), [name for name in given.current if name != _ID_CHANGES]
+    ids = collect_named_ids(upload.vendor.change_plan, given.sources, given.current, given.id_changes)
+    past = roster.removed_versions_of(*feed, names, ids)
+    more = collect_named_ids(
+        upload.vendor.change_plan, given.sources, {**given.current, **_both(given.current, past)}, given.id_changes
+    )
+    past = past if len(more) == len(ids) else roster.removed_versions_of(*feed, names, more)
+    past |= {name: roster.last_removed_versions(*feed, name) for name in given.current if name == _ID_CHANGES}
+    renamed = {change.entity for change in given.id_changes}
+    return {name: _with_hidden(roster, feed, name, versions) if name in renamed else versions for name, versions in past.items()}
+
+
+def _both(current: Mapping[str, pa.Table], past: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    return {name: pa.concat_tables([current[name], versions]) for name, versions in past.items() if versions.num_rows}
+
+
+def _with_hidden(roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table) -> pa.Table:
+    """Return the `past` versions by version ID, with those of records whose old ID another record has now."""
     hidden = roster.versions_before_rename(*feed, name)
     known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")

@@ -61,7 +61,11 @@ def _stated_tables(upload: Upload) -> frozenset[str]:
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:
-    return {
-        (mapping.to, mapping.source): identity_columns(mapping, TABLES[mapping.to].key, upload.format.file(mapping.source).key)
-        for mapping in upload.vendor.mappings
-    }
+    """Return (table, file) → the columns with the file's key: of the table's key, or, where it has none of it, others."""
+    found: dict[tuple[str, str], Mapping[str, str]] = {}
+    for mapping in upload.vendor.mappings:
+        table, key = TABLES[mapping.to], upload.format.file(mapping.source).key
+        found[mapping.to, mapping.source] = identity_columns(mapping, table.key, key) or identity_columns(
+            mapping, table.names, key
+        )
+    return found

@@ -15,8 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import carry_over_missing_columns, find_placeholder_rows, suppress_placeholders
-from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
+from roster_etl.engine.transform.carry_over import (
+    carry_over_missing_columns,
+    carry_over_unsure_values,
+    find_placeholder_rows,
+    suppress_placeholders,
+)
+from roster_etl.engine.transform.mapper import MappedTable, SourceFile, key_text, map_table
 from roster_etl.engine.transform.override_source_cells import with_edited_cells
 from roster_etl.engine.transform.overrides import RecordEdit, apply_edits
 from roster_etl.engine.validation.validate import VERDICTS
@@ -44,6 +49,7 @@ def map_roster_table(
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
     with workspace.warehouse.read() as session:
         mapped = _carry_over_missing_values(session.roster, upload, table, mapped, files)
+        mapped = _carry_over_unsure_values(session.roster, upload, table, mapped)
         mapped = drop_placeholder_rows(workspace, session.roster, upload, table, mapped)
     mapped = replace(mapped, table=apply_edits(TABLES[table], mapped.table, edits.get(table, [])))
     lines = table_rule_counts(table, mapped.table, mapped.collisions, feed.counts[table])
@@ -90,6 +96,17 @@ def _carry_over_missing_values(
         else roster.versions(table, roster.current_hashes(*feed).column("version_id"))
     )
     return replace(mapped, table=carry_over_missing_columns(TABLES[table], mapped.table, current, silent, lost))
+
+
+def _carry_over_unsure_values(roster: RosterReader, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
+    """Keep the current values of cells that are missing because a row of another file was rejected."""
+    if not any(len(keys) for keys in mapped.unsure.values()):
+        return mapped
+    target = TABLES[table]
+    records = pa.concat_arrays([*mapped.unsure.values()])
+    keys = mapped.table.filter(pc.is_in(key_text(mapped.table, target.key), value_set=records)).select(list(target.key))
+    current = roster.versions_by_key(upload.district_id, upload.source, table, keys)
+    return replace(mapped, table=carry_over_unsure_values(target, mapped.table, current, mapped.unsure))
 
 
 def _source(workspace: Workspace, upload: Upload, name: str, rows: pa.Table) -> SourceFile:

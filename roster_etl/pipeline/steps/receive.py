@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from roster_etl.engine.csv.other_formats import is_oneroster_file
+from roster_etl.engine.csv.other_formats import oneroster_files
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
@@ -273,7 +273,7 @@ def _missing_file_findings(upload: Upload) -> list[Finding]:
             file.file_name for file in upload.format.files if file.required or upload.format.requires_ordered_imports
         )
         names, own = [member.name for member in upload.members], [file.file_name for file in upload.format.files]
-        origin = " Its files are named like those of OneRoster." if any(is_oneroster_file(n, names, own) for n in names) else ""
+        origin = " Its files are named like those of OneRoster." if oneroster_files(names, own) else ""
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}.{origin}"
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [

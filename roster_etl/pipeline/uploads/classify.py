@@ -6,10 +6,10 @@ read at all (``file_selection``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from roster_etl.engine.csv.other_formats import is_oneroster_file, is_oneroster_header, oneroster_text, separator_text
+from roster_etl.engine.csv.other_formats import is_oneroster_header, oneroster_files, oneroster_text, separator_text
 from roster_etl.engine.csv.reader import read_csv, read_header
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.spec import File, Format, UnreadFile, UnsupportedFile
@@ -42,8 +42,8 @@ def _foreign(format_: Format, entries: Sequence[Entry]) -> ClassifiedFiles:
     members = tuple(Member(name=entry.name, kind=None, sha256="", size=entry.size) for entry in entries[:NAMED])
     if format_.extra_files == "ignore":
         return members, []
-    names = [entry.name for entry in entries]
-    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_, names)
+    oneroster = oneroster_files([entry.name for entry in entries], [file.file_name for file in format_.files])
+    about = _not_csv if format_.identify_by == "headers" else lambda name: _unknown(name, format_, oneroster)
     return members, _capped([about(entry.name) for entry in entries])
 
 
@@ -107,12 +107,10 @@ def _name_findings(name: str, expected: str, misspelled: Sequence[str]) -> list[
     return [Finding(severity="warning", code="wrong_case", file=name, message=message)]
 
 
-def _unknown(name: str, format_: Format, names: Sequence[str]) -> Finding:
+def _unknown(name: str, format_: Format, oneroster: Collection[str]) -> Finding:
     code = "unexpected_file" if is_csv(name) else "unknown_file_type"
     own = [file.file_name for file in format_.files]
-    origin = (
-        " It is named like a file of OneRoster, which this feed does not read." if is_oneroster_file(name, names, own) else ""
-    )
+    origin = " It is named like a file of OneRoster, which this feed does not read." if name in oneroster else ""
     message = f"The file was not read.{origin} {format_.title} has: {', '.join(own)}."
     return Finding(severity="warning", code=code, file=name, message=message)
 

@@ -27,9 +27,13 @@ from roster_etl.spec import File, Identity
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """A canonical table whose records the file's identity key names: its key, and the columns that identity columns become."""
+    """A canonical table whose records the file's identity key names: its key, and the columns that identity columns become.
+
+    ``source``: the file of the mapping, which is another one where the rows of the file are looked up.
+    """
 
     table: str
+    source: str
     key: dict[str, From | Const]
     columns: dict[str, tuple[str, From]]
 
@@ -50,7 +54,8 @@ def _lookup(workspace: Workspace, upload: Upload, file: File, identity: Identity
         for place in places
         for name, (target, expression) in place.columns.items()
     }
-    return PublishedRecords(find=partial(_find, workspace, upload, places), comparable=comparable)
+    find, keys = partial(_find, workspace, upload, places), partial(_keys, workspace, upload, places[0])
+    return PublishedRecords(find=find, keys=keys, comparable=comparable)
 
 
 def _places(upload: Upload, file: File, identity: Identity) -> list[_Place]:
@@ -61,7 +66,7 @@ def _places(upload: Upload, file: File, identity: Identity) -> list[_Place]:
         key = _key(mapping, ids, named)
         columns = {name: place for name in wanted if (place := _becomes(mapping, named.get(name, "")))}
         if named and key is not None and columns:
-            found.append(_Place(table=mapping.to, key=key, columns=columns))
+            found.append(_Place(table=mapping.to, source=mapping.source, key=key, columns=columns))
             wanted = [name for name in wanted if name not in columns]
     return found
 
@@ -121,6 +126,17 @@ def _find(workspace: Workspace, upload: Upload, places: list[_Place], ids: pa.Ta
         known |= pc.is_valid(at).to_numpy(zero_copy_only=False)
         columns |= {name: as_text(combine_chunks(current.column(target))).take(at) for name, (target, _) in place.columns.items()}
     return pa.table({**columns, KNOWN: pa.array(known)})
+
+
+def _keys(workspace: Workspace, upload: Upload, place: _Place) -> pa.Table:
+    """Return the ids, in columns of the file, of all current records that came from it."""
+    with workspace.warehouse.read() as session:
+        where = {name: expression.value for name, expression in place.key.items() if isinstance(expression, Const)}
+        current = session.roster.current_keys(upload.district_id, upload.source, place.table, where)
+    origin = combine_chunks(current.column("source_file"))
+    files = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == place.source]
+    own = current.filter(pc.is_in(origin, value_set=pa.array(files, pa.string())))
+    return pa.table({e.sources[0]: combine_chunks(own.column(name)) for name, e in place.key.items() if isinstance(e, From)})
 
 
 def _key_cells(expression: From | Const, ids: pa.Table) -> pa.Array:

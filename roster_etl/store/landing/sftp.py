@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import asyncssh
+from asyncssh.packet import PacketDecodeError
 from fsspec.asyn import FSTimeoutError, sync
 
 from roster_etl.spec.errors import (
@@ -136,6 +137,8 @@ def translate_sftp_errors(
         raise LandingNotFound(where=where) from None
     except asyncssh.KeyImportError:
         raise LandingError(where=where, problem="key_file holds no private key that can be used without a passphrase") from None
+    except (PacketDecodeError, UnicodeError):
+        raise LandingUnavailable(where=where, problem="what the server sends is not the SSH protocol") from None
     except (FSTimeoutError, TimeoutError):
         raise LandingUnavailable(where=where, problem="the server did not answer in time") from None
     except (asyncssh.Error, OSError, EOFError) as error:

@@ -51,6 +51,9 @@ class RosterReader(Protocol):
     def current_hashes(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return ``version_id`` and ``row_hash`` of every current version of `table`."""
 
+    def current_keys(self, district_id: str, source: str, table: str, where: Mapping[str, object], /) -> pa.Table:
+        """Return the key and ``source_file`` of each current version of `table` with these values in columns of the key."""
+
     def current_by_school(self, district_id: str, source: str, table: str, /) -> dict[str, int]:
         """Return the number of current versions of `table` by school; empty where records belong to none."""
 
@@ -68,6 +71,12 @@ class RosterReader(Protocol):
 
     def last_removed_versions(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return the last version (``full_schema``) of each record that has no current one."""
+
+    def removed_versions_of(self, district_id: str, source: str, tables: Sequence[str], ids: pa.Array, /) -> dict[str, pa.Table]:
+        """Return, by table, those of `last_removed_versions` whose key begins with one of `ids` (before it, a kind of user).
+
+        Other ids in the key must be among `ids`, too; those of enrollments without a section need not.
+        """
 
     def versions_before_rename(self, district_id: str, source: str, table: str, /) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed."""

@@ -42,6 +42,16 @@ def current_versions(connection: sa.Connection, district_id: str, source: str, n
     return bulk_load.fetch(connection, query, schema)
 
 
+def current_keys(connection: sa.Connection, district_id: str, source: str, name: str, where: Mapping[str, object]) -> pa.Table:
+    """Return the key and ``source_file`` of the current versions with these values in columns of the key, in no order."""
+    history, full = history_table(name), TABLES[name].full_schema
+    schema = pa.schema([full.field(column) for column in (*TABLES[name].key, "source_file")])
+    query = sa.select(*_columns(connection, history, schema)).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return bulk_load.fetch(connection, query.where(*(history.c[column] == value for column, value in where.items())), schema)
+
+
 def current_records(connection: sa.Connection, district_id: str, source: str, name: str, columns: Sequence[str]) -> pa.Table:
     """Return `columns` of every current version, in no order."""
     history, full = history_table(name), TABLES[name].full_schema
@@ -322,17 +332,58 @@ def last_removed_versions(connection: sa.Connection, district_id: str, source: s
     A record whose last version was replaced under another key (``changed``) is not gone. Costs what ever went, not the whole history.
     """
     table, history = TABLES[name], history_table(name)
-    same = " AND ".join(f"newer.{own} = {history.name}.{own}" for own in ("district_id", "source"))
-    pairs = zip(key_expressions(table, "newer."), key_expressions(table, f"{history.name}."), strict=True)
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(_is_removed(table)))
+    return bulk_load.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
+
+
+def removed_versions_of(
+    connection: sa.Connection, district_id: str, source: str, names: Sequence[str], ids: pa.Array
+) -> dict[str, pa.Table]:
+    """Return, by table, those of `last_removed_versions` whose key begins with one of `ids` (before it, a kind of user).
+
+    A user's id in the key must be among `ids`, too, unless the key has a section and it is empty. Costs what is asked for, not what
+    ever went.
+    """
+    staged = bulk_load.stage(connection, "wanted_ids", pa.table({"wanted": ids}))
+    numbers = {name: _removed_of(connection, (district_id, source), TABLES[name], staged) for name in names}
+    bulk_load.unstage(connection, staged)
+    return {
+        name: versions(connection, name, found) if len(found) else TABLES[name].full_schema.empty_table()
+        for name, found in numbers.items()
+    }
+
+
+def _removed_of(connection: sa.Connection, feed: tuple[str, str], table: RosterTable, staged: sa.TableClause) -> pa.ChunkedArray:
+    """Return the numbers of the versions, by the index of past keys."""
+    history = history_name(table.name)
+    first, *others = (column for column in table.key if column.endswith("_id"))
+    wanted = [f"{history}.{first} = {staged.name}.wanted"]
+    if table.key[0] == "user_kind":  # the index of keys begins with the kind
+        wanted.append(f"{history}.user_kind IN ({', '.join(map(repr, USER_KINDS))})")
+    if "user_id" in others:
+        unless = f" OR {history}.section_id IS NULL" if "section_id" in table.optional_key else ""
+        wanted.append(f"({history}.user_id IN (SELECT wanted FROM {staged.name}){unless})")
+    version = sa.literal_column(f"{history}.version_id", sa.BigInteger())
+    own = zip(("district_id", "source"), feed, strict=True)
+    of_feed = (sa.literal_column(f"{history}.{column}", sa.Text()) == value for column, value in own)
+    # SQLite keeps the order of a CROSS JOIN.
+    both = sa.text(f"{staged.name} CROSS JOIN {history}")
+    query = sa.select(version).select_from(both).where(*of_feed, *map(sa.text, (*wanted, _is_removed(table))))
+    return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())])).column("version_id")
+
+
+def _is_removed(table: RosterTable) -> str:
+    """Return the condition that a version is the last one of a record that has no current one."""
+    history = history_name(table.name)
+    same = " AND ".join(f"newer.{own} = {history}.{own}" for own in ("district_id", "source"))
+    pairs = zip(key_expressions(table, "newer."), key_expressions(table, f"{history}."), strict=True)
     same = " AND ".join((same, *(f"{one} = {other}" for one, other in pairs)))
     later = (
         "newer.valid_to_import IS NULL",
-        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history.name}.version_id",
+        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history}.version_id",
     )
-    replaced = (sa.text(f"NOT EXISTS (SELECT 1 FROM {history.name} AS newer WHERE {same} AND {which})") for which in later)
-    feed = (history.c.district_id == district_id, history.c.source == source)
-    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(LEFT), *replaced)
-    return bulk_load.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
+    return " AND ".join((LEFT, *(f"NOT EXISTS (SELECT 1 FROM {history} AS newer WHERE {same} AND {which})" for which in later)))
 
 
 def versions_before_rename(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:

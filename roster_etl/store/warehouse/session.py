@@ -80,6 +80,8 @@ class SqlRoster(_Queries):
     versions_by_key = _query(roster_read.versions_by_key)
     distinct_values = _query(roster_read.distinct_values)
     last_removed_versions = _query(roster_read.last_removed_versions)
+    current_keys = _query(roster_read.current_keys)
+    removed_versions_of = _query(roster_read.removed_versions_of)
     versions_before_rename = _query(roster_read.versions_before_rename)
     since = _query(roster_read.since)
     versions_touched_by = _query(roster_read.versions_touched_by)

@@ -200,8 +200,9 @@ def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
 def _add_new_students(day: NextDay) -> None:
     first = 1 + max(int(row["ID"]) for row in day.rows["students"] if row["ID"].isdigit())
     known = {row["ID"]: row for row in day.rows["students"]}
+    classes = [row for row in day.rows["staff_to_student"] if row["Student"] in known]
     for number in range(first, first + day.few + 1):
-        row = day.random.choice(day.rows["staff_to_student"])
+        row = day.random.choice(classes)
         peer = known[row["Student"]]
         person = _student(max(number - 998, 3), peer["School"], peer["Grade"], day.random) | {"ID": str(number)}
         day.rows["students"].append(person)

@@ -80,6 +80,11 @@ HEADER = "Id,First,Last,Born,Mail,School,Grade,Contact"
 STAYS = "the published record, which stays as it is."
 
 
+def no_keys() -> pa.Table:
+    """Return that the roster has no record of the file."""
+    return pa.table({"Id": pa.array([], pa.string())})
+
+
 def pupils(*people: str, file: File = PUPILS, roster: dict[str, tuple[str | None, ...]] | None = None) -> ValidatedFile:
     """Judge `people` beside a roster: id → First, Last, Born, Mail."""
     return judge(file, lines(HEADER, *people), published=None if roster is None else _published(roster))
@@ -92,7 +97,7 @@ def _published(roster: dict[str, tuple[str | None, ...]]) -> PublishedRecords:
         columns = {name: pa.array([row[at] for row in cells], pa.string()) for at, name in enumerate(IDENTITY.columns)}
         return pa.table({**columns, KNOWN: pa.array([one in roster for one in wanted])})
 
-    return PublishedRecords(find=find, comparable=dict.fromkeys(IDENTITY.columns, lambda cells: cells))
+    return PublishedRecords(find=find, keys=no_keys, comparable=dict.fromkeys(IDENTITY.columns, lambda cells: cells))
 
 
 def messages(result: ValidatedFile) -> list[str]:
@@ -316,10 +321,12 @@ GUESTS = File(
 )
 PUBLISHED_GUEST = PublishedRecords(
     find=lambda ids: pa.table({"Given": ["Bob"] * len(ids), "Family": ["Bell"] * len(ids), KNOWN: [True] * len(ids)}),
+    keys=no_keys,
     comparable=dict.fromkeys(("Given", "Family"), lambda cells: cells),
 )
 PUBLISHED_HELPER = PublishedRecords(
     find=lambda ids: pa.table({"First": ["Bob"] * len(ids), "Last": ["Bell"] * len(ids), KNOWN: [True] * len(ids)}),
+    keys=no_keys,
     comparable=dict.fromkeys(("First", "Last"), lambda cells: cells),
 )
 
@@ -387,7 +394,7 @@ def contacts(*people: str, known: str | None = None) -> ValidatedFile:
         return pa.table({"Contact": [known] * len(ids), KNOWN: [True] * len(ids)})
 
     text = lines("Id,First,Contact,ContactId", *people)
-    of_contacts = PublishedRecords(find=find, comparable={"Contact": lambda cells: cells})
+    of_contacts = PublishedRecords(find=find, keys=no_keys, comparable={"Contact": lambda cells: cells})
     published = replace(_published({}), parts={("Id", "ContactId"): of_contacts}) if known else None
     return judge(WITH_CONTACT_IDS, text, published=published)
 

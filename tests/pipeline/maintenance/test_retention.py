@@ -11,7 +11,9 @@ import pytest
 
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.maintenance.cleanup import clean_up_home
-from roster_etl.pipeline.maintenance.retention import apply_retention
+from roster_etl.pipeline.maintenance.retention import apply_retention, look_again
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
+from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import Message
@@ -63,6 +65,27 @@ def test_frames_and_pages_go_by_their_age_and_those_of_an_open_hold_stay(workspa
     assert (gone.frames, gone.reports, gone.messages) == (4, 4, 0)
     assert workspace.frames.imports_by_district() == {"lincoln": (1,)}
     assert pages(workspace) == ["1.html"]
+
+
+def test_files_of_data_go_before_their_page_and_are_written_again(workspace: Workspace) -> None:
+    now = datetime.now(UTC)
+    for number in range(1, 6):
+        for kind in ("html", "json", "csv"):
+            path = workspace.home / "reports" / "lincoln" / f"{number}.{kind}"
+            path.write_text("x")
+            at = now - timedelta(days=8 if number < 4 else 6)
+            os.utime(path, (at.timestamp(),) * 2)
+
+    gone = apply_retention(workspace, now)
+
+    assert (gone.reports, gone.report_data) == (0, 2)  # the first is held
+    htmls = [f"{number}.html" for number in range(1, 6)]
+    assert pages(workspace) == sorted([*htmls, *(f"{number}.{kind}" for number in (1, 4, 5) for kind in ("json", "csv"))])
+    write_report(workspace, read_import_summary(workspace, 2))
+    look_again(workspace, 2)
+    assert apply_retention(workspace, now).report_data == 0
+    assert apply_retention(workspace, now + timedelta(days=8)).report_data == 3
+    assert "2.json" not in pages(workspace)
 
 
 def test_data_docs_go_with_the_page_that_they_stand_beside(workspace: Workspace) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from roster_etl.engine.changes import ChangeInput, ChangeResult
+from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
@@ -18,6 +21,7 @@ from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review.approve import ApprovalRequest, PlanOutdated, apply_approval, validate_approval
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
+from roster_etl.pipeline.steps import apply_changes as step
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.uploads.order import Order
@@ -64,8 +68,25 @@ class Roster:
 
 
 @pytest.fixture
-def roster(home: Path, tmp_path: Path) -> Roster:
-    return Roster(home, tmp_path / "uploads")
+def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roster:
+    """A district whose uploads are applied twice: beside the removed records that their rows may name, and beside all."""
+    made = Roster(home, tmp_path / "uploads")
+    apply, feed = step.apply_changes, ("lincoln", "canvas")
+
+    def applied(plan: ChangePlan, given: ChangeInput) -> ChangeResult:
+        result, reader = apply(plan, given), made.workspace.warehouse.roster
+        renamed = {change.entity for change in given.id_changes}
+        everything = {name: reader.last_removed_versions(*feed, name) for name in given.current}
+        hidden = {name: step._with_hidden(reader, feed, name, everything[name]) for name in renamed & set(everything)}
+        whole = apply(plan, replace(given, past=everything | hidden))
+        assert {name: table.to_pylist() for name, table in whole.tables.items()} == {
+            name: table.to_pylist() for name, table in result.tables.items()
+        }
+        assert whole.findings.to_pylist() == result.findings.to_pylist()
+        return result
+
+    monkeypatch.setattr(step, "apply_changes", applied)
+    return made
 
 
 def told(document: dict[str, Any]) -> list[tuple[str, str, str | None, int | None]]:
@@ -292,6 +313,23 @@ def test_a_data_set_is_compared_with_its_last_upload(roster: Roster) -> None:
         row["close_reason"]
         for row in roster.workspace.warehouse.roster.last_removed_versions("lincoln", "canvas", "users").to_pylist()
     ] == ["diffed"]
+
+
+def test_a_row_without_an_id_keeps_the_record_that_it_describes(roster: Roster) -> None:
+    term = "term_id,name,status\nt1,Fall,active\n"
+    courses = "course_id,short_name,long_name,status,term_id\n"
+    more = {"diffing_data_set_identifier": "sis", "delete_threshold_pct": "100"}
+    roster.upload(
+        more, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", t=term, c=f"{courses}c1,C,One,active,t1\nc2,D,Two,active,t1\n"
+    )
+    roster.upload(
+        more, u=f"{USERS}u1,a,active,Ann\n,b,active,Bob\n", t=term, c=f"{courses}c1,C,One,active,t1\nc2,D,Two,active,t1\n"
+    )
+    batch = {"batch_mode": "true", "batch_mode_term_id": "t1", "delete_threshold_pct": "100"}
+    roster.upload(batch, c=f"{courses}c1,C,One,active,t1\n,D,Two,active,t1\n")
+
+    assert roster.records("users", "user_id") == [("u1",), ("u2",)]
+    assert roster.records("courses", "course_id") == [("c1",), ("c2",)]
 
 
 def test_a_header_alone_drops_no_record_of_a_data_set_and_later_uploads_look_past_it(roster: Roster) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -230,20 +231,49 @@ def test_a_silent_listing_ends(reach: Reach, tmp_path: Path) -> None:
             landing.listing()
 
 
+def silent_peer(listening: socket.socket, settings: Settings, folder: Path) -> tuple[Feed, Settings]:
+    """Return a feed that lands at `listening`, with a pinned key, and settings that wait half a second for it."""
+    port = listening.getsockname()[1]
+    key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    (folder / "known").write_text(f"[127.0.0.1]:{port} {key}\n")
+    known, path = str(folder / "known"), f"sftp://lincoln@127.0.0.1:{port}/"
+    feed = Feed(format="clever", path=path, known_hosts=known, password_env="LINCOLN_PASSWORD")
+    return feed, replace(settings, landing=replace(settings.landing, connect_seconds=0.5))
+
+
 def test_a_peer_that_never_speaks_ends(settings: Settings, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
-        (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {key}\n")
-        feed = Feed(
-            format="clever",
-            path=f"sftp://lincoln@127.0.0.1:{port}/",
-            known_hosts=str(tmp_path / "known"),
-            password_env="LINCOLN_PASSWORD",
-        )
-        quick = replace(settings, landing=replace(settings.landing, connect_seconds=0.5))
-        with pytest.raises(LandingUnavailable), open_landing("lincoln", feed, quick, environ=ENVIRON):
+        with (
+            pytest.raises(LandingUnavailable),
+            open_landing("lincoln", *silent_peer(silent, settings, tmp_path), environ=ENVIRON),
+        ):
             pass
+
+
+@pytest.mark.parametrize(
+    "packet", [b"\x14" + bytes(8), b"\x01" + b"\xff" * 60, b"\x14" + bytes(16) + b"\x00\x00\x00\x01\xff" * 12]
+)
+def test_what_does_not_speak_the_protocol_may_be_tried_again(packet: bytes, settings: Settings, tmp_path: Path) -> None:
+    padding = bytes(4 + -(len(packet) + 9) % 8)
+    framed = (len(packet) + len(padding) + 1).to_bytes(4, "big") + bytes([len(padding)]) + packet + padding
+
+    def answer(listening: socket.socket) -> None:
+        peer, _ = listening.accept()
+        with peer:
+            peer.sendall(b"SSH-2.0-X\r\n")
+            time.sleep(0.2)  # until the client has said what it can do
+            peer.sendall(framed)
+            time.sleep(0.2)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        with (
+            pytest.raises(LandingUnavailable),
+            open_landing("lincoln", *silent_peer(listening, settings, tmp_path), environ=ENVIRON),
+        ):
+            pass
+        thread.join()
 
 
 def test_a_server_that_is_gone_may_be_tried_again(reach: Reach, tmp_path: Path) -> None:

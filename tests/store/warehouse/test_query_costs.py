@@ -21,7 +21,7 @@ from roster_etl.canonical.ledger import EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, 
 from roster_etl.canonical.receipts import RECEIPTS
 from roster_etl.store.warehouse import Warehouse, bulk_load, export_ledger, feed_status_read, ledger_read, receipts, roster_read
 from tests.pipeline.work import count_imports
-from tests.rosters import day
+from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user
 
 FEW, MANY = 30, 3000
 LONG, SHORT = ("lincoln", "clever"), ("lincoln", "dyknow")
@@ -179,5 +179,36 @@ def test_a_reader_costs_the_same_in_a_long_ledger(name: str, ledgers: dict[int, 
                 connection.rollback()
         steps[size] = steps_of(path, recording.calls)
 
+    assert steps[FEW] > 0
+    assert steps[MANY] <= 1.1 * steps[FEW] + 5
+
+
+def removed(path: Path, size: int) -> None:
+    """Publish so many users with a course each, and remove all but one of them."""
+    with Warehouse(f"sqlite:///{path}") as warehouse:
+        warehouse.revision()
+        rows = {
+            "users": [user(f"u{n}") for n in range(size)],
+            "enrollments": [enrollment(f"u{n}", course_id=f"c{n}") for n in range(size)],
+        }
+        published(warehouse, {name: change(name, some) for name, some in rows.items()})
+        gone = {
+            name: warehouse.roster.current_hashes(DISTRICT, SOURCE, name).column("version_id").to_pylist()[1:] for name in rows
+        }
+        published(warehouse, {name: change(name, gone=some, reason="deleted") for name, some in gone.items()}, number=2)
+
+
+def test_removed_records_are_read_at_the_cost_of_what_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, found = {}, {}
+    for size in (FEW, MANY):
+        path, recording = tmp_path / f"{size}.sqlite", Recording(monkeypatch)
+        removed(path, size)
+        with Warehouse(f"sqlite:///{path}") as warehouse, warehouse.reading() as connection:
+            recording.calls.clear()
+            ids = pa.array(["u5", "c5", "u7"])
+            found[size] = roster_read.removed_versions_of(connection, DISTRICT, SOURCE, ["users", "enrollments", "sections"], ids)
+        steps[size] = steps_of(path, [call for call in recording.calls if "wanted_ids" in call[0]])
+
+    assert {name: rows.num_rows for name, rows in found[MANY].items()} == {"users": 2, "enrollments": 1, "sections": 0}
     assert steps[FEW] > 0
     assert steps[MANY] <= 1.1 * steps[FEW] + 5

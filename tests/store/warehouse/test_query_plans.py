@@ -308,6 +308,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "versions": lambda c: [roster_read.versions(c, name, pa.array([1, 2])) for name in every],
         "versions_by_key": lambda c: [roster_read.versions_by_key(c, *feed, "users", keys, past=past) for past in (False, True)],
         "distinct_values": lambda c: (roster_read.distinct_values(c, *feed, [student]), roster_read.distinct_values(c, *feed, [student, period])),
+        "current_keys": lambda c: [roster_read.current_keys(c, *feed, name, {}) for name in every]
+        + [roster_read.current_keys(c, *feed, "users", {"user_kind": "student"})],
+        "removed_versions_of": lambda c: roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"])),
         "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
         "versions_before_rename": lambda c: [roster_read.versions_before_rename(c, *feed, name) for name in every],
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],

@@ -173,6 +173,38 @@ def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
     ]
 
 
+def test_keys_of_current_records_are_read_by_kind_with_their_files(warehouse):
+    teacher = {"user_kind": "teacher", "user_id": "a", "status": "active"}
+    published(warehouse, {"users": change("users", [user("a"), user("b"), teacher])})
+    published(warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="b")])}, number=2)
+
+    found = warehouse.roster.current_keys(DISTRICT, SOURCE, "users", {"user_kind": "student"})
+
+    assert found.to_pylist() == [{"user_kind": "student", "user_id": "a", "source_file": "users.csv"}]
+    assert warehouse.roster.current_keys(DISTRICT, SOURCE, "users", {}).num_rows == 2
+
+
+def test_removed_versions_are_read_by_the_ids_that_are_asked_for(warehouse):
+    enrolled = [enrollment("a"), enrollment("b"), enrollment("a", None), enrollment("c", "s2")]
+    published(warehouse, {"users": change("users", [user("a"), user("b")]), "enrollments": change("enrollments", enrolled)})
+    gone = {
+        "users": change("users", gone=[version_of(warehouse, "users", user_id=one) for one in "ab"], reason="deleted"),
+        "enrollments": change("enrollments", gone=[1, 2, 3, 4], reason="deleted"),
+    }
+    published(warehouse, gone, number=2)
+    published(warehouse, {"users": change("users", [user("b")])}, number=3)
+    course = warehouse.roster.last_removed_versions(DISTRICT, SOURCE, "enrollments").column("course_id")[0].as_py()
+
+    found = warehouse.roster.removed_versions_of(DISTRICT, SOURCE, ["users", "enrollments"], pa.array(["a", "b", course]))
+
+    assert found["users"].column("user_id").to_pylist() == ["a"]
+    assert found["enrollments"].schema == TABLES["enrollments"].full_schema
+    assert sorted(found["enrollments"].column("user_id").to_pylist()) == ["a", "a", "b"]
+    found = warehouse.roster.removed_versions_of(DISTRICT, SOURCE, ["enrollments"], pa.array([course, "c"]))
+    assert {(row["user_id"], row["section_id"]) for row in found["enrollments"].to_pylist()} == {("a", None), ("c", "s2")}
+    assert not warehouse.roster.removed_versions_of(DISTRICT, SOURCE, ["enrollments"], pa.array(["a"]))["enrollments"].num_rows
+
+
 def test_what_was_gone_when_its_id_changed_is_found_although_another_record_has_the_id(warehouse):
     def renamed(old, new):
         return {"entity": "users", "old_id": old, "new_id": new}
