@@ -35,6 +35,7 @@ HELPERS: Mapping[str, tuple[str, ...]] = {"sections": ("course_number",), "enrol
 """Columns that rules may name besides the table's own: of the record's course; the matched section (or course), the matched user."""
 WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CLASSES = ("student", "other")
 
 Names = Mapping[str, Sequence[str]]
@@ -278,7 +279,7 @@ def _keys(rows: pa.Table, table: str) -> list[str]:
 
 def key_json(key: Mapping[str, Any]) -> str:
     """Return the key of a record as compact JSON."""
-    return json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT.encode(key)
 
 
 def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list[str | None]:

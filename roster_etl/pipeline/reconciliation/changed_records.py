@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.outcomes import Sides, TableOutcomes, differing, rematched, table_outcomes
+from roster_etl.engine.reconcile.outcomes import Outcome, Sides, TableOutcomes, differing, rematched, table_outcomes
 from roster_etl.engine.reconcile.rosters import (
     HELPERS,
     WITHIN_SCHOOL,
@@ -77,11 +77,26 @@ class ChangedRecords:
 
     def ensure(self, table: str, ids: Sides) -> None:
         """Read what decides how records with `ids` match, then and now."""
-        exact = self._exact.setdefault(table, (set(), set()))
+        exact = joined(self._exact.get(table, (set(), set())), self._partners_of_exact(table, ids))
+        self._exact[table] = exact
         if not _within(ids, exact) or not self.is_read(table):
             self._close(table, ids)
             self._exact[table] = joined(exact, ids)
             self._stale.add(table)
+
+    def _partners_of_exact(self, table: str, ids: Sides) -> Sides:
+        """Return which of `ids` are matched, then and now, with a record whose outcome is exact: so is theirs."""
+        found: Sides = (set(), set())
+        if table not in self._exact or table not in self._outcomes:
+            return found
+        before, now = (times.sides for times in self._outcomes[table])
+        none = Outcome(-1, None)
+        for at, some in enumerate(ids):
+            for one in some - self._exact[table][at]:
+                partner = before[at].get(one, none).partner
+                if partner == now[at].get(one, none).partner and partner in self._exact[table][1 - at]:
+                    found[at].add(one)
+        return found
 
     def is_read(self, table: str) -> bool:
         """Return whether records of a table were read."""
