@@ -30,10 +30,10 @@ def match_described(rows: pa.Table, records: pa.Table) -> tuple[Places, Places]:
     if not (rows.num_rows and records.num_rows and rows.num_columns):
         return nothing, nothing
     cells = [_codes(combine_chunks(rows.column(name)), combine_chunks(records.column(name))) for name in rows.column_names]
-    pairs = np.unique(np.concatenate([_pairs(*of_column) for of_column in cells]), axis=0)
+    pairs = np.unique(np.concatenate([_pairs(*of_column) for of_column in cells]))
     if not len(pairs):
         return nothing, nothing
-    row, record = pairs[:, 0], pairs[:, 1]
+    row, record = np.divmod(pairs, records.num_rows)
     agree, differ, filled = (np.zeros(len(pairs), dtype=np.int64) for _ in range(3))
     for own, theirs in cells:
         one, other = own[row], theirs[record]
@@ -56,11 +56,11 @@ def _codes(own: pa.Array, theirs: pa.Array) -> tuple[Places, Places]:
     return codes[: len(own)], codes[len(own) :]
 
 
-def _pairs(own: Places, theirs: Places) -> npt.NDArray[np.int64]:
-    """Return the pairs (row, record) with equal cells, without cells that very many records share."""
+def _pairs(own: Places, theirs: Places) -> Places:
+    """Return the pairs with equal cells, as row × number of records + record, without cells that very many records share."""
     order = np.argsort(theirs, kind="stable")
     first, last = (np.searchsorted(theirs[order], own, side=side) for side in ("left", "right"))
     counts = np.where((own >= 0) & (last - first <= _MOST_SHARED), last - first, 0)
     rows = np.repeat(np.arange(len(own)), counts)
     steps = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.stack([rows, order[np.repeat(first, counts) + steps]], axis=1)
+    return rows * len(theirs) + order[np.repeat(first, counts) + steps]

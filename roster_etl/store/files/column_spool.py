@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from roster_etl.store.files.folder import create_private_folder
 MIN_BYTES = 1 << 20
 """Tables with less stay in memory."""
 _ALIGNMENT = 64
+_TRIM_SECONDS = 0.2  # of CPU time
 
 
 class ColumnSpool:
@@ -34,6 +36,7 @@ class ColumnSpool:
         self._scratch, self._min_bytes = scratch, min_bytes
         self._maps: list[tuple[int, int, weakref.ref[mmap.mmap]]] = []
         self._null_arrays: dict[pa.DataType, pa.Array] = {}
+        self._trimmed = 0.0
 
     def collect(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> pa.Table:
         """Return the rows of `batches` as a table in ascending order of the columns `order`; a column is in memory at a time, and a batch."""
@@ -68,9 +71,11 @@ class ColumnSpool:
         return table
 
     def release(self) -> None:
-        """Give back the memory of all pages that were read, and what the allocators do not need."""
+        """Give back the memory of all pages that were read, and now and then what the allocators do not need: that takes milliseconds."""
         self._release_pages()
-        release_memory()
+        if (now := time.process_time()) - self._trimmed >= _TRIM_SECONDS:
+            release_memory()
+            self._trimmed = now
 
     def _release_pages(self) -> None:
         self._maps = [known for known in self._maps if known[2]() is not None]

@@ -17,7 +17,7 @@ from roster_etl.canonical.ledger import EXPORTS, IMPORTS, ExportStatus
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
 from roster_etl.store.warehouse import bulk_load
-from roster_etl.store.warehouse.roster_read import select_column
+from roster_etl.store.warehouse.roster_read import closed_by_imports_after, select_column
 
 _EXTRA = ("derived", "extensions")
 _FEEDS_PER_QUERY = 100  # each is one arm of a union; SQLite takes 500
@@ -52,7 +52,9 @@ def roster_rows(
         arms = (
             sa.select(*chosen, history.c.version_id).where(*known, history.c.valid_to_import.is_(None)),
             sa.select(*chosen, history.c.version_id).where(
-                *known, history.c.valid_to_import.is_not(None), history.c.valid_to > then
+                history.c.valid_from <= then,
+                closed_by_imports_after(history, district_id, source, then),
+                history.c.valid_to > then,
             ),
         )
         query = sa.union_all(*arms)  # type: ignore[assignment]

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import LEFT, history_name, history_table, key_expressions
+from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.references import ID_COLUMNS, REFERENCES
 from roster_etl.canonical.roster import TABLES, USER_KINDS, RosterTable
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
@@ -487,13 +488,33 @@ def as_of(
     known = [*feed, history.c.valid_from <= then]
     chosen = _columns(connection, history, schema)
     # Current and past versions have separate indexes, so they are queried separately.
+    past = [*feed, history.c.valid_to_import.is_not(None)]
+    if source is not None:  # its imports closed no other versions
+        past = [closed_by_imports_after(history, district_id, source, then)]
     arms = (
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_(None)),
-        sa.select(*chosen).where(*known, history.c.valid_to_import.is_not(None), history.c.valid_to > then),
+        sa.select(*chosen).where(*past, history.c.valid_from <= then, history.c.valid_to > then),
     )
     if collect is not None:
         return collect(bulk_load.fetch_batches(connection, sa.union_all(*arms), schema), schema, order)
     return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by([(column, "ascending") for column in order])
+
+
+def closed_by_imports_after(
+    history: sa.Table, district_id: str, source: str, moment: sa.ColumnElement[datetime]
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a version was closed by an import of a feed, after a moment: however many were closed before.
+
+    A condition on the feed beside it would have all of the feed's past versions read.
+    """
+    columns = IMPORTS.c
+    later = sa.select(columns.import_id).where(
+        columns.district_id == district_id,
+        columns.source == source,
+        columns.status == "published",
+        columns.finished_at > moment,
+    )
+    return history.c.valid_to_import.in_(later)
 
 
 _MAX_IDS = 500  # of one statement

@@ -6,7 +6,7 @@ The plans of the statements (``test_query_plans``) say that an index is used; a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS
 from roster_etl.canonical.receipts import RECEIPTS
 from roster_etl.store.warehouse import Warehouse, bulk_load, export_ledger, feed_status_read, ledger_read, receipts, roster_read
@@ -52,6 +53,10 @@ READERS: dict[str, Callable[[sa.Connection, int], Any]] = {
     "new publishes": lambda c, n: export_ledger.newest_publishes(c, [LONG, SHORT], day(1) + timedelta(minutes=n - 1)),
     "published until": lambda c, n: export_ledger.newest_published(c, *LONG, day(1) + timedelta(minutes=n)),
     "changes since": lambda c, n: export_ledger.change_moments(c, *LONG, day(1) + timedelta(minutes=n - 5), day(28)),
+    "roster of some imports ago": lambda c, n: [
+        export_ledger.roster_rows(c, *LONG, "users", day(1) + timedelta(minutes=n - 5), collect=collected),
+        roster_read.as_of(c, day(1) + timedelta(minutes=n - 5), "users", *LONG),
+    ],
     "last export": lambda c, _: (
         export_ledger.list_exports(c, "lincoln", destination="app", limit=1), export_ledger.list_exports(c, "lincoln", place="out", limit=20)
     ),
@@ -62,8 +67,14 @@ READERS: dict[str, Callable[[sa.Connection, int], Any]] = {
 }  # fmt: skip
 
 
+def collected(batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Sequence[str]) -> pa.Table:
+    """Read all batches of a query."""
+    del order
+    return pa.Table.from_batches(list(batches), schema=schema)
+
+
 def fill(url: str, imports: int) -> None:
-    """Enter imports of `LONG`, one a minute, most of them published, each with a file, a finding, an export and a receipt; three before are of `SHORT`."""
+    """Enter imports of `LONG`, one a minute, most of them published, each with a file, a finding, a version of one record, an export and a receipt; three before are of `SHORT`."""
     numbers = range(1, imports + 1)
     at = {n: day(1) + timedelta(minutes=n) for n in numbers}
     feed = {n: dict(zip(("district_id", "source"), SHORT if n <= 3 else LONG, strict=True)) for n in numbers}
@@ -79,6 +90,13 @@ def fill(url: str, imports: int) -> None:
         HOLDS: [{"import_id": n, "reason": "x", "plan_sha256": "0", "created_at": at[n], "decision": "discarded"} for n in numbers if status[n] == "discarded"],
         EXPORTS: [
             {**feed[n], "format": "dyknow", "options": {}, "destination": "out", "destination_name": "app", "status": "written", "started_at": at[n], "files": [], "losses": [], "requested_by": "s"}
+            for n in numbers
+        ],
+        history_table("users"): [
+            {
+                "district_id": LONG[0], "source": LONG[1], "user_kind": "student", "user_id": "a", "row_hash": str(n), "derived": "[]", "extensions": "{}",
+                "valid_from_import": n, "valid_from": at[n], "valid_to_import": n + 1 if n < imports else None, "valid_to": at.get(n + 1),
+            }
             for n in numbers
         ],
         RECEIPTS: [
