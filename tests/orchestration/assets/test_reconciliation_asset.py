@@ -10,8 +10,8 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.reconciliation_asset import RECONCILIATION, check_name, log_reconciliation
 from roster_etl.pipeline.reconciliation.decide import decide
-from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.feed_differences import district_differences
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.reporting.report_page import report_page
 from roster_etl.pipeline.workspace import Workspace
