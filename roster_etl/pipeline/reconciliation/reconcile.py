@@ -33,7 +33,7 @@ _LOG = logging.getLogger("roster_etl")
 _READ = (*RULES, "user_roles")
 _TRIES = 3
 _SMALL = 2_000  # users of a feed: finding out what changed costs a fixed number of queries, as much as comparing this many whole
-_VERSION = 1  # of how feeds are compared; after a change of it all is compared again
+_VERSION = 2  # of how feeds are compared; after a change of it all is compared again
 Pair = tuple[str, str, str]
 """District, feed A, feed B; A sorts before B."""
 
