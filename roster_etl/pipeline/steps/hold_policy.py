@@ -240,7 +240,9 @@ def lost_id_columns(upload: Upload, results: Mapping[str, FileResult]) -> list[F
     for mapping in upload.vendor.mappings:
         result = results.get(mapping.source)
         lost = set(result.lost if result else ()) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
-        silent = mapping.unavailable_targets(set(result.present), lost) if result and lost else ()
+        silent = (
+            mapping.unavailable_targets({mapping.source: set(result.present)}, {mapping.source: lost}) if result and lost else ()
+        )
         for target, origins in mapping.lineage().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:
                 columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}
