@@ -117,7 +117,7 @@ lock: ## resolve both lock files again (needs uv)
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
 
-dbt: $(VENV)/.dev ## build and test the dbt package on DuckDB, in an environment of its own
+dbt: $(VENV)/.dev ## build and test the dbt package on DuckDB and PostgreSQL, in an environment of its own
 	$(PY) -m venv .venv-dbt
 	.venv-dbt/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r deploy/dbt/requirements.lock
 	$(PY) -m pytest tests/projections/test_dbt_package.py $(ARGS)

@@ -32,7 +32,7 @@ CHURN = 0.01
 FEEDS = ("clever", "canvas")
 PARTS = {
     "compare": (announce, "try_reconcile_published"),
-    "report": (report_files, "feed_differences"),
+    "report": (report_files, "district_differences"),
     "asset": (warehouse_assets, "log_reconciliation"),
 }
 """What an import does for the sake of other feeds: a name → the module that calls it, and its name there."""

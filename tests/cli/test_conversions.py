@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,7 +16,7 @@ from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
-MOST_COLUMNS = 140
+MOST_COLUMNS = 120
 """Columns that become a pandas series, or come of one: in the functions that compute values, which take and return series."""
 
 
@@ -40,7 +41,8 @@ def test_an_import_converts_no_table_and_few_columns(home: Path, tmp_path: Path,
 
 def _counting(create: Callable[..., None], made: Counter[str], name: str) -> Callable[..., None]:
     def counting(self: object, *args: Any, **kwargs: Any) -> None:
-        made[name] += 1
+        if not (args and isinstance(args[0], np.ndarray)):  # numbers of rows were never in Arrow
+            made[name] += 1
         create(self, *args, **kwargs)
 
     return counting

@@ -53,6 +53,7 @@ WORDS = {
     "reconcile": ("--district", "lincoln"),
     "rebuild": ("--district", "lincoln", "--to", "sqlite:///PATH"),
     "receipts list": ("--district", "lincoln"),
+    "receipts outcomes": ("1", "--to", "PATH"),
     "receipts show": ("1",),
     "refused": ("--district", "lincoln"),
     "renames approve": ("1", "--by", "A"),

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 from tests.conftest import ROOT
+from tests.pg import connected
 
 PACKAGE = ROOT / "deploy" / "dbt"
 _TYPES = {
@@ -61,10 +63,7 @@ def program() -> str | None:
 def roster(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DuckDB file with the tables and views of a warehouse after two days of a district."""
     folder = tmp_path_factory.mktemp("dbt")
-    write_sample(vendor("clever"), folder / "a", students=30, seed=5)
-    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
-    for day in ("a", "b"):
-        assert call("import", folder / day, "--district", "lincoln", "--format", "clever", home=folder / "home").code == 0
+    import_two_days(folder)
     with (
         closing(sqlite3.connect(folder / "home" / "warehouse.sqlite")) as source,
         duckdb.connect(folder / "roster.duckdb") as target,
@@ -88,6 +87,14 @@ CHANGES = (
 )
 
 
+def import_two_days(folder: Path) -> None:
+    """Import two days of a district into the home below `folder`."""
+    write_sample(vendor("clever"), folder / "a", students=30, seed=5)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    for day in ("a", "b"):
+        assert call("import", folder / day, "--district", "lincoln", "--format", "clever", home=folder / "home").code == 0
+
+
 def copy(source: sqlite3.Connection, target: Any, name: str, columns: Any) -> None:
     """Copy a table or view of the warehouse to DuckDB, with the types that the specs declare."""
     declared = ", ".join(f'"{column.name}" {_TYPES[column.type]}' for column in columns)
@@ -98,12 +105,11 @@ def copy(source: sqlite3.Connection, target: Any, name: str, columns: Any) -> No
     target.unregister("rows")
 
 
-def dbt(folder: Path, roster: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run dbt on a copy of the package below `folder`."""
+def dbt(folder: Path, target: Mapping[str, Any], *words: str) -> subprocess.CompletedProcess[str]:
+    """Run dbt on a copy of the package below `folder`, against the database of the profile `target`."""
     package = folder / "package"
     if not package.exists():
         shutil.copytree(PACKAGE, package)
-        target = {"type": "duckdb", "path": str(roster), "schema": "analytics"}
         (package / "profiles.yml").write_text(json.dumps({"roster_etl": {"target": "t", "outputs": {"t": target}}}))
     command = [str(program()), *words, "--profiles-dir", str(package), "--project-dir", str(package)]
     environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
@@ -115,8 +121,9 @@ def dbt(folder: Path, roster: Path, *words: str) -> subprocess.CompletedProcess[
 @pytest.mark.timeout(600)  # 400 queries of dbt, in a process of its own
 @pytest.mark.skipif(program() is None, reason="dbt is not installed: `make dbt` makes an environment for it")
 def test_dbt_builds_the_marts_and_its_tests_pass(roster: Path, tmp_path: Path) -> None:
+    target = {"type": "duckdb", "path": str(roster), "schema": "analytics"}
     done = dbt(
-        tmp_path, roster, "build", "--vars", "{roster_etl_schema: main}", "--warn-error-options", '{"error": ["Deprecations"]}'
+        tmp_path, target, "build", "--vars", "{roster_etl_schema: main}", "--warn-error-options", '{"error": ["Deprecations"]}'
     )
 
     assert done.returncode == 0, done.stdout[-3000:]
@@ -131,6 +138,41 @@ def test_dbt_builds_the_marts_and_its_tests_pass(roster: Path, tmp_path: Path) -
         assert one("SELECT count(*) FROM analytics.enrollments_by_day WHERE enrollments < people AND role = 'student'") == (0,)
         tested = one("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'analytics'")
         assert tested == (3,)
-    results = json.loads((tmp_path / "package" / "target" / "run_results.json").read_text())["results"]
+    assert_all_passed(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.pg
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(program() is None, reason="dbt is not installed: `make dbt` makes an environment for it")
+@pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+def test_dbt_runs_on_postgresql_with_a_role_that_only_reads(warehouse_url: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{warehouse_url}"\n', encoding="utf-8")
+    import_two_days(tmp_path)
+    with connected(warehouse_url) as connection:
+        connection.execute("DROP ROLE IF EXISTS dbt_analyst")
+        connection.execute("CREATE ROLE dbt_analyst LOGIN")
+        connection.execute("CREATE SCHEMA analytics AUTHORIZATION dbt_analyst")
+        database = connection.info
+        target = {"type": "postgres", "host": database.host, "port": database.port, "dbname": database.dbname}
+    assert call("migrate", "--reader", "dbt_analyst", home=home).code == 0
+    profile = {**target, "user": "dbt_analyst", "password": "", "schema": "analytics", "threads": 2}
+    done = dbt(tmp_path, profile, "build")
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert_all_passed(tmp_path)
+    with connected(warehouse_url) as connection:
+        marts, enrolled = (
+            connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in ("analytics.current_roster", "enrollments")
+        )
+        assert marts == enrolled
+        connection.execute("DROP OWNED BY dbt_analyst CASCADE")
+        connection.execute("DROP ROLE dbt_analyst")
+
+
+def assert_all_passed(folder: Path) -> None:
+    results = json.loads((folder / "package" / "target" / "run_results.json").read_text())["results"]
     assert sum(result["unique_id"].startswith("test.") for result in results) > 250
     assert {result["status"] for result in results} <= {"success", "pass"}

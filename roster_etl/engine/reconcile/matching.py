@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.people import DECISION
 
@@ -20,10 +20,13 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """The values of one rule on one side: ``positions`` of records, and the text by which each is named. A record may have several."""
+    """The values of one rule on one side: ``positions`` of records, and the text by which each is named. A record may have several.
+
+    NULL names nobody.
+    """
 
     positions: Positions
-    values: npt.NDArray[Any]
+    values: pa.Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +118,14 @@ def _without(a: Positions, b: Positions, apart: Collection[tuple[int, int]]) -> 
 
 
 def _open_only(side: Candidates, is_open: npt.NDArray[np.bool_]) -> Candidates:
-    chosen = is_open[side.positions] & pd.notna(side.values)
-    return Candidates(positions=side.positions[chosen], values=side.values[chosen])
+    chosen = is_open[side.positions] & side.values.is_valid().to_numpy(zero_copy_only=False)
+    return Candidates(positions=side.positions[chosen], values=side.values.filter(pa.array(chosen)))
 
 
 def _apply(a: Candidates, b: Candidates) -> tuple[Positions, Positions, Positions, Positions]:
     """Return the pairs that one rule names, and the positions on each side that it names among several."""
-    codes, known = pd.factorize(np.concatenate([a.values, b.values]))
+    encoded = pc.dictionary_encode(pa.concat_arrays([a.values, b.values]))
+    codes, known = encoded.indices.to_numpy(), encoded.dictionary
     code_a, code_b = codes[: len(a.values)], codes[len(a.values) :]
     count_a, count_b = np.bincount(code_a, minlength=len(known)), np.bincount(code_b, minlength=len(known))
     both = (count_a > 0) & (count_b > 0)

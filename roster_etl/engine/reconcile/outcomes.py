@@ -8,24 +8,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from roster_etl.engine.reconcile.matching import Matches, Positions, match
-from roster_etl.engine.reconcile.rosters import DecidedPeople, Names, RosterPair, decided_positions, record_ids, rule_of
+from roster_etl.engine.reconcile.rosters import (
+    DecidedPeople,
+    Names,
+    RosterPair,
+    decided_positions,
+    matched_ids,
+    record_ids,
+    rule_of,
+)
 
-AMBIGUOUS = "\x1fambiguous"
+AMBIGUOUS = ""
+"""The partner of an ambiguous record; no record has an empty ID."""
 Sides = tuple[set[str], set[str]]
 """IDs of records of feed A, and of feed B."""
-
-
-class Outcome(NamedTuple):
-    """The number of the rule (0: a decision, -1: none) that matched a record or made it ambiguous, and its partner or `AMBIGUOUS`."""
-
-    rule: int
-    partner: str | None
+Outcome = tuple[int, str | None]
+"""The number of the rule (0: a decision, -1: none) that matched a record or made it ambiguous, and its partner or `AMBIGUOUS`."""
+NO_OUTCOME: Outcome = (-1, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +50,10 @@ class TableOutcomes:
     def partners(self, ids: Sides) -> Sides:
         """Return the records that those with `ids` are matched with: of A, and of B."""
         of_a, of_b = (
-            {found.partner for one in some if (found := side.get(one)) and found.partner not in (None, AMBIGUOUS)}
+            {partner for one in some if (partner := partner_of(side.get(one, NO_OUTCOME)))}
             for some, side in zip(ids, self.sides, strict=True)
         )
-        return {one for one in of_b if one}, {one for one in of_a if one}
+        return of_b, of_a
 
 
 def table_outcomes(pair: RosterPair, table: str, rules: Names, decided: DecidedPeople | None = None) -> TableOutcomes:
@@ -56,15 +61,21 @@ def table_outcomes(pair: RosterPair, table: str, rules: Names, decided: DecidedP
     known = decided_positions(pair, decided) if table == "users" and decided else None
     ruled = [(name, rule_of(pair, table, name)) for name in rules[table]]
     found = match(pair.a[table].num_rows, pair.b[table].num_rows, ruled, known)
-    ids = record_ids(pair.a[table], table), record_ids(pair.b[table], table)
-    pair.ids[table] = pd.Series(ids[0][found.a], index=ids[1][found.b])
-    a = dict(zip(ids[0], (Outcome(int(rule), None) for rule in found.rule_of_a), strict=True))
-    b = dict(zip(ids[1], (Outcome(int(rule), None) for rule in found.rule_of_b), strict=True))
-    for side, own, at in ((a, ids[0], found.ambiguous_a), (b, ids[1], found.ambiguous_b)):
-        side |= {one: Outcome(side[one].rule, AMBIGUOUS) for one in own[at]}
-    for one, other in zip(ids[0][found.a], ids[1][found.b], strict=True):
-        a[one], b[other] = Outcome(a[one].rule, other), Outcome(b[other].rule, one)
-    return TableOutcomes(table=table, found=found, a=a, b=b)
+    a, b = record_ids(pair.a[table], table), record_ids(pair.b[table], table)
+    pair.ids[table] = matched_ids(pair, table, found)
+    of_a = _outcomes(a, found.rule_of_a, found.ambiguous_a, (found.a, b[found.b]))
+    of_b = _outcomes(b, found.rule_of_b, found.ambiguous_b, (found.b, a[found.a]))
+    return TableOutcomes(table=table, found=found, a=of_a, b=of_b)
+
+
+def _outcomes(
+    ids: npt.NDArray[Any], rules: Positions, ambiguous: Positions, matched: tuple[Positions, npt.NDArray[Any]]
+) -> dict[str, Outcome]:
+    """Return the outcome of each record of one side. Args: matched: the positions of those with a partner, and the partners."""
+    partners = np.full(len(ids), None, dtype=object)
+    partners[ambiguous] = AMBIGUOUS
+    partners[matched[0]] = matched[1]
+    return dict(zip(ids.tolist(), zip(rules.tolist(), partners.tolist(), strict=True), strict=True))
 
 
 def differing(before: TableOutcomes, now: TableOutcomes, ids: Sides) -> Sides:
@@ -78,16 +89,16 @@ def differing(before: TableOutcomes, now: TableOutcomes, ids: Sides) -> Sides:
 
 def rematched(before: TableOutcomes, now: TableOutcomes, ids: Sides) -> Sides:
     """Return which of `ids` had another partner before, or none, or have none now."""
-    none = Outcome(-1, None)
     a, b = (
-        {one for one in some if _partner(then.get(one, none)) != _partner(since.get(one, none))}
+        {one for one in some if partner_of(then.get(one, NO_OUTCOME)) != partner_of(since.get(one, NO_OUTCOME))}
         for some, then, since in zip(ids, before.sides, now.sides, strict=True)
     )
     return a, b
 
 
-def _partner(outcome: Outcome) -> str | None:
-    return None if outcome.partner == AMBIGUOUS else outcome.partner
+def partner_of(outcome: Outcome) -> str | None:
+    """Return the ID of the record's partner; None: it has none, or several."""
+    return outcome[1] or None
 
 
 def only(found: Matches, is_a: Positions, is_b: Positions) -> Matches:

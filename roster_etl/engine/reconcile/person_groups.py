@@ -90,7 +90,7 @@ class DefaultPersonIds:
         left = self._changes(self._from, record, record.user_id)
         came = self._changes(self._to, record, record.user_id)
         if left and max(change.import_id for change in left) > max((change.import_id for change in came), default=0):
-            return f"{record.user_id}{_SEPARATOR}{max(change.import_id for change in left)}"
+            return f"{_escaped(record.user_id)}{_SEPARATOR}{max(change.import_id for change in left)}"
         chain, at, seen = list[UserIdChange](), record.user_id, {record.user_id}
         while came := self._changes(self._to, record, at):
             newest = max(came, key=lambda change: change.import_id)
@@ -99,12 +99,17 @@ class DefaultPersonIds:
             if at in seen:
                 break
             seen.add(at)
-        return min(chain, key=lambda change: change.import_id).old if chain else record.user_id
+        return _escaped(min(chain, key=lambda change: change.import_id).old if chain else record.user_id)
 
     @staticmethod
     def _changes(of: Mapping[tuple[str, str], list[UserIdChange]], record: PersonRecord, user_id: str) -> list[UserIdChange]:
         found = of.get((record.source, user_id), ())
         return [change for change in found if change.user_kind in (None, record.user_kind)]
+
+
+def _escaped(user_id: str) -> str:
+    """Return an ID with each separator twice, so that no ID is read as another one with an import."""
+    return user_id.replace(_SEPARATOR, 2 * _SEPARATOR)
 
 
 @dataclass(frozen=True, kw_only=True)

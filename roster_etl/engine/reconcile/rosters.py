@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,6 +20,7 @@ from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.comparing import compare
 from roster_etl.engine.reconcile.matching import Candidates, Decided, Matches, Rule, match
+from roster_etl.frames.arrow import combine_chunks
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "organizations": ("organization_id", "state_id", "number"),
@@ -84,19 +84,27 @@ class DecidedPeople:
     apart: Sequence[tuple[User, User]] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ids:
+    """The IDs of matched records, pair by pair: as B has them, and as A has them."""
+
+    in_b: pa.Array
+    in_a: pa.Array
+
+
 @dataclass
 class RosterPair:
-    """Two rosters, and the matches of the tables that were matched already: an ID of B → the same record's ID in A."""
+    """Two rosters, and the IDs of the tables that were matched already."""
 
     a: dict[str, pa.Table]
     b: dict[str, pa.Table]
-    ids: dict[str, pd.Series[Any]] = field(default_factory=dict)
+    ids: dict[str, Ids] = field(default_factory=dict)
 
 
 def ids_in_a(pair: RosterPair, table: str) -> dict[str, str]:
     """Return the records of a table that are matched: ID in B → ID in A."""
     ids = pair.ids[table]
-    return dict(zip(ids.index.tolist(), ids.tolist(), strict=True))
+    return dict(zip(ids.in_b.to_pylist(), ids.in_a.to_pylist(), strict=True))
 
 
 def columns_to_read(table: str) -> tuple[str, ...]:
@@ -122,7 +130,7 @@ def reconcile_rosters(
         ruled = [(name, rule_of(pair, table, name)) for name in rules[table]]
         found = match(a[table].num_rows, b[table].num_rows, ruled, known)
         if table != "enrollments":
-            pair.ids[table] = pd.Series(record_ids(a[table], table)[found.a], index=record_ids(b[table], table)[found.b])
+            pair.ids[table] = matched_ids(pair, table, found)
         yield TableResult(
             table=table,
             matched=len(found.a),
@@ -130,6 +138,12 @@ def reconcile_rosters(
             differences=differences_of(pair, table, found, compared.get(table, ())),
             people=matched_people(pair, found) if table == "users" else (),
         )
+
+
+def matched_ids(pair: RosterPair, table: str, found: Matches) -> Ids:
+    """Return the IDs of the records of a table that match."""
+    in_a, in_b = (id_texts(side[table], table).take(pa.array(at)) for side, at in ((pair.a, found.a), (pair.b, found.b)))
+    return Ids(in_b=in_b, in_a=in_a)
 
 
 def decided_positions(pair: RosterPair, decided: DecidedPeople) -> Decided:
@@ -178,46 +192,47 @@ def _candidates(pair: RosterPair, table: str, rule: str, *, in_b: bool) -> Candi
     return _by_class(positions, values, _classes(side))
 
 
-def _rule_column(pair: RosterPair, table: str, name: str, *, in_b: bool) -> pd.Series[Any]:
+def _rule_column(pair: RosterPair, table: str, name: str, *, in_b: bool) -> pa.Array:
     side = pair.b if in_b else pair.a
     if table == "sections" and name == "course_number":
-        courses = pd.Series(text_column(side["courses"], "number").to_numpy(), index=text_column(side["courses"], "course_id"))
-        return _lookup(courses, text_column(side["sections"], "course_id"))
+        courses = side["courses"]
+        return _lookup(text_column(courses, "course_id"), text_column(courses, "number"), text_column(side[table], "course_id"))
     if table == "enrollments" and name == "user":
-        return _mapped(pair, "users", pd.Series(record_ids(side["enrollments"], "users")), in_b=in_b)
+        return _mapped(pair, "users", id_texts(side[table], "users"), in_b=in_b)
     if table == "enrollments" and name == "section":
-        sections = _mapped(pair, "sections", text_column(side["enrollments"], "section_id"), in_b=in_b)
-        courses = _mapped(pair, "courses", text_column(side["enrollments"], "course_id"), in_b=in_b)
-        default = text_column(side["enrollments"], "section_id").isna()  # the course's default section
-        return ("section " + sections).where(~default, "course " + courses)
+        own = text_column(side[table], "section_id")
+        sections = _mapped(pair, "sections", own, in_b=in_b)
+        courses = _mapped(pair, "courses", text_column(side[table], "course_id"), in_b=in_b)
+        named = (pc.binary_join_element_wise(word, ids, "") for word, ids in (("course ", courses), ("section ", sections)))
+        return pc.if_else(pc.is_null(own), *named)  # without a section: the course's default section
     values = text_column(side[table], name)
-    return lower_ascii(values) if name == "email" else values
+    return pc.ascii_lower(values) if name == "email" else values  # the letters A to Z, as `lower` of both databases
 
 
-def _by_class(positions: npt.NDArray[np.int64], values: npt.NDArray[Any], classes: npt.NDArray[Any]) -> Candidates:
+def _by_class(positions: npt.NDArray[np.int64], values: pa.Array, classes: npt.NDArray[Any]) -> Candidates:
     """Match students with students and others with others; who may be either has a value as each."""
     found = []
     for name in _CLASSES:
         chosen = (classes == name) | (classes == "")
-        texts = pd.Series(values[chosen], dtype=object)
-        found.append((positions[chosen], _or_none(name + _SEPARATOR + texts, texts.notna().to_numpy())))
-    return Candidates(positions=np.concatenate([one[0] for one in found]), values=np.concatenate([one[1] for one in found]))
+        found.append((positions[chosen], pc.binary_join_element_wise(name, values.filter(pa.array(chosen)), _SEPARATOR)))
+    return Candidates(positions=np.concatenate([one[0] for one in found]), values=pa.concat_arrays([one[1] for one in found]))
 
 
 def _classes(side: Roster) -> npt.NDArray[Any]:
     """Return for each user ``student``, ``other``, or the empty text where neither kind, roles nor enrollments tell, or they tell both."""
-    kinds = text_column(side["users"], "user_kind").to_numpy()
-    classes = np.where(kinds == "student", "student", np.where(kinds == "user", "", "other")).astype(object)
-    if not (kinds == "user").any():
-        return classes
-    roles = [
-        (pd.Series(record_ids(side[name], "users")), text_column(side[name], "role")) for name in ("user_roles", "enrollments")
-    ]
-    users = pd.concat([ids for ids, _ in roles], ignore_index=True)
-    is_student = pd.concat([role for _, role in roles], ignore_index=True) == "student"
-    ids = pd.Series(record_ids(side["users"], "users"))
-    learns, other = ids.isin(set(users[is_student])).to_numpy(), ids.isin(set(users[~is_student])).to_numpy()
+    kinds = text_column(side["users"], "user_kind").to_numpy(zero_copy_only=False)
     unsure = kinds == "user"
+    classes = np.where(kinds == "student", "student", np.where(unsure, "", "other")).astype(object)
+    if not unsure.any():
+        return classes
+    names = ("user_roles", "enrollments")
+    users = pa.concat_arrays([id_texts(side[name], "users") for name in names])
+    is_student = pc.fill_null(pc.equal(pa.concat_arrays([text_column(side[name], "role") for name in names]), "student"), False)
+    ids = id_texts(side["users"], "users")
+    learns, other = (
+        pc.is_in(ids, value_set=users.filter(chosen)).to_numpy(zero_copy_only=False)
+        for chosen in (is_student, pc.invert(is_student))
+    )
     classes[unsure & learns & ~other] = "student"
     classes[unsure & other & ~learns] = "other"
     return classes
@@ -253,7 +268,7 @@ def _disagreeing(pair: RosterPair, table: str, found: Matches, columns: Sequence
     for name in columns:
         reference = referenced_table(table, name)
         if reference is not None and reference[0] in pair.ids:
-            mapped[name] = _as_arrow(_mapped(pair, reference[0], text_column(b, name), in_b=True))
+            mapped[name] = pa.chunked_array([_mapped(pair, reference[0], text_column(b, name), in_b=True)])
     for one in compare(a, b, columns, mapped):
         keys_a, keys_b = _keys(a.take(pa.array(one.pairs)), table), _keys(b.take(pa.array(one.pairs)), table)
         imports = [side.column("valid_from_import").take(pa.array(one.pairs)).to_pylist() for side in (a, b)]
@@ -287,15 +302,16 @@ def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list
     if not len(positions):
         return []
     if table == "users":
-        roles = pd.Series(
-            text_column(side["user_roles"], "organization_id").to_numpy(), index=record_ids(side["user_roles"], "users")
-        )
-        found = _lookup(roles.dropna().sort_values(), pd.Series(record_ids(side["users"], "users")[positions]))
+        schools, users = text_column(side["user_roles"], "organization_id"), id_texts(side["user_roles"], "users")
+        first = pc.sort_indices(schools).slice(0, len(schools) - schools.null_count)  # NULL is sorted last
+        of = id_texts(side["users"], "users").take(pa.array(positions))
+        found = _lookup(users.take(first), schools.take(first), of)
     elif TABLES[table].school_column:
         found = text_column(side[table].take(pa.array(positions)), str(TABLES[table].school_column))
     else:
         return [None] * len(positions)
-    return [None if pd.isna(value) else str(value) for value in found]
+    schools_of: list[str | None] = found.to_pylist()
+    return schools_of
 
 
 # ---- values
@@ -312,49 +328,38 @@ def user_of(text: str) -> User:
     return kind, user_id
 
 
-def text_column(table: pa.Table, name: str) -> pd.Series[Any]:
-    """Return a column as text objects; None is NULL."""
-    return pd.Series(table.column(name).cast(pa.string()).to_pandas(), dtype=object)
-
-
-def lower_ascii(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return texts with the letters A to Z in lower case, as ``lower`` of both databases has them."""
-    return pd.Series(pc.ascii_lower(pa.array(values, pa.string(), from_pandas=True)).to_pandas(), dtype=object)
+def text_column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column as text."""
+    return combine_chunks(table.column(name).cast(pa.string()))
 
 
 def record_ids(rows: pa.Table, of: str) -> npt.NDArray[Any]:
     """Return the ID by which `rows` name a record of table `of`; a user's has the kind before it."""
-    names = ("user_kind", "user_id") if of == "users" else (TABLES[of].key[-1],)
-    texts = [rows.column(name).cast(pa.string()) for name in names]
-    ids: npt.NDArray[Any] = (texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, _SEPARATOR)).to_numpy()
+    ids: npt.NDArray[Any] = id_texts(rows, of).to_numpy(zero_copy_only=False)
     return ids
 
 
-def _mapped(pair: RosterPair, of: str, ids: pd.Series[Any], *, in_b: bool) -> pd.Series[Any]:
-    """Return IDs of records of table `of` as feed A has them; None where B's record was not matched."""
-    return _lookup(pair.ids[of], ids) if in_b else ids
+def id_texts(rows: pa.Table, of: str) -> pa.Array:
+    """Return `record_ids` as an array of Arrow."""
+    names = ("user_kind", "user_id") if of == "users" else (TABLES[of].key[-1],)
+    texts = [text_column(rows, name) for name in names]
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, _SEPARATOR)
 
 
-def _lookup(values: pd.Series[Any], ids: pd.Series[Any]) -> pd.Series[Any]:
-    found = values[~values.index.duplicated()].reindex(ids.to_numpy())
-    return pd.Series(_or_none(found, found.notna().to_numpy()), dtype=object)
+def _mapped(pair: RosterPair, of: str, ids: pa.Array, *, in_b: bool) -> pa.Array:
+    """Return IDs of records of table `of` as feed A has them; NULL where B's record was not matched."""
+    return _lookup(pair.ids[of].in_b, pair.ids[of].in_a, ids) if in_b else ids
 
 
-def _joined(columns: Sequence[pd.Series[Any]]) -> npt.NDArray[Any]:
-    """Return the columns as one text per record; None where one of them is NULL."""
-    joined, known = columns[0].reset_index(drop=True), columns[0].notna().to_numpy()
-    for column in columns[1:]:
-        known = known & column.notna().to_numpy()
-        joined = joined + _SEPARATOR + column.reset_index(drop=True)
-    return _or_none(joined, known)
+def _lookup(keys: pa.Array, values: pa.Array, wanted: pa.Array) -> pa.Array:
+    """Return the value of the first key that is each of `wanted`; NULL where none is, and for NULL."""
+    return values.take(pc.index_in(wanted, value_set=keys, skip_nulls=True))
 
 
-def _or_none(values: pd.Series[Any], known: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Return `values` with None where they are not `known`."""
-    texts = np.array(values, dtype=object)
-    texts[~known] = None
-    return texts
-
-
-def _as_arrow(values: pd.Series[Any]) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(values, pa.string(), from_pandas=True)])
+def _joined(columns: Sequence[pa.Array]) -> pa.Array:
+    """Return the columns as one text per record, another one for other values; NULL where one of them is NULL."""
+    if len(columns) == 1:
+        return columns[0]
+    lengths = (pc.binary_length(column).cast(pa.string()) for column in columns)
+    parts = (part for pair in zip(lengths, columns, strict=True) for part in pair)
+    return pc.binary_join_element_wise(*parts, _SEPARATOR)

@@ -66,8 +66,13 @@ def check_name(table: str) -> str:
     return f"agrees_{table}"
 
 
-def log_reconciliation(log: RunLog, workspace: Workspace, summary: ImportSummary) -> None:
-    """Log the asset and its checks in the import's run, if the import was published and its district has several feeds."""
+def log_reconciliation(
+    log: RunLog, workspace: Workspace, summary: ImportSummary, differences: Sequence[Mapping[str, Any]]
+) -> None:
+    """Log the asset and its checks in the import's run, if the import was published and its district has several feeds.
+
+    Args: differences: between the feeds of the district, as the report of the import has counted them.
+    """
     if summary.status != "published":
         return
     with workspace.warehouse.read_reconciliation() as session:
@@ -76,10 +81,10 @@ def log_reconciliation(log: RunLog, workspace: Workspace, summary: ImportSummary
         ]
     if not compared:
         return
-    found = feed_differences(workspace, summary)
+    found = feed_differences(differences, summary.source)
     log.log_event(dg.AssetMaterialization(RECONCILIATION, partition=summary.district_id, metadata=_metadata(compared, found)))
     target = newest_materialization(log.instance, RECONCILIATION, summary.district_id)
-    rows = _open_rows(workspace, summary.district_id)
+    rows = [{**row, "differences": row["waiting"]} for row in differences if row["waiting"]]
     for table in RULES:
         log.log_event(
             dg.AssetCheckEvaluation(

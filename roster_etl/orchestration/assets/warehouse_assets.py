@@ -97,7 +97,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 
             def describe(written: report_files.ImportReport) -> Metadata:
                 log_freshness(context, workspace, upload.district_id, upload.source)
-                log_reconciliation(context, workspace, written.summary)
+                log_reconciliation(context, workspace, written.summary, written.differences)
                 log_today(context, workspace)
                 return report_metadata(workspace, written)
 

@@ -18,9 +18,9 @@ from roster_etl.engine.reconcile.outcomes import Sides
 from roster_etl.engine.reconcile.rosters import RosterPair, ids_in_a, record_ids, user_of
 from roster_etl.pipeline.reconciliation.changed_records import ChangedRecords
 from roster_etl.pipeline.reconciliation.feed_records import text_values
-from roster_etl.store.warehouse.roster_read import VALUE_SEPARATOR, WantedEnrollments, place_of
+from roster_etl.store.warehouse.roster_read import Place, WantedEnrollments, place_of
 
-Seat = tuple[str, str]
+Seat = tuple[Place, str]
 """A place, as `place_of` has it, and a user, as `record_ids` has them."""
 
 
@@ -69,7 +69,7 @@ class ChangedEnrollments:
     def _of_rematched(self, side: int) -> set[Seat]:
         """Return the seats of users and places that match otherwise, of those that were read."""
         users, sections, courses = (self._records.rematched[table][side] for table in ("users", "sections", "courses"))
-        places = {*sections, *(place_of(None, course) for course in courses)}
+        places = {*(place_of(one, None) for one in sections), *(place_of(None, one) for one in courses)}
         seats = {seat for rows in self._records.feeds[side].both("enrollments") for seat in seats_of(rows)}
         return {(place, user) for place, user in seats if place in places or user in users}
 
@@ -77,8 +77,8 @@ class ChangedEnrollments:
         """Match the users and the places of seats of each side, then and now."""
         sides = list(seats)
         self._records.ensure("users", _sides({user for _, user in side} for side in sides))
-        self._records.ensure("sections", _sides({place for place, _ in side if not _is_default(place)} for side in sides))
-        self._records.ensure("courses", _sides({place[1:] for place, _ in side if _is_default(place)} for side in sides))
+        for at, table in enumerate(("sections", "courses")):
+            self._records.ensure(table, _sides({one for place, _ in side if (one := place[at]) is not None} for side in sides))
         for table in ("users", "sections", "courses"):
             self._records.outcomes(table)
 
@@ -90,8 +90,9 @@ class ChangedEnrollments:
         """Return seats of feed A as one side has them, then and now."""
         if side == 0:
             return set(seats)
-        inverse = (tuple({a: b for b, a in ids.items()} for ids in _places_and_users(pair)) for pair in self._pairs)
-        return {seat for places, users in inverse for seat in _mapped((places, users), seats)}
+        both = (_places_and_users(pair) for pair in self._pairs)
+        inverse = (({a: b for b, a in places.items()}, {a: b for b, a in users.items()}) for places, users in both)
+        return {seat for ids in inverse for seat in _mapped(ids, seats)}
 
     @property
     def _pairs(self) -> tuple[RosterPair, RosterPair]:
@@ -104,13 +105,8 @@ def seats_of(rows: pa.Table) -> list[Seat]:
     return list(zip(places, record_ids(rows, "users").tolist(), strict=True))
 
 
-def _as_wanted(seats: Iterable[Seat]) -> list[tuple[str, tuple[str, str]]]:
+def _as_wanted(seats: Iterable[Seat]) -> list[tuple[Place, tuple[str, str]]]:
     return [(place, user_of(user)) for place, user in seats]
-
-
-def _is_default(place: str) -> bool:
-    """Return whether a place is the default section of a course."""
-    return place.startswith(VALUE_SEPARATOR)
 
 
 def _sides(both: Iterable[set[str]]) -> Sides:
@@ -118,12 +114,13 @@ def _sides(both: Iterable[set[str]]) -> Sides:
     return a, b
 
 
-def _places_and_users(pair: RosterPair) -> tuple[dict[str, str], dict[str, str]]:
+def _places_and_users(pair: RosterPair) -> tuple[dict[Place, Place], dict[str, str]]:
     """Return the places and the users of B that are matched: each with that of A."""
+    sections = {place_of(b, None): place_of(a, None) for b, a in ids_in_a(pair, "sections").items()}
     default = {place_of(None, b): place_of(None, a) for b, a in ids_in_a(pair, "courses").items()}
-    return ids_in_a(pair, "sections") | default, ids_in_a(pair, "users")
+    return sections | default, ids_in_a(pair, "users")
 
 
-def _mapped(ids: tuple[Mapping[str, str], Mapping[str, str]], seats: Iterable[Seat]) -> Iterator[Seat]:
+def _mapped(ids: tuple[Mapping[Place, Place], Mapping[str, str]], seats: Iterable[Seat]) -> Iterator[Seat]:
     places, users = ids
     return ((places[place], users[user]) for place, user in seats if place in places and user in users)

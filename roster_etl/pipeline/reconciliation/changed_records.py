@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.outcomes import Outcome, Sides, TableOutcomes, differing, rematched, table_outcomes
+from roster_etl.engine.reconcile.outcomes import NO_OUTCOME, Sides, TableOutcomes, differing, rematched, table_outcomes
 from roster_etl.engine.reconcile.rosters import (
     HELPERS,
     WITHIN_SCHOOL,
@@ -90,11 +90,10 @@ class ChangedRecords:
         if table not in self._exact or table not in self._outcomes:
             return found
         before, now = (times.sides for times in self._outcomes[table])
-        none = Outcome(-1, None)
         for at, some in enumerate(ids):
             for one in some - self._exact[table][at]:
-                partner = before[at].get(one, none).partner
-                if partner == now[at].get(one, none).partner and partner in self._exact[table][1 - at]:
+                partner = before[at].get(one, NO_OUTCOME)[1]
+                if partner == now[at].get(one, NO_OUTCOME)[1] and partner in self._exact[table][1 - at]:
                     found[at].add(one)
         return found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.reconcile.rosters import RULES, columns_to_read, record_ids
 from roster_etl.store.warehouse import SqlReconciliation
-from roster_etl.store.warehouse.roster_read import VALUE_SEPARATOR, WantedEnrollments
+from roster_etl.store.warehouse.roster_read import WantedEnrollments
 
 Value = tuple[str, ...]
 WithValue = tuple[str, Value]
@@ -40,7 +41,7 @@ class FeedRecords:
             self._ended[name] = session.versions_ended_since(*self._feed, name, imports[0] + 1)
             self._begun[name] = session.versions_begun_since(*self._feed, name, imports[0] + 1)
         self._read = {name: self._begun[name].select(_columns(name)) for name in (*RULES, "user_roles")}
-        self._asked: dict[tuple[str, str], set[str]] = {}
+        self._asked: dict[tuple[str, str], set[Any]] = {}
         self._whole: set[str] = set()
         self._with_values: dict[tuple[str, ...], tuple[tuple[pa.Table, pa.Table], Sequence[WithValue]]] = {}
         self.schools: Mapping[str, str] | None = None  # of feed B: an organization → the same one in A
@@ -104,10 +105,11 @@ class FeedRecords:
 
     def read_sharing(self, table: str, wanted: Mapping[tuple[str, ...], Collection[Value]]) -> None:
         """Read the current records that have, in the columns of `wanted`, one of the values there; schools as feed A has them."""
-        texts: dict[str, list[str]] = {}
+        texts: dict[str, Iterable[str | Value]] = {}
         for columns, values in wanted.items():
             name = "+".join(_OWN_SCHOOL.get(column, column) for column in columns)
-            texts[name] = [VALUE_SEPARATOR.join(value) for value in self._with_own_schools(columns, values)]
+            own = self._with_own_schools(columns, values)
+            texts[name] = (value[0] for value in own) if len(columns) == 1 else own
         self.read(table, texts)
 
     def _with_own_schools(self, columns: tuple[str, ...], values: Collection[Value]) -> Iterable[Value]:
@@ -117,14 +119,14 @@ class FeedRecords:
         at, own = columns.index("school"), {of_a: of_b for of_b, of_a in self.schools.items()}
         return ((*value[:at], own[value[at]], *value[at + 1 :]) for value in values if value[at] in own)
 
-    def read(self, table: str, wanted: Mapping[str, Iterable[str]]) -> None:
-        """Read the current records that have, in a column of `wanted`, one of the values there."""
+    def read(self, table: str, wanted: Mapping[str, Iterable[str | Value]]) -> None:
+        """Read the current records that have, in a column of `wanted` (or several, joined by ``+``), one of the values there."""
         fresh = {}
         for column, values in wanted.items():
             asked = self._asked.setdefault((table, column), set())
             if new := set(values) - asked:
                 asked |= new
-                fresh[column] = pa.array(sorted(new), pa.string())
+                fresh[column] = pa.array(sorted(new), pa.list_(pa.string()) if "+" in column else pa.string())
         if fresh and table not in self._whole:
             columns = _columns(table)
             found = self._session.current_records_by(*self._feed, table, fresh, columns)

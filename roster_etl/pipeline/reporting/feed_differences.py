@@ -16,18 +16,22 @@ _COUNTS = ("differences", "new", "decided")
 Row = Mapping[str, Any]
 
 
-def feed_differences(workspace: Workspace, summary: ImportSummary) -> list[dict[str, Any]]:
-    """Return the differences that were open right after a published import, between its feed and others.
-
-    Grain: one row per feeds, table, kind, field and school, with ``differences``, ``new`` since the import, ``decided`` by then, and
-    ``oldest``: since when. Empty for a district with one feed.
-    """
+def district_differences(workspace: Workspace, summary: ImportSummary) -> list[dict[str, Any]]:
+    """Return the differences of the district of a published import, as ``store.warehouse.reconciliation.counts_at`` has them."""
     finished = summary.row["finished_at"]
     if summary.status != "published" or finished is None:
         return []
     with workspace.warehouse.read_reconciliation() as session:
-        rows = session.counts_at(summary.district_id, finished)
-    return summed((row for row in rows if summary.source in (row["source_a"], row["source_b"])), _GROUP)
+        return session.counts_at(summary.district_id, finished)
+
+
+def feed_differences(rows: Iterable[Row], source: str) -> list[dict[str, Any]]:
+    """Return the differences of `district_differences` that were open right after the import, between its feed, `source`, and others.
+
+    Grain: one row per feeds, table, kind, field and school, with ``differences``, ``new`` since the import, ``decided`` by then, and
+    ``oldest``: since when. Empty for a district with one feed.
+    """
+    return summed((row for row in rows if row["differences"] and source in (row["source_a"], row["source_b"])), _GROUP)
 
 
 def summed(rows: Iterable[Row], names: Sequence[str]) -> list[dict[str, Any]]:

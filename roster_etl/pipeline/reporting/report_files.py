@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.reporting.feed_differences import by_school, feed_differences
+from roster_etl.pipeline.reporting.feed_differences import by_school, district_differences, feed_differences
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, report_path
 from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.next_steps import next_steps
@@ -35,16 +35,21 @@ _FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 @dataclass(frozen=True, kw_only=True)
 class ImportReport:
-    """A report that was written: the facts that it is made of, its document as JSON has it, and the path of its page."""
+    """A report that was written: the facts that it is made of, its document as JSON has it, and the path of its page.
+
+    ``differences``: between the feeds of the district (`district_differences`).
+    """
 
     summary: ImportSummary
     document: Mapping[str, Any]
     page: Path
+    differences: Sequence[Mapping[str, Any]] = ()
 
 
 def write_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
     """Write ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, in the home and in the archive."""
-    document = report_document(workspace, summary)
+    differences = district_differences(workspace, summary)
+    document = report_document(workspace, summary, differences)
     district_id, import_id = summary.district_id, summary.import_id
     page = report_path(workspace, district_id, import_id)
     contents = {
@@ -57,11 +62,17 @@ def write_report(workspace: Workspace, summary: ImportSummary) -> ImportReport:
         Folder(str(page.parent.parent)).write(f"{district_id}/{import_id}.{kind}", content)
         workspace.archive.write_report(district_id, import_id, kind, content)
     fault_point("report.written")
-    return ImportReport(summary=replace(summary, people=document["people"]), document=document, page=page)
+    return ImportReport(
+        summary=replace(summary, people=document["people"]), document=document, page=page, differences=differences
+    )
 
 
-def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, Any]:
+def report_document(
+    workspace: Workspace, summary: ImportSummary, differences: Sequence[Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
     """Return the document of an import (``pipeline.reporting.import_summary``) with what only a report has.
+
+    Args: differences: those of the district; None: they are read.
 
     ``next_steps``; ``history``: the last imports of its feed; ``school_names``: of the schools where something changes; ``links``: to the page, the
     manifest in the archive and the Dagster UI.
@@ -71,7 +82,8 @@ def report_document(workspace: Workspace, summary: ImportSummary) -> dict[str, A
     if document["hold"]:
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
     document["receipt"] = receipt_of(workspace, summary.import_id)
-    document["reconciliation"] = [{**row, "oldest": row["oldest"].isoformat()} for row in feed_differences(workspace, summary)]
+    rows = district_differences(workspace, summary) if differences is None else differences
+    document["reconciliation"] = [{**row, "oldest": row["oldest"].isoformat()} for row in feed_differences(rows, summary.source)]
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
     document["history"] = [_history_entry(row) for row in workspace.warehouse.ledger.history(summary.import_id, PAST)]
     document["school_names"] = _school_names(workspace, summary, document)

@@ -194,7 +194,7 @@ def _check_names(where: str, there: set[str], *, replace: bool, former: frozense
         )
     if foreign := there - former:
         raise ExportTargetNotEmpty(
-            where=where, problem=f"{len(foreign)} files there are not of a former export; nothing of others is removed"
+            where=where, problem=f"files there that no former export left: {len(foreign)}; nothing of others is removed"
         )
 
 

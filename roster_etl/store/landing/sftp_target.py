@@ -90,7 +90,7 @@ class SftpTarget:
                 where=self._address.url, problem="it is not empty; `--replace` exchanges what a former export left there"
             )
         if self._zip is None and (foreign := there - former):
-            problem = f"{len(foreign)} files there are not of a former export; nothing of others is removed"
+            problem = f"files there that no former export left: {len(foreign)}; nothing of others is removed"
             raise ExportTargetNotEmpty(where=self._address.url, problem=problem)
         return there
 

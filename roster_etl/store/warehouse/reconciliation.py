@@ -86,24 +86,28 @@ def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, A
 
 
 def counts_at(connection: sa.Connection, district_id: str, moment: datetime) -> list[dict[str, Any]]:
-    """Return the number of a district's differences that were open at a moment, as `open_counts` has them.
+    """Return the number of a district's differences by feeds, table, kind, field and school: those open at a moment, and those open now.
 
-    ``differences``, ``new`` (found at that moment), ``decided`` (by then), ``oldest``.
+    ``differences``, ``new`` (found at that moment), ``decided`` (by then), ``oldest`` (None: there were none) are as of the moment;
+    ``waiting``: how many are open now and nobody has decided about. Grain: up to two rows per group, which add up.
     """
     of = RECONCILIATION.c
     by = (of.source_a, of.source_b, of.table_name, of.kind, of.field, of.organization_id)
-    decided = sa.and_(of.decision.is_not(None), of.decided_at <= moment)
+    known = of.first_seen <= moment
     counts = (
-        sa.func.count().label("differences"),
-        sa.func.sum(sa.case((of.first_seen >= moment, 1), else_=0)).label("new"),
-        sa.func.sum(sa.case((decided, 1), else_=0)).label("decided"),
-        sa.func.min(of.first_seen).label("oldest"),
+        _number(known).label("differences"),
+        _number(known, of.first_seen >= moment).label("new"),
+        _number(known, of.decision.is_not(None), of.decided_at <= moment).label("decided"),
+        sa.func.min(sa.case((known, of.first_seen))).label("oldest"),
+        _number(of.closed_at.is_(None), of.decision.is_(None)).label("waiting"),
     )
-    known = (of.district_id == district_id, of.first_seen <= moment)
-    rows: list[dict[str, Any]] = []
-    for when in (of.closed_at.is_(None), sa.and_(of.closed_at.is_not(None), of.closed_at > moment)):
-        rows += _dicts(connection, sa.select(*by, *counts).where(*known, when).group_by(*by))
-    return rows
+    query = sa.select(*by, *counts).where(of.district_id == district_id).group_by(*by)
+    arms = (of.closed_at.is_(None), sa.and_(of.closed_at.is_not(None), of.closed_at > moment, known))
+    return [row for arm in arms for row in _dicts(connection, query.where(arm))]
+
+
+def _number(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((sa.and_(*conditions), 1), else_=0))
 
 
 def undecided_counts(connection: sa.Connection) -> list[dict[str, Any]]:

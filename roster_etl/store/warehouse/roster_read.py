@@ -67,9 +67,9 @@ def current_records_by(
 ) -> pa.Table:
     """Return `columns` of the current versions that have, in a column of `wanted`, one of the texts there.
 
-    Several columns at once are joined by ``+``, as their texts are by `VALUE_SEPARATOR`; records are found by the index of the first of
-    them. ``course_number`` of a section is the number of its course. Grain: one row per record and entry of `wanted`, in no order. E-mail
-    addresses are compared in lower case.
+    Several columns at once are joined by ``+``, and have lists of texts; records are found by the index of the first of them. With control
+    characters in texts, records with other ones may be returned as well. ``course_number`` of a section is the number of its course.
+    Grain: one row per record and entry of `wanted`, in no order. E-mail addresses are compared in lower case.
     """
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
@@ -84,8 +84,9 @@ def current_records_by(
 
 def _wanted_rows(parts: str, texts: pa.Array) -> pa.Table:
     """Return what is staged of the wanted texts of a column, or of several: which, the whole text, its first part."""
-    first = pc.list_element(pc.split_pattern(texts, VALUE_SEPARATOR, max_splits=1), 0) if "+" in parts else texts
-    return pa.table({"which": pa.array([parts] * len(texts), pa.string()), "wanted": texts, "first": first})
+    several = "+" in parts
+    wanted, first = (pc.binary_join(texts, VALUE_SEPARATOR), pc.list_element(texts, 0)) if several else (texts, texts)
+    return pa.table({"which": pa.array([parts] * len(texts), pa.string()), "wanted": wanted, "first": first})
 
 
 def _is_wanted(connection: sa.Connection, table: RosterTable, parts: str, feed: tuple[str, str]) -> sa.ColumnElement[bool]:
@@ -131,6 +132,10 @@ def _part(table: RosterTable, name: str) -> str:
     return "lower(email)" if name == "email" else f"{own}.{name}"
 
 
+Place = tuple[str | None, str | None]
+"""Of an enrollment: a section, or else a course, whose default section is meant."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WantedEnrollments:
     """Which enrollments are read: all of ``users`` (kind, ID) and ``sections``, those of the default section of ``courses``, and ``seats``.
@@ -141,16 +146,16 @@ class WantedEnrollments:
     users: Collection[tuple[str, str]] = ()
     sections: Collection[str] = ()
     courses: Collection[str] = ()
-    seats: Collection[tuple[str, tuple[str, str]]] = ()
+    seats: Collection[tuple[Place, tuple[str, str]]] = ()
 
     def __bool__(self) -> bool:
         """Return whether anything is wanted."""
         return bool(self.users or self.sections or self.courses or self.seats)
 
 
-def place_of(section_id: str | None, course_id: str | None) -> str:
-    """Return one text for the section of an enrollment, or for the default section of its course."""
-    return f"{VALUE_SEPARATOR}{course_id}" if section_id is None else section_id
+def place_of(section_id: str | None, course_id: str | None) -> Place:
+    """Return the section of an enrollment, or the course whose default section it is in."""
+    return (None, course_id) if section_id is None else (section_id, None)
 
 
 def current_enrollments(
@@ -158,7 +163,7 @@ def current_enrollments(
 ) -> pa.Table:
     """Return `columns` of current enrollments, each once, in no order.
 
-    Costs what is found where only users of the kind ``user`` are asked for, by users and seats; else the feed's index of current
+    With control characters in IDs, others may be returned as well. Costs what is found where only users of the kind ``user`` are asked for, by users and seats; else the feed's index of current
     enrollments is read once.
     """
     history, full = history_table("enrollments"), TABLES["enrollments"].full_schema
@@ -176,7 +181,10 @@ def current_enrollments(
 
 def _seat_rows(wanted: WantedEnrollments) -> pa.Table:
     rows: list[tuple[str, str, str | None]] = [("user", VALUE_SEPARATOR.join(user), user[1]) for user in wanted.users]
-    rows += [("seat", VALUE_SEPARATOR.join((place, *user)), user[1]) for place, user in wanted.seats]
+    rows += [
+        ("seat", VALUE_SEPARATOR.join((f"{VALUE_SEPARATOR}{course}" if section is None else section, *user)), user[1])
+        for (section, course), user in wanted.seats
+    ]
     rows += [(which, one, None) for which, ids in (("section", wanted.sections), ("course", wanted.courses)) for one in ids]
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     return pa.table(

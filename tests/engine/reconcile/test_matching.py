@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ Values = list[str | None]
 
 
 def side(values: Values) -> Candidates:
-    return Candidates(positions=np.arange(len(values)), values=np.array(values, dtype=object))
+    return Candidates(positions=np.arange(len(values)), values=pa.array(values, pa.string()))
 
 
 def matched(*rules: tuple[Values, Values]) -> Matches:
@@ -48,8 +49,8 @@ def test_a_value_on_one_side_alone_names_nobody() -> None:
 
 
 def test_a_record_with_two_values_that_name_two_records_is_ambiguous() -> None:
-    a = Candidates(positions=np.array([0, 0]), values=np.array(["student 1", "other 1"], dtype=object))
-    b = Candidates(positions=np.array([0, 1]), values=np.array(["student 1", "other 1"], dtype=object))
+    a = Candidates(positions=np.array([0, 0]), values=pa.array(["student 1", "other 1"]))
+    b = Candidates(positions=np.array([0, 1]), values=pa.array(["student 1", "other 1"]))
 
     found = match(1, 2, [("number", lambda: (a, b))])
 

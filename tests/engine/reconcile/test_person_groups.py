@@ -53,6 +53,12 @@ def test_an_id_stays_while_its_record_is_linked_and_is_never_that_of_somebody_el
     assert joined(link(B1, C1, **held), first={B1: 2, C1: 1}) == {(B1, C1): ("same", OWN[C1])}
 
 
+def test_no_id_reads_as_a_reused_id_with_an_import() -> None:
+    own = DefaultPersonIds("lincoln", {"canvas": [UserIdChange(old="1", new="9", user_kind=None, import_id=7)]})
+
+    assert own[PersonRecord("canvas", "user", "1")] != own[PersonRecord("canvas", "user", "1\x1f7")]
+
+
 def test_two_current_records_of_a_feed_are_not_joined() -> None:
     found = joined(link(A1, B1), link(A1, C1), link(B2, C1))
 

@@ -10,6 +10,7 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.reconciliation_asset import RECONCILIATION, check_name, log_reconciliation
 from roster_etl.pipeline.reconciliation.decide import decide
+from roster_etl.pipeline.reporting.feed_differences import district_differences
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.reporting.report_page import report_page
@@ -38,7 +39,7 @@ def test_a_publish_tells_where_the_feeds_disagree(lincoln: Workspace) -> None:
     summaries = [read_import_summary(lincoln, row["import_id"]) for row in lincoln.warehouse.ledger.imports("lincoln")]
     canvas, alone = (next(s for s in summaries if s.source == source) for source in ("canvas", "clever"))
     log = Log()
-    log_reconciliation(log, lincoln, canvas)
+    log_reconciliation(log, lincoln, canvas, district_differences(lincoln, canvas))
     made, *checks = log.events
     with lincoln.warehouse.read_reconciliation() as session:
         rows = session.open_differences(PAIR)
@@ -51,7 +52,7 @@ def test_a_publish_tells_where_the_feeds_disagree(lincoln: Workspace) -> None:
 
     decide(lincoln, "accept", [row["difference_id"] for row in rows if row["table_name"] == "users"], by="A. Steward")
     log.events.clear()
-    log_reconciliation(log, lincoln, canvas)
+    log_reconciliation(log, lincoln, canvas, district_differences(lincoln, canvas))
     assert next(event for event in log.events[1:] if event.check_name == check_name("users")).passed
 
     document = report_document(lincoln, canvas)

@@ -31,6 +31,7 @@ World = dict[str, dict[Key, dict[str, Any]]]
 """What one feed has: table → key → row."""
 EMPTY: World = {table: {} for table in ("organizations", "terms", "users", "user_roles", "courses", "sections", "enrollments")}
 WEIGHTS = ("organizations", "terms", "courses", "sections", "sections", "user_roles", *["users"] * 8, *["enrollments"] * 8)
+SECTIONS = ("s0", "s1", "s2", "s3", "s4", "\x1fc1")  # values with the character that joins values must not be read as others
 SETTINGS = (
     Reconcile(),
     Reconcile(match={"users": ("email", "last_name+number"), "sections": ("number+period",), "courses": ("number",)}),
@@ -57,23 +58,23 @@ def record(random: Random, table: str) -> dict[str, Any]:
         return {"term_id": f"t{number % 2}", "name": "T", "start_at": start, "end_at": BEGAN + timedelta(days=90)}
     if table == "courses":
         blueprint = random.choice((None, f"c{random.randrange(4)}"))
-        course = {"course_id": f"c{number % 4}", "organization_id": school, "number": f"n{random.randrange(3)}"}
+        course = {"course_id": f"c{number % 4}", "organization_id": school, "number": random.choice(("n0", "n1", "n1\x1f1"))}
         return {**course, "name": random.choice("ME"), "blueprint_course_id": blueprint}
     if table == "sections":
-        ids = {"section_id": f"s{number}", "course_id": f"c{random.randrange(4)}", "organization_id": school, "term_id": "t0"}
-        return {**ids, "number": random.choice(("1", "2", None)), "period": "1", "name": random.choice("ME")}
+        ids = {"section_id": SECTIONS[number], "course_id": f"c{random.randrange(4)}", "organization_id": school, "term_id": "t0"}
+        return {**ids, "number": random.choice(("1", "1\x1f1", None)), "period": "1", "name": random.choice("ME")}
     if table == "user_roles":
         return {**user, "organization_id": school, "role": random.choice(("student", "teacher"))}
     if table == "users":
         values = {
             "first_name": random.choice(("Ann", "Bo")),
-            "last_name": random.choice(("Lee", "Ray")),
+            "last_name": random.choice(("Lee", "Lee\x1f7")),
             "email": random.choice(("a@x.org", "A@x.org", "b@x.org", "c@x.org", "É@x.org", "é@x.org", None)),
             "state_id": random.choice(("S1", "S2", "S3", None)),
-            "number": random.choice(("7", "8", None)),
+            "number": random.choice(("7", "7\x1f7", None)),
         }
         return {**user, **values, "status": "active"}
-    section = random.choice((None, f"s{number}"))
+    section = random.choice((None, SECTIONS[number]))
     of = {"course_id": f"c{random.randrange(4)}", "section_id": section, "organization_id": school}
     return {**of, **user, "role": random.choice(("student", "teacher")), "status": "active"}
 

@@ -73,8 +73,10 @@ RECORDS_FOUND_BY = (
 )
 """Table and columns by which a comparison of feeds reads records."""
 SEATS = (
-    roster_read.WantedEnrollments(users=[("user", "a")], seats=[("s", ("user", "a"))]),
-    roster_read.WantedEnrollments(users=[("student", "a")], sections=["s"], courses=["c"], seats=[("s", ("student", "a"))]),
+    roster_read.WantedEnrollments(users=[("user", "a")], seats=[(("s", None), ("user", "a"))]),
+    roster_read.WantedEnrollments(
+        users=[("student", "a")], sections=["s"], courses=["c"], seats=[(("s", None), ("student", "a"))]
+    ),
 )
 """Enrollments that are found by user, and others."""
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -359,7 +361,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         ],
         "open_identities_of": lambda c: reconciliation.open_identities_of(c, pair, {"users": (["{}"], ["{}"])}),
         "current_records_by": lambda c: [
-            roster_read.current_records_by(c, *feed, name, {column: pa.array(["a"]) for column in columns}, TABLES[name].key)
+            roster_read.current_records_by(c, *feed, name, {column: pa.array([["a", "b"]] if "+" in column else ["a"]) for column in columns}, TABLES[name].key)
             for name, *columns in RECORDS_FOUND_BY
         ],
         "current_enrollments": lambda c: [
