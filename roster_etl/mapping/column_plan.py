@@ -374,12 +374,17 @@ class Mapping:
             made[target] = tuple(dict.fromkeys(self._reads(expression, made)))
         return made
 
-    def unavailable_targets(self, columns: Collection[str], lost: Collection[str]) -> tuple[str, ...]:
-        """Return the target columns that a file with `columns` cannot fill, because their source columns are among `lost`."""
+    def unavailable_targets(
+        self, columns: MappingABC[str, Collection[str]], lost: MappingABC[str, Collection[str]]
+    ) -> tuple[str, ...]:
+        """Return the target columns that cannot be filled, because no source column is there, and earlier uploads had one of them.
+
+        Args: columns, lost: by vendor file; of a file that is not among them, every column is there.
+        """
         silent = []
         for target, origins in self.lineage().items():
-            own = [column for file, column in origins if file == self.source]
-            if own and len(own) == len(origins) and not set(own) & set(columns) and set(own) & set(lost):
+            there = any(file not in columns or column in columns[file] for file, column in origins)
+            if not there and any(column in lost.get(file, ()) for file, column in origins):
                 silent.append(target)
         return tuple(silent)
 

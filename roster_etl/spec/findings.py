@@ -323,6 +323,11 @@ _UPLOAD = (
         "Check whose files these are; approve the plan only if they are this district's.",
     ),
     (
+        "another_person",
+        "Another person comes under a known id: nothing identifies the known one any more, or two have swapped their ids.",
+        "If the id was given to somebody else, nothing needs to be done; if rows or ids were mixed up, correct and upload again.",
+    ),
+    (
         "renumbered",
         "Many of the people who would be removed come back under other ids: same names and dates of birth, or e-mail addresses.",
         "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",

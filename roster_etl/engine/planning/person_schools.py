@@ -118,5 +118,10 @@ def current_people(mapped: pa.Table, opens: np.ndarray, *versions: pa.Table) -> 
     """Return PERSON of all current records: accepted rows of `mapped` that need not open, and `versions` that differ."""
     accepted = ~combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
     accepted[opens] = False
-    parts = [mapped.select(PERSON).filter(pa.array(accepted)), *(rows.select(PERSON) for rows in versions)]
-    return pa.concat_tables([part.cast(pa.schema([(name, pa.string()) for name in PERSON])) for part in parts])
+    return people_of(mapped.select(PERSON).filter(pa.array(accepted)), *versions)
+
+
+def people_of(*tables: pa.Table) -> pa.Table:
+    """Return PERSON of all rows of `tables`."""
+    plain = pa.schema([(name, pa.string()) for name in PERSON])
+    return pa.concat_tables([rows.select(PERSON).cast(plain) for rows in tables])

@@ -19,7 +19,14 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.planning.person_schools import PERSON_TABLES, PersonSchools, SchoolUpdates, current_people
+from roster_etl.engine.planning.person_schools import (
+    PERSON,
+    PERSON_TABLES,
+    PersonSchools,
+    SchoolUpdates,
+    current_people,
+    people_of,
+)
 from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, without_uncertain
 from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
@@ -379,12 +386,28 @@ def _make_table_plan(draft: _Draft, cascade: pa.Table, people: PersonSchools, ma
 def _person_updates(
     draft: _Draft, counted: np.ndarray, people: PersonSchools, mapped: Mapping[str, pa.Table]
 ) -> tuple[SchoolUpdates, ...]:
-    """Return the updates by school of the people; none for tables with a school column, and where nothing counts."""
+    """Return the updates by school of the people; none for tables with a school column, and where nothing counts.
+
+    A record that is absent while its person gets a new one has become that one: ids of contacts are made of their cells.
+    """
     name = draft.target.name
-    if name not in PERSON_TABLES or not counted.any():
+    if name not in PERSON_TABLES:
+        return ()
+    updated = people_of(draft.updates.filter(pa.array(counted)), _replaced_details(draft, mapped))
+    if not updated.num_rows:
         return ()
     current = current_people(mapped[name], draft.opens, draft.differing_versions())
-    return people.updates_by_school(draft.updates.filter(pa.array(counted)), current)
+    return people.updates_by_school(updated, current)
+
+
+def _replaced_details(draft: _Draft, mapped: Mapping[str, pa.Table]) -> pa.Table:
+    """Return the absent versions whose people get new records in the table."""
+    if not (draft.absent.num_rows and draft.created) or set(draft.target.key) == set(PERSON):
+        return draft.absent.slice(0, 0)
+    opened = mapped[draft.target.name].take(pa.array(draft.opens)) if draft.rows is None else draft.rows
+    known = pc.is_in(key_text(opened, draft.target.key), value_set=key_text(draft.replaced, draft.target.key))
+    created = key_text(opened.filter(pc.invert(known)), PERSON)
+    return draft.absent.filter(pc.is_in(key_text(draft.absent, PERSON), value_set=created))
 
 
 def _refers_to_closed(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:

@@ -68,6 +68,11 @@ def exceeded_additions(plan: Plan, thresholds: Thresholds) -> tuple[ExceededThre
     return tuple(found)
 
 
+def exceeds_removal_limit(records: int, current: int, limits: Thresholds) -> bool:
+    """Return whether losing `records` of `current` records of a table exceeds the limit for removals."""
+    return _too_many(records, current, limits.delete_pct, limits.delete_min)
+
+
 def _comparable_tables(plan: Plan) -> Iterator[tuple[str, TablePlan]]:
     """Yield the tables with current records, without tables of events, to which any number of records may be added."""
     yield from ((name, table) for name, table in plan.tables.items() if table.current and not TABLES[name].holds_events)

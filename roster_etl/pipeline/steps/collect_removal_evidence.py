@@ -44,7 +44,9 @@ def _unstated_records(upload: Upload, results: Mapping[str, FileResult]) -> dict
         table = TABLES[mapping.to]
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
         needed |= {name for step in mapping.steps if isinstance(step, AnyGiven) for name in step.columns}
-        keys = set(mapping.unavailable_targets(present, lost)) & set(table.key) - set(table.optional_key)
+        keys = set(mapping.unavailable_targets({mapping.source: present}, {mapping.source: lost})) & set(table.key) - set(
+            table.optional_key
+        )
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or (result and result.hidden):
             found[mapping.to, mapping.source] = {}

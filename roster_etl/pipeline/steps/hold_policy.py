@@ -6,12 +6,18 @@ Belongs here: the one decision of an import, and the findings that explain it. E
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan
-from roster_etl.engine.planning.thresholds import ExceededThreshold, Thresholds, exceeded_additions, exceeded_thresholds
+from roster_etl.engine.planning.thresholds import (
+    ExceededThreshold,
+    Thresholds,
+    exceeded_additions,
+    exceeded_thresholds,
+    exceeds_removal_limit,
+)
 from roster_etl.engine.planning.wrong_district import ForeignUpload
 from roster_etl.mapping.column_plan import Unpivot
 from roster_etl.pipeline.plan_decision import Decision, PlanDecision, decision_of_plan
@@ -29,14 +35,23 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
 
 
-def decide_import(
-    workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None, renames: Renames
-) -> tuple[PlanDecision, list[Finding]]:
-    """Return the decision on `plan`, with the findings that give the reasons not to publish and the probable renames.
+@dataclass(frozen=True)
+class Doubts:
+    """What indicates that the people are not those of the roster.
 
-    Args: foreign_upload: why the upload does not look like the district's own; None: nothing indicates that.
+    ``foreign_upload``: why the upload does not look like the district's own, or None. ``replaced``: the number of known ids under which
+    the upload has other people.
     """
-    planned, findings = _apply_hold_policy(workspace, upload, plan, foreign_upload)
+
+    foreign_upload: ForeignUpload | None = None
+    replaced: int = 0
+
+
+def decide_import(
+    workspace: Workspace, upload: Upload, plan: Plan, doubts: Doubts, renames: Renames
+) -> tuple[PlanDecision, list[Finding]]:
+    """Return the decision on `plan`, with the findings that give the reasons not to publish and the probable renames."""
+    planned, findings = _apply_hold_policy(workspace, upload, plan, doubts)
     asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan
     if planned.decision == "publish" and asks:
         hold = {"reason": RENAME, "tables": {}, "schools": [], "plan_sha256": plan.sha256}
@@ -44,9 +59,7 @@ def decide_import(
     return replace(planned, renames=renames.summary), [*findings, *renames.findings()]
 
 
-def _apply_hold_policy(
-    workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None
-) -> tuple[PlanDecision, list[Finding]]:
+def _apply_hold_policy(workspace: Workspace, upload: Upload, plan: Plan, doubts: Doubts) -> tuple[PlanDecision, list[Finding]]:
     staging = staging_of(workspace, upload)
     results = staging.file_results(upload)
     required = [file for file in upload.format.files if _is_needed(upload, file, results.get(file.name))]
@@ -60,17 +73,15 @@ def _apply_hold_policy(
     failed = [line for verdict in staging.verdicts(complete=True) for line in verdict.failure_lines("critical")]
     failed += _refused_rises(workspace, upload, failed)
     rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
+    strange = _strangers(upload, plan, doubts)
     is_state = not upload.has_changes  # delta uploads: the newest counts even if it changes nothing
-    stopped = failed or over or rekeyed or foreign_upload  # cheap checks first: _is_unchanged may read archived files in full
+    stopped = failed or over or rekeyed or strange  # cheap checks first: _is_unchanged may read archived files in full
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
         return decision_of_plan(plan, "unchanged"), []
     older = _older_upload_findings(workspace, upload)
     if stopped or older:
         planned, findings = _held_result(plan, failed, over)
-        strange = (
-            [Finding(severity="upload", code=foreign_upload, field="users", message=_people_text(plan))] if foreign_upload else []
-        )
-        why = "missing_column" if rekeyed else foreign_upload or ("older_upload" if older else None)
+        why = next((found[0].code for found in (rekeyed, strange, older) if found), None)
         if why and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
         return planned, [*rekeyed, *strange, *older, *findings]
@@ -120,9 +131,19 @@ def _older_upload_findings(workspace: Workspace, upload: Upload) -> list[Finding
     return [Finding(severity="upload", code="older_upload", message=message)]
 
 
-def _people_text(plan: Plan) -> str:
-    users = plan.tables["users"]
-    return f"{users.absent:,} of {users.current:,} people would be removed, and {users.created:,} are new."
+def _strangers(upload: Upload, plan: Plan, doubts: Doubts) -> list[Finding]:
+    """Return findings about an upload that has other people than the roster: under other ids, or too many of them under known ones."""
+    if not (doubts.foreign_upload or doubts.replaced):
+        return []
+    users, found = plan.tables["users"], []
+    if doubts.foreign_upload:
+        text = f"{users.absent:,} of {users.current:,} people would be removed, and {users.created:,} are new."
+        found.append(Finding(severity="upload", code=doubts.foreign_upload, field="users", message=text))
+    if exceeds_removal_limit(doubts.replaced, users.current, _thresholds(upload)):
+        share = f"{doubts.replaced:,} of {users.current:,} people ({_pct(doubts.replaced, users.current)} %)"
+        text = f"{share} would be replaced by others under their ids."
+        found.append(Finding(severity="upload", code="another_person", field="users", message=text))
+    return found
 
 
 def _growth_findings(plan: Plan, upload: Upload) -> list[Finding]:
@@ -219,7 +240,9 @@ def lost_id_columns(upload: Upload, results: Mapping[str, FileResult]) -> list[F
     for mapping in upload.vendor.mappings:
         result = results.get(mapping.source)
         lost = set(result.lost if result else ()) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
-        silent = mapping.unavailable_targets(set(result.present), lost) if result and lost else ()
+        silent = (
+            mapping.unavailable_targets({mapping.source: set(result.present)}, {mapping.source: lost}) if result and lost else ()
+        )
         for target, origins in mapping.lineage().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:
                 columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}

@@ -71,11 +71,11 @@ def _missing_target_columns(upload: Upload, table: str, files: MappingABC[str, S
     """Return, by file name as uploaded, the columns of `table` whose source columns earlier uploads had and this one lacks."""
     silent: dict[str, set[str]] = {}
     for mapping in mappings_to(upload.vendor, table):
-        file = files[mapping.source]
-        columns = (
-            set(mapping.unavailable_targets(file.rows.column_names, file.lost)) - set(TABLES[table].key) if file.lost else set()
-        )
-        silent.setdefault(file.file_name, set()).update(columns)
+        read = {name: files[name] for name in mapping.files() if name in files}
+        lost = {name: file.lost for name, file in read.items() if file.lost}
+        there = {name: file.rows.column_names for name, file in read.items()}
+        columns = set(mapping.unavailable_targets(there, lost)) - set(TABLES[table].key) if lost else set()
+        silent.setdefault(files[mapping.source].file_name, set()).update(columns)
     return silent
 
 

@@ -68,6 +68,18 @@ def test_each_contact_of_a_person_counts() -> None:
     assert over(before, contacts=after) == [("contacts", "o1", "student", 8, 8)]
 
 
+def test_contacts_that_others_take_the_place_of_count_as_updates_of_their_school() -> None:
+    def contacts(numbers: range, mark: str) -> list[Row]:
+        return [user(n, contact_id=f"{mark}{n}") for n in numbers]
+
+    before = {"contacts": contacts(range(100), "c"), "user_roles": [*roles("o1", range(6)), *roles("o2", range(6, 100))]}
+
+    assert over(before, contacts=[*contacts(range(6), "x"), *contacts(range(6, 100), "c")]) == [
+        ("contacts", "o1", "student", 6, 6)
+    ]
+    assert over(before, contacts=contacts(range(6, 100), "c")) == []  # removed, which is judged for the whole table
+
+
 @pytest.mark.parametrize("own", ["o1", None])
 def test_people_without_roles_belong_to_the_schools_of_their_courses(own: str | None) -> None:
     def enrolled(course: str, numbers: range, school: str | None) -> list[Row]:

@@ -262,6 +262,7 @@ BROKEN = {
     "clever": ("students.csv", "DOB", "not a day", "student_profiles", "birth_date"),
     "dyknow": ("Teachers.csv", "teacher_email", "not an address", "users", "email"),
     "mastery_connect": ("users.csv", "student_grade", "not a grade", "student_profiles", "grade"),
+    "oneroster": ("demographics.csv", "birthDate", "not a day", "student_profiles", "birth_date"),
 }
 """Of each format a column with optional cells that have a form, what breaks it, and where its values go."""
 
