@@ -195,6 +195,6 @@ def sweep(
         {**asdict(swept), "let_go": asdict(gone), "runs": kept.deleted_runs},
         f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
         f"frames of {swept.frames + gone.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed.",
-        f"Past their time: {gone.reports:,} reports, {gone.messages:,} dead-lettered messages, {kept.deleted_runs:,} runs of Dagster.",
+        f"Past their time: {gone.reports:,} reports, data files of {gone.report_data:,} more, {gone.messages:,} dead-lettered messages, {kept.deleted_runs:,} runs of Dagster.",
         *([f"The outcomes of {swept.outcomes:,} receipts take less space now."] if swept.outcomes else []),
     )

@@ -14,6 +14,7 @@ from typing import Any
 from roster_etl.cli.context import Call
 from roster_etl.cli.text_tables import TextTable
 from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
+from roster_etl.pipeline.reporting.hold_text import replaced_text
 from roster_etl.pipeline.reporting.next_steps import closed_holds_text, next_steps, replan_command, stale_plan_text
 from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
@@ -138,6 +139,8 @@ def _render_reason(document: Mapping[str, Any]) -> Iterator[str]:
                 yield f"  {name}: {table['deleted']:,} of {table['current']:,} current records ({table['pct']} %) would be removed"
             if "updated" in table:
                 yield f"  {name}: {table['updated']:,} of {table['current']:,} current records would be updated"
+        if hold.get("replaced"):
+            yield f"  {replaced_text(hold['replaced'])}"
         for part in hold["schools"]:
             what = "removed" if "deleted" in part else "updated"
             of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"

@@ -41,26 +41,28 @@ def write(
         first = next(records, None)
         if first is None:
             continue
-        name, said = f"{resource.name}.jsonl", _Records(resource.key)
-        written.write(folder, name, _lines(chain((first,), records), said), lambda said=said: said.count)  # type: ignore[misc]
-        _read_back(folder / name, said)
+        name, said = f"{resource.name}.jsonl", RecordDigest(resource.key)
+        written.write(folder, name, record_lines(chain((first,), records), said), lambda said=said: said.count)  # type: ignore[misc]
+        require_read_back(folder / name, said)
         work.store.release()
 
 
-class _Records:
+class RecordDigest:
     """What is known of records that need not be in memory: their number, a digest of their content, and one of each key."""
 
     def __init__(self, key: tuple[str, ...]) -> None:
         self.key, self.count, self._content, self._keys = key, 0, hashlib.sha256(), array("Q")
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Count a record in."""
+    def add(self, record: Mapping[str, Any]) -> str:
+        """Count a record in, and return its line."""
         self.count += 1
-        self._content.update(json.dumps(record, sort_keys=True).encode())
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        self._content.update(line.encode())
         named = json.dumps([record.get(name) for name in self.key]).encode()
         self._keys.append(int.from_bytes(hashlib.blake2b(named, digest_size=8).digest()))
+        return line
 
-    def same_as(self, other: _Records) -> bool:
+    def same_as(self, other: RecordDigest) -> bool:
         """Return whether both are the same records in the same order."""
         return self.count == other.count and self._content.digest() == other._content.digest()
 
@@ -69,20 +71,20 @@ class _Records:
         return len(np.unique(np.frombuffer(self._keys, dtype=np.uint64))) != self.count
 
 
-def _lines(records: Iterable[Mapping[str, Any]], said: _Records) -> Iterator[bytes]:
+def record_lines(records: Iterable[Mapping[str, Any]], said: RecordDigest) -> Iterator[bytes]:
     """Yield the lines, some at a time."""
     lines: list[str] = []
     for record in records:
-        said.add(record)
-        lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+        lines.append(said.add(record))
         if len(lines) == _AT_ONCE:
-            yield "\n".join((*lines, "")).encode()
+            yield "".join(lines).encode()
             lines.clear()
-    yield "\n".join((*lines, "")).encode()
+    yield "".join(lines).encode()
 
 
-def _read_back(path: Path, said: _Records) -> None:
-    found = _Records(said.key)
+def require_read_back(path: Path, said: RecordDigest) -> None:
+    """Read a written file back, and require that it has the records that were `said`. Raises ReadBackFailed."""
+    found = RecordDigest(said.key)
     with path.open("rb") as lines:
         for line in lines:
             found.add(json.loads(line))

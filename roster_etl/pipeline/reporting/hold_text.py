@@ -57,6 +57,8 @@ def hold_headline(reason: str, summary: Mapping[str, Any]) -> str:
     Args: summary: of the import, as the ledger keeps it: ``hold`` with the exceeded thresholds, and ``plan``.
     """
     stopped = summary.get("hold") or {}
+    if stopped.get("replaced"):
+        return replaced_text(stopped["replaced"])
     tables, schools = stopped.get("tables") or {}, stopped.get("schools") or []
     lines = _table_lines(tables, summary.get("plan") or {}) or _school_lines(schools)
     if not lines or reason in _ABOUT_FILES:
@@ -64,6 +66,11 @@ def hold_headline(reason: str, summary: Mapping[str, Any]) -> str:
     further = len(lines) - 1
     more = f"; {further:,} more threshold{'s are' if further > 1 else ' is'} exceeded" if further else ""
     return f"{lines[0]}{more}"
+
+
+def replaced_text(replaced: Mapping[str, int]) -> str:
+    """Return how many people would be replaced: ``replaced`` of a hold."""
+    return f"{replaced['people']:,} of {replaced['current']:,} people would be replaced by others under their ids"
 
 
 _ABOUT_FILES = ("quality_gate_failed", "missing_column", "older_upload")

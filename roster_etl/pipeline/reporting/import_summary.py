@@ -208,6 +208,7 @@ def _hold(summary: ImportSummary) -> dict[str, Any] | None:
         "reason": hold["reason"],
         "tables": stopped.get("tables", {}),
         "schools": stopped.get("schools", []),
+        **({"replaced": stopped["replaced"]} if "replaced" in stopped else {}),
         "plan_sha256": hold["plan_sha256"],
         "decision": hold["decision"],
         "decided_by": hold["decided_by"],

@@ -26,6 +26,7 @@ from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WH
 from roster_etl.pipeline.steps.refused_rise import refused_counts, rise_messages
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
+from roster_etl.pipeline.steps.replaced_people import ANOTHER_PERSON
 from roster_etl.pipeline.steps.same_records import has_same_records_as_published
 from roster_etl.pipeline.uploads.archived_uploads import newer_published_upload
 from roster_etl.pipeline.uploads.upload import Upload
@@ -83,7 +84,8 @@ def _apply_hold_policy(workspace: Workspace, upload: Upload, plan: Plan, doubts:
         planned, findings = _held_result(plan, failed, over)
         why = next((found[0].code for found in (rekeyed, strange, older) if found), None)
         if why and not failed:
-            planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
+            people = {"people": doubts.replaced, "current": plan.tables["users"].current} if why == ANOTHER_PERSON else None
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": why, **({"replaced": people} if people else {})})
         return planned, [*rekeyed, *strange, *older, *findings]
     return decision_of_plan(plan, "publish"), _growth_findings(plan, upload)
 
@@ -142,7 +144,7 @@ def _strangers(upload: Upload, plan: Plan, doubts: Doubts) -> list[Finding]:
     if exceeds_removal_limit(doubts.replaced, users.current, _thresholds(upload)):
         share = f"{doubts.replaced:,} of {users.current:,} people ({_pct(doubts.replaced, users.current)} %)"
         text = f"{share} would be replaced by others under their ids."
-        found.append(Finding(severity="upload", code="another_person", field="users", message=text))
+        found.append(Finding(severity="upload", code=ANOTHER_PERSON, field="users", message=text))
     return found
 
 

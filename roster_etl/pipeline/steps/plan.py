@@ -77,7 +77,11 @@ def _summary(planned: PlanDecision) -> dict[str, Any]:
         "sha256": planned.sha256,
         "plan_base": planned.base,
         **({"renames": planned.renames} if planned.renames else {}),
-        **({"hold": {name: planned.hold[name] for name in ("tables", "schools")}} if planned.hold is not None else {}),
+        **(
+            {"hold": {name: planned.hold[name] for name in ("tables", "schools", "replaced") if name in planned.hold}}
+            if planned.hold is not None
+            else {}
+        ),
     }
 
 

@@ -19,7 +19,7 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import RosterReader
 
-CODE = "another_person"
+ANOTHER_PERSON = "another_person"
 _PROFILES = "student_profiles"
 _STRANGER = "The roster has another person under this id: names, date of birth and e-mail address all differ."
 _MOVED = "The roster has another person under this id, and this person under another one."
@@ -43,7 +43,7 @@ def replaced_people_findings(
     found = replaced_people(before, after, *born)
     places = [(row, _STRANGER) for row in _places(found.strangers)] + [(row, _MOVED) for row in _places(found.moved)]
     return [
-        Finding(severity="warning", code=CODE, file=file, row=row, field="users", message=message)
+        Finding(severity="warning", code=ANOTHER_PERSON, file=file, row=row, field="users", message=message)
         for (file, row), message in sorted(places, key=lambda place: (place[0][0] or "", place[0][1] or 0))
     ]
 

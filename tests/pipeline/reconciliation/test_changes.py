@@ -216,3 +216,58 @@ def test_what_changed_is_compared_as_all_would_be(seed: int, twins: Twins) -> No
             twins.decide(random, worlds)
             twins.compare()
     assert partial >= STEPS // 3
+
+
+@pytest.mark.parametrize("kind", ["student", "user"])
+@pytest.mark.parametrize("feed", PAIR[1:])
+def test_enrollments_follow_a_user_who_is_matched_from_now_on(twins: Twins, feed: str, kind: str) -> None:
+    worlds = {
+        source: _one_class(kind, user_id, f"{user_id}@x.org") for source, user_id in zip(PAIR[1:], ("u0", "u1"), strict=True)
+    }
+    other = worlds[PAIR[1] if feed == PAIR[2] else PAIR[2]]
+    for source in PAIR[1:]:
+        twins.publish(source, EMPTY, worlds[source])
+    twins.compare()
+    before = worlds[feed]
+    (mail,) = {row["email"] for row in other["users"].values()}
+    twins.publish(feed, before, {**before, "users": {key: {**row, "email": mail} for key, row in before["users"].items()}})
+
+    assert _open_tables(twins.whole).count("enrollments") == 2
+    assert twins.compare()
+    assert "enrollments" not in _open_tables(twins.whole)
+
+
+def _open_tables(workspace: Workspace) -> list[str]:
+    with workspace.warehouse.read_reconciliation() as session:
+        return [row["table_name"] for row in session.all_differences(PAIR[0]) if row["closed_at"] is None]
+
+
+def _one_class(kind: str, user_id: str, email: str) -> World:
+    """Return a feed with one user in one section."""
+    user = {"user_kind": kind, "user_id": user_id}
+    section = {
+        "section_id": "s0",
+        "course_id": "c0",
+        "organization_id": "o0",
+        "term_id": "t0",
+        "number": "1",
+        "period": "1",
+        "name": "M",
+    }
+    rows = {
+        "organizations": {"organization_id": "o0", "number": "1", "name": "A", "type": "school"},
+        "terms": {"term_id": "t0", "name": "T", "start_at": BEGAN, "end_at": BEGAN + timedelta(days=90)},
+        "users": {**user, "first_name": "Ann", "last_name": "Lee", "email": email, "status": "active"},
+        "user_roles": {**user, "organization_id": "o0", "role": "student"},
+        "courses": {"course_id": "c0", "organization_id": "o0", "number": "n0", "name": "M"},
+        "sections": section,
+        "enrollments": {
+            "course_id": "c0",
+            "section_id": "s0",
+            "organization_id": "o0",
+            **user,
+            "role": "student",
+            "status": "active",
+        },
+    }
+    return {table: {key_of(table, row): row} for table, row in rows.items()}

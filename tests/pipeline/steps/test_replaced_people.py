@@ -124,5 +124,6 @@ def test_more_strangers_than_people_may_be_removed_hold(imported: Callable[[Chan
     document, places = imported(_strangers(14))
 
     assert document["status"] == "held"
-    assert document["hold"]["reason"] == "another_person"
+    assert (document["hold"]["reason"], document["hold"]["replaced"]["people"]) == ("another_person", len(places))
+    assert document["hold"]["replaced"]["current"] == document["plan"]["users"]["current"]
     assert told(document, FORMATS[name].file) == places

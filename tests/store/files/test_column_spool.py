@@ -7,7 +7,9 @@ import os
 import resource
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from roster_etl.spec.errors import FolderUnavailable
@@ -83,3 +85,24 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path):
 
     assert os.strerror(errno.EFBIG) in str(raised.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measured from Linux's /proc")
+def test_what_was_read_is_given_back(tmp_path: Path) -> None:
+    spool = ColumnSpool(tmp_path)
+    kept = spool.keep(pa.table({"number": pa.array(np.arange(4_000_000))}))  # 32 MB
+    spool.release()
+    before = _mapped_bytes()
+    total = pc.sum(kept.column("number")).as_py()
+    read = _mapped_bytes() - before
+    spool.release()
+
+    assert read > 24_000_000
+    assert _mapped_bytes() - before < 8_000_000
+    assert pc.sum(kept.column("number")).as_py() == total == sum(range(4_000_000))
+
+
+def _mapped_bytes() -> int:
+    """Return how much of mapped files is in memory."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile:")]
+    return int(line.split()[1]) * 1024

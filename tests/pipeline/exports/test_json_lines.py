@@ -1,0 +1,66 @@
+"""Files of JSON Lines are read back: the same records, and one of each key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.exports.json_lines import RecordDigest, record_lines, require_read_back
+from roster_etl.pipeline.exports.read_back import ReadBackFailed
+
+KEY = ("school", "person")
+RECORDS: list[dict[str, Any]] = [
+    {"school": 1, "person": "a", "name": "Zoë"},
+    {"school": 1, "person": "b", "grades": ["01"]},
+    {"school": 2, "person": "a", "name": None},
+]
+
+
+def written(folder: Path, records: list[dict[str, Any]]) -> tuple[Path, RecordDigest]:
+    said, path = RecordDigest(KEY), folder / "people.jsonl"
+    path.write_bytes(b"".join(record_lines(records, said)))
+    return path, said
+
+
+@pytest.mark.parametrize("many", [0, 1, 3])
+def test_a_line_a_record_and_the_file_is_what_was_said(tmp_path: Path, many: int) -> None:
+    path, said = written(tmp_path, RECORDS[:many])
+
+    require_read_back(path, said)
+    assert (said.count, path.read_text("utf-8").count("\n")) == (many, many)
+
+
+def test_more_records_than_are_in_memory_at_once(tmp_path: Path) -> None:
+    path, said = written(tmp_path, [{"school": 1, "person": str(number)} for number in range(2_500)])
+
+    require_read_back(path, said)
+    assert path.read_text("utf-8").count("\n") == 2_500
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [('"Zoë"', '"Zoe"'), ('["01"]', '["1"]'), ("null", '""'), ('"person":"b"', '"person":"c"')]
+)
+def test_another_value_is_found(tmp_path: Path, before: str, after: str) -> None:
+    path, said = written(tmp_path, RECORDS)
+    path.write_text(path.read_text("utf-8").replace(before, after), "utf-8")
+
+    with pytest.raises(ReadBackFailed, match=r"people\.jsonl.*other records"):
+        require_read_back(path, said)
+
+
+def test_a_record_that_is_missing_or_in_another_place_is_found(tmp_path: Path) -> None:
+    path, said = written(tmp_path, RECORDS)
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    for changed in (lines[:2], [lines[1], lines[0], lines[2]]):
+        path.write_text("".join(changed), "utf-8")
+        with pytest.raises(ReadBackFailed):
+            require_read_back(path, said)
+
+
+def test_two_records_with_one_key_are_found(tmp_path: Path) -> None:
+    path, said = written(tmp_path, [*RECORDS, {"school": 2, "person": "a", "name": "other"}])
+
+    with pytest.raises(ReadBackFailed, match="two records with one key"):
+        require_read_back(path, said)
