@@ -5,9 +5,9 @@ Belongs here: the default rules, what they compare, and the differences that com
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,6 @@ HELPERS: Mapping[str, tuple[str, ...]] = {"sections": ("course_number",), "enrol
 """Columns that rules may name besides the table's own: of the record's course; the matched section (or course), the matched user."""
 WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CLASSES = ("student", "other")
 
 Names = Mapping[str, Sequence[str]]
@@ -292,9 +291,10 @@ def _keys(rows: pa.Table, table: str) -> list[str]:
     return [key_json(row) for row in rows.select(list(TABLES[table].key)).to_pylist()]
 
 
-def key_json(key: Mapping[str, Any]) -> str:
+def key_json(key: Mapping[str, str | None]) -> str:
     """Return the key of a record as compact JSON."""
-    return _COMPACT.encode(key)
+    parts = (f"{encode_basestring(name)}:{'null' if text is None else encode_basestring(text)}" for name, text in key.items())
+    return f"{{{','.join(parts)}}}"
 
 
 def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list[str | None]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.outcomes import NO_OUTCOME, Sides, TableOutcomes, differing, rematched, table_outcomes
+from roster_etl.engine.reconcile.outcomes import NO_OUTCOME, Outcome, Sides, TableOutcomes, differing, rematched, table_outcomes
 from roster_etl.engine.reconcile.rosters import (
     HELPERS,
     WITHIN_SCHOOL,
@@ -28,10 +28,12 @@ from roster_etl.engine.reconcile.rosters import (
     user_of,
     user_text,
 )
-from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, Value
+from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, Value, unique_texts
 
 WHOLE = ("organizations", "terms")
 """Tables of few records, which are read and compared as a whole."""
+_FIRST: Outcome = (1, None)
+"""The outcome of a record that the first rule names, or names among several; also of one that was not there."""
 _UNSURE = "user"
 """The kind of user that does not say whether somebody is a student."""
 
@@ -79,10 +81,31 @@ class ChangedRecords:
         """Read what decides how records with `ids` match, then and now."""
         exact = joined(self._exact.get(table, (set(), set())), self._partners_of_exact(table, ids))
         self._exact[table] = exact
+        if _within(ids, exact) and self.is_read(table):
+            return
+        named = self._named_first(table, (ids[0] - exact[0], ids[1] - exact[1]))
+        self._exact[table] = exact = joined(exact, named)
         if not _within(ids, exact) or not self.is_read(table):
-            self._close(table, ids)
+            self._close(table, (ids[0] - exact[0], ids[1] - exact[1]))
             self._exact[table] = joined(exact, ids)
             self._stale.add(table)
+
+    def _named_first(self, table: str, ids: Sides) -> Sides:
+        """Read what the first rule compares of records with `ids`; return those about which it says all there is, then and now.
+
+        No rule comes before it, so it depends on the records that share its value alone. Who a user is depends on decisions, too.
+        """
+        first = self._rules[table][0]
+        if table == "users" or table in WHOLE or not _columns_of(table)(first):
+            return set(), set()
+        self._sharing_rule(table, first, self._read_ids(table, ids))
+        self._stale.add(table)
+        before, now = (times.sides for times in self.outcomes(table))
+        a, b = (
+            {one for one in some if before[at].get(one, _FIRST)[0] == now[at].get(one, _FIRST)[0] == _FIRST[0]}
+            for at, some in enumerate(ids)
+        )
+        return a, b
 
     def _partners_of_exact(self, table: str, ids: Sides) -> Sides:
         """Return which of `ids` are matched, then and now, with a record whose outcome is exact: so is theirs."""
@@ -181,7 +204,7 @@ class ChangedRecords:
             feed.read_sharing(table, {columns: values})
             if "course_number" in columns:
                 _read_courses(feed)
-        a, b = ({one for one, value in feed.with_values(table, columns) if value in values} for feed in self.feeds)
+        a, b = (feed.having(table, columns, values) for feed in self.feeds)
         return a, b
 
     def _values(self, table: str, columns: tuple[str, ...], ids: Sides) -> set[Value]:
@@ -190,7 +213,7 @@ class ChangedRecords:
         for feed, some in zip(self.feeds, ids, strict=True):
             if "course_number" in columns:
                 _read_courses(feed)
-            found.update(value for one, value in feed.with_values(table, columns) if one in some)
+            found |= feed.values_of(table, columns, some)
         return found
 
     def _decided_with(self, ids: Sides) -> Sides:
@@ -201,9 +224,10 @@ class ChangedRecords:
             ahead = {other for one in ahead for other in self._neighbours.get(one, ())} - found
         return {one for at, one in found if at == 0}, {one for at, one in found if at == 1}
 
-    def _read_ids(self, table: str, ids: Sides) -> None:
+    def _read_ids(self, table: str, ids: Sides) -> Sides:
         for feed, some in zip(self.feeds, ids, strict=True):
             feed.read(table, {TABLES[table].key[-1]: _plain(table, some)})
+        return ids
 
     # ---- matching
 
@@ -231,15 +255,12 @@ class ChangedRecords:
 def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[str]:
     """Read the records that have one of `values` in a column, and return them, current and former ones."""
     feed.read(table, {column: values})
-    return {one for one, (value,) in feed.with_values(table, (column,)) if value in values}
+    return feed.having(table, (column,), {(value,) for value in values})
 
 
 def _read_courses(feed: FeedRecords) -> None:
     """Read the courses of the sections that were read."""
-    feed.read(
-        "courses",
-        {"course_id": {course for _, (course,) in feed.with_values("sections", ("course_id",))}},
-    )
+    feed.read("courses", {"course_id": {course for rows in feed.both("sections") for course in unique_texts(rows, "course_id")}})
 
 
 def _columns_of(table: str) -> Callable[[str], tuple[str, ...]]:
