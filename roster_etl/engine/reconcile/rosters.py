@@ -98,6 +98,16 @@ class RosterPair:
     a: dict[str, pa.Table]
     b: dict[str, pa.Table]
     ids: dict[str, Ids] = field(default_factory=dict)
+    _classes: dict[bool, tuple[list[pa.Table], npt.NDArray[Any]]] = field(default_factory=dict)
+
+    def classes(self, *, in_b: bool) -> npt.NDArray[Any]:
+        """Return `_classes` of the users of one side; each rule asks for them."""
+        side = self.b if in_b else self.a
+        tables = [side[name] for name in ("users", "user_roles", "enrollments")]
+        known = self._classes.get(in_b)
+        if known is None or any(one is not other for one, other in zip(known[0], tables, strict=True)):
+            known = self._classes[in_b] = tables, _classes(side)
+        return known[1]
 
 
 def ids_in_a(pair: RosterPair, table: str) -> dict[str, str]:
@@ -188,7 +198,7 @@ def _candidates(pair: RosterPair, table: str, rule: str, *, in_b: bool) -> Candi
     positions = np.arange(len(values), dtype=np.int64)
     if table != "users":
         return Candidates(positions=positions, values=values)
-    return _by_class(positions, values, _classes(side))
+    return _by_class(positions, values, pair.classes(in_b=in_b))
 
 
 def _rule_column(pair: RosterPair, table: str, name: str, *, in_b: bool) -> pa.Array:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from roster_etl.engine.reconcile.outcomes import Sides
-from roster_etl.engine.reconcile.rosters import RosterPair, ids_in_a, record_ids, user_of
+from roster_etl.engine.reconcile.rosters import Ids, RosterPair, ids_in_a, record_ids, user_of
 from roster_etl.pipeline.reconciliation.changed_records import ChangedRecords
 from roster_etl.pipeline.reconciliation.feed_records import text_values
 from roster_etl.store.warehouse.roster_read import Place, WantedEnrollments, place_of
@@ -29,6 +29,7 @@ class ChangedEnrollments:
 
     def __init__(self, records: ChangedRecords) -> None:
         self._records = records
+        self._mapped: tuple[list[Ids], list[tuple[dict[Place, Place], dict[str, str]]]] | None = None
         self._read()
 
     def rows(self, side: int, time: int) -> pa.Table:
@@ -102,7 +103,11 @@ class ChangedEnrollments:
 
     def _places_and_users(self) -> list[tuple[dict[Place, Place], dict[str, str]]]:
         """Return the places and the users of B that are matched, then and now: each with that of A."""
-        return [_places_and_users(pair) for pair in (self._records.before, self._records.now)]
+        pairs = self._records.before, self._records.now
+        matched = [pair.ids[table] for pair in pairs for table in ("users", "sections", "courses")]
+        if self._mapped is None or any(one is not other for one, other in zip(self._mapped[0], matched, strict=True)):
+            self._mapped = matched, [_places_and_users(pair) for pair in pairs]
+        return self._mapped[1]
 
 
 def seats_of(rows: pa.Table) -> list[Seat]:

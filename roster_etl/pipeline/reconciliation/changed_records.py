@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
@@ -53,6 +54,7 @@ class ChangedRecords:
         self._outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
         self._stale: set[str] = set()
         self._exact: dict[str, Sides] = {}
+        self._named: dict[str, Sides] = {}
         self._sizes: dict[str, list[int]] = {}
         self.touched: dict[str, Sides] = {}
         self.rematched: dict[str, Sides] = {}
@@ -98,14 +100,19 @@ class ChangedRecords:
         first = self._rules[table][0]
         if table == "users" or table in WHOLE or not _columns_of(table)(first):
             return set(), set()
-        self._sharing_rule(table, first, self._read_ids(table, ids))
+        shared = joined(ids, self._sharing_rule(table, first, self._read_ids(table, ids)))
         self._stale.add(table)
+        known = self._named.get(table, (set(), set()))
+        self._named[table] = joined(known, shared)  # for now, so that nothing is read for other rules
         before, now = (times.sides for times in self.outcomes(table))
         a, b = (
             {one for one in some if before[at].get(one, _FIRST)[0] == now[at].get(one, _FIRST)[0] == _FIRST[0]}
             for at, some in enumerate(ids)
         )
-        return a, b
+        self._exact[table] = joined(self._exact.get(table, (set(), set())), (a, b))
+        found = joined((a, b), self._partners_of_exact(table, shared))
+        self._named[table] = joined(known, found)
+        return found
 
     def _partners_of_exact(self, table: str, ids: Sides) -> Sides:
         """Return which of `ids` are matched, then and now, with a record whose outcome is exact: so is theirs."""
@@ -171,7 +178,7 @@ class ChangedRecords:
 
     def _close(self, table: str, ids: Sides) -> None:
         """Read all records that the outcomes of those with `ids` depend on."""
-        self._read_ids(table, ids)
+        self._read_sharing(table, ids)
         layer = ids
         for rule in reversed(self._rules[table]):
             layer = joined(layer, self._sharing_rule(table, rule, layer))
@@ -180,17 +187,21 @@ class ChangedRecords:
 
     def _sharing(self, table: str, ids: Sides) -> Sides:
         """Return the records that share a value of any rule, or a decision, with those with `ids`."""
-        self._read_ids(table, ids)
-        wanted = {
-            columns: self._values(table, columns, ids) for columns in map(_columns_of(table), self._rules[table]) if columns
-        }
-        if table not in WHOLE:
-            for feed in self.feeds:
-                feed.read_sharing(table, wanted)
+        self._read_sharing(table, ids)
         found: Sides = (set(), set())
         for rule in self._rules[table]:
             found = joined(found, self._sharing_rule(table, rule, ids))
         return joined(found, self._decided_with(ids)) if table == "users" else found
+
+    def _read_sharing(self, table: str, ids: Sides) -> None:
+        """Read the records with `ids`, and those that share a value of any rule with them, at once."""
+        self._read_ids(table, ids)
+        if table in WHOLE:
+            return
+        columns_of = [columns for columns in map(_columns_of(table), self._rules[table]) if columns]
+        wanted = {columns: self._values(table, columns, ids) for columns in columns_of}
+        for feed in self.feeds:
+            feed.read_sharing(table, wanted)
 
     def _sharing_rule(self, table: str, rule: str, ids: Sides) -> Sides:
         columns = _columns_of(table)(rule)
@@ -202,17 +213,17 @@ class ChangedRecords:
         values = self._values(table, columns, ids)
         for feed in self.feeds:
             feed.read_sharing(table, {columns: values})
-            if "course_number" in columns:
-                _read_courses(feed)
+        if "course_number" in columns:
+            self._read_courses()
         a, b = (feed.having(table, columns, values) for feed in self.feeds)
         return a, b
 
     def _values(self, table: str, columns: tuple[str, ...], ids: Sides) -> set[Value]:
         """Return the values, then and now, of the records with `ids`."""
         found: set[Value] = set()
+        if "course_number" in columns:
+            self._read_courses()
         for feed, some in zip(self.feeds, ids, strict=True):
-            if "course_number" in columns:
-                _read_courses(feed)
             found |= feed.values_of(table, columns, some)
         return found
 
@@ -235,8 +246,7 @@ class ChangedRecords:
         if table == "users":
             self._read_roles()
         if table == "sections":
-            for feed in self.feeds:
-                _read_courses(feed)
+            self._read_courses()
         self._outcomes[table] = (self._match_at(self.before, table, 0), self._match_at(self.now, table, 1))
 
     def _match_at(self, pair: RosterPair, table: str, time: int) -> TableOutcomes:
@@ -245,6 +255,15 @@ class ChangedRecords:
             if table == "users":
                 side |= {name: feed.roles(name)[time] for name in ("user_roles", "enrollments")}
         return table_outcomes(pair, table, self._rules, self._decided)
+
+    def _read_courses(self) -> None:
+        """Read the courses of the sections that were read, but for those that the first rule names: no number of a course matters to them."""
+        for feed, named in zip(self.feeds, self._named.get("sections", (set(), set())), strict=True):
+            ids = pa.array(list(named), pa.string())
+            others = (
+                rows.filter(pc.invert(pc.is_in(rows.column("section_id"), value_set=ids))) for rows in feed.both("sections")
+            )
+            feed.read("courses", {"course_id": {course for rows in others for course in unique_texts(rows, "course_id")}})
 
     def _read_roles(self) -> None:
         for feed in self.feeds:
@@ -256,11 +275,6 @@ def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[
     """Read the records that have one of `values` in a column, and return them, current and former ones."""
     feed.read(table, {column: values})
     return feed.having(table, (column,), {(value,) for value in values})
-
-
-def _read_courses(feed: FeedRecords) -> None:
-    """Read the courses of the sections that were read."""
-    feed.read("courses", {"course_id": {course for rows in feed.both("sections") for course in unique_texts(rows, "course_id")}})
 
 
 def _columns_of(table: str) -> Callable[[str], tuple[str, ...]]:

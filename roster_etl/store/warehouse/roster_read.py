@@ -95,7 +95,9 @@ def _is_wanted(connection: sa.Connection, table: RosterTable, parts: str, feed: 
     history, names = history_table(table.name), parts.split("+")
     staged = f"wanted_{table.name} WHERE which = '{parts}'"
     first = "course_id" if names[0] == COURSE_NUMBER else names[0]
-    condition = sa.and_(history.c[first].is_not(None), _found_by(connection, table, names[0], staged, feed))
+    condition = _found_by(connection, table, names[0], staged, feed)
+    if names[0] == "email" or connection.dialect.name == "postgresql":  # else SQLite concludes it, and would read a range
+        condition = sa.and_(history.c[first].is_not(None), condition)
     if len(names) > 1:
         separator = "chr(31)" if connection.dialect.name == "postgresql" else "char(31)"
         own = f" || {separator} || ".join(_part(table, name) for name in names)
@@ -112,7 +114,9 @@ def _found_by(
         courses = history_table("courses")
         numbered = sa.text(_is_staged(connection, f"{courses.name}.number", f"SELECT first FROM {staged}"))
         known = (courses.c.district_id == feed[0], courses.c.source == feed[1], courses.c.valid_to_import.is_(None))
-        found = sa.select(courses.c.course_id).where(*known, courses.c.number.is_not(None), numbered)
+        found = sa.select(courses.c.course_id).where(*known, numbered)
+        if connection.dialect.name == "postgresql":
+            found = found.where(courses.c.number.is_not(None))
         course = f"{history_name(table.name)}.course_id"
         return sa.and_(sa.text(_is_staged(connection, course, bulk_load.literal(connection, found))))
     value = "lower(first)" if name == "email" else "first"
@@ -465,17 +469,29 @@ def versions_touched_by(
 def versions_ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return the versions that were current just before import `import_id` and no longer are, with all columns."""
     history = history_table(name)
-    return _feed_versions(
-        connection, district_id, source, name, history.c.valid_from_import < import_id, history.c.valid_to_import >= import_id
-    )
+    ended = _by_imports_since(connection, history.c.valid_to_import, (district_id, source), import_id)
+    return _versions_where(connection, name, history.c.valid_from_import < import_id, ended)
 
 
 def versions_begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return the current versions that import `import_id` or a later one opened, with all columns."""
     history = history_table(name)
-    return _feed_versions(
-        connection, district_id, source, name, history.c.valid_from_import >= import_id, history.c.valid_to_import.is_(None)
-    )
+    begun = _by_imports_since(connection, history.c.valid_from_import, (district_id, source), import_id)
+    return _versions_where(connection, name, begun, history.c.valid_to_import.is_(None))
+
+
+def _by_imports_since(
+    connection: sa.Connection, column: sa.Column[Any], feed: tuple[str, str], import_id: int
+) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` is one of the feed's imports from a number on.
+
+    With a condition on the feed beside it, SQLite reads all versions of the feed; a range would hold the imports of all districts.
+    """
+    of = IMPORTS.c
+    own = sa.select(of.import_id).where(of.district_id == feed[0], of.source == feed[1], of.import_id >= import_id)
+    named = sa.and_(sa.text(_is_staged(connection, f"{column.table.name}.{column.name}", bulk_load.literal(connection, own))))
+    # PostgreSQL does not conclude it, as the index of ended versions needs.
+    return sa.and_(column.is_not(None), named) if connection.dialect.name == "postgresql" else named
 
 
 def versions_closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
@@ -491,9 +507,13 @@ def versions_opened_by(connection: sa.Connection, district_id: str, source: str,
 def _feed_versions(
     connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]
 ) -> pa.Table:
+    history = history_table(name)
+    return _versions_where(connection, name, history.c.district_id == district_id, history.c.source == source, *chosen)
+
+
+def _versions_where(connection: sa.Connection, name: str, *chosen: sa.ColumnElement[bool]) -> pa.Table:
     history, schema = history_table(name), TABLES[name].full_schema
-    feed = (history.c.district_id == district_id, history.c.source == source)
-    query = _select(connection, name, schema).where(*feed, *chosen).order_by(history.c.version_id)
+    query = _select(connection, name, schema).where(*chosen).order_by(history.c.version_id)
     return bulk_load.fetch(connection, query, schema)
 
 
