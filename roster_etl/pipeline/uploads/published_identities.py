@@ -70,8 +70,7 @@ def _places(upload: Upload, file: File, identity: Identity) -> list[_Place]:
         key = whole or _column_key(mapping, ids, named)
         columns = {name: place for name in wanted if (place := _becomes(mapping, named.get(name, "")))}
         if named and key is not None and columns:
-            place = _Place(table=mapping.to, source=mapping.source, key=key, columns=columns, by_column=whole is None)
-            found.append(place)
+            found.append(_Place(table=mapping.to, source=mapping.source, key=key, columns=columns, by_column=whole is None))
             wanted = [name for name in wanted if name not in columns]
     return found
 

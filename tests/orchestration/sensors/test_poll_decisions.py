@@ -124,8 +124,8 @@ def test_no_half_upload_is_asked_for_when_the_wall_clock_leaps_while_files_arriv
             zone.cursor,
             state_store=zone.memory,
             clock=clock,
-            wall_clock=lambda: wall,
-            read_busy_feeds=set,  # noqa: B023
+            wall_clock=lambda: wall,  # noqa: B023
+            read_busy_feeds=set,
         )
         zone.cursor = clock.add_to_cursor(tick.cursor)
         asked.append(len(tick.requests))
