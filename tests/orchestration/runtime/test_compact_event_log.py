@@ -130,8 +130,8 @@ def events_of_all_kinds(home: Path) -> list[EventLogEntry]:
     """Return the events of two runs with checks, and those of an asset and a check that no run reports."""
     with home_instance(home) as instance, pytest.MonkeyPatch.context() as patch:
         kept: list[EventLogEntry] = []
-        store = CompactSqliteEventLog.store_event
-        patch.setattr(CompactSqliteEventLog, "store_event", lambda log, event: (kept.append(event), store(log, event)))
+        row = CompactSqliteEventLog._event_to_row
+        patch.setattr(CompactSqliteEventLog, "_event_to_row", lambda log, event: (kept.append(event), row(log, event))[1])
         with pooled_connections(instance):
             for _ in range(2):
                 dg.materialize([rows, plan], instance=instance, partition_key="lincoln")
@@ -174,8 +174,27 @@ def test_what_is_stored_is_what_dagster_stores(tmp_path: Path, monkeypatch: pyte
 
     stored = tables(tmp_path / "ours")
     assert stored == tables(tmp_path / "theirs")
+    assert {type(event) for _, _, event, *_ in stored["index.db event_logs"]} == {bytes}
     assert len(stored["index.db asset_check_executions"]) == 4
     assert len(stored["index.db asset_keys"]) == 2
+
+
+def test_events_of_a_batch_are_stored_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = events_of_all_kinds(tmp_path / "home")
+    runs = [[event for event in events if event.run_id == run] for run in dict.fromkeys(event.run_id for event in events)]
+    one, batched = (CompactSqliteEventLog(str(tmp_path / name)) for name in ("one", "batched"))
+    for run in runs:
+        for event in run:
+            one.store_event(event)
+    connected: list[str] = []
+    connect = CompactSqliteEventLog._connect
+    monkeypatch.setattr(CompactSqliteEventLog, "_connect", lambda log, shard: (connected.append(shard), connect(log, shard))[1])
+    batched.store_event_batch(runs[0])
+    assert len(runs[0]) > 10 * connected.count(str(runs[0][0].run_id)) > 0
+    for run in runs[1:]:
+        batched.store_event_batch(run)
+
+    assert tables(tmp_path / "one") == tables(tmp_path / "batched")
 
 
 def test_what_a_run_has_materialized_is_not_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
