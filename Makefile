@@ -8,7 +8,7 @@ PY = $(VENV)/bin/python
 PYTHON =
 ARGS =
 # More than there are cores: half of the time the tests wait for daemons, browsers, servers and quiet periods.
-JOBS = 4
+JOBS = 3
 SIZES = 10000 100000
 DISTRICTS = 1000
 UPLOADING = 200
@@ -19,7 +19,7 @@ SEED = 0
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts static generated generate docs test tests cover faults soak cluster format bench bench-check bench-record bench-many bench-growth pictures lock dbt licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts static generated generate docs test tests cover faults soak cluster format bench bench-check bench-record bench-many bench-growth pictures lock dbt dg licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -114,6 +114,7 @@ lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s --extra openlineage -c requirements.lock $(LOCKED) -o requirements-cluster.lock
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
 	uv pip compile deploy/dbt/requirements.in $(LOCKED) -o deploy/dbt/requirements.lock
+	uv pip compile deploy/dg/requirements.in $(LOCKED) -o deploy/dg/requirements.lock
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
 
@@ -121,6 +122,10 @@ dbt: $(VENV)/.dev ## build and test the dbt package on DuckDB and PostgreSQL, in
 	$(PY) -m venv .venv-dbt
 	.venv-dbt/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r deploy/dbt/requirements.lock
 	$(PY) -m pytest tests/projections/test_dbt_package.py $(ARGS)
+
+dg: $(VENV)/.dev ## check this project and declared feeds with Dagster's `dg`, in an environment of its own
+	@PYTHON='$(PYTHON)' sh tools/setup.sh .venv-dg deploy/dg/requirements.lock
+	$(PY) -m pytest tests/orchestration/test_dg.py $(ARGS)
 
 licences: $(VENV)/.dev ## write docs/licences.md and the bill of materials from the installed packages
 	$(PY) tools/licences.py

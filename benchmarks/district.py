@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 Row = dict[str, str]
-DAMAGED = {
+CLEVER_DAMAGE = {
     "students.csv": (
         ("Grade", "14"),
         ("DOB", "02/30/2011"),
@@ -25,8 +26,52 @@ DAMAGED = {
     "sections.csv": (("Subject", "Maths"), ("Grade", "15"), ("Term_start", "13/45/2010")),
 }
 """By file, cells that break a rule."""
-PERSONAL = ("Student_id", "Student_number", "State_id", "Username", "Student_email")
-"""The columns in which a student who joins differs from the one that he or she is copied from."""
+CANVAS_DAMAGE = {
+    "users.csv": (("login_id", ""), ("status", "unknown"), ("user_id", "")),
+    "enrollments.csv": (("user_id", "99999999"), ("section_id", "S1"), ("role", "headmaster"), ("user_id", "")),
+    "sections.csv": (("course_id", "C9"), ("name", "")),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where a format has its students. ``edited``: a column that an edit changes, and a prefix of its new values.
+
+    ``personal``: the columns in which a student who joins differs from the one that he or she is copied from; ``first``, ``born``: the
+    columns of the first name, and of the date of birth, if there is one.
+    """
+
+    people: str
+    id: str
+    personal: tuple[str, ...]
+    edited: str
+    first: str
+    born: str
+    damaged: Mapping[str, tuple[tuple[str, str], ...]]
+
+    def is_student(self, row: Row) -> bool:
+        """Return whether a row of the file of people is a student's."""
+        return row.get("declared_user_type", "student") == "student"
+
+
+CLEVER = Layout(
+    people="students.csv",
+    id="Student_id",
+    personal=("Student_id", "Student_number", "State_id", "Username", "Student_email"),
+    edited="Student_zip",
+    first="First_name",
+    born="DOB",
+    damaged=CLEVER_DAMAGE,
+)
+CANVAS = Layout(
+    people="users.csv",
+    id="user_id",
+    personal=("user_id", "login_id", "email"),
+    edited="short_name",
+    first="first_name",
+    born="",
+    damaged=CANVAS_DAMAGE,
+)
 
 
 class ChangingDistrict:
@@ -36,6 +81,7 @@ class ChangingDistrict:
         self._random = random.Random(seed)  # noqa: S311
         self._joined = 0
         self.files: dict[str, list[Row]] = {}
+        self._layout = CANVAS if (first_day / CANVAS.people).exists() else CLEVER
         for path in sorted(first_day.glob("*.csv")):
             with path.open(encoding="utf-8", newline="") as file:
                 self.files[path.name] = list(csv.DictReader(file))
@@ -52,15 +98,16 @@ class ChangingDistrict:
 
     def next_night(self, churn: float) -> None:
         """Edit a third of a share of `churn` of the students; as many leave, and as many join."""
-        students = sorted({row["Student_id"] for row in self.files["students.csv"]})
+        layout, enrollments = self._layout, "enrollments.csv"
+        students = sorted({row[layout.id] for row in self.files[layout.people] if layout.is_student(row)})
         each = max(1, round(len(students) * churn / 3))
         edited, leaving, copied = (set(self._random.sample(students, each)) for _ in range(3))
         joined = [row for student in sorted(copied) for row in self._joining(student)]
-        for name in ("students.csv", "enrollments.csv"):
-            self.files[name] = [row for row in self.files[name] if row["Student_id"] not in leaving]
-        for row in self.files["students.csv"]:
-            if row["Student_id"] in edited:
-                row["Student_zip"] = str(self._random.randrange(90001, 96162))
+        for name in (layout.people, enrollments):
+            self.files[name] = [row for row in self.files[name] if row[layout.id] not in leaving]
+        for row in self.files[layout.people]:
+            if row[layout.id] in edited:
+                row[layout.edited] = str(self._random.randrange(90001, 96162))
         for name, row in joined:
             self.files[name].append(row)
 
@@ -68,18 +115,20 @@ class ChangingDistrict:
         """Yield the rows of a new student, a sibling of `student` in the same classes."""
         self._joined += 1
         number = str(70_000_000 + self._joined)
-        first = self._random.choice(self.files["students.csv"])["First_name"]
+        layout = self._layout
+        first = self._random.choice(self.files[layout.people])[layout.first]
         born = f"{self._random.randrange(1, 13):02}/{self._random.randrange(1, 29):02}/2015"
-        for name in ("students.csv", "enrollments.csv"):
+        for name in (layout.people, "enrollments.csv"):
             for row in self.files[name]:
-                if row["Student_id"] == student:
-                    own = {column: _renumbered(row[column], number) for column in PERSONAL if column in row}
-                    yield name, {**row, **own, **({"First_name": first, "DOB": born} if "DOB" in row else {})}
+                if row[layout.id] == student:
+                    own = {column: _renumbered(row[column], number) for column in layout.personal if column in row}
+                    names = {layout.first: first} | ({layout.born: born} if layout.born else {})
+                    yield name, {**row, **own, **(names if name == layout.people else {})}
 
     def _damaged(self, name: str, rows: list[Row], dirty: float) -> Iterator[Row]:
         for row in rows:
-            if name in DAMAGED and self._random.random() < dirty:
-                column, value = self._random.choice(DAMAGED[name])
+            if name in self._layout.damaged and self._random.random() < dirty:
+                column, value = self._random.choice(self._layout.damaged[name])
                 yield {**row, column: value}
             else:
                 yield row

@@ -176,13 +176,19 @@ class Pair:
         return f"  {self.name:52}{medians[0]:7.3f}{medians[1]:8.3f}  ratio {self.ratio:.3f}  bar {BAR}  {verdict}"
 
 
-def begin(database: Database, home: Path) -> None:
-    """Create a home with the two districts."""
+def begin(database: Database, home: Path, source: str) -> None:
+    """Create a home with the two districts, which upload files of format `source`."""
     database.new(home)
     database.use(home)
     with closing(Workspace.open_to_write(home)) as workspace:
         for name in ("bench", "other"):
-            workspace.registry.add(District(id=name, feeds=(Feed(format="clever"),)))
+            workspace.registry.add(District(id=name, feeds=(Feed(format=source),)))
+
+
+def source_of(home: Path) -> str:
+    """Return the format of the districts of `home`."""
+    with closing(Workspace.open(home)) as workspace:
+        return str(workspace.registry.get("bench").feeds[0].format)
 
 
 def imported(database: Database, home: Path, upload: Path, district: str = "bench") -> float:
@@ -194,8 +200,9 @@ def imported(database: Database, home: Path, upload: Path, district: str = "benc
     page = home / "reports" / "index.json"
     if page.exists():
         page.touch()
+    source = source_of(home)
     before = database.cpu()
-    outcome, cost = forked(home, str(upload), district)
+    outcome, cost = forked(home, str(upload), district, source)
     seconds = cost["cpu"] + database.cpu() - before
     approve(outcome, home, home.with_name("approve.log"))
     return seconds
@@ -217,7 +224,7 @@ def nights(database: Database, work: Path, asked: argparse.Namespace) -> list[Pa
     """Import night after night, then compare an import after the second night with one after the last."""
     district = ChangingDistrict(work / "first" / "day1")
     old, young, costs, sizes = work / "old", work / "young", [], []
-    begin(database, old)
+    begin(database, old, asked.format)
     for night in range(1, asked.nights + 1):
         costs.append(imported(database, old, district.write(work / f"night{night}", asked.dirty)))
         sizes.append(folder_sizes(old))
@@ -245,7 +252,7 @@ def neighbours(database: Database, work: Path, asked: argparse.Namespace) -> lis
     """Import a district's nights, copy a small district's rows for each neighbour, and compare the next import with one without them."""
     alone, beside = work / "alone", work / "beside"
     district, other = ChangingDistrict(work / "first" / "day1"), ChangingDistrict(work / "small" / "day1")
-    begin(database, alone)
+    begin(database, alone, asked.format)
     for night in range(1, 4):
         imported(database, alone, district.write(work / f"alone{night}", asked.dirty))
         district.next_night(asked.churn)
@@ -323,6 +330,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS], help="what is measured")
     parser.add_argument("--databases", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
+    parser.add_argument("--format", choices=["clever", "canvas"], default="clever", help="the format of the districts' uploads")
     parser.add_argument("--students", type=int, default=300, help="students of the district that is measured")
     parser.add_argument("--nights", type=int, default=200, help="nights before the measured one")
     parser.add_argument("--neighbours", type=int, default=1000, help="other districts in the warehouse")
@@ -344,8 +352,8 @@ def main() -> None:
             for part in asked.parts if database.name in asked.databases else ():
                 work = (asked.work or Path(temporary)).absolute() / f"{part}-{database.name}"
                 shutil.rmtree(work, ignore_errors=True)
-                generate(asked.students, work / "first", churn=0)
-                generate(60, work / "small", churn=0)
+                generate(asked.students, work / "first", churn=0, format_=asked.format)
+                generate(60, work / "small", churn=0, format_=asked.format)
                 pairs += PARTS[part](database, work, asked)
                 print(*(pair.text() for pair in pairs[-2:]), sep="\n", flush=True)
     if asked.json:

@@ -18,7 +18,16 @@ from dagster._core.instance.ref import InstanceRef
 from roster_etl.orchestration.runtime.executors import VARIABLE, executor
 from tests.conftest import ROOT
 
-k8s = pytest.importorskip("dagster_k8s")
+
+@pytest.fixture(scope="module")
+def k8s() -> Any:
+    """The package dagster-k8s, or the test is skipped. It loads slowly, so only the process that runs these tests loads it."""
+    return pytest.importorskip("dagster_k8s")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _k8s(k8s: Any) -> None:
+    """Skip all of this where dagster-k8s is not installed."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +71,7 @@ def accepted(config_type: Any, value: dict[str, Any]) -> dict[str, Any]:
     return dict(result.value)
 
 
-def test_the_run_launcher_of_kubernetes_takes_the_values(values: dict[str, Any]) -> None:
+def test_the_run_launcher_of_kubernetes_takes_the_values(values: dict[str, Any], k8s: Any) -> None:
     taken = accepted(k8s.K8sRunLauncher.config_type(), launcher(values))
 
     assert values["runLauncher"]["type"] == "K8sRunLauncher"
@@ -70,7 +79,7 @@ def test_the_run_launcher_of_kubernetes_takes_the_values(values: dict[str, Any])
     assert taken["fail_pod_on_run_failure"] is False
 
 
-def test_a_pod_of_a_run_is_what_the_values_ask_for(values: dict[str, Any]) -> None:
+def test_a_pod_of_a_run_is_what_the_values_ask_for(values: dict[str, Any], k8s: Any) -> None:
     from dagster_k8s.container_context import K8sContainerContext
     from dagster_k8s.job import DagsterK8sJobConfig, UserDefinedDagsterK8sConfig, construct_dagster_k8s_job
 

@@ -37,6 +37,7 @@ PICTURES = ROOT / "docs" / "pictures"
 MODULE = "roster_etl.orchestration.definitions"
 DISTRICT, LATE, WHO, DESTINATION = "lincoln", "monroe", "A. Steward", "library"
 STARTS_SECONDS = 90.0
+FEED = ("--district", DISTRICT, "--format", "clever")  # the district has another feed too
 LINES, WIDTH = 40, 130  # of a terminal, in characters
 SETTINGS = """
 [mail]
@@ -172,20 +173,20 @@ class Studio:
     def terminals(self) -> None:
         """Generate the pictures of commands; some of them change the home, so they come last."""
         samples = self.home / "samples" / DISTRICT
-        self._terminal("check", "check", str(samples / "day3"), "--district", DISTRICT)
+        self._terminal("check", "check", str(samples / "day3"), *FEED)
         self._terminal("holds", "holds", "show", str(self.held), "--leave-out", "contacts", first=12, last=13)
-        self._terminal("refused", "refused", "--district", DISTRICT)
+        self._terminal("refused", "refused", *FEED)
         self._terminal("outbox", "outbox", "list")
         self._terminal("metrics", "metrics", first=12)
         key = self._someone()
-        edit = ("--district", DISTRICT, "--field", "preferred_first_name")
+        edit = (*FEED, "--field", "preferred_first_name")
         self._run("override", "set", "users", *key, *edit, "--value", "Kit", "--by", WHO)
         self._terminal("override", "override", "list", "--district", DISTRICT)
         self._terminal("trace", "trace", "users", *key, *edit)
-        self._run("import", str(_under_a_new_id(samples / "day2", self.home / "renamed", key)), "--district", DISTRICT)
+        self._run("import", str(_under_a_new_id(samples / "day2", self.home / "renamed", key)), *FEED)
         renamed = Workspace.open(self.home).warehouse.ledger.imports(DISTRICT, limit=1)[0]["import_id"]
         self._terminal("renames", "renames", "list", str(renamed))
-        self._terminal("changes", "changes", "--district", DISTRICT, "--since", str(renamed - 1), first=12)
+        self._terminal("changes", "changes", *FEED, "--since", str(renamed - 1), first=12)
         self._terminal("undo", "undo", str(renamed), "--by", WHO)
 
     def exports(self) -> None:
@@ -203,14 +204,14 @@ class Studio:
             "--to",
             str(self.home / "sent"),
         )
-        self._run(*add, "--option", "user_ids=kinded", "--when", "0 0 1 1 *")
+        self._run(*add, "--source", "clever", "--option", "user_ids=kinded", "--when", "0 0 1 1 *")
         _send_in_dagster(self.home)
         at = f"{DESTINATION}?view=partitions&partition={DISTRICT}"
         with _webserver(self.home) as url:
             self._hide_navigation(url)
             self._open(f"{url}/assets/export/{at}", 1000, 960)
             self._shoot("ui-export", text="losses")
-        self._run("import", str(self.home / "samples" / DISTRICT / "day3"), "--district", DISTRICT)
+        self._run("import", str(self.home / "samples" / DISTRICT / "day3"), *FEED)
         self._run("holds", "approve", str(_newest(self.home, "held")), "--by", WHO)
         _send_in_dagster(self.home)
         with _webserver(self.home) as url:
@@ -286,9 +287,9 @@ def _command(home: Path, *words: str) -> str:
 
 
 def _newest(home: Path, status: str) -> int:
-    """Return the newest import of the district with this status."""
+    """Return the newest import of the district's Clever feed with this status."""
     imports = Workspace.open(home).warehouse.ledger.imports(DISTRICT)
-    return next(int(row["import_id"]) for row in imports if row["status"] == status)
+    return next(int(row["import_id"]) for row in imports if row["source"] == "clever" and row["status"] == status)
 
 
 def _look_for_late_feeds(home: Path) -> None:
@@ -330,7 +331,7 @@ def _under_a_new_id(upload: Path, to: Path, key: Sequence[str]) -> Path:
 def _webserver(home: Path) -> Iterator[str]:
     port = free_port()
     environment: Mapping[str, str] = {"DAGSTER_HOME": str(home), "ROSTER_ETL_HOME": str(home)}
-    words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
+    words = ["-h", "127.0.0.1", "-p", str(port), "-w", str(home / "workspace.yaml")]
     with running_process("dagster_webserver", words, environment=environment, folder=home, log=home / "webserver.log"):
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + STARTS_SECONDS

@@ -19,6 +19,7 @@ from roster_etl.store.registry.district import Destination
 
 if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
+    from roster_etl.store.registry.district import District
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _When = Annotated[str, typer.Option("--when", metavar="WHEN", help="after_import, or a cron line.")]
@@ -75,7 +76,9 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
         password_env=password_env,
     )
     _check(destination)
-    known = any(one.name == name for one in call.registry.get(district).destinations)
+    registered = call.registry.get(district)
+    _check_source(destination, registered)
+    known = any(one.name == name for one in registered.destinations)
     action: Action = "destination_change" if known else "destination_add"
     with audited_change(call, action, district, name=name, format=format), registry_errors_as_usage_errors():
         call.registry.add_destination(district, destination, update=update)
@@ -97,6 +100,15 @@ def _check(destination: Destination) -> None:
     found = export_format(destination.format)
     export_options(found, destination.options)
     check_left_out(destination.leave_out, found)
+
+
+def _check_source(destination: Destination, district: District) -> None:
+    """Refuse a destination of which it is not clear which feed is sent. Raises UsageError, UnknownFeed."""
+    if destination.source:
+        district.feed(destination.source)
+    elif len(district.feeds) > 1:
+        formats = ", ".join(feed.format for feed in district.feeds)
+        raise UsageError(problem=f"district {district.id} has {formats}; say which with --source", code="several_feeds")
 
 
 def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:

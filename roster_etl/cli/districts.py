@@ -86,6 +86,8 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
         saved = save_district(call, district, feed, update=update, name=name, time_zone=time_zone)
     for warning in _sftp_warnings(saved.feed(format)):
         call.log(f"roster-etl: {warning}")
+    if unclear := [one.name for one in saved.destinations if not one.source] if len(saved.feeds) > 1 else []:
+        call.log(f"roster-etl: {', '.join(unclear)}: destinations that name no feed; set `source` in districts/{district}.toml")
     return _print_district(call, saved, "registered")
 
 

@@ -49,6 +49,11 @@ FINDINGS = pa.schema(
 )
 
 
+def unsure_name(column: str) -> str:
+    """Return the name of the column that flags the unsure cells of `column`: they are missing because a row was rejected."""
+    return f"_unsure {column}"
+
+
 def use_jemalloc() -> None:
     """Make Arrow allocate with jemalloc, which returns freed memory to the system soonest, if this build has it; and the C library do so for large arrays.
 

@@ -263,7 +263,7 @@ class AnyRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RowNumber:
-    """Add ``name``: the position (1, 2, …, as text) of the row among those with the same ``by``."""
+    """Add ``name``: the position (1, 2, …, as text) of the row among those with the same ``by``, without rows of another record."""
 
     by: str
     name: str

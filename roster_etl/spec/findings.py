@@ -328,6 +328,11 @@ _UPLOAD = (
         "If the id was given to somebody else, nothing needs to be done; if rows or ids were mixed up, correct and upload again.",
     ),
     (
+        "another_section",
+        "A section is now what another one was: their ids, or all their students, seem to have been exchanged.",
+        "If the sections were reorganized so, nothing needs to be done; if rows or ids were mixed up, correct and upload again.",
+    ),
+    (
         "renumbered",
         "Many of the people who would be removed come back under other ids: same names and dates of birth, or e-mail addresses.",
         "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.district import DAMAGED, ChangingDistrict, Row
+from benchmarks.district import CLEVER_DAMAGE, ChangingDistrict, Row
 from roster_etl.projections.samples import write_sample
 from roster_etl.vendors import vendor
 
@@ -52,9 +52,22 @@ def test_damage_is_another_each_night_and_leaves_the_district_as_it_is(first_day
     one, other, clean = (
         rows(district.write(tmp_path / str(n), share), "enrollments.csv") for n, share in enumerate((0.1, 0.1, 0))
     )
-    bad = {value for _, value in DAMAGED["enrollments.csv"] if value}
+    bad = {value for _, value in CLEVER_DAMAGE["enrollments.csv"] if value}
     found = [{n for n, row in enumerate(day) if bad & set(row.values())} for day in (one, other, clean)]
 
     assert all(found[:2])
     assert found[0] != found[1]
     assert clean == rows(first_day, "enrollments.csv")
+
+
+def test_a_canvas_district_changes_as_a_clever_one_does(tmp_path: Path) -> None:
+    write_sample(vendor("canvas"), tmp_path / "day1", students=STUDENTS, seed=1)
+    district = ChangingDistrict(tmp_path / "day1")
+    before = {row["user_id"]: row for row in district.files["users.csv"]}
+    district.next_night(0.1)
+    after = {row["user_id"]: row for row in rows(district.write(tmp_path / "day2", 0), "users.csv")}
+    gone = before.keys() - after.keys()
+
+    assert (len(gone), len(after.keys() - before.keys())) == (2, 2)
+    assert {row["user_id"] for row in rows(tmp_path / "day2", "enrollments.csv")}.isdisjoint(gone)
+    assert {before[one]["declared_user_type"] for one in gone} == {"student"}

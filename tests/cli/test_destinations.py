@@ -84,6 +84,19 @@ def test_a_wrong_destination_is_refused_at_once(home, tmp_path, words, code):
     assert "secret" not in answer.out + answer.err
 
 
+def test_a_destination_names_one_of_several_feeds(home, tmp_path):
+    unknown = add(home, tmp_path / "out", "--source", "canvas")
+    assert (unknown.code, unknown.document["error"]["code"]) == (2, "unknown_feed")
+    assert add(home, tmp_path / "out").code == 0
+
+    more = call("districts", "add", "lincoln", "--format", "canvas", home=home)
+
+    assert (more.code, "app: destinations that name no feed" in more.err) == (0, True)
+    unclear = add(home, tmp_path / "out", "--update")
+    assert (unclear.code, unclear.document["error"]["code"]) == (2, "several_feeds")
+    assert add(home, tmp_path / "out", "--update", "--source", "clever").code == 0
+
+
 def test_a_second_destination_of_one_name_needs_update(home, tmp_path):
     assert add(home, tmp_path / "a").code == 0
     again = add(home, tmp_path / "b")

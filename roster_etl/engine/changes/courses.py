@@ -12,7 +12,14 @@ from typing import Any
 
 from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import Row
-from roster_etl.engine.changes.state import State, index_integration_ids, next_integration_id, stated_values, status_of
+from roster_etl.engine.changes.state import (
+    AMBIGUOUS_ID,
+    State,
+    index_integration_ids,
+    next_integration_id,
+    stated_values,
+    status_of,
+)
 from roster_etl.engine.changes.working_table import WorkingRecord
 from roster_etl.mapping.change_plan import RowKind
 
@@ -109,13 +116,15 @@ def _check_organization(state: State, kind: RowKind, row: Row, record: WorkingRe
 
 
 def _check_term(state: State, kind: RowKind, row: Row, record: WorkingRecord | None, values: dict[str, Any]) -> None:
-    """Keep the course's term if the row names an unknown one; a term deleted while the course was is not restored."""
+    """Keep the course's term if the row names an unknown or ambiguous one; a term deleted while the course was is not restored."""
     term, known = values.get("term_id"), record.values["term_id"] if record else None
-    if term is not None and state.table("terms").find_live(term) is None:
+    is_ambiguous = any(term in shared for shared in state.shared_by("terms", is_retried=row.source.is_retried))
+    if term is not None and (is_ambiguous or state.table("terms").find_live(term) is None):
         del values["term_id"]
         is_unknown = state.table("terms").find(term) is None
-        code = "unknown_reference" if is_unknown else "deleted_reference"
+        code = "unknown_reference" if is_ambiguous or is_unknown else "deleted_reference"
         message = state.unknown_id_message("terms", term) if is_unknown else "The term with this id is deleted."
+        message = AMBIGUOUS_ID if is_ambiguous else message
         message += " The course keeps the term that it has; a new one has the default term."
         state.log.warn_row(kind, row, code, message, "term_id")
     if "term_id" not in values and known is not None and state.table("terms").find_live(known) is None:

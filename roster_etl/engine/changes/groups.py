@@ -96,6 +96,7 @@ def apply_group_memberships(state: State, kind: RowKind) -> None:
         if status == "deleted":
             state.end_record(kind, row, key)
             return
+        state.require_clear_id(row, "group_id", "groups")
         if not group.alive:
             raise RowRejected("deleted_reference", "The group is deleted.", about="group_id")
         course = group.values["course_id"]
@@ -183,6 +184,7 @@ def _group_context(state: State, row: Row, record: WorkingRecord | None) -> dict
     said = any(context.values())
     if category is None:
         return context if said or record is None else _record_context(record)
+    state.require_clear_id(row, "group_category_id", "group_categories")
     place = _record_context(state.require_live_record(row, "group_category_id", "group_categories", category))
     if said and place != context:
         raise RowRejected("unknown_reference", "No set of this id belongs to the account or course.", about="group_category_id")

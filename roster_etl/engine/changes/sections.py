@@ -78,6 +78,7 @@ def _course_placement(state: State, record: WorkingRecord | None, course: str) -
 def apply_cross_lists(state: State, kind: RowKind) -> None:
     """Apply rows of cross-listing."""
     table, moved = state.table(kind.table), set[str]()
+    named: dict[str, Row] = {}
 
     def apply(row: Row) -> None:
         key, status, course = row.get("section_id"), status_of(row), row.get("course_id")
@@ -87,6 +88,7 @@ def apply_cross_lists(state: State, kind: RowKind) -> None:
         if state.protected_edits.is_protected(kind.table, {"section_id": key}, "course_id"):
             return
         if status == "active":
+            _warn_of_other_course(state, kind, named, row)
             _ensure_course(state, row, course, here)
             target = course
         elif state.table("courses").find(course) is not None and here != course:
@@ -99,6 +101,17 @@ def apply_cross_lists(state: State, kind: RowKind) -> None:
 
     state.apply_rows(kind, apply)
     move_enrollments(state, moved)
+
+
+def _warn_of_other_course(state: State, kind: RowKind, named: dict[str, Row], row: Row) -> None:
+    """Warn of a row that cross-lists a section into another course than a row before it in this upload; the later one counts."""
+    before = named.get(row.get("section_id"), row)
+    named[row.get("section_id")] = row
+    if before.get("course_id") != row.get("course_id"):
+        message = (
+            f"Row {before.number} of {before.source.file} cross-lists the section into another course; the later row counts."
+        )
+        state.log.warn_row(kind, row, "conflicting_rows", message, "course_id")
 
 
 def _ensure_course(state: State, row: Row, course: str, template: str) -> None:

@@ -31,6 +31,9 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "people": ("username", "email", "integration_id", "full_name"),
     "courses": ("name", "short_name", "organization_id", "term_id", "integration_id"),
     "sections": ("course_id", "integration_id", "name"),
+    "terms": ("name", "start_at", "end_at", "integration_id"),
+    "group_categories": ("name", "organization_id", "course_id"),
+    "groups": ("name", "group_category_id", "organization_id", "course_id"),
 }
 """Handler of a kind → the cells that tell its records apart."""
 
@@ -129,7 +132,7 @@ def _others(kind: RowKind, record: Mapping[str, str], rows: Sequence[_Claim]) ->
 
 
 def _claims(kind: RowKind, sources: Sequence[ChangeFile]) -> Iterator[_Claim]:
-    """Yield the rows that share their id with another row and do not delete, in order."""
+    """Yield the rows that share their id with another row and do not delete, in order; none about a part of the record, as a term's dates."""
     key, column = kind.key[0], kind.column(kind.key[0])
     ids = {
         at: combine_chunks(source.rows.column(column)) for at, source in enumerate(sources) if column in source.rows.column_names
@@ -140,6 +143,9 @@ def _claims(kind: RowKind, sources: Sequence[ChangeFile]) -> Iterator[_Claim]:
         read = read_source(kind, sources[number], skip_deletes=False)
         alive = pc.fill_null(pc.not_equal(read.status, "deleted"), fill_value=False).to_numpy(zero_copy_only=False)
         own = pc.is_in(read.columns[key], value_set=repeated).to_numpy(zero_copy_only=False)
+        for part in kind.key[1:]:
+            if part in read.columns:
+                own = own & pc.is_null(read.columns[part]).to_numpy(zero_copy_only=False)
         for row in replace(read, applies=read.applies & alive & own).rows():
             yield _Claim(number, row, _identifying(kind, row.cells))
 
@@ -158,7 +164,7 @@ def _identifying(kind: RowKind, cells: Mapping[str, Any]) -> Mapping[str, str]:
     said = {name: cells.get(name) for name in IDENTITY[kind.handler]}
     if "full_name" in said:
         said["full_name"] = said["full_name"] or parts
-    return {name: fold(value) for name, value in said.items() if value}
+    return {name: fold(str(value)) for name, value in said.items() if value}
 
 
 def _differs(kind: RowKind, one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import edited_name, run_step
-from roster_etl.engine.transform.unsure_cells import unsure_cells, unsure_name
+from roster_etl.engine.transform.unsure_cells import unsure_cells
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import CASCADED, DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
+from roster_etl.frames.arrow import CASCADED, DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array, unsure_name
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_texts
 from roster_etl.mapping.column_plan import (

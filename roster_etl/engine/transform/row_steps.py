@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.transform.unsure_cells import unsure_flags, unsure_lookups, unsure_name
+from roster_etl.engine.transform.unsure_cells import unsure_flags, unsure_lookups
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
-from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
+from roster_etl.frames.arrow import ID_CONFLICT, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array, unsure_name
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
     AnyGiven,
@@ -139,6 +139,8 @@ def _(step: SplitList, rows: pa.Table, files: Files, findings: FindingsBuilder) 
     position = np.arange(len(parents)) - np.repeat(starts, counts) + 1
     made = _set_column(rows.take(places), step.value, pc.list_flatten(lists))
     made = _set_column(made, step.position, pa.array(position).cast(pa.string()))
+    unsure = unsure_flags(made, step.column)  # an item before it may have been left out
+    made = made if unsure is None else _set_column(made, unsure_name(step.position), unsure)
     return _drop_duplicates(made.combine_chunks(), (ROW, step.value))
 
 
@@ -232,7 +234,10 @@ def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> 
     places = pc.if_else(pc.is_valid(_cells(rows, step.on)), places, pa.scalar(None, pa.int32()))
     unsure = unsure_lookups(step, rows, files[step.file], places)
     for name, column in step.take.items():
-        rows = rows if unsure is None else _set_column(rows, unsure_name(name), unsure)
+        theirs = unsure_flags(other, column)
+        flags = [unsure, None if theirs is None else pc.fill_null(theirs.take(places), fill_value=False)]
+        there = [flag for flag in flags if flag is not None]
+        rows = _set_column(rows, unsure_name(name), reduce(pc.or_, there)) if there else rows
         found = _cells(other, column).take(places) if column in other.column_names else pa.nulls(rows.num_rows, pa.string())
         rows = _set_column(rows, name, found)
         if edited_name(column) in other.column_names:
@@ -287,7 +292,10 @@ def _(step: AnyRow, rows: pa.Table, files: Files, findings: FindingsBuilder) -> 
 
 @run_step.register
 def _(step: RowNumber, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
+    """Number the rows of each group, also rejected ones; those that describe another record than the one of their id are not of its group."""
     groups = _cells(rows, step.by).dictionary_encode(null_encoding="encode").indices.to_numpy()
+    if ID_CONFLICT in rows.column_names:
+        groups = 2 * groups + pc.fill_null(_cells(rows, ID_CONFLICT), fill_value=False).to_numpy(zero_copy_only=False)
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if len(order) else np.zeros(0, int)
     counts = np.diff(np.r_[starts, len(order)])

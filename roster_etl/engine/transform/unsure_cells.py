@@ -1,6 +1,6 @@
-"""Cells of another file's row that are missing only because that row was rejected: the record keeps the values that came from it.
+"""Cells that are missing only because a row was rejected: the record keeps the values that it has there.
 
-Belongs here: which cells are unsure, through the steps and expressions of a mapping. The values themselves are kept by ``carry_over``.
+Such are cells of another file's row, and references to one, which validation emptied (``FileState.unsure``). Belongs here: which cells are unsure, through the steps and expressions of a mapping. The values themselves are kept by ``carry_over``.
 """
 
 from __future__ import annotations
@@ -11,19 +11,14 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
+from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks, unsure_name
 from roster_etl.mapping.column_plan import Expression, FirstOf, From, IfOption, Lookup
-
-
-def unsure_name(column: str) -> str:
-    """Return the name of the column that flags the unsure cells of `column`."""
-    return f"_unsure {column}"
 
 
 def unsure_flags(rows: pa.Table, column: str) -> pa.Array | None:
     """Return the flags of the unsure cells of `column`, if it has any."""
     name = unsure_name(column)
-    return combine_chunks(rows.column(name)) if name in rows.column_names else None
+    return pc.fill_null(combine_chunks(rows.column(name)), fill_value=False) if name in rows.column_names else None
 
 
 def unsure_lookups(step: Lookup, rows: pa.Table, other: pa.Table, places: pa.Array) -> pa.Array | None:
@@ -58,11 +53,12 @@ def unsure_cells(expression: Expression, rows: pa.Table) -> pa.Array | None:
         case From(sources=sources):
             return _any([unsure_flags(rows, name) for name in sources])
         case FirstOf(choices=choices):
-            found = _any([unsure_cells(choice, rows) for choice in choices])
-            first = choices[0]
-            if found is None or not isinstance(first, From) or any(name not in rows.column_names for name in first.sources):
-                return found
-            return pc.and_not(found, reduce(pc.and_, [pc.is_valid(combine_chunks(rows.column(name))) for name in first.sources]))
+            first, own = choices[0], unsure_cells(choices[0], rows)
+            later = _any([unsure_cells(choice, rows) for choice in choices[1:]])
+            if later is not None and isinstance(first, From) and set(first.sources) <= set(rows.column_names):
+                filled = reduce(pc.and_, [pc.is_valid(combine_chunks(rows.column(name))) for name in first.sources])
+                later = pc.and_not(later, filled)
+            return _any([own, later])
         case IfOption(then=then, otherwise=otherwise):
             return _any([unsure_cells(choice, rows) for choice in (then, otherwise)])
         case _:

@@ -240,7 +240,8 @@ def _check_list_reference(
     applied = pc.unique(known.filter(pc.invert(pc.or_(refused, deleted))))
     where = f"{reference.column} of {target.file_name}"
     rule = f"{column.name}: reference"
-    drop_unknown_items(state, column.name, applied, rule, where, gone=pc.unique(known.filter(deleted)))
+    gone, rejected = (pc.unique(known.filter(marks)) for marks in (deleted, refused))
+    drop_unknown_items(state, column.name, applied, rule, where, gone=gone, rejected=rejected)
     if ID_CONFLICT in target.rows.column_names:
         shared = frozenset(pc.unique(known.filter(combine_chunks(target.rows.column(ID_CONFLICT)))).to_pylist())
         drop_shared_items(state, column.name, shared, where)
@@ -263,7 +264,7 @@ def _check_reference(
     if ambiguous.any():
         causes = (target.file_name, _strangers(state, column, reference, target, ambiguous))
         message = f"Rows of {reference.file} that describe different records have this {reference.column}, so it is not clear which is meant."
-        state.reject_or_clear(column.name, ambiguous, "unknown_reference", message, causes)
+        state.reject_or_clear(column.name, ambiguous, "unknown_reference", message, causes, unsure=ambiguous)
     if not wrong.any():
         return
     if pc.all(refused, min_count=0).as_py() and not target.published:
@@ -282,8 +283,12 @@ def _check_reference(
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
+    text, rejected = (
+        _with_likeness(message, values, wrong, allowed),
+        pc.is_in(values, value_set=pc.drop_null(known.filter(refused))),
+    )
     state.reject_or_clear(
-        column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed), (target.file_name, causes)
+        column.name, wrong, "unknown_reference", text, (target.file_name, causes), unsure=wrong & to_mask(rejected)
     )
 
 
@@ -355,7 +360,7 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
         severity="reject" if required else "warning",
         code="unknown_reference",
         field=column.name,
-        message=message if required else f"{message} The values were left empty.",
+        message=message if required else f"{message} Known records keep the values that they have.",
         cause=(file_name, None),
         count=int(wrong.sum()),
     )
@@ -364,6 +369,7 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
         state.reasons.append((np.flatnonzero(wrong), finding.code))
         state.refused = state.refused | wrong
     else:
+        state.note_unsure(column.name, wrong)
         state.set_cells(column.name, wrong, None)
 
 

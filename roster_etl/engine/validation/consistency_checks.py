@@ -56,14 +56,17 @@ def _check_self_reference(state: FileState, rule: SelfReference) -> None:
     known = state.columns[rule.key].filter(pa.array(accepted))
     if isinstance(state.file.column(rule.column).cell_format, ListOf):
         deleted = state.columns[rule.key].filter(pa.array(state.deleted_mask()))
-        drop_unknown_items(state, rule.column, known, agreement_name(rule), f"{rule.key} of the file", gone=deleted)
+        rejected = state.columns[rule.key].filter(pa.array(state.refused))
+        where = f"{rule.key} of the file"
+        drop_unknown_items(state, rule.column, known, agreement_name(rule), where, gone=deleted, rejected=rejected)
         return
     values = state.columns[rule.column]
     filled = to_mask(pc.is_valid(values))
     wrong = filled & ~to_mask(pc.is_in(values, value_set=known)) & ~state.deleted_mask()
     _record(state, rule, filled, wrong)
     message = f"No accepted row of the file has this {rule.key}."
-    state.reject_or_clear(rule.column, wrong, "unknown_reference", message)
+    rejected = to_mask(pc.is_in(values, value_set=pc.drop_null(state.columns[rule.key].filter(pa.array(state.refused)))))
+    state.reject_or_clear(rule.column, wrong, "unknown_reference", message, unsure=wrong & rejected)
     if not rule.loops:
         state.reject(
             _rows_in_cycles(state, rule), "loop", rule.column, f"Following {rule.column} leads back to the record itself."
@@ -86,7 +89,7 @@ def _leave_out_shared(state: FileState, rule: SelfReference, shared: pa.Array) -
         return
     ambiguous = to_mask(pc.is_in(state.columns[rule.column], value_set=shared)) & ~state.deleted_mask() & ~state.refused
     message = f"Rows of the file that describe different records have this {rule.key}, so it is not clear which is meant."
-    state.reject_or_clear(rule.column, ambiguous, "unknown_reference", message)
+    state.reject_or_clear(rule.column, ambiguous, "unknown_reference", message, unsure=ambiguous)
 
 
 def _rows_in_cycles(state: FileState, rule: SelfReference) -> Mask:

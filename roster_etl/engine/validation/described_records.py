@@ -27,7 +27,13 @@ def find_described_records(state: FileState, published: PublishedRecords | None)
     """
     identity, key = state.file.identity, state.file.identity_key
     whole = not state.file.ordered_changes and state.changes is None
-    if published is None or identity is None or not whole or not (state.refused.any() or state.raw.damaged):
+    if (
+        published is None
+        or published.keys is None
+        or identity is None
+        or not whole
+        or not (state.refused.any() or state.raw.damaged)
+    ):
         return
     names = [name for name in identity.columns if name in state.columns and name in published.comparable]
     if not names or any(name not in state.columns for name in key):

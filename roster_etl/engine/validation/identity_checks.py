@@ -45,12 +45,13 @@ class PublishedRecords:
     """What the roster has of the records of a file.
 
     ``find``: ids (the columns of the file's identity key, one row each) → for each of them ``_known`` and the published values of
-    identity columns, as text. ``keys``: the ids of all records that the roster has from this file. ``comparable``: identity column → cells of the file as text that compares with the published value.
+    identity columns, as text. ``keys``: the ids of all records that the roster has from this file; None: they are no keys there, as systems
+    may make them anew. ``comparable``: identity column → cells of the file as text that compares with the published value.
     ``parts``: key of an identity in ``File.parts`` → what the roster has of these records.
     """
 
     find: Callable[[pa.Table], pa.Table]
-    keys: Callable[[], pa.Table]
+    keys: Callable[[], pa.Table] | None
     comparable: Mapping[str, Callable[[pa.Array], pa.Array]]
     parts: Mapping[tuple[str, ...], PublishedRecords] = field(default_factory=dict)
 

@@ -27,6 +27,7 @@ _UNTYPED: Final = "untyped"
 _BARE: Final = "bare"
 _TRIMMED: Final = "trimmed"
 _WRONG: Final = "wrong"
+_REJECTED: Final = "rejected"
 
 
 def items_of(cell: str) -> list[str]:
@@ -60,20 +61,24 @@ def check_list(state: FileState, column: Column, form: ListOf) -> None:
     state.reject_or_clear(name, broken, "list_mismatch", message)
 
 
-def drop_unknown_items(state: FileState, name: str, known: pa.Array, rule: str, where: str, *, gone: pa.Array) -> None:
+def drop_unknown_items(
+    state: FileState, name: str, known: pa.Array, rule: str, where: str, *, gone: pa.Array, rejected: pa.Array
+) -> None:
     """Drop the items that are not among `known`; a required list with none left refuses its row.
 
-    Args: where: the column and file that the items name; gone: items whose record the upload removes, unless they are known.
+    Args: where: the column and file that the items name; gone: items whose record the upload removes, unless they are known;
+        rejected: items whose row was rejected: what is known of a record that names one stays.
     """
     values = state.columns[name]
-    names = cache(lambda: (frozenset(known.to_pylist()), frozenset(gone.to_pylist())))
+    names = cache(lambda: tuple(frozenset(ids.to_pylist()) for ids in (known, gone, rejected)))
 
     def read(cell: str) -> _Reading:
-        here, removed = names()
+        here, removed, refused = names()
         items = items_of(cell)
         kept = [item for item in items if item in here]
-        lost = frozenset("gone" if item in removed else "unknown" for item in items if item not in here)
-        return ",".join(kept) or None, lost
+        lost = {"gone" if item in removed else "unknown" for item in items if item not in here}
+        lost |= {_REJECTED for item in items if item in refused and item not in here}
+        return ",".join(kept) or None, frozenset(lost)
 
     readings, at = _read_distinct(values, read, partial(_is_known, known=known))
     live = ~state.deleted_mask()
@@ -82,6 +87,8 @@ def drop_unknown_items(state: FileState, name: str, known: pa.Array, rule: str, 
         rule, "agree" if ": a " in rule else "reference", len(values) - values.null_count, int((deleted | unknown).sum())
     )
     state.columns[name] = _written(readings, at, values) if (deleted | unknown).any() else values
+    unsure = _rows(readings, at, _REJECTED) & live
+    state.note_unsure(name, unsure)
     empty = ~_filled(state, name)
     texts = (
         (unknown & ~deleted, "unknown_reference", f"No accepted row has this {where}."),
@@ -90,7 +97,7 @@ def drop_unknown_items(state: FileState, name: str, known: pa.Array, rule: str, 
     for wrong, code, message in texts:
         state.doubted = state.doubted | wrong
         state.warn(wrong & ~empty, code, name, f"{message} The item was left out.")
-        state.reject_or_clear(name, wrong & empty, code, message)
+        state.reject_or_clear(name, wrong & empty, code, message, unsure=unsure)
 
 
 def drop_shared_items(state: FileState, name: str, shared: frozenset[str], where: str) -> None:
@@ -110,8 +117,9 @@ def drop_shared_items(state: FileState, name: str, shared: frozenset[str], where
     empty = ~_filled(state, name)
     message = f"Rows that describe different records have this {where}, so it is not clear which is meant."
     state.doubted = state.doubted | ambiguous
+    state.note_unsure(name, ambiguous)
     state.warn(ambiguous & ~empty, "unknown_reference", name, f"{message} The item was left out.")
-    state.reject_or_clear(name, ambiguous & empty, "unknown_reference", message)
+    state.reject_or_clear(name, ambiguous & empty, "unknown_reference", message, unsure=ambiguous)
 
 
 def _is_plain(cells: pa.Array, form: Text | Choice | Identifier) -> Mask:

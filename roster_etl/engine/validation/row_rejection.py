@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import CASCADED, DELETED, ID_CONFLICT, REFUSED, ROW, combine_chunks, findings_table
+from roster_etl.frames.arrow import CASCADED, DELETED, ID_CONFLICT, REFUSED, ROW, combine_chunks, findings_table, unsure_name
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -26,6 +26,8 @@ Mask: TypeAlias = npt.NDArray[np.bool_]  # one flag per row
 RowPositions: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the table
 Causes: TypeAlias = tuple[str, pa.Array]  # a file, and the record numbers of its rejected rows
 
+EMPTIED = " The value was left empty."
+KEPT = " A known record keeps the value that it has."
 VERDICTS = pa.schema(
     [("rule", pa.string()), ("column", pa.string()), ("check", pa.string()), ("judged", pa.int64()), ("failing", pa.int64())]
 )
@@ -46,6 +48,7 @@ class FileState:
         id_conflicts: rejected rows that describe another record than the one with their id.
         described: keys of published records that only rejected rows describe, and none names (``described_records``).
         unreadable, emptied: by column, cells that a NUL or a broken rule emptied.
+        unsure: by column, emptied references, and lists that lost some, whose target was merely rejected: a known record keeps its value.
         malformed: by column, cells whose text cannot be read, also where a default replaced it.
         strict: whether what practice gets wrong is rejected.
         changes: how many records at the start are changes; None: the file is whole.
@@ -82,6 +85,7 @@ class FileState:
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
+        self.unsure: dict[str, Mask] = {}
         self.malformed: dict[str, Mask] = {}
         self.reasons: list[tuple[RowPositions, str]] = []
         self.release: Callable[[], None] = _keep_all
@@ -153,10 +157,19 @@ class FileState:
         mask[positions] = True
         return mask
 
-    def reject_or_clear(self, name: str, wrong: Mask, code: str, message: str | pa.Array, causes: Causes | None = None) -> None:
+    def reject_or_clear(
+        self,
+        name: str,
+        wrong: Mask,
+        code: str,
+        message: str | pa.Array,
+        causes: Causes | None = None,
+        *,
+        unsure: Mask | None = None,
+    ) -> None:
         """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning.
 
-        Args: message, causes: one for all, or one for each of the `wrong` rows.
+        Args: message, causes: one for all, or one for each of the `wrong` rows. unsure: rows whose cell names a merely rejected record.
         """
         concerned = wrong & ~self.exempt
         causes, message = _filter_causes(causes, wrong, concerned), _filter_messages(message, wrong, concerned)
@@ -167,12 +180,20 @@ class FileState:
         required = nowhere if column is None else wrong if rejects else wrong & self.required_mask(column)
         self.reject(required, code, name, _filter_messages(message, wrong, required), _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
-        text = _filter_messages(message, wrong, emptied, " The value was left empty.")
-        self.add_findings("warning", code, emptied, name, text, _filter_causes(causes, wrong, emptied))
+        kept = nowhere if unsure is None else emptied & unsure
+        for rows, ending in ((emptied & ~kept, EMPTIED), (kept, KEPT)):
+            text = _filter_messages(message, wrong, rows, ending)
+            self.add_findings("warning", code, rows, name, text, _filter_causes(causes, wrong, rows))
+        self.note_unsure(name, kept)
         self.set_cells(name, emptied, None)
         self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
             self.doubted = self.doubted | emptied
+
+    def note_unsure(self, name: str, rows: Mask) -> None:
+        """Note cells that lack what they name only because a row was rejected in this upload."""
+        if rows.any():
+            self.unsure[name] = rows | self.unsure[name] if name in self.unsure else rows
 
     def note_malformed(self, name: str, wrong: Mask) -> None:
         """Note cells whose text cannot be read, whatever became of them."""
@@ -256,6 +277,8 @@ class FileState:
         id_conflicts = self.id_conflicts if self.id_conflicts.any() else None
         rows = rows_table(self.columns, self.raw.rows, self.refused, deleted, id_conflicts)
         rows = rows.append_column(CASCADED, pa.array(self.follows)) if self.follows.any() else rows
+        for name, unsure in self.unsure.items():
+            rows = rows.append_column(unsure_name(name), pa.array(unsure))
         return rows if self.kept.all() else rows.filter(pa.array(self.kept))
 
 

@@ -24,6 +24,7 @@ from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.hold_policy import Doubts, decide_import, replayed_decision
 from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
 from roster_etl.pipeline.steps.replaced_people import replaced_people_findings
+from roster_etl.pipeline.steps.replaced_sections import replaced_sections_findings
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.steps.similar_ids import similar_id_findings
 from roster_etl.pipeline.uploads.upload import Upload
@@ -53,7 +54,8 @@ def plan_import(
         replaced = replaced_people_findings(session.roster, upload, plan, tables, closing)
         decided = decide_import(workspace, upload, plan, Doubts(looks, len(replaced)), renames)
         planned, findings = replayed_decision(upload, plan, *decided)
-        findings = [*findings, *replaced, *similar_id_findings(session.roster, upload, plan, tables, closing)]
+        findings = [*findings, *replaced, *replaced_sections_findings(plan, tables, closing)]
+        findings += similar_id_findings(session.roster, upload, plan, tables, closing)
     if upload.approved_plan and planned.decision != "publish":
         raise PlanChanged(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
-from roster_etl.frames.arrow import combine_chunks, to_arrow_array
+from roster_etl.frames.arrow import combine_chunks, row_codes, to_arrow_array
 from roster_etl.mapping.column_plan import Const, FirstOf, From, Lookup, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -29,13 +29,15 @@ from roster_etl.spec import File, Identity
 class _Place:
     """A canonical table whose records the file's identity key names: its key, and the columns that identity columns become.
 
-    ``source``: the file of the mapping, which is another one where the rows of the file are looked up.
+    ``source``: the file of the mapping, which is another one where the rows of the file are looked up. ``by_column``: ``key`` is not
+    the table's, but columns that the identity key becomes, such as the source's own id of an enrollment.
     """
 
     table: str
     source: str
     key: dict[str, From | Const]
     columns: dict[str, tuple[str, From]]
+    by_column: bool = False
 
 
 def published_records(workspace: Workspace, upload: Upload, file: File) -> PublishedRecords | None:
@@ -54,7 +56,8 @@ def _lookup(workspace: Workspace, upload: Upload, file: File, identity: Identity
         for place in places
         for name, (target, expression) in place.columns.items()
     }
-    find, keys = partial(_find, workspace, upload, places), partial(_keys, workspace, upload, places[0])
+    find = partial(_find, workspace, upload, places)
+    keys = None if places[0].by_column else partial(_keys, workspace, upload, places[0])
     return PublishedRecords(find=find, keys=keys, comparable=comparable)
 
 
@@ -63,10 +66,11 @@ def _places(upload: Upload, file: File, identity: Identity) -> list[_Place]:
     wanted, ids = list(identity.columns), identity.key or file.key
     for mapping in upload.vendor.mappings:
         named = _as_named(mapping, file)
-        key = _key(mapping, ids, named)
+        whole = _key(mapping, ids, named)
+        key = whole or _column_key(mapping, ids, named)
         columns = {name: place for name in wanted if (place := _becomes(mapping, named.get(name, "")))}
         if named and key is not None and columns:
-            found.append(_Place(table=mapping.to, source=mapping.source, key=key, columns=columns))
+            found.append(_Place(table=mapping.to, source=mapping.source, key=key, columns=columns, by_column=whole is None))
             wanted = [name for name in wanted if name not in columns]
     return found
 
@@ -97,6 +101,14 @@ def _key(mapping: Mapping, ids: tuple[str, ...], named: Named[str, str]) -> dict
     return key if sources == set(ids) else None
 
 
+def _column_key(mapping: Mapping, ids: tuple[str, ...], named: Named[str, str]) -> dict[str, From | Const] | None:
+    """Return the columns that `ids` become, as they are; None if they are a part of the table's key that many records share."""
+    found = [(name, _becomes(mapping, named.get(name, ""))) for name in ids]
+    columns: dict[str, From | Const] = {place[0]: From(name) for name, place in found if place and place[1].via is None}
+    shared = len(ids) == 1 and set(columns) <= set(TABLES[mapping.to].key)
+    return columns if len(columns) == len(ids) and not shared else None
+
+
 def _becomes(mapping: Mapping, column: str) -> tuple[str, From] | None:
     """Return the canonical column that a mapping makes of `column` alone."""
     for target, expression in mapping.columns.items():
@@ -118,14 +130,36 @@ def _find(workspace: Workspace, upload: Upload, places: list[_Place], ids: pa.Ta
     known = np.zeros(ids.num_rows, dtype=bool)
     columns: dict[str, pa.Array] = {}
     for place in places:
-        table = TABLES[place.table]
         keys = pa.table({name: _key_cells(expression, ids) for name, expression in place.key.items()})
-        with workspace.warehouse.read() as session:
-            current = session.roster.versions_by_key(upload.district_id, upload.source, place.table, keys)
-        at = pc.index_in(key_text(keys, table.key), value_set=key_text(current, table.key))
+        current = (
+            _current_by_column(workspace, upload, place, keys) if place.by_column else _current(workspace, upload, place, keys)
+        )
+        names = keys.column_names if place.by_column else TABLES[place.table].key
+        at = pc.index_in(key_text(keys, names), value_set=key_text(current, names))
         known |= pc.is_valid(at).to_numpy(zero_copy_only=False)
         columns |= {name: as_text(combine_chunks(current.column(target))).take(at) for name, (target, _) in place.columns.items()}
     return pa.table({**columns, KNOWN: pa.array(known)})
+
+
+def _current(workspace: Workspace, upload: Upload, place: _Place, keys: pa.Table) -> pa.Table:
+    with workspace.warehouse.read() as session:
+        return session.roster.versions_by_key(upload.district_id, upload.source, place.table, keys)
+
+
+def _current_by_column(workspace: Workspace, upload: Upload, place: _Place, keys: pa.Table) -> pa.Table:
+    """Return the current records with the values of a row of `keys`, one each: the newest.
+
+    Costs the feed's current records: the columns have no index, and are looked up only where rows contradict each other.
+    """
+    names = keys.column_names
+    columns = list(dict.fromkeys(["version_id", *names, *(target for target, _ in place.columns.values())]))
+    with workspace.warehouse.read() as session:
+        every = session.roster.current_records(upload.district_id, upload.source, place.table, columns)
+    found = every.filter(pc.is_in(key_text(every, names), value_set=key_text(keys, names))).sort_by(
+        [("version_id", "descending")]
+    )
+    newest = np.unique(row_codes([key_text(found, names)]), return_index=True)[1]
+    return found.take(pa.array(newest))
 
 
 def _keys(workspace: Workspace, upload: Upload, place: _Place) -> pa.Table:

@@ -54,6 +54,9 @@ class RosterReader(Protocol):
     def current_keys(self, district_id: str, source: str, table: str, where: Mapping[str, object], /) -> pa.Table:
         """Return the key and ``source_file`` of each current version of `table` with these values in columns of the key."""
 
+    def current_records(self, district_id: str, source: str, table: str, columns: Sequence[str], /) -> pa.Table:
+        """Return `columns` of every current version of `table`, in no order."""
+
     def current_by_school(self, district_id: str, source: str, table: str, /) -> dict[str, int]:
         """Return the number of current versions of `table` by school; empty where records belong to none."""
 

@@ -81,6 +81,7 @@ class SqlRoster(_Queries):
     distinct_values = _query(roster_read.distinct_values)
     last_removed_versions = _query(roster_read.last_removed_versions)
     current_keys = _query(roster_read.current_keys)
+    current_records = _query(roster_read.current_records)
     removed_versions_of = _query(roster_read.removed_versions_of)
     versions_before_rename = _query(roster_read.versions_before_rename)
     since = _query(roster_read.since)

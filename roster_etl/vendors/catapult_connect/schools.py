@@ -1,6 +1,6 @@
 """SchoolExport.csv, as section 5 of the document states it."""
 
-from roster_etl.spec import Column, File, Phone
+from roster_etl.spec import Column, File, Identity, Phone
 
 SCHOOLS = File(
     name="schools",
@@ -25,5 +25,6 @@ SCHOOLS = File(
             note="Code of the site that this location is combined with; case counts.",
         ),
     ),
+    identity=Identity(columns=("Merge with Site ID", "Address", "Phone Number")),
     note="The names of the sites, given once: a later upload without the file goes on with the newest one that was published.",
 )

@@ -1,6 +1,6 @@
 """enrollments.csv, as section 3.5 of the document states it."""
 
-from roster_etl.spec import Column, File, Reference
+from roster_etl.spec import Column, File, Identity, Reference
 
 _BY_SCHOOL = (("School_id", "School_id"),)
 
@@ -30,6 +30,7 @@ ENROLLMENTS = File(
             note="The student.",
         ),
     ),
+    identity=Identity(columns=("School_id",)),
     extensions=("ext.",),
     note="Every enrollment of a student in a section. "
     "The document names no ext. columns for this file; they are let through all the same.",

@@ -1,6 +1,6 @@
 """Enrollments.csv, as the table of that name in the document states it."""
 
-from roster_etl.spec import Column, File, Reference
+from roster_etl.spec import Column, File, Identity, Reference
 
 _BY_SCHOOL = (("school_id", "school_id"),)
 
@@ -25,5 +25,6 @@ ENROLLMENTS = File(
             note="The student.",
         ),
     ),
+    identity=Identity(columns=("school_id",)),
     note="Every enrollment of a student in a section.",
 )

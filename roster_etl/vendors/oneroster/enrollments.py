@@ -7,6 +7,7 @@ from roster_etl.spec import (
     Column,
     Date,
     File,
+    Identity,
     NotBefore,
     Reference,
     ReferencedRecordType,
@@ -15,6 +16,7 @@ from roster_etl.spec import (
 from roster_etl.vendors.oneroster.codes import CUSTOM_ENROLLMENT_ROLES, ENROLLMENT_ROLES, EXTENDED, FLAGS
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
 
+_IDENTITY = Identity(columns=("userSourcedId", "classSourcedId", "role"))
 _CLASS = Reference("classes", "sourcedId", disambiguated_by=(("schoolSourcedId", "schoolSourcedId"),))
 _USER = Reference("users", "sourcedId", disambiguated_by=(("schoolSourcedId", "primaryOrgSourcedId"),))
 _USER_OF_1_1 = Reference("users", "sourcedId", disambiguated_by=(("schoolSourcedId", "orgSourcedIds"),))
@@ -73,6 +75,7 @@ ENROLLMENTS = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,
@@ -100,6 +103,7 @@ ENROLLMENTS_OF_1_1 = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=_IDENTITY,
     exact_case=True,
     extensions=EXTENSIONS,
     rules=_RULES,

@@ -1,6 +1,6 @@
 """roles.csv, as section 4.13 of the CSV Binding 1.2 states it; 1.1 has no such file."""
 
-from roster_etl.spec import AtMostOne, Choice, Column, Date, File, NotBefore, Reference
+from roster_etl.spec import AtMostOne, Choice, Column, Date, File, Identity, NotBefore, Reference
 from roster_etl.vendors.oneroster.codes import EXTENDED, ROLE_TYPES, ROLES
 from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
 
@@ -40,6 +40,7 @@ ROLES_FILE = File(
     carried_forward=True,
     deleted=REMOVED,
     changes=CHANGES,
+    identity=Identity(columns=("userSourcedId", "orgSourcedId", "role")),
     exact_case=True,
     extensions=EXTENSIONS,
     rules=(

@@ -10,6 +10,7 @@ from roster_etl.engine.changes import ChangeFile, mark_shared_ids
 from roster_etl.engine.changes.change_rows import SHARED_ID
 from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.vendors.canvas.change_rules import CHANGE_PLAN
+from tests.vendors.canvas.folding import District
 
 NAMES = ("user_id", "login_id", "email", "integration_id", "first_name", "last_name", "full_name", "status")
 
@@ -98,10 +99,90 @@ def rows_of(kind: str, header: str, *rows: str) -> ChangeFile:
             "C1,BIO,Biology,A1,active",
             "C1,ART,Fine Art,A1,active",
         ),
+        (
+            "terms",
+            "term_id,name,status,start_date,end_date",
+            "T1,Fall,active,2026-08-01,2026-12-20",
+            "T1,Spring,active,2027-01-05,2027-06-10",
+            "T1,Autumn,active,2026-08-01,2026-12-20",
+        ),
+        (
+            "groups",
+            "group_id,group_category_id,name,status",
+            "G1,K1,Red,available",
+            "G1,K2,Blue,available",
+            "G1,K1,Crimson,available",
+        ),
+        (
+            "group_categories",
+            "group_category_id,course_id,category_name,status",
+            "K1,C1,Projects,active",
+            "K1,C2,Readers,active",
+            "K1,C1,Project teams,active",
+        ),
     ],
 )
-def test_two_accounts_or_courses_under_one_id_stay_apart_and_a_new_name_does_not(
-    kind: str, header: str, row: str, other: str, renamed: str
-):
+def test_two_records_under_one_id_stay_apart_and_a_new_name_does_not(kind: str, header: str, row: str, other: str, renamed: str):
     assert marked(rows_of(kind, header, row, other)) == [(f"{kind}.csv", 3)]
     assert marked(rows_of(kind, header, row, renamed)) == []
+
+
+def test_dates_of_a_term_for_one_type_of_enrollment_are_no_other_term():
+    header = "term_id,name,status,start_date,end_date,date_override_enrollment_type"
+    rows = ("T1,Fall,active,2026-08-01,2026-12-20,", "T1,Teachers,active,2026-07-20,2026-12-22,TeacherEnrollment")
+
+    assert marked(rows_of("terms", header, *rows)) == []
+
+
+def test_a_published_term_keeps_its_dates_whichever_row_comes_first():
+    header = "term_id,name,status,start_date,end_date"
+    known, other = "T1,Fall,active,2026-08-01,2026-12-20", "T1,Spring,active,2027-01-05,2027-06-10"
+    for rows in ((known, other), (other, known)):
+        district = District()
+        district.upload({"terms": f"{header}\n{known}"})
+        found = district.upload({"terms": "\n".join((header, *rows))})
+
+        assert [row["name"] for row in district.current["terms"].to_pylist()] == ["Fall"]
+        assert [(line["code"], line["row"]) for line in found.quarantine.to_pylist()] == [
+            ("duplicate_key", 2 + rows.index(other))
+        ]
+
+
+def test_what_names_a_term_or_a_group_of_two_rows_is_ambiguous():
+    people = "user_id,login_id,first_name,last_name,full_name,sortable_name,short_name,email,status"
+    district = District()
+    district.upload(
+        {
+            "terms": "term_id,name,status,start_date,end_date\nT1,Fall,active,2026-08-01,\nT2,Late,active,2026-10-01,",
+            "courses": "course_id,short_name,long_name,account_id,term_id,status\nC1,ART,Art,,T2,active",
+            "users": f"{people}\nU1,ann,Ann,Lee,,,,,active",
+            "accounts": "account_id,parent_account_id,name,status\nA1,,Elm,active\nA2,,Oak,active",
+        }
+    )
+    found = district.upload(
+        {
+            "terms": "term_id,name,status,start_date,end_date\nT1,Fall,active,2026-08-01,\nT1,Spring,active,2027-01-05,",
+            "courses": "course_id,short_name,long_name,account_id,term_id,status\nC1,ART,Art,,T1,active",
+            "groups": "group_id,group_category_id,account_id,course_id,name,status\nG1,,A1,,Red,available\nG1,,A2,,Blue,available",
+            "groups_membership": "group_id,user_id,status\nG1,U1,accepted",
+        }
+    )
+    codes = {(f["severity"], f["code"], f["file"]) for f in found.findings.to_pylist()}
+
+    assert [row["term_id"] for row in district.current["courses"].to_pylist()] == ["T2"]
+    assert ("warning", "unknown_reference", "courses.csv") in codes
+    assert ("reject", "unknown_reference", "groups_membership.csv") in codes
+
+
+def test_a_section_that_rows_cross_list_into_two_courses_is_reported_and_the_later_row_counts():
+    district = District()
+    district.upload(
+        {
+            "courses": "course_id,short_name,long_name,status\nC1,A,Art,active\nC2,B,Biology,active\nC3,C,Chess,active",
+            "sections": "section_id,course_id,name,status\nS1,C1,One,active",
+        }
+    )
+    found = district.upload({"xlists": "xlist_course_id,section_id,status\nC2,S1,active\nC3,S1,active\nC3,S1,active"})
+
+    assert [(f["code"], f["row"]) for f in found.findings.to_pylist()] == [("conflicting_rows", 3)]
+    assert district.current["sections"].column("course_id").to_pylist() == ["C3"]

@@ -9,7 +9,7 @@ import pytest
 
 from roster_etl.engine.transform.row_steps import family_members, run_step
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
-from roster_etl.frames.arrow import REFUSED, ROW
+from roster_etl.frames.arrow import ID_CONFLICT, REFUSED, ROW, unsure_name
 from roster_etl.mapping.column_plan import (
     AnyGiven,
     AnyRow,
@@ -23,6 +23,7 @@ from roster_etl.mapping.column_plan import (
     OnlyMatched,
     OnlyRows,
     RowNumber,
+    SplitList,
     Step,
     Unpivot,
     WarnIfDifferent,
@@ -348,6 +349,13 @@ def test_rows_are_numbered_within_their_group() -> None:
     assert _column(RowNumber(by="P", name="n"), "n", rows.slice(0, 0)) == []
 
 
+def test_a_row_of_another_record_takes_no_place_among_those_of_its_id() -> None:
+    rows = _table({"P": "1"}, {"P": "1"}, {"P": "1"}, refused=(0, 1))
+    rows = rows.append_column(ID_CONFLICT, pa.array([True, False, False]))
+
+    assert _column(RowNumber(by="P", name="n"), "n", rows) == ["1", "1", "2"]  # a broken row of the same record has a place
+
+
 AGREED = NullIfConflicting(by="N", column="S", name="same")
 
 
@@ -454,3 +462,24 @@ def test_accepted_rows_whose_columns_differ_are_reported_and_kept() -> None:
     rows, findings = _run(step, _table(*cells, refused=(4,)))
 
     assert (rows.num_rows, findings) == (5, [("role_mismatch", 2)])
+
+
+# ---- references that were left out because a row was rejected
+
+
+def test_items_of_a_list_that_lost_one_are_at_unsure_places() -> None:
+    rows = _table({"L": "b,c"}, {"L": "d"}).append_column(unsure_name("L"), pa.array([True, False]))
+    split = _run(SplitList(column="L", value="v", position="p"), rows)[0]
+
+    assert split.column("p").to_pylist() == ["1", "2", "1"]
+    assert split.column(unsure_name("p")).to_pylist() == [True, True, False]
+
+
+def test_a_cell_that_is_unsure_in_another_file_is_unsure_where_it_is_looked_up() -> None:
+    rows = _table({"class": "c1"}, {"class": "c2"}, {"class": "c3"})
+    classes = _table({"id": "c1", "term": None}, {"id": "c2", "term": "t"}).append_column(
+        unsure_name("term"), pa.array([True, False])
+    )
+    looked = _run(Lookup(file="classes", on="class", key="id", take={"term": "term"}), rows, classes=classes)[0]
+
+    assert looked.column(unsure_name("term")).to_pylist() == [True, False, False]

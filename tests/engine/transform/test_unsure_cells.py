@@ -9,8 +9,8 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.mapper import SourceFile, map_table
-from roster_etl.engine.transform.unsure_cells import unsure_cells, unsure_name
-from roster_etl.frames.arrow import REFUSED
+from roster_etl.engine.transform.unsure_cells import unsure_cells
+from roster_etl.frames.arrow import REFUSED, unsure_name
 from roster_etl.mapping.column_plan import Const, FirstOf, From, Lookup, Mapping, OnlyRows
 from roster_etl.mapping.value_functions import joined
 from roster_etl.spec import RowCondition
@@ -55,6 +55,12 @@ def test_the_first_choice_that_has_a_value_is_sure() -> None:
 
     assert unsure_cells(chosen, rows).to_pylist() == [False, True]  # type: ignore[union-attr]
     assert unsure_cells(Const("x"), rows) is None
+
+
+def test_a_first_choice_that_lost_an_item_is_unsure_although_it_has_a_value() -> None:
+    rows = pa.table({"terms": ["s1", "s1"], unsure_name("terms"): [True, False], "whole": ["y", "y"]})
+
+    assert unsure_cells(FirstOf(From("terms"), From("whole")), rows).to_pylist() == [True, False]  # type: ignore[union-attr]
 
 
 def test_a_mapped_table_names_the_records_with_unsure_values() -> None:

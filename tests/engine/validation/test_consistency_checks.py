@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from roster_etl.engine.validation.validate import ReferencedFile
+from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile
+from roster_etl.frames.arrow import unsure_name
 from roster_etl.spec import (
     AllowedOnlyWhere,
     AtMostOne,
@@ -10,6 +11,7 @@ from roster_etl.spec import (
     Date,
     File,
     ListOf,
+    Reference,
     ReferencedRecordType,
     RowRule,
     SameLength,
@@ -116,3 +118,54 @@ def test_dates_outside_all_terms_of_the_class_are_told() -> None:
         ("warning", "outside_term", 3, "from, to"),
         ("warning", "outside_term", 4, "from, to"),
     ]
+
+
+def _unsure(result: ValidatedFile, column: str) -> list[bool]:
+    name = unsure_name(column)
+    return result.rows.column(name).to_pylist() if name in result.rows.column_names else [False] * result.rows.num_rows
+
+
+def _message(result: ValidatedFile, row: int) -> str:
+    (found_,) = [finding["message"] for finding in result.findings.to_pylist() if finding["row"] == row]
+    return str(found_)
+
+
+def test_a_parent_that_was_merely_rejected_is_unsure_and_an_unknown_one_is_not() -> None:
+    file = _file(SelfReference(column="parent", key="id"), Column("parent"), Column("name", required=True))
+    result = judge(file, lines("id,parent,name", "a,,", "b,a,B", "c,nowhere,C"))
+
+    assert _unsure(result, "parent") == [False, True, False]
+    assert _message(result, 3) == "No accepted row of the file has this id. A known record keeps the value that it has."
+    assert _message(result, 4) == "No accepted row of the file has this id. The value was left empty."
+
+
+def test_an_item_that_was_merely_rejected_makes_its_list_unsure() -> None:
+    file = _file(SelfReference(column="agents", key="id"), Column("agents", cell_format=ListOf()), Column("name", required=True))
+    result = judge(file, lines("id,agents,name", "a,,", 'b,"a,c",B', "c,nowhere,C"))
+
+    assert _unsure(result, "agents") == [False, True, False]
+    assert [row.get("agents") for row in rows(result)] == [None, "c", None]
+
+
+def test_a_reference_to_a_rejected_row_of_another_file_is_unsure() -> None:
+    schools = File(
+        name="o",
+        file_name="o.csv",
+        title="O",
+        source="1",
+        key=("id",),
+        columns=(Column("id", required=True), Column("name", required=True)),
+    )
+    other = ReferencedFile(rows=judge(schools, lines("id,name", "s1,", "s2,Two")).rows, file_name="o.csv")
+    classes = File(
+        name="f",
+        file_name="f.csv",
+        title="F",
+        source="1",
+        key=("id",),
+        columns=(Column("id", required=True), Column("school", references=Reference("o", "id"))),
+    )
+    result = judge(classes, lines("id,school", "1,s1", "2,s2", "3,s9"), {"o": other})
+
+    assert _unsure(result, "school") == [True, False, False]
+    assert [row.get("school") for row in rows(result)] == [None, "s2", None]

@@ -16,6 +16,7 @@ import pytest
 from roster_etl.orchestration.sensors import poll_decisions as watching
 from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.polling import PollBudget
+from roster_etl.orchestration.sensors.steady_clock import SteadyClock
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits, settle_rules
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
@@ -104,6 +105,36 @@ def test_an_upload_that_changes_starts_the_quiet_period_anew(zone: Zone):
     settle(folder, 2)
 
     assert [zone.asked(5), zone.asked(9), zone.asked(10)] == [[], [], ["lincoln"]]
+
+
+@pytest.mark.parametrize("leap", [3600, -3600], ids=["forward", "back"])
+@pytest.mark.parametrize("at", [1, 3, 6], ids=["early", "among the last files", "while it stands still"])
+def test_no_half_upload_is_asked_for_when_the_wall_clock_leaps_while_files_arrive(zone: Zone, leap: int, at: int):
+    folder = zone.district(uploads=False)
+    folder.mkdir()
+    files, asked, seen = sorted(zone.sample.iterdir()), [], []
+    for minute in range(14):
+        wall = NOON + 60 * minute + (leap if minute >= at else 0)
+        if minute < len(files):  # a file a minute, with the time of the clock that leaps
+            shutil.copy(files[minute], folder)
+            os.utime(folder / files[minute].name, (wall, wall))
+        clock = SteadyClock(zone.cursor, boot="one", monotonic=lambda: 60 * minute, wall=lambda: wall)  # noqa: B023 - used within the round
+        tick = poll_landing_zones(
+            zone.workspace,
+            zone.cursor,
+            state_store=zone.memory,
+            clock=clock,
+            wall_clock=lambda: wall,  # noqa: B023
+            read_busy_feeds=set,
+        )
+        zone.cursor = clock.add_to_cursor(tick.cursor)
+        asked.append(len(tick.requests))
+        seen.append(len(list(folder.iterdir())))
+
+    arrived = len(files) - 1
+    assert asked.index(1) == arrived + 5  # minutes of the quiet period, by a clock that does not leap
+    assert sum(asked) == 1
+    assert seen[asked.index(1)] == len(files)
 
 
 def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_begins(zone: Zone, monkeypatch):
