@@ -10,13 +10,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 import yaml
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from roster_etl.orchestration.jobs.in_process_runs import ensure_config, home_instance
-from roster_etl.orchestration.runtime import tested_dagster
+from roster_etl.orchestration.runtime import event_statements, tested_dagster
 from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog, compress, decompress
 from roster_etl.orchestration.runtime.dagster_storage import describe_storage
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
@@ -195,6 +196,31 @@ def test_events_of_a_batch_are_stored_as_one_by_one(tmp_path: Path, monkeypatch:
         batched.store_event_batch(run)
 
     assert tables(tmp_path / "one") == tables(tmp_path / "batched")
+
+
+def test_a_batch_that_the_database_rejects_is_stored_one_by_one_and_no_statement_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    insert, failed = event_statements.insert_event, []
+
+    def locked_once(connection: sa.Connection, row: tuple[object, ...]) -> int:
+        if not failed:
+            failed.append(row)
+            connection.exec_driver_sql("INSERT INTO nothing VALUES ('quoted')")
+        return insert(connection, row)
+
+    monkeypatch.setattr(event_statements, "insert_event", locked_once)
+    with home_instance(tmp_path) as instance:
+        job = dg.Definitions([users], jobs=[dg.define_asset_job("job")]).resolve_job_def("job")
+        run = instance.create_run_for_job(job)
+        kinds = [event.dagster_event_type for event in instance.all_logs(run.run_id)]
+
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    assert sorted(kinds) == sorted(planned)
+    assert failed
+    assert "the database rejects them together" in (said := capsys.readouterr().err)
+    assert "INSERT" not in said
 
 
 def test_what_a_run_has_materialized_is_not_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
