@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -152,8 +151,10 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
             for one in written:
                 event_statements.insert_event(connection, one)
         indexed = [every for every in zip(events, rows, written, strict=True) if _kind(every[0]) in _INDEXED]
+        if not indexed:
+            return
         unplanned = []
-        with self.index_connection() if indexed else nullcontext() as connection:
+        with self.index_connection() as connection:
             for event, row, one in indexed:
                 event_id = event_statements.insert_event(connection, one)
                 if _kind(event) in ASSET_EVENTS:
