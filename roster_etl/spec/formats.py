@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from roster_etl.spec.errors import PermanentError
@@ -243,7 +244,7 @@ class Format:
         files = tuple(others.get(file.name, file) for file in self.files)
         return replace(self, files=files, absent=self.absent_in.get(version, ()))
 
-    @property
+    @cached_property
     def file_sets(self) -> tuple[FileSet, ...]:
         """The file sets; a single unnamed one if the format declares none."""
         return self.sets or (FileSet(name="", files=tuple(file.name for file in self.files) or ("",), mode=self.mode),)
@@ -276,6 +277,8 @@ class Format:
 
     def file_set_of(self, file_name: str) -> str:
         """Return the name of the set that an uploaded file belongs to, by its name; unknown files belong to the first set."""
+        if not self.sets:
+            return self.file_sets[0].name
         wanted = file_name.rpartition("/")[2].casefold()
         kind = next((file.name for file in (*self.files, *self.other_files) if file.file_name.casefold() == wanted), None)
         return next((found.name for found in self.file_sets if kind in found.files), self.file_sets[0].name)

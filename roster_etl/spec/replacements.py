@@ -52,6 +52,8 @@ def comparison_key(text: str) -> str:
 
 
 def _problems(format_: Format, replacements: Replacements) -> Iterator[str]:
+    if not replacements:  # as most feeds; the columns need not be listed then
+        return
     known = _replaceable(format_)
     seen: set[str] = set()
     for spelling, table in replacements.items():

@@ -52,13 +52,16 @@ def open_folder(
 def unregistered_folders(root: Iterable[Entry], districts: Iterable[District], settings: Settings) -> tuple[str, ...]:
     """Return the folders in `root`, the listing of the landing base, that no registered feed watches; sorted."""
     urls = [landing_folder(settings, district.id, feed.path) for district in districts for feed in district.feeds]
-    watched = {url.rstrip("/") for url in urls}
+    watched = {folder for url in urls for folder in _with_parents(url.rstrip("/"))}
     folders = (entry for entry in root if not entry.regular)
-    return tuple(sorted(f.name for f in folders if not _is_watched(join(settings.landing.base, f.address), watched)))
+    return tuple(sorted(f.name for f in folders if join(settings.landing.base, f.address) not in watched))
 
 
-def _is_watched(folder: str, watched: set[str]) -> bool:
-    return any(url == folder or url.startswith(f"{folder}/") for url in watched)
+def _with_parents(url: str) -> Iterator[str]:
+    """Yield a folder and all folders above it."""
+    while url:
+        yield url
+        url = url.rpartition("/")[0]
 
 
 def _check_no_link_below(base: str, folder: Path) -> None:

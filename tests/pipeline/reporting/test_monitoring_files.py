@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -15,10 +16,13 @@ import pytest
 import yaml
 
 from roster_etl.pipeline.reporting.monitoring_files import PANELS, RULES, UNITS, dashboard, generated_files, unit_text
-from roster_etl.pipeline.reporting.prometheus import collect_metrics
+from roster_etl.pipeline.reporting.prometheus import collect_metrics, exposition
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.settings import Settings
 from tests.conftest import ROOT
+
+PROMTOOL = os.environ.get("PROMTOOL") or shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool (of Prometheus) is not installed; $PROMTOOL may name it")
 
 
 def test_rules_panels_and_the_page_use_metrics_and_labels_that_there_are(home: Path) -> None:
@@ -51,6 +55,43 @@ def test_the_rules_are_a_file_that_prometheus_reads() -> None:
         assert rule["expr"].count("(") == rule["expr"].count(")")
         assert rule["labels"]["severity"] in ("warning", "critical")
     assert len({rule["alert"] for rule in group["rules"]}) == len(RULES)
+
+
+@needs_promtool
+def test_prometheus_accepts_the_rules() -> None:
+    done = _promtool("check", "rules", str(ROOT / "deploy" / "monitoring" / "rules.yml"))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(RULES)} rules found" in done.stdout
+
+
+@needs_promtool
+def test_prometheus_accepts_the_queries_of_the_panels(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{number}", "expr": panel.query} for number, panel in enumerate(PANELS)]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+
+    done = _promtool("check", "rules", str(file))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_prometheus_accepts_the_page_of_metrics(home: Path) -> None:
+    with Workspace(Settings.load(home)).warehouse as warehouse:
+        warehouse.migrate()
+    workspace = Workspace(Settings.load(home))
+    page = exposition(collect_metrics(workspace, datetime.now(UTC), {"landing": 1.0}))
+    workspace.warehouse.close()
+
+    done = _promtool("check", "metrics", page=page)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def _promtool(*words: str, page: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(PROMTOOL), *words], input=page, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_commands_in_the_rules_can_be_called() -> None:

@@ -1,6 +1,7 @@
 """The landing zone, here and behind URLs."""
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,29 @@ def test_a_file_is_fetched_from_any_url(home: Path, settings: Settings, tmp_path
             fetched = landing.fetch(entry, tmp_path / f"copy{number}")
 
         assert (entry.name, fetched.read(), fetched.size) == ("students.csv", b"a\n1\n", 4)
+
+
+def test_twice_as_many_folders_and_feeds_are_twice_the_work(settings: Settings) -> None:
+    settings = replace(settings, landing=replace(settings.landing, base="/base"))
+
+    def calls(count: int) -> int:
+        districts = [District(id=f"d{n}", feeds=(Feed(format="clever", path=f"/base/d{n}"),)) for n in range(count)]
+        root = [Entry(name=f"d{n}", size=0, mtime=0.0, regular=False) for n in range(count + 1)]
+        made = 0
+
+        def count_call(*event: object) -> None:
+            nonlocal made
+            made += 1
+
+        sys.setprofile(count_call)
+        try:
+            found = unregistered_folders(root, districts, settings)
+        finally:
+            sys.setprofile(None)
+        assert found == (f"d{count}",)
+        return made
+
+    assert calls(200) < 2.2 * calls(100)
 
 
 @pytest.mark.parametrize(
