@@ -14,6 +14,8 @@ import pytest
 from roster_etl.pipeline.maintenance import backup
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 PURGE = ("purge", "--district", "lincoln", "--by", "A. Steward")
 
 

@@ -16,6 +16,8 @@ from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 MOST_COLUMNS = 120
 """Columns that become a pandas series, or come of one: in the functions that compute values, which take and return series."""
 

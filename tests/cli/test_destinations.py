@@ -13,6 +13,8 @@ from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.landing.sftp_target import SftpTarget
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 
 @pytest.fixture
 def home(saved, tmp_path, uploads) -> Path:

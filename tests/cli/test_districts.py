@@ -12,6 +12,8 @@ from roster_etl.store.actor import os_user
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 
 @pytest.mark.parametrize(
     ("format_", "option"),

@@ -14,6 +14,8 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 HEADER = ["sourcedId", "status", "dateLastModified"]
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bells import FORMAT, absence, write_absences, write_roster
 from tests.cli.calling import call
+
+pytestmark = pytest.mark.usefixtures("direct_imports")
 
 
 def test_a_folder_with_both_sets_is_two_imports_in_one_document(home: Path, tmp_path: Path) -> None:

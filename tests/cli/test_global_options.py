@@ -15,6 +15,8 @@ import pytest
 from roster_etl.cli.global_options import UsageError, parse_global_options, parse_key_values
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 HEAVY = ("dagster", "pandas", "pyarrow", "great_expectations", "sqlalchemy", "asyncssh", "alembic")
 
 

@@ -17,6 +17,8 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportNotRunning, NoHold
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 
 def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     listed = call("holds", "list", "--json", home=held).document

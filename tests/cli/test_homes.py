@@ -9,6 +9,8 @@ import pytest
 from roster_etl.cli.app import _COMMANDS, _GROUPS
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 CREATING = {"import", "districts add", "migrate", "demo", "restore"}
 WITHOUT_HOME = {"sample", "generate", "new-vendor", "receipts verify", "completion", "version"}
 EMPTY_HOME = {

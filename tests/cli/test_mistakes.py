@@ -21,6 +21,8 @@ from roster_etl.cli.errors import failure_of
 from roster_etl.cli.global_options import UsageError
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 
 @dataclass(frozen=True)
 class Mistake:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 HEADER = "user_id,login_id,first_name,last_name,email,status\n"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.calling import Answer, call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 FILES = {
     "Schools": "school_id,school_name\ns1,Cedar Hill\n",
     "Students": "grade,school_id,student_id,first_name,last_name\n kindergarten ,s1,p1,Ana,Sato\n01,s1,p2,Ben,Eze\nX,s1,p3,Cy,Ito\n",

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.calling import call
 
+pytestmark = pytest.mark.usefixtures("direct_imports")
+
 
 @pytest.fixture
 def home(told: Path, tmp_path: Path) -> Path:
