@@ -26,6 +26,8 @@ LEFT = "valid_to_import IS NOT NULL AND close_reason <> 'changed'"
 """SQL of the versions that no newer version of the same record replaced, in the words of the index that holds them."""
 _FOUND_BY = {"users": ("state_id", "number", "email"), "courses": ("number",), "sections": ("course_id",)}
 """Columns by which feeds are compared: records that share a value are found by it."""
+_CURRENT_KEY = {"enrollments": ("section_id", "user_kind", "user_id", "course_id", "role", "associated_user_id")}
+"""The order of the key in the index of current keys, where it is not that of the table: feeds are compared by section and user."""
 _REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
 
 
@@ -58,9 +60,13 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     Of most tables only the first two have an entry for a current version, which keeps a first load fast.
     """
     name = history_name(table.name)
-    key = [sa.text(expression) for expression in ("district_id", "source", *key_expressions(table))]
+    feed, expressions = ("district_id", "source"), dict(zip(table.key, key_expressions(table), strict=True))
+    key = [sa.text(expression) for expression in (*feed, *expressions.values())]
+    found_by = [
+        sa.text(expression) for expression in (*feed, *map(expressions.__getitem__, _CURRENT_KEY.get(table.name, table.key)))
+    ]
     current, closed = sa.text("valid_to_import IS NULL"), sa.text("valid_to_import IS NOT NULL")
-    yield sa.Index(f"uq_{name}_current", *key, unique=True, sqlite_where=current, postgresql_where=current)
+    yield sa.Index(f"uq_{name}_current", *found_by, unique=True, sqlite_where=current, postgresql_where=current)
     yield sa.Index(f"ix_{name}_opened", "valid_from_import")
     yield sa.Index(f"ix_{name}_past", *key, sqlite_where=closed, postgresql_where=closed)
     yield sa.Index(f"ix_{name}_closed", "valid_to_import", sqlite_where=closed, postgresql_where=closed)

@@ -5,9 +5,9 @@ Belongs here: the default rules, what they compare, and the differences that com
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,6 @@ HELPERS: Mapping[str, tuple[str, ...]] = {"sections": ("course_number",), "enrol
 """Columns that rules may name besides the table's own: of the record's course; the matched section (or course), the matched user."""
 WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CLASSES = ("student", "other")
 
 Names = Mapping[str, Sequence[str]]
@@ -99,6 +98,16 @@ class RosterPair:
     a: dict[str, pa.Table]
     b: dict[str, pa.Table]
     ids: dict[str, Ids] = field(default_factory=dict)
+    _classes: dict[bool, tuple[list[pa.Table], npt.NDArray[Any]]] = field(default_factory=dict)
+
+    def classes(self, *, in_b: bool) -> npt.NDArray[Any]:
+        """Return `_classes` of the users of one side; each rule asks for them."""
+        side = self.b if in_b else self.a
+        tables = [side[name] for name in ("users", "user_roles", "enrollments")]
+        known = self._classes.get(in_b)
+        if known is None or any(one is not other for one, other in zip(known[0], tables, strict=True)):
+            known = self._classes[in_b] = tables, _classes(side)
+        return known[1]
 
 
 def ids_in_a(pair: RosterPair, table: str) -> dict[str, str]:
@@ -189,7 +198,7 @@ def _candidates(pair: RosterPair, table: str, rule: str, *, in_b: bool) -> Candi
     positions = np.arange(len(values), dtype=np.int64)
     if table != "users":
         return Candidates(positions=positions, values=values)
-    return _by_class(positions, values, _classes(side))
+    return _by_class(positions, values, pair.classes(in_b=in_b))
 
 
 def _rule_column(pair: RosterPair, table: str, name: str, *, in_b: bool) -> pa.Array:
@@ -292,9 +301,10 @@ def _keys(rows: pa.Table, table: str) -> list[str]:
     return [key_json(row) for row in rows.select(list(TABLES[table].key)).to_pylist()]
 
 
-def key_json(key: Mapping[str, Any]) -> str:
+def key_json(key: Mapping[str, str | None]) -> str:
     """Return the key of a record as compact JSON."""
-    return _COMPACT.encode(key)
+    parts = (f"{encode_basestring(name)}:{'null' if text is None else encode_basestring(text)}" for name, text in key.items())
+    return f"{{{','.join(parts)}}}"
 
 
 def _schools(side: Roster, table: str, positions: npt.NDArray[np.int64]) -> list[str | None]:

@@ -10,12 +10,12 @@ Belongs here: that search. Users, sections and courses are matched by ``changed_
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from roster_etl.engine.reconcile.outcomes import Sides
-from roster_etl.engine.reconcile.rosters import RosterPair, ids_in_a, record_ids, user_of
+from roster_etl.engine.reconcile.rosters import Ids, RosterPair, ids_in_a, record_ids, user_of
 from roster_etl.pipeline.reconciliation.changed_records import ChangedRecords
 from roster_etl.pipeline.reconciliation.feed_records import text_values
 from roster_etl.store.warehouse.roster_read import Place, WantedEnrollments, place_of
@@ -29,6 +29,7 @@ class ChangedEnrollments:
 
     def __init__(self, records: ChangedRecords) -> None:
         self._records = records
+        self._mapped: tuple[list[Ids], list[tuple[dict[Place, Place], dict[str, str]]]] | None = None
         self._read()
 
     def rows(self, side: int, time: int) -> pa.Table:
@@ -45,33 +46,36 @@ class ChangedEnrollments:
         changed = [set(seats_of(feed.changed("enrollments"))) for feed in feeds]
         self._ensure(changed)
         shared = self._in_a(0, changed[0]) | self._in_a(1, changed[1])
-        whole = self._whole_side(changed[0])
-        feeds[whole].read_enrollments(self._rematched(whole, self._own(whole, shared)))
-        moved = self._of_rematched(whole)
-        self._ensure([moved, set()] if whole == 0 else [set(), moved])
-        shared |= self._in_a(whole, moved)
-        other = 1 - whole
-        feeds[other].read_enrollments(WantedEnrollments(seats=_as_wanted(self._own(other, shared))))
-        self._touched = [changed[at] | self._own(at, shared) | (moved if at == whole else set()) for at in (0, 1)]
+        moved = self._of_rematched(changed)
+        self._ensure(moved)
+        shared |= self._in_a(0, moved[0]) | self._in_a(1, moved[1])
+        own = [self._own(at, shared) for at in (0, 1)]
+        for feed, seats in zip(feeds, own, strict=True):
+            feed.read_enrollments(WantedEnrollments(seats=_as_wanted(seats)))
+        self._touched = [changed[at] | own[at] | moved[at] for at in (0, 1)]
         self._ensure(self._touched)
 
-    def _whole_side(self, changed: Iterable[Seat]) -> int:
-        """Return in which feed all enrollments of a user or section are read: not in A, if those are found by user."""
-        users = {*self._records.rematched["users"][0], *(user for _, user in changed)}
-        return int({user_of(one)[0] for one in users} == {"user"})
-
-    def _rematched(self, side: int, seats: Iterable[Seat]) -> WantedEnrollments:
-        users, sections, courses = (self._records.rematched[table][side] for table in ("users", "sections", "courses"))
-        return WantedEnrollments(
-            users=[user_of(one) for one in users], sections=sections, courses=courses, seats=_as_wanted(seats)
-        )
-
-    def _of_rematched(self, side: int) -> set[Seat]:
-        """Return the seats of users and places that match otherwise, of those that were read."""
-        users, sections, courses = (self._records.rematched[table][side] for table in ("users", "sections", "courses"))
+    def _of_rematched(self, changed: Sequence[set[Seat]]) -> list[set[Seat]]:
+        """Read the seats of users in one feed, and of places in one feed, that match otherwise; return them by feed."""
+        by_user, by_place = self._feed_by_user(changed), 1
+        users = {*self._records.rematched["users"][by_user]}
+        sections, courses = (self._records.rematched[table][by_place] for table in ("sections", "courses"))
+        feeds = self._records.feeds
+        feeds[by_user].read_enrollments(WantedEnrollments(users=[user_of(one) for one in users]))
+        feeds[by_place].read_enrollments(WantedEnrollments(sections=sections, courses=courses))
         places = {*(place_of(one, None) for one in sections), *(place_of(None, one) for one in courses)}
-        seats = {seat for rows in self._records.feeds[side].both("enrollments") for seat in seats_of(rows)}
-        return {(place, user) for place, user in seats if place in places or user in users}
+        found: list[set[Seat]] = [set(), set()]
+        found[by_user] |= {seat for seat in self._seats_read(by_user) if seat[1] in users}
+        found[by_place] |= {seat for seat in self._seats_read(by_place) if seat[0] in places}
+        return found
+
+    def _feed_by_user(self, changed: Sequence[set[Seat]]) -> int:
+        """Return the feed in which all enrollments of a user are read: one whose users are found by an index, if there is one."""
+        users = {*self._records.rematched["users"][0], *(user for _, user in changed[0])}
+        return int({user_of(one)[0] for one in users} != {"user"})
+
+    def _seats_read(self, side: int) -> Iterator[Seat]:
+        return (seat for rows in self._records.feeds[side].both("enrollments") for seat in seats_of(rows))
 
     def _ensure(self, seats: Iterable[set[Seat]]) -> None:
         """Match the users and the places of seats of each side, then and now."""
@@ -84,19 +88,26 @@ class ChangedEnrollments:
 
     def _in_a(self, side: int, seats: Collection[Seat]) -> set[Seat]:
         """Return seats of one side as feed A has them, then and now; those that it does not have are left out."""
-        return set(seats) if side == 0 else {seat for pair in self._pairs for seat in _mapped(_places_and_users(pair), seats)}
+        if side == 0 or not seats:
+            return set(seats)
+        return {seat for ids in self._places_and_users() for seat in _mapped(ids, seats)}
 
     def _own(self, side: int, seats: Collection[Seat]) -> set[Seat]:
         """Return seats of feed A as one side has them, then and now."""
-        if side == 0:
+        if side == 0 or not seats:
             return set(seats)
-        both = (_places_and_users(pair) for pair in self._pairs)
-        inverse = (({a: b for b, a in places.items()}, {a: b for b, a in users.items()}) for places, users in both)
+        inverse = [
+            ({a: b for b, a in places.items()}, {a: b for b, a in users.items()}) for places, users in self._places_and_users()
+        ]
         return {seat for ids in inverse for seat in _mapped(ids, seats)}
 
-    @property
-    def _pairs(self) -> tuple[RosterPair, RosterPair]:
-        return self._records.before, self._records.now
+    def _places_and_users(self) -> list[tuple[dict[Place, Place], dict[str, str]]]:
+        """Return the places and the users of B that are matched, then and now: each with that of A."""
+        pairs = self._records.before, self._records.now
+        matched = [pair.ids[table] for pair in pairs for table in ("users", "sections", "courses")]
+        if self._mapped is None or any(one is not other for one, other in zip(self._mapped[0], matched, strict=True)):
+            self._mapped = matched, [_places_and_users(pair) for pair in pairs]
+        return self._mapped[1]
 
 
 def seats_of(rows: pa.Table) -> list[Seat]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.outcomes import NO_OUTCOME, Sides, TableOutcomes, differing, rematched, table_outcomes
+from roster_etl.engine.reconcile.outcomes import NO_OUTCOME, Outcome, Sides, TableOutcomes, differing, rematched, table_outcomes
 from roster_etl.engine.reconcile.rosters import (
     HELPERS,
     WITHIN_SCHOOL,
@@ -28,10 +29,12 @@ from roster_etl.engine.reconcile.rosters import (
     user_of,
     user_text,
 )
-from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, Value
+from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, Value, unique_texts
 
 WHOLE = ("organizations", "terms")
 """Tables of few records, which are read and compared as a whole."""
+_FIRST: Outcome = (1, None)
+"""The outcome of a record that the first rule names, or names among several; also of one that was not there."""
 _UNSURE = "user"
 """The kind of user that does not say whether somebody is a student."""
 
@@ -51,6 +54,7 @@ class ChangedRecords:
         self._outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
         self._stale: set[str] = set()
         self._exact: dict[str, Sides] = {}
+        self._named: dict[str, Sides] = {}
         self._sizes: dict[str, list[int]] = {}
         self.touched: dict[str, Sides] = {}
         self.rematched: dict[str, Sides] = {}
@@ -79,10 +83,36 @@ class ChangedRecords:
         """Read what decides how records with `ids` match, then and now."""
         exact = joined(self._exact.get(table, (set(), set())), self._partners_of_exact(table, ids))
         self._exact[table] = exact
+        if _within(ids, exact) and self.is_read(table):
+            return
+        named = self._named_first(table, (ids[0] - exact[0], ids[1] - exact[1]))
+        self._exact[table] = exact = joined(exact, named)
         if not _within(ids, exact) or not self.is_read(table):
-            self._close(table, ids)
+            self._close(table, (ids[0] - exact[0], ids[1] - exact[1]))
             self._exact[table] = joined(exact, ids)
             self._stale.add(table)
+
+    def _named_first(self, table: str, ids: Sides) -> Sides:
+        """Read what the first rule compares of records with `ids`; return those about which it says all there is, then and now.
+
+        No rule comes before it, so it depends on the records that share its value alone. Who a user is depends on decisions, too.
+        """
+        first = self._rules[table][0]
+        if table == "users" or table in WHOLE or not _columns_of(table)(first):
+            return set(), set()
+        shared = joined(ids, self._sharing_rule(table, first, self._read_ids(table, ids)))
+        self._stale.add(table)
+        known = self._named.get(table, (set(), set()))
+        self._named[table] = joined(known, shared)  # for now, so that nothing is read for other rules
+        before, now = (times.sides for times in self.outcomes(table))
+        a, b = (
+            {one for one in some if before[at].get(one, _FIRST)[0] == now[at].get(one, _FIRST)[0] == _FIRST[0]}
+            for at, some in enumerate(ids)
+        )
+        self._exact[table] = joined(self._exact.get(table, (set(), set())), (a, b))
+        found = joined((a, b), self._partners_of_exact(table, shared))
+        self._named[table] = joined(known, found)
+        return found
 
     def _partners_of_exact(self, table: str, ids: Sides) -> Sides:
         """Return which of `ids` are matched, then and now, with a record whose outcome is exact: so is theirs."""
@@ -148,7 +178,7 @@ class ChangedRecords:
 
     def _close(self, table: str, ids: Sides) -> None:
         """Read all records that the outcomes of those with `ids` depend on."""
-        self._read_ids(table, ids)
+        self._read_sharing(table, ids)
         layer = ids
         for rule in reversed(self._rules[table]):
             layer = joined(layer, self._sharing_rule(table, rule, layer))
@@ -157,17 +187,21 @@ class ChangedRecords:
 
     def _sharing(self, table: str, ids: Sides) -> Sides:
         """Return the records that share a value of any rule, or a decision, with those with `ids`."""
-        self._read_ids(table, ids)
-        wanted = {
-            columns: self._values(table, columns, ids) for columns in map(_columns_of(table), self._rules[table]) if columns
-        }
-        if table not in WHOLE:
-            for feed in self.feeds:
-                feed.read_sharing(table, wanted)
+        self._read_sharing(table, ids)
         found: Sides = (set(), set())
         for rule in self._rules[table]:
             found = joined(found, self._sharing_rule(table, rule, ids))
         return joined(found, self._decided_with(ids)) if table == "users" else found
+
+    def _read_sharing(self, table: str, ids: Sides) -> None:
+        """Read the records with `ids`, and those that share a value of any rule with them, at once."""
+        self._read_ids(table, ids)
+        if table in WHOLE:
+            return
+        columns_of = [columns for columns in map(_columns_of(table), self._rules[table]) if columns]
+        wanted = {columns: self._values(table, columns, ids) for columns in columns_of}
+        for feed in self.feeds:
+            feed.read_sharing(table, wanted)
 
     def _sharing_rule(self, table: str, rule: str, ids: Sides) -> Sides:
         columns = _columns_of(table)(rule)
@@ -179,18 +213,18 @@ class ChangedRecords:
         values = self._values(table, columns, ids)
         for feed in self.feeds:
             feed.read_sharing(table, {columns: values})
-            if "course_number" in columns:
-                _read_courses(feed)
-        a, b = ({one for one, value in feed.with_values(table, columns) if value in values} for feed in self.feeds)
+        if "course_number" in columns:
+            self._read_courses()
+        a, b = (feed.having(table, columns, values) for feed in self.feeds)
         return a, b
 
     def _values(self, table: str, columns: tuple[str, ...], ids: Sides) -> set[Value]:
         """Return the values, then and now, of the records with `ids`."""
         found: set[Value] = set()
+        if "course_number" in columns:
+            self._read_courses()
         for feed, some in zip(self.feeds, ids, strict=True):
-            if "course_number" in columns:
-                _read_courses(feed)
-            found.update(value for one, value in feed.with_values(table, columns) if one in some)
+            found |= feed.values_of(table, columns, some)
         return found
 
     def _decided_with(self, ids: Sides) -> Sides:
@@ -201,9 +235,10 @@ class ChangedRecords:
             ahead = {other for one in ahead for other in self._neighbours.get(one, ())} - found
         return {one for at, one in found if at == 0}, {one for at, one in found if at == 1}
 
-    def _read_ids(self, table: str, ids: Sides) -> None:
+    def _read_ids(self, table: str, ids: Sides) -> Sides:
         for feed, some in zip(self.feeds, ids, strict=True):
             feed.read(table, {TABLES[table].key[-1]: _plain(table, some)})
+        return ids
 
     # ---- matching
 
@@ -211,8 +246,7 @@ class ChangedRecords:
         if table == "users":
             self._read_roles()
         if table == "sections":
-            for feed in self.feeds:
-                _read_courses(feed)
+            self._read_courses()
         self._outcomes[table] = (self._match_at(self.before, table, 0), self._match_at(self.now, table, 1))
 
     def _match_at(self, pair: RosterPair, table: str, time: int) -> TableOutcomes:
@@ -221,6 +255,15 @@ class ChangedRecords:
             if table == "users":
                 side |= {name: feed.roles(name)[time] for name in ("user_roles", "enrollments")}
         return table_outcomes(pair, table, self._rules, self._decided)
+
+    def _read_courses(self) -> None:
+        """Read the courses of the sections that were read, but for those that the first rule names: no number of a course matters to them."""
+        for feed, named in zip(self.feeds, self._named.get("sections", (set(), set())), strict=True):
+            ids = pa.array(list(named), pa.string())
+            others = (
+                rows.filter(pc.invert(pc.is_in(rows.column("section_id"), value_set=ids))) for rows in feed.both("sections")
+            )
+            feed.read("courses", {"course_id": {course for rows in others for course in unique_texts(rows, "course_id")}})
 
     def _read_roles(self) -> None:
         for feed in self.feeds:
@@ -231,15 +274,7 @@ class ChangedRecords:
 def _found(feed: FeedRecords, table: str, column: str, values: set[str]) -> set[str]:
     """Read the records that have one of `values` in a column, and return them, current and former ones."""
     feed.read(table, {column: values})
-    return {one for one, (value,) in feed.with_values(table, (column,)) if value in values}
-
-
-def _read_courses(feed: FeedRecords) -> None:
-    """Read the courses of the sections that were read."""
-    feed.read(
-        "courses",
-        {"course_id": {course for _, (course,) in feed.with_values("sections", ("course_id",))}},
-    )
+    return feed.having(table, (column,), {(value,) for value in values})
 
 
 def _columns_of(table: str) -> Callable[[str], tuple[str, ...]]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.people import DECISION, LinkCloseReason, LinkVerdict
 from roster_etl.engine.reconcile.person_groups import PersonLink, PersonRecord, components, ordered
-from roster_etl.pipeline.reconciliation.decisions import archive_decisions
+from roster_etl.pipeline.reconciliation.decisions import archive_decisions, decision_moment
 from roster_etl.pipeline.reconciliation.people import LinkChanges, as_link, changed_links, connected, write_links
 from roster_etl.pipeline.reconciliation.reconcile import OneFeed, UnknownFeedName, published_pairs, reconcile
 from roster_etl.pipeline.workspace import Workspace
@@ -94,9 +94,9 @@ def decide_people(workspace: Workspace, decision: PersonDecision) -> LinkChanges
 
     A decision that holds already changes nothing. Raises: UnknownPersonRecord, SameRecord, ConflictingDecision.
     """
-    at = datetime.now(UTC)
     entry = AuditEntry(action=_ACTIONS[decision.verb], who=decision.by, district_id=decision.district_id, about=_feeds(decision))
     with workspace.warehouse.attempt(entry), workspace.warehouse.write(directly=True) as tx:
+        at = _locked_moment(tx, decision.district_id)
         changes = write_decision(tx, decision, at)
         if changes.opened:
             tx.reconciliation.add_decision(_journal_row(decision, at))
@@ -107,6 +107,12 @@ def decide_people(workspace: Workspace, decision: PersonDecision) -> LinkChanges
     fault_point("people.archived")
     _compare_again(workspace, decision, at)
     return changes
+
+
+def _locked_moment(tx: WriteSession, district_id: str) -> datetime:
+    """Wait until no comparison or other decision of the district is writing; return the moment of a decision that is made now."""
+    tx.reconciliation.lock(f"reconcile {district_id}")
+    return decision_moment(tx.reconciliation, district_id)
 
 
 def write_decision(tx: WriteSession, decision: PersonDecision, at: datetime) -> LinkChanges:

@@ -7,21 +7,40 @@ Belongs here: bringing the archive in line with the warehouse, so that a rebuild
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse import SqlReconciliation
 
-_NEWEST = 50  # decisions whose documents are looked for: a process that was killed has left out the last one
+_AT_ONCE = 50
+
+
+def decision_moment(session: SqlReconciliation, district_id: str) -> datetime:
+    """Return when a decision is made whose transaction has locked the comparisons of a district: not before an earlier one.
+
+    Taken again in this order, decisions come to the same.
+    """
+    last = session.decisions(district_id, newest=1)
+    return max([datetime.now(UTC), *(row["decided_at"] for row in last)])
 
 
 def archive_decisions(workspace: Workspace, district_id: str) -> None:
-    """Write the newest decisions that the archive does not have: a process may have been killed before it did."""
-    with workspace.warehouse.read_reconciliation() as session:
-        rows = session.decisions(district_id, newest=_NEWEST)
-    for row in rows:
-        if not workspace.archive.has_decision(district_id, row["decision_id"]):
-            workspace.archive.write_decision(district_id, row["decision_id"], as_document(row))
+    """Write the decisions that the archive does not have: a process may have been killed before it did, or the archive was away.
+
+    Reads the newest ones, and earlier ones while some of those are missing.
+    """
+    missing, before = list[Mapping[str, Any]](), None
+    while True:
+        with workspace.warehouse.read_reconciliation() as session:
+            rows = session.decisions(district_id, newest=_AT_ONCE, before=before)
+        unwritten = [row for row in rows if not workspace.archive.has_decision(district_id, row["decision_id"])]
+        missing = [*unwritten, *missing]
+        if not unwritten or len(rows) < _AT_ONCE:
+            break
+        before = rows[0]["decision_id"]
+    for row in missing:  # the oldest first: where this is broken off, the next call finds the rest
+        workspace.archive.write_decision(district_id, row["decision_id"], as_document(row))
 
 
 def rewrite_decisions(workspace: Workspace, district_id: str) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.rosters import RULES, columns_to_read, record_ids
+from roster_etl.engine.reconcile.rosters import RULES, columns_to_read, id_texts, record_ids
 from roster_etl.store.warehouse import SqlReconciliation
 from roster_etl.store.warehouse.roster_read import WantedEnrollments
 
@@ -80,10 +80,30 @@ class FeedRecords:
             known = self._with_values[table, *columns] = read, pairs
         return known[1]
 
+    def having(self, table: str, columns: tuple[str, ...], values: Collection[Value]) -> set[str]:
+        """Return the IDs of the records that were read of a table, current and former, that have one of `values` in `columns`."""
+        if not _is_plain(columns):
+            return {one for one, value in self.with_values(table, columns) if value in values}
+        (name,), wanted, found = columns, pa.array([value for (value,) in values], pa.string()), set[str]()
+        for rows in self.both(table):
+            chosen = pc.is_in(_found_as(rows, name), value_set=wanted)
+            found.update(record_ids(rows.filter(chosen), table).tolist())
+        return found
+
+    def values_of(self, table: str, columns: tuple[str, ...], ids: Collection[str]) -> set[Value]:
+        """Return the values in `columns`, then and now, of the records with `ids` that were read of a table."""
+        if not _is_plain(columns):
+            return {value for one, value in self.with_values(table, columns) if one in ids}
+        wanted, found = pa.array(list(ids), pa.string()), set[Value]()
+        for rows in self.both(table):
+            chosen = rows.filter(pc.is_in(id_texts(rows, table), value_set=wanted))
+            found.update((value,) for value in unique_texts(chosen, columns[0]))
+        return found
+
     def _values(self, rows: pa.Table, table: str, columns: Sequence[str]) -> Iterable[WithValue]:
         ids = record_ids(rows, table).tolist()
         texts = [text_values(rows, _OWN.get(name, name)) for name in columns]
-        if len(columns) == 1 and columns[0] not in _OWN:
+        if _is_plain(columns):
             return ((one, (text,)) for one, text in zip(ids, texts[0], strict=True) if text is not None)
         numbers: dict[str, set[str]] = {}
         for course, (number,) in self.with_values("courses", ("number",)) if "course_number" in columns else ():
@@ -167,9 +187,24 @@ class FeedRecords:
 
 def text_values(rows: pa.Table, column: str) -> list[str | None]:
     """Return a column as records are found by it: text, e-mail addresses in lower case."""
-    texts = rows.column(column).cast(pa.string())
-    found: list[str | None] = (pc.ascii_lower(texts) if column == "email" else texts).to_pylist()
+    found: list[str | None] = _found_as(rows, column).to_pylist()
     return found
+
+
+def unique_texts(rows: pa.Table, column: str) -> list[str]:
+    """Return the texts in a column, each once, as `text_values` has them; NULL is left out."""
+    found: list[str] = pc.drop_null(pc.unique(_found_as(rows, column))).to_pylist()
+    return found
+
+
+def _found_as(rows: pa.Table, column: str) -> pa.ChunkedArray:
+    texts = rows.column(column).cast(pa.string())
+    return pc.ascii_lower(texts) if column == "email" else texts
+
+
+def _is_plain(columns: Sequence[str]) -> bool:
+    """Return whether a record itself has the value, in one column."""
+    return len(columns) == 1 and columns[0] not in _OWN
 
 
 def _columns(table: str) -> tuple[str, ...]:

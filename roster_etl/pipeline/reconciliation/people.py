@@ -109,7 +109,7 @@ def connected(session: SqlPeople, district_id: str, records: Iterable[PersonReco
     ahead = set(records)
     while ahead:
         seen |= ahead
-        fresh = {row["link_id"]: as_link(row) for row in session.links_of(district_id, ahead)}
+        fresh = {row["link_id"]: as_link(row) for row in session.open_links_of(district_id, ahead)}
         found |= fresh
         ahead = {record for link in fresh.values() for record in link.pair} - seen
     return [found[number] for number in sorted(found)]

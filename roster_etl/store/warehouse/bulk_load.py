@@ -113,8 +113,8 @@ def _quote_names(names: list[str]) -> list[str]:
     return [f'"{name}"' for name in names]
 
 
-def literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
-    """Return `query` as SQL with its values in it; see `fetch` for those that are allowed."""
+def literal(connection: sa.Connection, query: sa.ClauseElement) -> str:
+    """Return `query`, or a part of one, as SQL with its values in it; see `fetch` for those that are allowed."""
     return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
 
 

@@ -6,18 +6,26 @@ Belongs here: SQL on ``canonical.people``. Which records are one human is decide
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.people import DECISION, PERSON_LINKS, LinkCloseReason
+from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.roster_read import by_index
 
 _AT_ONCE = 500
 _SIDES = ("a", "b")
+LINK = (
+    *("link_id", "person_id", "source_a", "user_kind_a", "user_id_a", "source_b", "user_kind_b", "user_id_b"),
+    *("verdict", "rule", "decided_by", "reason"),
+)
+"""The columns of a link, but for when it held."""
+_LINK_TYPES = {"link_id": sa.BigInteger()}
 Row = Mapping[str, Any]
 Record = tuple[str, str, str]
 """Feed, kind of user, ID."""
@@ -47,6 +55,24 @@ def links_of(
         for arm in arms:
             found |= {row["link_id"]: row for row in _dicts(connection, sa.select(PERSON_LINKS).where(condition, arm))}
     return [found[number] for number in sorted(found)]
+
+
+def open_links_of(connection: sa.Connection, district_id: str, records: Collection[Record]) -> list[dict[str, Any]]:
+    """Return the links of records that hold, each once, in the order of their numbers; of their columns `LINK`."""
+    names = ("source", "user_kind", "user_id")
+    wanted = pa.table({name: pa.array(texts, pa.string()) for name, texts in zip(names, zip(*records, strict=True), strict=True)})
+    staged = bulk_load.stage(connection, "wanted_people", wanted)
+    both = sa.text(f"{staged.name} AS w CROSS JOIN person_links AS l")  # SQLite keeps the order
+    chosen = [sa.literal_column(f"l.{name}", _LINK_TYPES.get(name, sa.Text())) for name in LINK]
+    query = sa.select(*chosen).select_from(both).where(sa.literal_column("l.district_id", sa.Text()) == district_id)
+    arms = (
+        query.where(sa.text(f"l.valid_to IS NULL AND {' AND '.join(f'l.{name}_{side} = w.{name}' for name in names)}"))
+        for side in _SIDES
+    )
+    schema = pa.schema([(name, pa.int64() if name in _LINK_TYPES else pa.string()) for name in LINK])
+    found = bulk_load.fetch(connection, sa.union(*arms), schema)
+    bulk_load.unstage(connection, staged)
+    return found.sort_by("link_id").to_pylist()
 
 
 def links_of_person(connection: sa.Connection, district_id: str, person_id: str) -> list[dict[str, Any]]:

@@ -130,10 +130,23 @@ def restore_differences(connection: sa.Connection, rows: Sequence[Mapping[str, A
 
 
 def open_differences_of(connection: sa.Connection, pair: Pair, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the open differences of two feeds with this ``table_name``, ``kind``, ``field``, ``key_a`` and ``key_b``."""
+    """Return the open differences of two feeds that have these values, such as ``table_name``, ``kind``, ``field``, ``key_a`` and ``key_b``."""
+    chosen = (*_pair(pair), RECONCILIATION.c.closed_at.is_(None), *_having(identity))
+    return _dicts(connection, sa.select(RECONCILIATION).where(*chosen))
+
+
+def last_closed_difference_of(
+    connection: sa.Connection, pair: Pair, identity: Mapping[str, Any], until: datetime
+) -> list[dict[str, Any]]:
+    """Return the difference with these values that was closed last, at a moment or before it; empty: there is none."""
+    closed = RECONCILIATION.c.closed_at
+    query = sa.select(RECONCILIATION).where(*_pair(pair), closed.is_not(None), closed <= until, *_having(identity))
+    return _dicts(connection, query.order_by(closed.desc(), RECONCILIATION.c.difference_id.desc()).limit(1))
+
+
+def _having(values: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
     of = RECONCILIATION.c
-    same = [of[name].is_(None) if value is None else of[name] == value for name, value in identity.items()]
-    return _dicts(connection, sa.select(RECONCILIATION).where(*_pair(pair), of.closed_at.is_(None), *same))
+    return [of[name].is_(None) if value is None else of[name] == value for name, value in values.items()]
 
 
 def differences(connection: sa.Connection, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -240,10 +253,13 @@ def add_decision(connection: sa.Connection, row: Mapping[str, Any]) -> int:
     return int(inserted.inserted_primary_key[0])
 
 
-def decisions(connection: sa.Connection, district_id: str, newest: int | None = None) -> list[dict[str, Any]]:
-    """Return the decisions about a district's feeds, or the newest ones, in the order of their numbers."""
+def decisions(
+    connection: sa.Connection, district_id: str, newest: int | None = None, before: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the decisions about a district's feeds, or the `newest` ones, or those of them `before` a number, in their order."""
     of = FEED_DECISIONS.c
     query = sa.select(FEED_DECISIONS).where(of.district_id == district_id).order_by(of.decision_id.desc()).limit(newest)
+    query = query if before is None else query.where(of.decision_id < before)
     return _dicts(connection, query)[::-1]
 
 

@@ -5,7 +5,7 @@ Belongs here: queries over the history tables. Does not belong here: reading the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
@@ -23,7 +23,8 @@ from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
 from roster_etl.store.warehouse import bulk_load
 
 VALUE_SEPARATOR = "\x1f"
-_WHICH = {which: f"which = '{which}'" for which in ("user", "seat", "section", "course")}
+_UNSURE = "user"
+"""The kind of user whose current enrollments have an index by user."""
 COURSE_NUMBER = "course_number"
 
 
@@ -56,7 +57,7 @@ def current_records(connection: sa.Connection, district_id: str, source: str, na
     """Return `columns` of every current version, in no order."""
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    query = sa.select(*_columns(connection, history, schema)).where(
+    query = _select(connection, name, schema).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
     return bulk_load.fetch(connection, query, schema)
@@ -75,7 +76,7 @@ def current_records_by(
     schema = pa.schema([full.field(column) for column in columns])
     feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
     staged = bulk_load.stage(connection, f"wanted_{name}", pa.concat_tables([_wanted_rows(*one) for one in wanted.items()]))
-    chosen = sa.select(*_columns(connection, history, schema)).where(*feed)
+    chosen = _select(connection, name, schema).where(*feed)
     arms = [chosen.where(_is_wanted(connection, TABLES[name], parts, (district_id, source))) for parts in wanted]
     found = bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema)
     bulk_load.unstage(connection, staged)
@@ -94,7 +95,9 @@ def _is_wanted(connection: sa.Connection, table: RosterTable, parts: str, feed: 
     history, names = history_table(table.name), parts.split("+")
     staged = f"wanted_{table.name} WHERE which = '{parts}'"
     first = "course_id" if names[0] == COURSE_NUMBER else names[0]
-    condition = sa.and_(history.c[first].is_not(None), _found_by(connection, table, names[0], staged, feed))
+    condition = _found_by(connection, table, names[0], staged, feed)
+    if names[0] == "email" or connection.dialect.name == "postgresql":  # else SQLite concludes it, and would read a range
+        condition = sa.and_(history.c[first].is_not(None), condition)
     if len(names) > 1:
         separator = "chr(31)" if connection.dialect.name == "postgresql" else "char(31)"
         own = f" || {separator} || ".join(_part(table, name) for name in names)
@@ -111,7 +114,9 @@ def _found_by(
         courses = history_table("courses")
         numbered = sa.text(_is_staged(connection, f"{courses.name}.number", f"SELECT first FROM {staged}"))
         known = (courses.c.district_id == feed[0], courses.c.source == feed[1], courses.c.valid_to_import.is_(None))
-        found = sa.select(courses.c.course_id).where(*known, courses.c.number.is_not(None), numbered)
+        found = sa.select(courses.c.course_id).where(*known, numbered)
+        if connection.dialect.name == "postgresql":
+            found = found.where(courses.c.number.is_not(None))
         course = f"{history_name(table.name)}.course_id"
         return sa.and_(sa.text(_is_staged(connection, course, bulk_load.literal(connection, found))))
     value = "lower(first)" if name == "email" else "first"
@@ -163,50 +168,71 @@ def current_enrollments(
 ) -> pa.Table:
     """Return `columns` of current enrollments, each once, in no order.
 
-    With control characters in IDs, others may be returned as well. Costs what is found where only users of the kind ``user`` are asked for, by users and seats; else the feed's index of current
-    enrollments is read once.
+    Costs what is found, by an index for each way of asking. But where users of other kinds than ``user`` are asked for, the feed's index
+    of current enrollments is read once, and where courses are, its enrollments without a section.
     """
     history, full = history_table("enrollments"), TABLES["enrollments"].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    feed: list[Any] = [history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)]
-    people = [*wanted.users, *(user for _, user in wanted.seats)]
-    if not wanted.sections and not wanted.courses and all(kind == "user" for kind, _ in people):
-        feed += [history.c.user_kind == "user", sa.text(_is_staged(connection, "user_id", "SELECT user_id FROM wanted_seats"))]
     staged = bulk_load.stage(connection, "wanted_seats", _seat_rows(wanted))
-    query = sa.select(*_columns(connection, history, schema)).where(*feed, sa.text(_is_wanted_seat(connection)))
-    found = bulk_load.fetch(connection, query, schema)
+    feed = [bulk_load.literal(connection, sa.literal(own)) for own in (district_id, source)]
+    arms = " UNION ALL ".join(_seat_arms(connection, wanted, feed))
+    named = _is_staged(connection, f"{history.name}.version_id", arms)
+    found = bulk_load.fetch(connection, _select(connection, "enrollments", schema).where(sa.text(named)), schema)
     bulk_load.unstage(connection, staged)
     return found
 
 
 def _seat_rows(wanted: WantedEnrollments) -> pa.Table:
-    rows: list[tuple[str, str, str | None]] = [("user", VALUE_SEPARATOR.join(user), user[1]) for user in wanted.users]
-    rows += [
-        ("seat", VALUE_SEPARATOR.join((f"{VALUE_SEPARATOR}{course}" if section is None else section, *user)), user[1])
-        for (section, course), user in wanted.seats
-    ]
-    rows += [(which, one, None) for which, ids in (("section", wanted.sections), ("course", wanted.courses)) for one in ids]
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    return pa.table(
-        {name: pa.array(texts, pa.string()) for name, texts in zip(("which", "wanted", "user_id"), columns, strict=True)}
-    )
+    """Return what is staged of wanted enrollments: which way of asking, section (empty: none), course (of a default section), user."""
+    rows: list[tuple[str, str, str | None, str | None, str | None]] = [("user", "", None, *user) for user in wanted.users]
+    rows += [("seat", section or "", None if section else course, *user) for (section, course), user in wanted.seats]
+    rows += [("section", one, None, None, None) for one in wanted.sections]
+    rows += [("course", "", one, None, None) for one in wanted.courses]
+    names = ("which", "section_id", "course_id", "user_kind", "user_id")
+    columns = list(zip(*rows, strict=True)) or [() for _ in names]
+    return pa.table({name: pa.array(texts, pa.string()) for name, texts in zip(names, columns, strict=True)})
 
 
-def _is_wanted_seat(connection: sa.Connection) -> str:
-    """Return the condition that an enrollment is staged; what the index of current keys has is compared first, in its words."""
+def _seat_arms(connection: sa.Connection, wanted: WantedEnrollments, feed: Sequence[str]) -> Iterator[str]:
+    """Yield queries of the numbers of wanted enrollments, each by an index. Args: feed: district and feed, as SQL."""
     separator = "chr(31)" if connection.dialect.name == "postgresql" else "char(31)"
-    user = f"user_kind || {separator} || user_id"
-    seat = f"coalesce(section_id, {separator} || course_id) || {separator} || {user}"
+    # SQLite uses an index on an expression only for comparisons with another expression.
+    place, user = "coalesce(e.section_id, '') = coalesce(w.section_id, '')", "e.user_kind = w.user_kind AND e.user_id = w.user_id"
+    kinds = {kind for kind, _ in wanted.users}
+    if _UNSURE in kinds:
+        same = f"e.user_kind = '{_UNSURE}' AND e.user_id = w.user_id"
+        yield _for_each(connection, f"which = 'user' AND user_kind = '{_UNSURE}'", same, feed)
+    if kinds - {_UNSURE}:
+        own, staged = (
+            f"user_kind || {separator} || user_id",
+            f"FROM wanted_seats WHERE which = 'user' AND user_kind <> '{_UNSURE}'",
+        )
+        by_id = _is_staged(connection, "user_id", f"SELECT user_id {staged}")  # cheaper to compare than the whole text
+        whole = _is_staged(connection, own, f"SELECT {own} {staged}")
+        yield f"SELECT version_id FROM {history_name('enrollments')} WHERE {_current(feed)} AND {by_id} AND {whole}"
+    if wanted.seats:
+        course = "(w.course_id IS NULL OR e.course_id = w.course_id)"
+        yield _for_each(connection, "which = 'seat'", f"{place} AND {user} AND {course}", feed)
+    if wanted.sections:
+        yield _for_each(connection, "which = 'section'", place, feed)
+    if wanted.courses:
+        yield _for_each(connection, "which = 'course'", f"{place} AND e.course_id = w.course_id", feed)
 
-    def staged(text: str, which: str, column: str = "wanted") -> str:
-        return _is_staged(connection, text, f"SELECT {column} FROM wanted_seats WHERE {which}")
 
-    arms = (
-        f"{staged('user_id', 'user_id IS NOT NULL', 'user_id')} AND ({staged(user, _WHICH['user'])} OR {staged(seat, _WHICH['seat'])})",
-        staged("coalesce(section_id, '')", _WHICH["section"]),
-        f"{staged('course_id', _WHICH['course'])} AND coalesce(section_id, '') = ''",
-    )
-    return "(" + " OR ".join(f"({arm})" for arm in arms) + ")"
+def _for_each(connection: sa.Connection, staged: str, same: str, feed: Sequence[str]) -> str:
+    """Return the query of the current enrollments ``e`` that are the `same` as a `staged` row ``w``, looked up row by row."""
+    history, rows = history_name("enrollments"), f"(SELECT * FROM wanted_seats WHERE {staged}) AS w"
+    of_feed = _current(feed, "e.")
+    if connection.dialect.name == "postgresql":  # OFFSET keeps what is in brackets from being joined the other way round
+        found = f"SELECT e.version_id FROM {history} AS e WHERE {of_feed} AND {same} OFFSET 0"
+        return f"SELECT found.version_id FROM {rows} CROSS JOIN LATERAL ({found}) AS found"
+    # SQLite keeps the order of a CROSS JOIN.
+    return f"SELECT e.version_id FROM {rows} CROSS JOIN {history} AS e WHERE {of_feed} AND {same}"
+
+
+def _current(feed: Sequence[str], prefix: str = "") -> str:
+    district_id, source = feed
+    return f"{prefix}district_id = {district_id} AND {prefix}source = {source} AND {prefix}valid_to_import IS NULL"
 
 
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
@@ -443,17 +469,29 @@ def versions_touched_by(
 def versions_ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return the versions that were current just before import `import_id` and no longer are, with all columns."""
     history = history_table(name)
-    return _feed_versions(
-        connection, district_id, source, name, history.c.valid_from_import < import_id, history.c.valid_to_import >= import_id
-    )
+    ended = _by_imports_since(connection, history.c.valid_to_import, (district_id, source), import_id)
+    return _versions_where(connection, name, history.c.valid_from_import < import_id, ended)
 
 
 def versions_begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return the current versions that import `import_id` or a later one opened, with all columns."""
     history = history_table(name)
-    return _feed_versions(
-        connection, district_id, source, name, history.c.valid_from_import >= import_id, history.c.valid_to_import.is_(None)
-    )
+    begun = _by_imports_since(connection, history.c.valid_from_import, (district_id, source), import_id)
+    return _versions_where(connection, name, begun, history.c.valid_to_import.is_(None))
+
+
+def _by_imports_since(
+    connection: sa.Connection, column: sa.Column[Any], feed: tuple[str, str], import_id: int
+) -> sa.ColumnElement[bool]:
+    """Return the condition that `column` is one of the feed's imports from a number on.
+
+    With a condition on the feed beside it, SQLite reads all versions of the feed; a range would hold the imports of all districts.
+    """
+    of = IMPORTS.c
+    own = sa.select(of.import_id).where(of.district_id == feed[0], of.source == feed[1], of.import_id >= import_id)
+    named = sa.and_(sa.text(_is_staged(connection, f"{column.table.name}.{column.name}", bulk_load.literal(connection, own))))
+    # PostgreSQL does not conclude it, as the index of ended versions needs.
+    return sa.and_(column.is_not(None), named) if connection.dialect.name == "postgresql" else named
 
 
 def versions_closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
@@ -469,9 +507,13 @@ def versions_opened_by(connection: sa.Connection, district_id: str, source: str,
 def _feed_versions(
     connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]
 ) -> pa.Table:
+    history = history_table(name)
+    return _versions_where(connection, name, history.c.district_id == district_id, history.c.source == source, *chosen)
+
+
+def _versions_where(connection: sa.Connection, name: str, *chosen: sa.ColumnElement[bool]) -> pa.Table:
     history, schema = history_table(name), TABLES[name].full_schema
-    feed = (history.c.district_id == district_id, history.c.source == source)
-    query = sa.select(*_columns(connection, history, schema)).where(*feed, *chosen).order_by(history.c.version_id)
+    query = _select(connection, name, schema).where(*chosen).order_by(history.c.version_id)
     return bulk_load.fetch(connection, query, schema)
 
 
@@ -576,6 +618,22 @@ def _equal(column: sa.Column[Any], expression: str, value: object) -> sa.ColumnE
 
 def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[Any]]:
     return [select_column(connection, history.c[field.name], field.type) for field in schema]
+
+
+def _select(connection: sa.Connection, name: str, schema: pa.Schema) -> sa.Select[Any]:
+    """Return the query of the columns of `schema` of all versions, for `bulk_load.fetch`, which takes columns by position.
+
+    Their SQL is rendered once in a process: a comparison of feeds asks for the columns of a table many times.
+    """
+    history, known = history_table(name), (connection.dialect.name, name, tuple(schema.names))
+    if known not in _RENDERED:
+        columns = _columns(connection, history, schema)
+        _RENDERED[known] = ", ".join(bulk_load.literal(connection, column) for column in columns)
+    return sa.select(sa.literal_column(_RENDERED[known])).select_from(history)
+
+
+_RENDERED: dict[tuple[str, str, tuple[str, ...]], str] = {}
+"""Dialect, table and columns → the SQL of the columns."""
 
 
 def select_column(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:

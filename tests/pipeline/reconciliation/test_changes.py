@@ -128,25 +128,7 @@ class Twins:
         """Publish a world to both."""
         self.at += timedelta(hours=1)
         for workspace in (self.parts, self.whole):
-            warehouse = workspace.warehouse
-            number = in_transaction(warehouse).open_import(
-                kind="upload", district_id=PAIR[0], source=source, upload_id=f"u{self.at:%d%H}", started_at=self.at
-            )
-            changes = {
-                table: self._change(workspace, source, table, (before.get(table, {}), after.get(table, {}))) for table in after
-            }
-            done = ImportResult(import_id=number, status="published", finished_at=self.at)
-            in_transaction(warehouse).publish(done, changes, warehouse.roster.base(PAIR[0], source))
-
-    def _change(
-        self, workspace: Workspace, source: str, table: str, rows: tuple[Mapping[Key, Any], Mapping[Key, Any]]
-    ) -> TableChange:
-        before, after = rows
-        current = workspace.warehouse.roster.current(PAIR[0], source, table).to_pylist()
-        versions = {key_of(table, row): row["version_id"] for row in current}
-        gone = [version for key, version in versions.items() if after.get(key) != before.get(key)]
-        new = [row for key, row in after.items() if before.get(key) != row]
-        return TableChange(opens=opens(table, new), closes=closes(gone))
+            publish(workspace, source, before, after, self.at)
 
     def compare(self) -> bool:
         """Compare the feeds in both, and return whether one of them compared what changed alone; both must come to the same."""
@@ -168,6 +150,26 @@ class Twins:
         for workspace in (self.parts, self.whole):
             with suppress(ConflictingDecision), workspace.warehouse.write(directly=True) as tx:
                 write_decision(tx, decision, self.at)
+
+
+def publish(workspace: Workspace, source: str, before: World, after: World, at: datetime) -> None:
+    """Publish a world of a feed after another one."""
+    warehouse = workspace.warehouse
+    number = in_transaction(warehouse).open_import(
+        kind="upload", district_id=PAIR[0], source=source, upload_id=f"u{at:%d%H}", started_at=at
+    )
+    changes = {table: _change(workspace, source, table, (before.get(table, {}), after.get(table, {}))) for table in after}
+    done = ImportResult(import_id=number, status="published", finished_at=at)
+    in_transaction(warehouse).publish(done, changes, warehouse.roster.base(PAIR[0], source))
+
+
+def _change(workspace: Workspace, source: str, table: str, rows: tuple[Mapping[Key, Any], Mapping[Key, Any]]) -> TableChange:
+    before, after = rows
+    current = workspace.warehouse.roster.current(PAIR[0], source, table).to_pylist()
+    versions = {key_of(table, row): row["version_id"] for row in current}
+    gone = [version for key, version in versions.items() if after.get(key) != before.get(key)]
+    new = [row for key, row in after.items() if before.get(key) != row]
+    return TableChange(opens=opens(table, new), closes=closes(gone))
 
 
 def as_counts(by_rule: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

@@ -120,8 +120,10 @@ class Recording:
         literal, stage = bulk_load.literal, bulk_load.stage
 
         def rendered(connection: sa.Connection, query: Any) -> str:
-            self.calls.append((literal(connection, query), ()))
-            return str(self.calls[-1][0])
+            sql = str(literal(connection, query))
+            if sql.startswith("SELECT"):  # else a part of a statement
+                self.calls.append((sql, ()))
+            return sql
 
         def staged(connection: sa.Connection, name: str, rows: pa.Table) -> Any:
             self.calls.append((name, rows))
@@ -147,6 +149,7 @@ def steps_of(path: Path, calls: list[tuple[str, Any]]) -> int:
         database.execute("BEGIN")
         for sql, about in calls:
             if isinstance(about, pa.Table):
+                database.execute(f"DROP TABLE IF EXISTS {sql}")
                 database.execute(f"CREATE TEMP TABLE {sql} ({', '.join(about.column_names)})")
                 marks = ", ".join("?" * about.num_columns)
                 database.executemany(f"INSERT INTO {sql} VALUES ({marks})", zip(*about.to_pydict().values(), strict=True))

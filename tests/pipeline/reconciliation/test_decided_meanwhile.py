@@ -1,0 +1,214 @@
+"""Decisions about differences while feeds are compared, by several people at once, or killed: each is made once or not at all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
+from roster_etl.pipeline.reconciliation import decide as deciding
+from roster_etl.pipeline.reconciliation import decisions as journal
+from roster_etl.pipeline.reconciliation import reconcile as reconciling
+from roster_etl.pipeline.reconciliation.decide import UnknownDifference, Verb, decide
+from roster_etl.pipeline.reconciliation.decisions import archive_decisions
+from roster_etl.pipeline.reconciliation.reconcile import reconcile
+from roster_etl.pipeline.reporting import announce
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.settings import Settings
+from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, run
+
+
+def open_(workspace: Workspace) -> list[dict[str, Any]]:
+    with workspace.warehouse.read_reconciliation() as session:
+        return [row for row in session.open_differences(PAIR) if row["table_name"] == "users"]
+
+
+def decided(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the journal of decisions."""
+    with workspace.warehouse.read_reconciliation() as session:
+        return session.decisions("lincoln")
+
+
+def decisions_of(workspace: Workspace) -> dict[str, tuple[Any, ...]]:
+    """Return what was decided about each difference, open or closed, by what a rebuild does not number anew."""
+    with workspace.warehouse.read_reconciliation() as session:
+        rows = session.all_differences("lincoln")
+    names = ("table_name", "kind", "field", "key_a", "key_b", "import_a", "import_b", "close_reason")
+    return {
+        str([row[name] for name in names]): (row["decision"], row["decided_by"], row["decided_at"])
+        for row in rows
+        if row["decided_at"]
+    }
+
+
+def rebuilt(workspace: Workspace, target: Path) -> dict[str, tuple[Any, ...]]:
+    rebuild_district(workspace, "lincoln", f"sqlite:///{target}")
+    with closing(Workspace(replace(workspace.settings, warehouse=f"sqlite:///{target}"))) as again:
+        return decisions_of(again)
+
+
+@pytest.fixture
+def renamed(lincoln: Workspace, clever: Path, tmp_path: Path) -> Workspace:
+    """The district with a user whom both feeds know under another name."""
+    run(lincoln, "canvas", canvas_users(clever, tmp_path / "one", named("Zoe")))
+    return lincoln
+
+
+def named(name: str) -> Any:
+    def change(rows: Rows) -> Rows:
+        first = next(row for row in rows if not row["email"].startswith(row["login_id"]))
+        return [{**row, "first_name": name} if row is first else row for row in rows]
+
+    return change
+
+
+def publish_without_comparing(workspace: Workspace, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(announce, "try_reconcile_published", lambda *_: [])
+        run(workspace, "canvas", path)
+
+
+@contextmanager
+def comparing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compare the feeds elsewhere; the block runs while that is written and not committed, which it is a second later."""
+    written, go_on = threading.Event(), threading.Event()
+
+    def wait(point: str) -> None:
+        if point == "reconcile.commit":
+            written.set()
+            assert go_on.wait(20)
+
+    monkeypatch.setattr(reconciling, "fault_point", wait)
+    with closing(Workspace(workspace.settings)) as other, ThreadPoolExecutor(1) as pool:
+        done = pool.submit(reconcile, other, PAIR, full=False)
+        assert written.wait(20)
+        threading.Timer(1, go_on.set).start()
+        yield
+        done.result()
+
+
+def test_a_decision_waits_for_a_comparison_and_holds_for_what_it_left_open(
+    renamed: Workspace, clever: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = open_(renamed)
+    (name,) = (row["difference_id"] for row in before if row["field"] == "first_name")
+    stays = next(row["difference_id"] for row in before if row["kind"] == "missing_in_a")
+    publish_without_comparing(renamed, canvas_users(clever, tmp_path / "two", named("Zoey")), monkeypatch)
+
+    with comparing(renamed, monkeypatch):
+        decide(renamed, "accept", [stays], by="A. Steward")
+    assert {row["difference_id"]: row["decision"] for row in open_(renamed)}[stays] == "accepted"
+
+    with pytest.raises(UnknownDifference):  # the comparison closed it: another name supersedes it
+        decide(renamed, "accept", [name, stays], by="B. Steward")
+    assert [row["decided_by"] for row in decided(renamed)] == ["A. Steward"]
+    (other,) = (row for row in open_(renamed) if row["field"] == "first_name")
+    assert other["decision"] is None
+
+
+def test_a_difference_that_a_comparison_is_closing_cannot_be_decided(
+    renamed: Workspace, clever: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (name,) = (row["difference_id"] for row in open_(renamed) if row["field"] == "first_name")
+    publish_without_comparing(renamed, canvas_users(clever, tmp_path / "two"), monkeypatch)
+
+    with comparing(renamed, monkeypatch), pytest.raises(UnknownDifference):
+        decide(renamed, "accept", [name], by="A. Steward")
+
+    assert decided(renamed) == []
+    with renamed.warehouse.read_reconciliation() as session:
+        (closed,) = session.differences([name])
+    assert (closed["close_reason"], closed["decision"]) == ("agrees", None)
+
+
+def test_a_decision_between_a_publish_and_its_comparison_is_the_same_after_a_rebuild(
+    renamed: Workspace, clever: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The difference is closed as of the publish, which was before the decision."""
+    (name,) = (row["difference_id"] for row in open_(renamed) if row["field"] == "first_name")
+    publish_without_comparing(renamed, canvas_users(clever, tmp_path / "two", named("Zoey")), monkeypatch)
+    decide(renamed, "accept", [name], by="A. Steward")
+    reconcile(renamed, PAIR, full=False)
+
+    (other,) = (row for row in open_(renamed) if row["field"] == "first_name")
+    before = decisions_of(renamed)
+    assert (other["value_a"], other["decision"], len(before)) == ("Zoey", None, 1)
+    assert rebuilt(renamed, tmp_path / "again.sqlite") == before
+
+
+def test_people_who_decide_at_once_decide_one_after_the_other(renamed: Workspace, tmp_path: Path) -> None:
+    numbers = [row["difference_id"] for row in open_(renamed)][:4]
+    verbs: Sequence[Verb] = ("accept", "ignore", "reopen")
+
+    def one(at: int) -> None:
+        with closing(Workspace(renamed.settings)) as workspace:
+            for number in (numbers, numbers[::-1])[at % 2]:
+                decide(workspace, verbs[at % 3], [number, numbers[0]], by=f"Steward {at}", reason=f"{number}")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(one, range(6)))
+
+    rows = decided(renamed)
+    assert [row["decided_at"] for row in rows] == sorted(row["decided_at"] for row in rows)
+    assert len(rows) == 24  # each call once
+    last = {key: row for row in rows for key in map(str, row["about"])}
+    found = {row["decided_by"] for row in open_(renamed) if row["difference_id"] in numbers}
+    assert found == {row["decided_by"] for row in last.values()}
+    assert renamed.archive.decisions("lincoln") == tuple(row["decision_id"] for row in rows)
+    assert rebuilt(renamed, tmp_path / "again.sqlite") == decisions_of(renamed)
+
+
+def test_a_decision_that_is_repeated_is_made_once(renamed: Workspace) -> None:
+    number = open_(renamed)[0]["difference_id"]
+    for _ in range(2):
+        decide(renamed, "accept", [number], by="A. Steward", reason="known")
+    assert len(decided(renamed)) == 1
+
+    decide(renamed, "accept", [number], by="A. Steward", reason="known since May")
+    assert [row["reason"] for row in decided(renamed)] == ["known", "known since May"]
+
+
+def _decide_and_die(settings: Settings, point: str, number: int) -> None:
+    """Decide, and be killed at a fault point."""
+    vars(deciding)["fault_point"] = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == point else None
+    decide(Workspace(settings), "ignore", [number], by="A. Steward")
+
+
+@pytest.mark.parametrize(("point", "made"), [("people.decide", 0), ("people.decided", 1), ("people.archived", 1)])
+def test_a_decision_that_is_killed_is_made_once_or_not_at_all(renamed: Workspace, point: str, made: int) -> None:
+    number = open_(renamed)[0]["difference_id"]
+    renamed.warehouse.close()
+    process = multiprocessing.get_context("spawn").Process(target=_decide_and_die, args=(renamed.settings, point, number))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+    assert [row["decision"] for row in open_(renamed)[:1]] == (["ignored"] if made else [None])
+    assert len(decided(renamed)) == made
+    decide(renamed, "ignore", [number], by="A. Steward")  # as whoever saw it die does
+    assert len(decided(renamed)) == 1
+    assert renamed.archive.decisions("lincoln") == (decided(renamed)[0]["decision_id"],)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_decisions_that_the_archive_missed_are_written_however_many(renamed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = open_(renamed)[0]["difference_id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(deciding, "archive_decisions", lambda *_: None)
+        for at in range(7):
+            decide(renamed, "accept", [number], by="A. Steward", reason=str(at))
+    monkeypatch.setattr(journal, "_AT_ONCE", 3)
+
+    archive_decisions(renamed, "lincoln")
+
+    assert renamed.archive.decisions("lincoln") == tuple(row["decision_id"] for row in decided(renamed))
