@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
+from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.runtime import dagster_storage
 from roster_etl.orchestration.runtime.dagster_storage import (
     StorageUnavailable,
@@ -16,6 +16,7 @@ from roster_etl.orchestration.runtime.dagster_storage import (
     open_instance,
     translate_storage_errors,
 )
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import SettingsError
 from tests.cli.calling import call
