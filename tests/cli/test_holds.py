@@ -65,7 +65,9 @@ def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
 def test_a_trace_names_who_approved_that_a_record_was_removed(held: Path) -> None:
     call("holds", "approve", "3", "--by", "A. Steward", home=held)
     with closing(sqlite3.connect(held / "warehouse.sqlite")) as database:
-        removed = "select user_id from users_history where valid_to_import = 3 and close_reason = 'absent' and user_kind = 'student'"
+        removed = (
+            "select user_id from users_history where valid_to_import = 3 and close_reason = 'absent' and user_kind = 'student'"
+        )
         (user,) = next(database.execute(removed))
     words = ("trace", "users", "user_kind=student", f"user_id={user}", "--district", "lincoln")
 
