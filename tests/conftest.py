@@ -17,7 +17,7 @@ import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.pg", "tests.prepared", "tests.s3", "tests.saved", "tests.speed"]
+pytest_plugins = ["tests.direct_imports", "tests.pg", "tests.prepared", "tests.s3", "tests.saved", "tests.speed"]
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG", "AWS_")

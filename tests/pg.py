@@ -10,12 +10,48 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.sampling import ALL
+
+_ON_BOTH = ("store", "faults")
+"""Folders whose tests run on both databases: all SQL is in ``store``, and ``faults`` breaks the databases themselves."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests of what happens above the store on SQLite, and run them on PostgreSQL too by `make faults`.
+
+    The marker ``both_databases`` keeps a test on both: those that have it run, together with the tests of the store, every statement
+    that any test runs on PostgreSQL.
+    """
+    again = [item for item in items if _repeats_on_postgresql(item)]
+    if ALL:
+        for item in again:
+            item.add_marker("sampled")
+        return
+    config.hook.pytest_deselected(items=again)
+    left = set(again)
+    items[:] = [item for item in items if item not in left]
+
+
+def _repeats_on_postgresql(item: pytest.Item) -> bool:
+    if item.get_closest_marker("pg") is None or item.get_closest_marker("both_databases") is not None:
+        return False
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    explicit = {name for mark in item.iter_markers("parametrize") for name in _names(mark.args[0])}
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    by_fixture = any(value == "postgresql" for name, value in params.items() if name not in explicit)
+    return by_fixture and folder not in _ON_BOTH
+
+
+def _names(argument: str | Sequence[str]) -> list[str]:
+    return argument.replace(" ", "").split(",") if isinstance(argument, str) else list(argument)
 
 
 @pytest.fixture(scope="session")

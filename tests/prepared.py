@@ -141,3 +141,20 @@ def real_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     from roster_etl.quality.gx_client import GX_CLIENT
 
     monkeypatch.setattr(GX_CLIENT, "run_expectations", _real["judge"])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _packaged_suites() -> Iterator[None]:
+    """Read and check the suites of the package once in a process: no test changes them there."""
+    from roster_etl.quality import gate
+
+    real = gate.load_suites
+    own = Path(gate.__file__).parents[1] / "expectations"
+    packaged = cache(lambda: real(own))
+
+    def load(folder: Path) -> dict[str, dict[str, Any]]:
+        return dict(packaged()) if folder.resolve() == own.resolve() else real(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "load_suites", load)
+        yield

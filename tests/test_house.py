@@ -200,7 +200,7 @@ def test_the_workspace_and_the_project_name_the_same_definitions():
     "module", ["roster_etl.cli", "roster_etl.pipeline", "roster_etl.engine", "roster_etl.store", "roster_etl.vendors"]
 )
 def test_a_room_opens_without_dagster_and_great_expectations(module):
-    code = f"import sys, {module}; print(*sorted({{'dagster', 'great_expectations'}} & set(sys.modules)))"
+    code = f"import sys, {module}; print(*sorted({{'dagster', 'great_expectations', 'sqlalchemy.orm'}} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert loaded.stdout.strip() == ""

@@ -74,9 +74,14 @@ def map_upload(
     vendor: Vendor, upload: Mapping[str, str], rules: Replacements | None = None, **options: str
 ) -> dict[str, MappedTable]:
     """Map `upload` to every canonical table that `vendor` fills."""
+    return map_judged(vendor, judge_upload(vendor, upload, rules, **options), **options)
+
+
+def map_judged(vendor: Vendor, judged: Mapping[str, ValidatedFile], **options: str) -> dict[str, MappedTable]:
+    """Map the judged files of an upload to every canonical table that `vendor` fills."""
     sources = {
         name: SourceFile(rows=result.rows, file_name=vendor.format.file(name).file_name, extensions=result.extensions)
-        for name, result in judge_upload(vendor, upload, rules, **options).items()
+        for name, result in judged.items()
     }
     values = {**resolve_options(vendor.format, options), RECEIVED_ON: RECEIVED}
     return {

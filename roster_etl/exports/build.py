@@ -52,7 +52,7 @@ def prepare(work: ExportTables, format_: ExportFormat) -> None:
 
 
 def build_files(work: ExportTables, format_: ExportFormat, formulas: Formulas) -> Iterator[BuiltFile]:
-    """Yield the files in their order, once the rules have been applied. Raises FormulasFound."""
+    """Yield the files in their order, once the rules have been applied."""
     for file in format_.files:
         if file.when.startswith("option:") and not work.options.get(file.when.removeprefix("option:")):
             continue

@@ -5,7 +5,7 @@ Belongs here: forms of dates and flags, code lists, line breaks, lengths, formul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, constant, each_distinct, nulls, present, recoded, same, text_bytes
+from roster_etl.exports.arrays import choose, column, constant, each_distinct, mask, nulls, present, recoded, same, text_bytes
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.losses import Losses, LossKind, Reason
 from roster_etl.exports.plan import OutColumn, OutFile
@@ -45,13 +45,13 @@ class FormulasFound(RosterError):
     """A cell would run in a spreadsheet, and the call asked to refuse such an export."""
 
     code = "formulas"
-    template = "{count} cells begin as formulas do; nothing was written. `--formulas guard` writes ' before each"
+    template = "Cells that begin as formulas do: {count}; nothing was written. `--formulas guard` writes ' before each"
 
 
 def write_cells(
     work: ExportTables, file: OutFile, rows: pa.Table, outs: tuple[OutColumn, ...], formulas: Formulas
 ) -> dict[str, Array]:
-    """Return the cells of a file as text, column by column; a null is an empty cell. Raises FormulasFound."""
+    """Return the cells of a file as text, column by column; a null is an empty cell."""
     return {out.name: _column(work, file, rows, out, formulas) for out in outs}
 
 
@@ -67,8 +67,7 @@ def _column(work: ExportTables, file: OutFile, rows: pa.Table, out: OutColumn, f
         cells = pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
     if out.form != "text" or out.codes is not None:
         return cells
-    if may_break(cells):
-        cells = note.changed(cells, pc.replace_substring_regex(cells, pattern=_BREAKS, replacement=" "), "line_break")
+    cells = note.changed(cells, without_breaks(cells), "line_break")
     if out.max_length is not None:
         cells = note.changed(cells, pc.utf8_slice_codeunits(cells, 0, out.max_length), "too_long")
     return escape_formulas(cells, formulas, note.losses, table=note.table, name=note.column, file=file.name)
@@ -87,7 +86,8 @@ class _Noting:
         self.losses.add(kind, reason, int(where.sum()), table=self.table, column=self.column, file=self.file)
 
     def changed(self, before: Array, after: Array, reason: Reason) -> Array:
-        self.add("value_changed", reason, ~same(before, after))
+        if after is not before:
+            self.add("value_changed", reason, ~same(before, after))
         return after
 
     def codes(self, values: Array, table: Mapping[str, str]) -> Array:
@@ -97,21 +97,35 @@ class _Noting:
 
 
 def escape_formulas(cells: Array, formulas: Formulas, losses: Losses, *, table: str, name: str | None, file: str) -> Array:
-    """Return `cells` with ``'`` before each that a spreadsheet would run. Raises FormulasFound."""
-    if formulas == "keep" or not may_run(cells):
+    """Return `cells` with ``'`` before each that a spreadsheet would run (``guard``); otherwise as they are."""
+    if formulas != "guard" or not may_run(cells):
         return cells
-    runs = pc.match_substring_regex(cells, pattern=_RUNS)
-    harmless = pc.or_(pc.match_substring_regex(cells, pattern=_NUMBER), pc.match_substring_regex(cells, pattern=_PLAIN))
-    risky = np.asarray(pc.fill_null(pc.and_not(runs, harmless), False).to_numpy(zero_copy_only=False), dtype=bool)
-    if formulas == "refuse" and risky.any():
-        raise FormulasFound(count=int(risky.sum()))
+    risky = _runs(cells)
     losses.add("value_changed", "formula", int(risky.sum()), table=table, column=name, file=file)
     return choose(risky, pc.binary_join_element_wise("'", cells, ""), cells)
+
+
+def refuse_formulas(files: Iterable[Iterable[Array]]) -> None:
+    """Require that no cell of the written files, each given by its columns, would run in a spreadsheet. Raises FormulasFound."""
+    if count := sum(int(_runs(cells).sum()) for columns in files for cells in columns if may_run(cells)):
+        raise FormulasFound(count=count)
+
+
+def _runs(cells: Array) -> Mask:
+    """Return which cells a spreadsheet would run."""
+    begins = pc.match_substring_regex(cells, pattern=_RUNS)
+    harmless = pc.or_(pc.match_substring_regex(cells, pattern=_NUMBER), pc.match_substring_regex(cells, pattern=_PLAIN))
+    return mask(pc.and_not(begins, harmless))
 
 
 def may_break(cells: Array) -> bool:
     """Return whether some cell may hold a line break; text of printable ASCII never does."""
     return bool(_MAY_BREAK[text_bytes(cells)[0]].any())
+
+
+def without_breaks(cells: Array) -> Array:
+    """Return `cells` with a blank for each line break: the same array if there is none."""
+    return pc.replace_substring_regex(cells, pattern=_BREAKS, replacement=" ") if may_break(cells) else cells
 
 
 def may_run(cells: Array) -> bool:

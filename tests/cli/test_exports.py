@@ -151,6 +151,54 @@ def test_a_strict_export_refuses_losses(home, tmp_path):
     assert exported(home, "clever", tmp_path / "out", "--strict").code == 0
 
 
+@pytest.fixture
+def odd(saved, tmp_path) -> Path:
+    """A home of a roster with formulas in two files, and line breaks in names."""
+
+    def make(folder: Path, url: str) -> None:
+        (folder / "home").mkdir()
+        (folder / "home" / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
+        write_sample(vendor("clever"), folder / "upload", students=30, seed=3)
+        replace_cells(folder / "upload" / "schools.csv", "School_id", "School_name", ["=1+1"])
+        replace_cells(
+            folder / "upload" / "students.csv", "Student_id", "Last_name", ["@SUM(1)", "-5", "One\nTwo", "+x y", "\u2028Three"]
+        )
+        answer = call("import", folder / "upload", "--district", "lincoln", "--format", "clever", home=folder / "home")
+        assert answer.code == 0, answer.out
+
+    saved.copy("odd-names", make, tmp_path)
+    return tmp_path / "home"
+
+
+def replace_cells(path: Path, key: str, column: str, values: list[str]) -> None:
+    rows = rows_of(path)
+    records = dict(zip(dict.fromkeys(row[key] for row in rows), values, strict=False))  # several rows may be of one
+    for row in rows:
+        row[column] = records.get(row[key], row[column])
+    with path.open("w", encoding="utf-8", newline="") as text:
+        out = csv.DictWriter(text, list(rows[0]))
+        out.writeheader()
+        out.writerows(rows)
+
+
+@pytest.mark.parametrize("words", [("clever",), ("canonical", "--option", "file_type=csv")], ids=["vendor", "canonical"])
+def test_formulas_of_all_files_are_guarded_or_counted_and_no_cell_has_a_line_break(odd, tmp_path, words):
+    guarded = exported(odd, words[0], tmp_path / "out", *words[1:]).document
+    refused = exported(odd, words[0], tmp_path / "no", *words[1:], "--formulas", "refuse")
+    changed = [loss for loss in guarded["losses"] if loss["reason"] == "formula"]
+    cells = [cell for path in (tmp_path / "out").glob("*.csv") for row in rows_of(path) for cell in row.values()]
+
+    assert {loss["table"] for loss in changed} == {"organizations", "users"}
+    assert (refused.code, refused.document["refused"]) == (
+        4,
+        {"reason": "formulas", "count": sum(loss["count"] for loss in changed)},
+    )
+    assert not (tmp_path / "no").exists()
+    assert {"'=1+1", "'@SUM(1)", "-5", "One Two"} <= set(cells)
+    assert not any("\n" in cell or cell.startswith(("=", "@", "+")) for cell in cells)
+    assert {loss["reason"] for loss in guarded["losses"]} >= {"formula", "line_break"}
+
+
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
 def test_oneroster_has_a_manifest_that_says_what_is_there(home, tmp_path, version):
     more = ("--option", f"oneroster_version={version}", "--option", "user_ids=kinded")

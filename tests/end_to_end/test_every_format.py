@@ -53,6 +53,7 @@ def home_of(tmp_path: Path, warehouse_url: str) -> Path:
     return home
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_sample_is_imported_by_command_and_so_is_its_next_day(vendor: Vendor, home_of: Path, tmp_path: Path) -> None:
     name = vendor.format.name
@@ -146,6 +147,7 @@ def test_a_password_column_that_no_document_names_rests_nowhere(vendor: Vendor, 
     assert [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in stored_bytes(path)] == []
 
 
+@pytest.mark.usefixtures("direct_imports")
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_districts_own_codes_are_replaced_counted_and_never_shown(vendor: Vendor, home: Path, tmp_path: Path) -> None:
     write_sample(vendor, tmp_path / "a", students=20, seed=5)

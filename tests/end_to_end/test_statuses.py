@@ -142,6 +142,7 @@ def test_a_student_is_deleted_with_all_that_follows_and_comes_back(published: Wo
     assert reasons(published, "enrollments", user_id="007", section_id=taken[1]) == ["cascade", None]
 
 
+@pytest.mark.both_databases
 def test_the_same_upload_with_deleted_rows_again_is_unchanged(published: Workspace, upload: Path) -> None:
     edit(upload, "enrollments", deleted("user_id", "007"))
     run(published, upload)
@@ -154,6 +155,7 @@ def test_the_same_upload_with_deleted_rows_again_is_unchanged(published: Workspa
     assert (again["status"], again["findings"]) == ("unchanged", [])
 
 
+@pytest.mark.both_databases
 def test_a_deleted_school_takes_its_roster_along_and_holds_nothing(published: Workspace, upload: Path) -> None:
     """Only its own row says so: all the rest of the school is left out."""
     account = rows_of(upload, "accounts")[0]["account_id"]

@@ -9,14 +9,17 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.transform.mapper import MappedTable
+from roster_etl.engine.validation.validate import ValidatedFile
 from roster_etl.projections.samples import PASSWORD
 from roster_etl.vendors import Vendor, discover_vendors
-from tests.walking import accepted, judge_upload, map_upload
+from tests.walking import accepted, judge_upload, map_judged
 
 HERE = Path(__file__).parent
 Lines = list[tuple[str, ...]]
@@ -39,6 +42,14 @@ class Case:
         """The folder of what comes of it."""
         return HERE / self.vendor.format.name / "expected" / self.name
 
+    def judged(self) -> dict[str, ValidatedFile]:
+        """Return the judged files of the upload."""
+        return _walked(self.vendor.format.name, self.name)[0]
+
+    def mapped(self) -> dict[str, MappedTable]:
+        """Return the tables that the upload makes."""
+        return _walked(self.vendor.format.name, self.name)[1]
+
     def settings(self) -> tuple[dict[str, str], dict[str, str], dict[str, dict[str, str]]]:
         """Return the files by spec name, the options, and the replace rules."""
         names = {file.file_name: file.name for file in self.vendor.format.files}
@@ -48,6 +59,15 @@ class Case:
         for row in _lines(texts.pop("replacements", "")):
             rules.setdefault(row["column"], {})[row["value"]] = row["instead"]
         return texts, options, rules
+
+
+@cache
+def _walked(format_name: str, name: str) -> tuple[dict[str, ValidatedFile], dict[str, MappedTable]]:
+    """Walk an upload through the engine, once for all tests that look at it."""
+    case = Case(discover_vendors()[format_name], name)
+    upload, options, rules = case.settings()
+    judged = judge_upload(case.vendor, upload, rules, **options)
+    return judged, map_judged(case.vendor, judged, **options)
 
 
 def _lines(text: str) -> list[dict[str, str]]:
@@ -86,18 +106,15 @@ VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover_vendors().
 
 @pytest.mark.parametrize(("case", "table"), TABLE_CASES, ids=_id)
 def test_an_upload_makes_the_expected_roster(case: Case, table: str) -> None:
-    upload, options, rules = case.settings()
     header, rows = _expected(case.expected / f"{table}.csv")
-    made = accepted(map_upload(case.vendor, upload, rules, **options)[table].table)
+    made = accepted(case.mapped()[table].table)
 
     assert sorted(tuple(_text(row[column]) for column in header) for row in made) == rows
 
 
 @pytest.mark.parametrize("case", CASES, ids=_id)
 def test_an_upload_has_the_expected_findings(case: Case) -> None:
-    upload, options, rules = case.settings()
-    judged = judge_upload(case.vendor, upload, rules, **options)
-    mapped = map_upload(case.vendor, upload, rules, **options)
+    judged, mapped = case.judged(), case.mapped()
     columns = ("severity", "code", "file", "row", "field", "cause_file", "cause_row", "count")
     found = [f for result in (*judged.values(), *mapped.values()) for f in result.findings.to_pylist()]
 
@@ -114,16 +131,13 @@ def test_every_vendor_has_cases_and_every_table_is_expected_somewhere(vendor: Ve
 
 @pytest.mark.parametrize("case", CASES, ids=_id)
 def test_no_record_is_made_twice(case: Case) -> None:
-    upload, options, rules = case.settings()
-
-    assert [name for name, made in map_upload(case.vendor, upload, rules, **options).items() if made.collisions] == []
+    assert [name for name, made in case.mapped().items() if made.collisions] == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=_id)
 def test_passwords_are_nowhere(case: Case) -> None:
-    upload, options, rules = case.settings()
-    judged = judge_upload(case.vendor, upload, rules, **options).values()
-    frames = [str(result.rows.to_pylist()) + str(result.quarantine.to_pylist()) + str(result.findings) for result in judged]
-    tables = [str(made.table.to_pylist()) for made in map_upload(case.vendor, upload, rules, **options).values()]
+    files = case.judged().values()
+    frames = [str(result.rows.to_pylist()) + str(result.quarantine.to_pylist()) + str(result.findings) for result in files]
+    tables = [str(made.table.to_pylist()) for made in case.mapped().values()]
 
     assert not [secret for secret in ("hunter2", PASSWORD) if secret in "".join(frames + tables)]

@@ -90,7 +90,7 @@ def read_source(kind: RowKind, source: ChangeFile, *, skip_deletes: bool) -> Rea
     for given in kind.columns:
         if given.column in rows.column_names:
             cells = combine_chunks(rows.column(given.column)).cast(pa.string())
-            if given.via is not None:
+            if given.via is not None and cells.null_count < len(cells):
                 cells = to_arrow_array(given.via(pd.Series(pd.arrays.ArrowExtensionArray(cells))))
             columns[given.to] = cells
     taken = ~combine_chunks(rows.column(REFUSED)).to_numpy(zero_copy_only=False)
@@ -119,8 +119,14 @@ def drop_superseded(
     newer = pa.concat_arrays([*(keys(source.rows) for source in new), pa.array([], pa.string())])
     left: list[ChangeFile] = []
     gone: list[tuple[int | None, str, int]] = []
-    for source in sorted((s for s in sources if s.is_retried), key=lambda s: s.import_id or 0):
-        again = pc.is_in(keys(source.rows), value_set=newer)
+    retried = sorted((source for source in sources if source.is_retried), key=lambda source: source.import_id or 0)
+    every = pa.concat_tables(
+        [source.rows for source in retried], promote_options="default"
+    )  # a look-up for each would cost all records
+    superseded, start = pc.is_in(keys(every), value_set=newer), 0
+    for source in retried:
+        again = superseded.slice(start, source.rows.num_rows)
+        start += source.rows.num_rows
         numbers = combine_chunks(source.rows.column(ROW)).filter(again).to_pylist()
         gone += [(source.import_id, source.file, number) for number in numbers]
         rows = source.rows.filter(pc.invert(again))

@@ -129,12 +129,12 @@ def _partial_keys(state: State, candidates: _CandidateRows, others: np.ndarray) 
     for read in candidates.reads:
         left = pa.array(~read.applies)
         parts.append({name: _column(read, name, pa.string()).filter(left) for name in parts[0]})
-    tables = []
-    for cells in parts:
-        second = person_by_integration_id(state, cells.pop("user_integration_id"))
-        ids = cells["user_id"]
-        tables.append(pa.table(cells | {"user_id": pc.coalesce(second, live_person_ids(state, ids), ids)}))
-    return tables
+    every = pa.concat_tables(
+        [pa.table(cells) for cells in parts]
+    ).combine_chunks()  # a look-up for each read would cost all people
+    cells = {name: combine_chunks(every.column(name)) for name in every.column_names}
+    second, ids = person_by_integration_id(state, cells.pop("user_integration_id")), cells["user_id"]
+    return [pa.table(cells | {"user_id": pc.coalesce(second, live_person_ids(state, ids), ids)})]
 
 
 def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, np.ndarray]:

@@ -71,6 +71,8 @@ def _resolve_id(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: i
 
 def rename_retried_rows(changes: Sequence[IdChange], kind: RowKind, source: ChangeFile) -> ChangeFile:
     """Return rows of an earlier import with the current ids of their records."""
+    if not changes:
+        return source
     rows = source.rows
     for given in kind.columns:
         entities = _entities_of(kind, given.to)

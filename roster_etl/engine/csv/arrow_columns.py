@@ -6,9 +6,9 @@ Not here: which records are sound (``record_scan``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,20 @@ from roster_etl.frames.mapped_bytes import Content, release_pages
 _BATCH_BYTES = 1 << 22  # bytes that pyarrow parses at a time
 
 
-Keep = Callable[[pa.Table], pa.Table]
-"""Returns the same table, its large columns out of memory."""
+class Keep(Protocol):
+    """Takes the parsed records, so that they need not be in memory."""
+
+    def part(self, records: pa.Table) -> None:
+        """Take some records; they follow those of before."""
+
+    def whole(self) -> pa.Table:
+        """Return all records that were taken, each column in one piece."""
 
 
 def parse_columns(content: Content, scan: RecordScan, width: int, keep: Keep | None = None) -> list[pa.Array[Any]]:
-    """Return the cells of the sound records, by column."""
+    """Return the cells of the sound records, by column. ``keep`` is not asked where a record has to be parsed by itself."""
     parts: list[pa.Table] = []
+    taken = False
     for records in _parts(scan):
         try:
             table = _parse_with_pyarrow(_cut(content, scan, records), scan, width)
@@ -36,12 +43,16 @@ def parse_columns(content: Content, scan: RecordScan, width: int, keep: Keep | N
             table = None
         if table is None or table.num_rows != len(records):
             return parse_columns_exactly(content, scan.starts[scan.codes == SOUND], width)
-        parts.append(keep(table) if keep is not None else table)
+        taken = keep is not None
+        if keep is None:
+            parts.append(table)
+        else:
+            keep.part(table)
         release_pages(content, int(scan.starts[records[0]]), int(scan.stops[records[-1]]))
+    if keep is not None and taken:
+        return [column.chunk(0) for column in keep.whole().columns]
     if not parts:
         return [pa.array([], type=pa.string())] * width
-    if keep is not None:
-        return [column.chunk(0) for column in keep(pa.concat_tables(parts)).columns]
     chunked = list(reversed(pa.concat_tables(parts).columns))
     parts.clear()
     return [chunked.pop().combine_chunks() for _ in range(width)]  # frees columns one by one: only one is in memory twice

@@ -78,7 +78,7 @@ def read_csv(
     and no findings.
 
     Args:    encoding: the encoding of bytes that are not UTF-8; join: puts together what is converted to UTF-8 piece by piece.
-             window: how many bytes are scanned at once; keep: takes the columns out of memory.
+             window: how many bytes are scanned at once; keep: takes what is parsed, so that it need not be in memory.
     Returns: grain: one table row per record that is certain.
     Raises:  LookupError: `encoding` is no known text encoding. Bad data never raises.
     """

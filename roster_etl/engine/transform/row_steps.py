@@ -222,7 +222,7 @@ def _(step: ForEvery, rows: pa.Table, files: Files, findings: FindingsBuilder) -
 
 @run_step.register
 def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    other = files[step.file].sort_by([(REFUSED, "ascending"), (ROW, "ascending")])  # accepted rows first
+    other = _accepted_first(_needed_columns(step, files[step.file]))
     if step.accepted:
         other = other.filter(pc.invert(other.column(REFUSED)))
     if step.where and step.where.column not in other.column_names:
@@ -243,6 +243,21 @@ def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> 
         if edited_name(column) in other.column_names:
             rows = _set_column(rows, edited_name(name), _cells(other, edited_name(column)).take(places))
     return rows
+
+
+def _needed_columns(step: Lookup, other: pa.Table) -> pa.Table:
+    """Return the columns of the other file that a look-up reads."""
+    taken = [spelling for name in step.take.values() for spelling in (name, edited_name(name))]
+    needed = {step.key, *taken, *([step.where.column] if step.where else []), ROW, REFUSED}
+    return other.select([name for name in other.column_names if name in needed])
+
+
+def _accepted_first(rows: pa.Table) -> pa.Table:
+    """Return rows with the accepted ones first, each kind in the order of the file; as they are if they are so already."""
+    numbers = _cells(rows, ROW).to_numpy()
+    if not pc.any(rows.column(REFUSED)).as_py() and bool((numbers[1:] > numbers[:-1]).all()):
+        return rows
+    return rows.sort_by([(REFUSED, "ascending"), (ROW, "ascending")])
 
 
 @run_step.register
@@ -366,9 +381,10 @@ def _with_holders(message: str, rows: pa.Table, claims: np.ndarray, codes: np.nd
 
 @run_step.register
 def _(step: WarnIfDifferent, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    differs = pc.not_equal(pc.utf8_lower(_cells(rows, step.column)), pc.utf8_lower(_cells(rows, step.other)))
-    differs = pc.and_not(pc.fill_null(differs, False), _cells(rows, REFUSED))
-    numbers = _cells(rows, ROW).filter(differs).to_numpy()
+    own, other = _cells(rows, step.column), _cells(rows, step.other)
+    differs = pc.and_not(pc.fill_null(pc.not_equal(own, other), False), _cells(rows, REFUSED))
+    own, other, numbers = own.filter(differs), other.filter(differs), _cells(rows, ROW).filter(differs)
+    numbers = numbers.filter(pc.not_equal(pc.utf8_lower(own), pc.utf8_lower(other))).to_numpy()
     findings.add_rows("warning", step.code, numbers, field=step.column, message=step.message)
     return rows
 

@@ -213,6 +213,9 @@ def _check_slips(state: FileState, column: Column, wrong: Mask) -> None:
         )
     if not isinstance(form, Choice):
         return
+    known = pa.array([None, *form.options], pa.string())
+    if pc.all(pc.is_in(pc.unique(values), value_set=known)).as_py():
+        return  # each is written as the document writes it
     if form.tolerated:
         told = to_mask(pc.is_in(pc.utf8_lower(values), value_set=pa.array([value.lower() for value in form.tolerated])))
         state.warn_or_reject_if_strict(
@@ -256,8 +259,9 @@ def _check_reference(
         combine_chunks(target.rows.column(REFUSED)),
         _deleted_rows(target),
     )
-    applied = known.filter(pc.invert(pc.or_(refused, deleted)))
-    allowed = pa.concat_arrays([pc.unique(applied), pa.array(reference.also, pa.string())])
+    dropped = pc.or_(refused, deleted)
+    applied = known.filter(pc.invert(dropped)) if pc.any(dropped).as_py() else known
+    allowed = pa.concat_arrays([applied, pa.array(reference.also, pa.string())]) if reference.also else applied
     wrong = to_mask(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed)))) & ~state.deleted_mask()
     ambiguous = _ambiguous(state, column, reference, target) & ~wrong
     state.record_check(f"{column.name}: reference", "reference", len(values) - values.null_count, int((wrong | ambiguous).sum()))
@@ -309,6 +313,8 @@ def _ambiguous(state: FileState, column: Column, reference: Reference, target: R
     if ID_CONFLICT not in target.rows.column_names:
         return np.zeros(len(values), dtype=bool)
     others, refused = (to_mask(combine_chunks(target.rows.column(mark))) for mark in (ID_CONFLICT, REFUSED))
+    if not others.any():
+        return np.zeros(len(values), dtype=bool)
     claimed = (
         to_mask(pc.is_in(values, value_set=combine_chunks(target.rows.column(reference.column)).filter(pa.array(others))))
         & ~state.deleted_mask()

@@ -149,7 +149,7 @@ def _check_only_one(state: FileState, rule: AtMostOne) -> None:
 
 def _day_numbers(state: FileState, name: str | None, missing: int) -> np.ndarray:
     """Return dates as numbers, YYYYMMDD; `missing` for an empty cell, and where there is no such column."""
-    if name is None or name not in state.columns:
+    if name is None or name not in state.columns or state.columns[name].null_count == len(state.refused):
         return np.full(len(state.refused), missing)
     digits = pc.cast(pc.replace_substring(state.columns[name], "-", ""), pa.int64())
     return np.asarray(pc.fill_null(digits, missing).to_numpy(zero_copy_only=False))
@@ -166,6 +166,11 @@ def _check_only_where(state: FileState, rule: AllowedOnlyWhere) -> None:
 
 
 def _check_within(state: FileState, rule: WithinPeriods, referenced_files: Mapping[str, ReferencedFile]) -> None:
+    begin, end = state.columns[rule.begin], state.columns[rule.end]
+    if begin.null_count == len(begin) and end.null_count == len(end):
+        nothing = np.zeros(len(begin), dtype=bool)
+        _record(state, rule, nothing, nothing)
+        return
     owners, periods = referenced_files[rule.file].rows, referenced_files[rule.period_file].rows
     period_dates = {
         key: (start, finish)
@@ -184,7 +189,6 @@ def _check_within(state: FileState, rule: WithinPeriods, referenced_files: Mappi
         )
         for side in (0, 1)
     )
-    begin, end = state.columns[rule.begin], state.columns[rule.end]
     wrong = to_mask(pc.less(begin, first)) | to_mask(pc.greater(end, last)) | to_mask(pc.greater(begin, last))
     wrong &= ~state.refused & ~state.deleted_mask()
     _record(state, rule, to_mask(pc.or_(pc.is_valid(begin), pc.is_valid(end))), wrong)

@@ -146,10 +146,11 @@ class FileState:
 
     def where_mask(self, rows: RowCondition) -> Mask:
         """Return the condition `rows` as a mask; no rows if the upload lacks the column."""
-        if rows.column not in self.columns:
+        cells = self.columns.get(rows.column)
+        if cells is None or cells.null_count == len(cells):
             return np.zeros(len(self.refused), dtype=bool)
         values = pa.array([value.lower() for value in rows.values])
-        return to_mask(pc.is_in(pc.utf8_lower(self.columns[rows.column]), value_set=values))
+        return to_mask(pc.is_in(pc.utf8_lower(cells), value_set=values))
 
     def mask(self, positions: RowPositions) -> Mask:
         """Return `positions` as a mask."""

@@ -162,8 +162,9 @@ def required_names(work: ExportTables) -> None:
     ids = work.col("users", "user_id")
     full = work.col("users", "full_name")
     for name, pattern in (("first_name", r"^(.*\S)\s+\S+$"), ("last_name", r"^(?:.*\s)?(\S+)$")):
-        part = pc.replace_substring_regex(full, pattern=pattern, replacement=r"\1")
-        split = choose(mask(pc.match_substring_regex(full, pattern=pattern)), part, nulls(len(full)))
+        needed = choose(present(work.col("users", name)), nulls(len(full)), full)
+        part = pc.replace_substring_regex(needed, pattern=pattern, replacement=r"\1")
+        split = choose(mask(pc.match_substring_regex(needed, pattern=pattern)), part, nulls(len(full)))
         work.fill("users", name, split, reason="name_split")
         work.fill("users", name, ids)
     work.fill("users", "username", work.col("users", "email"), ids)

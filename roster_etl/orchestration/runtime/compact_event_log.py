@@ -22,11 +22,13 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
+from dagster._core.storage.sqlite import create_db_conn_string
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory, _runs_directory
 from dagster._serdes import ConfigurableClassData
 
 from roster_etl.orchestration.runtime import event_statements
 from roster_etl.orchestration.runtime.run_materializations import RunMaterializations
+from roster_etl.orchestration.runtime.run_storage import BriefRunStorage
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 
 MODULE, CLASS = __name__, "CompactSqliteStorage"
@@ -84,6 +86,22 @@ SqlEventLogStorageTable.c.event.type = CompressedText()
 AssetCheckExecutionsTable.c.evaluation_event.type = CompressedText()
 
 
+_INDEXED = frozenset((*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS))
+"""The kinds of events that the index has too."""
+
+
+def _kind(event: EventLogEntry) -> DagsterEventType | None:
+    return event.dagster_event_type if event.is_dagster_event else None
+
+
+def _is_of_check(event: EventLogEntry) -> bool:
+    return _kind(event) in ASSET_CHECK_EVENTS
+
+
+class BatchNotStored(Exception):
+    """Events could not be stored together."""
+
+
 class CompactSqliteEventLog(SqliteEventLogStorage):
     """Dagster's SQLite event log, a file for each run, in small pages and without the indexes that only many events need.
 
@@ -108,22 +126,42 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event in the file of its run; in the index too, if it is about an asset, a check, or the run as a whole."""
-        kind = event.dagster_event_type if event.is_dagster_event else None
-        if not is_tested_dagster(_SHORTCUT) or (kind in ASSET_CHECK_EVENTS and not event.run_id):
+        if is_tested_dagster(_SHORTCUT) and (event.run_id or not _is_of_check(event)):
+            self._store([event])
+        else:
             super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events as `store_event` does; those of one run in one transaction a file.
+
+        Raises: BatchNotStored: Dagster prints its text, and stores the events one by one, which raises the database's error.
+        """
+        if not is_tested_dagster(_SHORTCUT) or not events[0].run_id or len({event.run_id for event in events}) > 1:
+            super().store_event_batch(events)
             return
-        row, is_indexed = self._event_to_row(event), True
-        with self.run_connection(event.run_id) as connection:
-            event_statements.insert_event(connection, row)
-        if kind not in ASSET_EVENTS and kind not in ASSET_CHECK_EVENTS and kind not in EVENT_TYPE_TO_PIPELINE_RUN_STATUS:
+        try:
+            self._store(events)
+        except sa.exc.DBAPIError:  # its text quotes the statement
+            raise BatchNotStored("the database rejects them together") from None
+
+    def _store(self, events: Sequence[EventLogEntry]) -> None:
+        rows = [self._event_to_row(event) for event in events]
+        written = [event_statements.convert_event(row) for row in rows]
+        with self.run_connection(events[0].run_id) as connection:
+            for one in written:
+                event_statements.insert_event(connection, one)
+        indexed = [every for every in zip(events, rows, written, strict=True) if _kind(every[0]) in _INDEXED]
+        if not indexed:
             return
+        unplanned = []
         with self.index_connection() as connection:
-            event_id = event_statements.insert_event(connection, row)
-            if kind in ASSET_EVENTS:
-                self._index_asset(connection, event, row, event_id)
-            elif kind in ASSET_CHECK_EVENTS:
-                is_indexed = event_statements.write_check(connection, event, row, event_id)
-        if not is_indexed:
+            for event, row, one in indexed:
+                event_id = event_statements.insert_event(connection, one)
+                if _kind(event) in ASSET_EVENTS:
+                    self._index_asset(connection, event, row, event_id)
+                elif _is_of_check(event) and not event_statements.write_check(connection, event, row, event_id):
+                    unplanned.append((event, event_id))
+        for event, event_id in unplanned:
             self.store_asset_check_event(event, event_id)
 
     def _index_asset(self, connection: sa.Connection, event: EventLogEntry, row: Mapping[str, Any], event_id: int) -> None:
@@ -179,10 +217,12 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
 
 
 class CompactSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage in a home, with the compact event log."""
+    """Dagster's SQLite storage in a home, with the compact event log, and fewer queries about runs."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
+        if is_tested_dagster("runs stored with fewer queries"):
+            self._run_storage = BriefRunStorage(create_db_conn_string(_runs_directory(base_dir), "runs"), inst_data)
         self._event_log_storage = CompactSqliteEventLog(_event_logs_directory(base_dir))
 
     @classmethod

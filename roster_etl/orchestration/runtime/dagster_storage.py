@@ -22,7 +22,10 @@ from roster_etl.orchestration.runtime.compact_event_log import CLASS
 from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
 from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
 
+_HERE = Path(__file__).parent
 _CONFIG_FILE = "dagster.yaml"
+_EMPTY_FILE = "empty_dagster.yaml"
+"""What Dagster reads in place of a file that we have read already."""
 _DRIVER = "postgresql+psycopg2"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 _FULL = re.compile(r"database or disk is full|disk I/O error|No space left on device", re.IGNORECASE)
@@ -114,32 +117,34 @@ def _sqlstate(error: BaseException) -> str:
 
 def _instance_ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRef:
     try:
-        given = {**_compact_storage_of(home), **(overrides or {})}
-        return InstanceRef.from_dir(str(home), overrides=given)
+        config = _own_config(home, _CONFIG_FILE)
+        if not config:
+            return InstanceRef.from_dir(str(home), overrides=overrides)
+        storage = {**config["storage"]["custom"], "config": {"base_dir": str(home)}}
+        given = {**config, "storage": {"custom": storage}, **(overrides or {})}
+        return InstanceRef.from_dir(str(home), config_dir=str(_HERE), config_filename=_EMPTY_FILE, overrides=given)
     except dg.DagsterError:  # its text may quote a password
         raise _invalid_config_error() from None
 
 
-def _compact_storage_of(home: Path) -> dict[str, Any]:
-    """Return a storage override with ``base_dir`` = `home` if its ``dagster.yaml`` uses our compact SQLite storage; else {}."""
-    storage = _custom_storage(home, _CONFIG_FILE)
-    return {"storage": {"custom": {**storage, "config": {"base_dir": str(home)}}}} if storage.get("class") == CLASS else {}
-
-
 def load_default_config() -> None:
     """Read the ``dagster.yaml`` of a new home, for the processes that are forked from this one: nearly all homes have it unchanged."""
-    _custom_storage(Path(__file__).parent, f"default_{_CONFIG_FILE}")
+    _own_config(_HERE, f"default_{_CONFIG_FILE}")
 
 
-def _custom_storage(folder: Path, name: str) -> Mapping[str, Any]:
-    """Return the block ``storage.custom`` of a configuration file; a file of the same content is read once, since Dagster reads slowly."""
+def _own_config(folder: Path, name: str) -> Mapping[str, Any]:
+    """Return a configuration file that uses our compact SQLite storage, {} for any other.
+
+    Files of the same content are read once, since Dagster reads them slowly.
+    """
     path = folder / name
     content = path.read_bytes() if path.is_file() else b""
     if CLASS.encode() not in content:
         return {}
     if content not in _READ:
         config, _ = dagster_instance_config(str(folder), name)
-        _READ[content] = (config.get("storage") or {}).get("custom") or {}
+        is_own = ((config.get("storage") or {}).get("custom") or {}).get("class") == CLASS
+        _READ[content] = config if is_own else {}
     return _READ[content]
 
 

@@ -6,6 +6,7 @@ Belongs here: this one measured optimization. Dagster builds an engine, opens a 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 
+_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 _QUESTIONS = ("has_table", "has_dynamic_partition", "has_secondary_index", "_has_asset_key_col_on_connection")
 """Methods of the storage that say whether something exists, once it does for good."""
 
@@ -48,6 +50,7 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
             setattr(storage, question, _remembered(getattr(storage, question)))
         if isinstance(storage, CompactSqliteEventLog):
             storage.kept = RunMaterializations()
+            opened.enter_context(_batched_plans())
         try:
             yield
         finally:
@@ -55,6 +58,19 @@ def pooled_connections(instance: dg.DagsterInstance) -> Iterator[None]:
                 delattr(storage, name)  # the class's own are visible again
             if isinstance(storage, CompactSqliteEventLog):
                 storage.kept = None
+
+
+@contextmanager
+def _batched_plans() -> Iterator[None]:
+    """Have Dagster store what a run intends to materialize and check in batches; it reads their size from the environment."""
+    if _BATCH_SIZE in os.environ:
+        yield
+        return
+    os.environ[_BATCH_SIZE] = "1000"
+    try:
+        yield
+    finally:
+        os.environ.pop(_BATCH_SIZE, None)
 
 
 def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:

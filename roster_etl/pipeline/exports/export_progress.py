@@ -31,11 +31,14 @@ class ExportProgress:
 
     def write(self, folder: Path, name: str, content: Iterable[bytes], rows: int | Callable[[], int]) -> None:
         """Write a file of `rows` rows, and note its size and hash. A number that is known afterwards is asked for then."""
+        size, digest = 0, hashlib.sha256()
         with (folder / name).open("xb") as out:
             for piece in content:
                 out.write(piece)
+                digest.update(piece)
+                size += len(piece)
                 fault_point("export.write")
-        self.record_file(folder, name, rows if isinstance(rows, int) else rows())
+        self._note(name, rows if isinstance(rows, int) else rows(), size, digest.hexdigest())
 
     def drop_unsent_files(self) -> None:
         """Forget the files of an export that ended before they began to be moved; later, some may be at the destination."""
@@ -43,7 +46,10 @@ class ExportProgress:
             self.files = []
 
     def record_file(self, folder: Path, name: str, rows: int) -> None:
-        """Note a file that was written."""
+        """Note a file that somebody else wrote."""
         with (folder / name).open("rb") as found:
             digest = hashlib.file_digest(found, "sha256").hexdigest()
-        self.files.append({"file": name, "rows": rows, "bytes": (folder / name).stat().st_size, "sha256": digest})
+        self._note(name, rows, (folder / name).stat().st_size, digest)
+
+    def _note(self, name: str, rows: int, size: int, digest: str) -> None:
+        self.files.append({"file": name, "rows": rows, "bytes": size, "sha256": digest})

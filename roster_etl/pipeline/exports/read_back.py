@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
+from roster_etl.engine.csv.arrow_columns import column_names
 from roster_etl.engine.csv.continue_file import continue_file
 from roster_etl.engine.csv.format_manifest import read_manifest
 from roster_etl.engine.csv.reader import STRICT_LIMITS, RawFile, read_csv
@@ -25,7 +26,7 @@ from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile,
 from roster_etl.exports.arrays import column, same
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.csv_file import csv_bytes
-from roster_etl.frames.arrow import DELETED, REFUSED, row_codes
+from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks, row_codes, shares_code
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
@@ -225,7 +226,8 @@ def _mapped(
             if mapping.to == name
             for some in _slices(mapping, files[mapping.source].rows, store)
         ]
-        yield name, store.keep(pa.concat_tables(parts))
+        yield name, pa.concat_tables(parts)
+        del parts
         store.release()
 
 
@@ -236,14 +238,22 @@ def _slices(mapping: ColumnMapping, rows: pa.Table, store: ColumnStore) -> Itera
     if parts < 2 or len(spans) > 1 or not all(isinstance(step, _ROW_BY_ROW) for step in mapping.steps):
         yield rows
     elif spans:
-        groups = row_codes([column(rows, name) for name in spans[0].by]) % parts
+        codes = row_codes([column(rows, name) for name in spans[0].by])
+        if not shares_code(codes).any():
+            yield from _runs(rows, store)
+            return
+        groups = codes % parts
         for number in range(parts):
             yield rows.filter(pa.array(groups == number))
             store.release()
     else:
-        for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
-            yield rows.slice(start, _ROWS_AT_ONCE)
-            store.release()
+        yield from _runs(rows, store)
+
+
+def _runs(rows: pa.Table, store: ColumnStore) -> Iterator[pa.Table]:
+    for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
+        yield rows.slice(start, _ROWS_AT_ONCE)
+        store.release()
 
 
 def _accepted(table: pa.Table) -> pa.Table:
@@ -287,19 +297,42 @@ def _present_columns(result: ValidatedFile) -> pa.Table:
 
 def compare_cells(folder: Path, built: BuiltFile, store: ColumnStore) -> RawFile:
     """Read a CSV file with our own reader, and require that each cell is what was to be written. Raises ReadBackFailed."""
-    raw = read_csv(_content(folder / built.name), limits=STRICT_LIMITS, keep=store.keep)
+    meant = _Meant(built)
+    raw = read_csv(_content(folder / built.name), limits=STRICT_LIMITS, keep=meant)
     if raw.refused or raw.damaged:
         raise ReadBackFailed(file=built.name, what=raw.refused or f"{len(raw.damaged)} damaged records")
     if raw.header != tuple(built.cells):
         raise ReadBackFailed(file=built.name, what="another header")
     if raw.table.num_rows != built.rows:
         raise ReadBackFailed(file=built.name, what=f"{raw.table.num_rows} of {built.rows} rows")
-    for place, (name, cells) in enumerate(built.cells.items()):
-        if built.rows and not same(column(raw.table, f"c{place}").cast(pa.string()), cells.cast(pa.string())).all():
+    for place, name in enumerate(built.cells):
+        if not same(column(raw.table, f"c{place}"), meant.cells[place]).all():
             raise ReadBackFailed(file=built.name, what=f"another value in {name}")
-        if built.rows > _ROWS_AT_ONCE:
-            store.release()
+    store.release()
     return raw
+
+
+class _Meant:
+    """Compares what the reader parses with what was to be written, and stands in for it: so it is in memory once, or in no place."""
+
+    def __init__(self, built: BuiltFile) -> None:
+        self.name, self.columns = built.name, [*built.cells]
+        self.cells = [cells.cast(pa.string()) for cells in built.cells.values()]
+        self._taken = 0
+
+    def part(self, records: pa.Table) -> None:
+        """Compare some records with those that were to be written. Raises ReadBackFailed."""
+        start, stop = self._taken, self._taken + records.num_rows
+        if any(len(cells) < stop for cells in self.cells):
+            raise ReadBackFailed(file=self.name, what=f"more than {len(self.cells[0])} rows")
+        for name, cells, found in zip(self.columns, self.cells, records.columns, strict=True):
+            if not same(combine_chunks(found), cells.slice(start, records.num_rows)).all():
+                raise ReadBackFailed(file=self.name, what=f"another value in {name}")
+        self._taken = stop
+
+    def whole(self) -> pa.Table:
+        """Return what was to be written, as far as the file has it."""
+        return pa.table([cells.slice(0, self._taken) for cells in self.cells], names=column_names(len(self.cells)))
 
 
 def _content(path: Path) -> Content:

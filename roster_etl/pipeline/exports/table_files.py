@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.exports.arrays import column, each_distinct
+from roster_etl.exports.arrays import column, each_distinct, same
 from roster_etl.exports.build import BuiltFile
-from roster_etl.exports.cells import escape_formulas, instant_text, number_text
+from roster_etl.exports.cells import escape_formulas, instant_text, number_text, refuse_formulas, without_breaks
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import PERSON_ID
@@ -27,6 +27,7 @@ from roster_etl.store.files.column_spool import ColumnSpool
 
 if TYPE_CHECKING:
     from roster_etl.exports.export_tables import ColumnStore
+    from roster_etl.exports.losses import Losses
     from roster_etl.pipeline.exports.export_progress import ExportProgress
     from roster_etl.pipeline.exports.order import ResolvedExport
     from roster_etl.pipeline.workspace import Workspace
@@ -38,12 +39,15 @@ _BATCH = 65_536
 def write(workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress) -> None:
     """Write a file for each table, and the description of all. Raises ReadBackFailed, FormulasFound."""
     tables, store = _scoped_tables(workspace, resolved, written)
+    texts: list[BuiltFile] = []
     for name, table in tables.items():
         if resolved.options["file_type"] == "csv":
-            _write_csv(folder, TABLES[name], table, resolved, written, store)
+            texts.append(_write_csv(folder, TABLES[name], table, resolved, written, store))
         else:
             _write_parquet(folder, name, table, written)
         store.release()
+    if resolved.order.formulas == "refuse":
+        refuse_formulas(built.cells.values() for built in texts)
     description = json.dumps({"tables": {name: _described(name, table) for name, table in tables.items()}}, indent=1) + "\n"
     written.write(folder, "tables.json", [description.encode()], len(tables))
 
@@ -117,19 +121,28 @@ def _require_rows(written: Any, table: pa.Table, file: str) -> None:
 
 def _write_csv(
     folder: Path, spec: RosterTable, table: pa.Table, resolved: ResolvedExport, written: ExportProgress, store: ColumnStore
-) -> None:
+) -> BuiltFile:
     file = f"{spec.name}.csv"
     formulas: Any = resolved.order.formulas
     cells = {}
     for name in table.column_names:
         values = as_text(column(table, name))
         text = pa.types.is_string(table.schema.field(name).type) and name in spec.names
-        cells[name] = escape_formulas(values, formulas, written.losses, table=spec.name, name=name, file=file) if text else values
+        cells[name] = _said(values, formulas, written.losses, spec.name, name) if text else values
     stored = store.keep(pa.table(cells))
     cells = {name: column(stored, name) for name in cells}
     built = BuiltFile(name=file, cells=cells)
     written.write(folder, file, csv_bytes(cells, "\r\n"), table.num_rows)
     compare_cells(folder, built, store)
+    return built
+
+
+def _said(values: Any, formulas: Any, losses: Losses, table: str, name: str) -> Any:
+    """Return text without line breaks, and guarded; what changes is counted."""
+    said = without_breaks(values)
+    if said is not values:
+        losses.add("value_changed", "line_break", int((~same(values, said)).sum()), table=table, column=name, file=f"{table}.csv")
+    return escape_formulas(said, formulas, losses, table=table, name=name, file=f"{table}.csv")
 
 
 def as_text(values: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roster_etl.exports.build import BuiltFile, build_files, prepare
+from roster_etl.exports.cells import refuse_formulas
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
 from roster_etl.exports.delta_renames import Renames, rename_file, renamed_records, say_renames
@@ -47,8 +48,10 @@ def _files(resolved: ResolvedExport, work: ExportTables) -> Iterator[BuiltFile]:
 def _write_files(
     resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, files: Iterable[BuiltFile]
 ) -> dict[str, BuiltFile]:
-    """Write the files, and return what is in each."""
+    """Write the files, and return what is in each. Raises FormulasFound."""
     done = {built.name: _write_file(resolved, folder, written, work, built) for built in files}
+    if resolved.order.formulas == "refuse":
+        refuse_formulas(built.cells.values() for built in done.values())
     if resolved.format.manifest is not None:
         rows = {file["file"]: file["rows"] for file in written.files}
         name, cells = resolved.format.manifest(work, rows, resolved.since_at is not None)

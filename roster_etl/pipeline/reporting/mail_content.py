@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.corrections import FileCorrections, corrections_by_file
@@ -191,17 +190,18 @@ def render_mail(kind: str, content: Notice | DistrictMail | OperatorMail, *, att
 
 @cache
 def _template(name: str) -> Template:
-    from jinja2 import Environment, FunctionLoader
+    from jinja2 import Environment
+
+    from roster_etl.pipeline.reporting import templates
 
     environment = Environment(
-        loader=FunctionLoader(lambda file: files(__package__).joinpath(file).read_text("utf-8")),
         autoescape=name.endswith(".html.j2"),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["number"] = lambda value: f"{value:,}"
-    return environment.get_template(name)
+    return templates.load(environment, name, built_in=__file__)
 
 
 def load_templates() -> None:

@@ -178,6 +178,8 @@ def load_template() -> None:
 def _template() -> Template:
     from jinja2 import Environment
 
+    from roster_etl.pipeline.reporting import templates
+
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.finalize = plain_text
     environment.filters["moment"] = _moment
@@ -185,7 +187,7 @@ def _template() -> Template:
     environment.filters["share"] = lambda part, whole: share_text(100 * part / whole)
     environment.filters["css"] = css_text
     environment.globals["css"] = page_style()
-    return environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
+    return templates.load(environment, "report.html.j2", built_in=__file__)
 
 
 def page_style() -> Markup:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,9 +208,11 @@ def load_template() -> None:
 def _template() -> Template:
     from jinja2 import Environment
 
+    from roster_etl.pipeline.reporting import templates
+
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.finalize = plain_text
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.globals["commands"] = commands
     environment.globals["css"] = page_style()
-    return environment.from_string(files(__package__).joinpath("index.html.j2").read_text("utf-8"))
+    return templates.load(environment, "index.html.j2", built_in=__file__)

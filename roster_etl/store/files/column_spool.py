@@ -10,6 +10,7 @@ import mmap
 import tempfile
 import time
 import weakref
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,7 +150,8 @@ class ColumnSpool:
         file.flush()
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         buffer = pa.py_buffer(mapped)
-        self._maps.append((buffer.address, buffer.address + buffer.size, weakref.ref(mapped)))
+        self._maps = [known for known in self._maps if known[2]() is not None]
+        insort(self._maps, (buffer.address, buffer.address + buffer.size, weakref.ref(mapped)), key=_start)
         return buffer
 
     def _is_kept(self, values: pa.ChunkedArray) -> bool:
@@ -157,5 +159,12 @@ class ColumnSpool:
         return values.num_chunks == 1 and self._is_mapped(values.chunk(0))
 
     def _is_mapped(self, values: pa.Array) -> bool:
-        buffers = [buffer for buffer in values.buffers() if buffer is not None and buffer.size]
-        return all(any(start <= buffer.address < stop for start, stop, _ in self._maps) for buffer in buffers)
+        return all(self._holds(buffer) for buffer in values.buffers() if buffer is not None and buffer.size)
+
+    def _holds(self, buffer: pa.Buffer) -> bool:
+        before = bisect_right(self._maps, buffer.address, key=_start)
+        return before > 0 and buffer.address < self._maps[before - 1][1]
+
+
+def _start(known: tuple[int, int, weakref.ref[mmap.mmap]]) -> int:
+    return known[0]

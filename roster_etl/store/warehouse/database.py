@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-import sqlalchemy.orm
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import LRUCache
 
 from roster_etl.store.warehouse import sqlite_adbc, vacuum
 from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, translate_database_errors
@@ -31,6 +31,10 @@ _PRAGMAS = (
     "page_size = 8192",  # for new files: a first load is a fifth faster than with 4096
     "temp_store = MEMORY",  # staged rows are never stored outside the warehouse
 )
+
+
+_COMPILED: LRUCache[Any, Any] = LRUCache(1000)
+"""The compiled statements of all SQLite warehouses of this process: a warehouse has two engines, and a process opens many."""
 
 
 class Database:
@@ -189,7 +193,8 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> sa.Engine:
-    return sa.create_engine(url, begin=begin, pragmas=pragmas, poolclass=NullPool, hide_parameters=True)
+    engine = sa.create_engine(url, begin=begin, pragmas=pragmas, poolclass=NullPool, hide_parameters=True)
+    return engine.execution_options(compiled_cache=_COMPILED)
 
 
 def _postgresql_engine(url: URL) -> sa.Engine:

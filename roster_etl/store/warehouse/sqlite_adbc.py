@@ -73,6 +73,13 @@ class AdbcSqliteDialect(SQLiteDialect):
         self._begin = begin
         self._pragmas = pragmas
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both compile statements alike, whatever their transactions and pragmas: compiled ones are kept by dialect."""
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
     @classmethod
     def import_dbapi(cls) -> ModuleType:
         """Return ADBC's module, with the version of its SQLite, which SQLAlchemy requires."""

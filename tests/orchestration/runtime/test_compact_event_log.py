@@ -10,16 +10,18 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 import yaml
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from roster_etl.orchestration.jobs.in_process_runs import ensure_config, home_instance
-from roster_etl.orchestration.runtime import tested_dagster
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
+from roster_etl.orchestration.runtime import event_statements, tested_dagster
 from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog, compress, decompress
 from roster_etl.orchestration.runtime.dagster_storage import describe_storage
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
+from roster_etl.orchestration.runtime.home_config import ensure_config
 
 TABLE = dg.AssetKey(["roster", "users"])
 
@@ -130,8 +132,8 @@ def events_of_all_kinds(home: Path) -> list[EventLogEntry]:
     """Return the events of two runs with checks, and those of an asset and a check that no run reports."""
     with home_instance(home) as instance, pytest.MonkeyPatch.context() as patch:
         kept: list[EventLogEntry] = []
-        store = CompactSqliteEventLog.store_event
-        patch.setattr(CompactSqliteEventLog, "store_event", lambda log, event: (kept.append(event), store(log, event)))
+        row = CompactSqliteEventLog._event_to_row
+        patch.setattr(CompactSqliteEventLog, "_event_to_row", lambda log, event: (kept.append(event), row(log, event))[1])
         with pooled_connections(instance):
             for _ in range(2):
                 dg.materialize([rows, plan], instance=instance, partition_key="lincoln")
@@ -174,8 +176,52 @@ def test_what_is_stored_is_what_dagster_stores(tmp_path: Path, monkeypatch: pyte
 
     stored = tables(tmp_path / "ours")
     assert stored == tables(tmp_path / "theirs")
+    assert {type(event) for _, _, event, *_ in stored["index.db event_logs"]} == {bytes}
     assert len(stored["index.db asset_check_executions"]) == 4
     assert len(stored["index.db asset_keys"]) == 2
+
+
+def test_events_of_a_batch_are_stored_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = events_of_all_kinds(tmp_path / "home")
+    runs = [[event for event in events if event.run_id == run] for run in dict.fromkeys(event.run_id for event in events)]
+    one, batched = (CompactSqliteEventLog(str(tmp_path / name)) for name in ("one", "batched"))
+    for run in runs:
+        for event in run:
+            one.store_event(event)
+    connected: list[str] = []
+    connect = CompactSqliteEventLog._connect
+    monkeypatch.setattr(CompactSqliteEventLog, "_connect", lambda log, shard: (connected.append(shard), connect(log, shard))[1])
+    batched.store_event_batch(runs[0])
+    assert len(runs[0]) > 10 * connected.count(str(runs[0][0].run_id)) > 0
+    for run in runs[1:]:
+        batched.store_event_batch(run)
+
+    assert tables(tmp_path / "one") == tables(tmp_path / "batched")
+
+
+def test_a_batch_that_the_database_rejects_is_stored_one_by_one_and_no_statement_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    insert, failed = event_statements.insert_event, []
+
+    def locked_once(connection: sa.Connection, row: tuple[object, ...]) -> int:
+        if not failed:
+            failed.append(row)
+            connection.exec_driver_sql("INSERT INTO nothing VALUES ('quoted')")
+        return insert(connection, row)
+
+    monkeypatch.setattr(event_statements, "insert_event", locked_once)
+    with home_instance(tmp_path) as instance:
+        job = dg.Definitions([users], jobs=[dg.define_asset_job("job")]).resolve_job_def("job")
+        run = instance.create_run_for_job(job)
+        kinds = [event.dagster_event_type for event in instance.all_logs(run.run_id)]
+
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    assert sorted(kinds) == sorted(planned)
+    assert failed
+    assert "the database rejects them together" in (said := capsys.readouterr().err)
+    assert "INSERT" not in said
 
 
 def test_what_a_run_has_materialized_is_not_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

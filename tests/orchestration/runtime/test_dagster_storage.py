@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from dagster._core.instance.ref import InstanceRef
 
-from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
+from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.runtime import dagster_storage
+from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteStorage
 from roster_etl.orchestration.runtime.dagster_storage import (
     StorageUnavailable,
     StorageVersionMismatch,
@@ -16,6 +18,7 @@ from roster_etl.orchestration.runtime.dagster_storage import (
     open_instance,
     translate_storage_errors,
 )
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import SettingsError
 from tests.cli.calling import call
@@ -134,3 +137,19 @@ def test_a_config_file_of_the_same_content_is_read_once(tmp_path: Path, monkeypa
             assert str(home) in str(instance.event_log_storage.path_for_shard("index"))
 
     assert read == [str(Path(dagster_storage.__file__).parent), str(homes[2])]
+
+
+def test_a_config_file_that_is_not_read_again_means_the_same(tmp_path: Path):
+    with ensure_config(tmp_path).open("a", encoding="utf-8") as file:
+        file.write("\nnux:\n  enabled: false\n")
+    overrides = {"telemetry": {"enabled": False}}
+    storage = {
+        "module": CompactSqliteStorage.__module__,
+        "class": CompactSqliteStorage.__name__,
+        "config": {"base_dir": str(tmp_path)},
+    }
+
+    ours = dagster_storage._instance_ref(tmp_path, overrides)
+    theirs = InstanceRef.from_dir(str(tmp_path), overrides={"storage": {"custom": storage}, **overrides})
+    assert ours == theirs
+    assert ours.settings["nux"] == {"enabled": False}

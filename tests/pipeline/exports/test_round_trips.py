@@ -15,7 +15,7 @@ from tests.cli.calling import call
 from tests.exporting import FEEDS, current, district_of, export, make_district, unnamed_differences
 from tests.sampling import every
 
-pytestmark = [pytest.mark.sampled, pytest.mark.usefixtures("prepared_storage")]
+pytestmark = [pytest.mark.sampled, pytest.mark.usefixtures("prepared_storage", "direct_imports")]
 
 IMPORTED = [name for name, found in export_formats().items() if found.vendor in discover_vendors()]
 SAME = [(feed, feed) for feed in FEEDS]

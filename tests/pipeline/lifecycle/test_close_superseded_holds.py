@@ -176,6 +176,7 @@ def test_an_empty_plan_of_a_whole_state_is_fulfilled(changes: dict[str, Any], so
     )
 
 
+@pytest.mark.both_databases
 def test_an_approved_upload_closes_an_undo_that_was_planned_after_it(held: Workspace) -> None:
     undo = plan_undo(held, 1, STEWARD)
     assert waiting(held) == [2, undo]

@@ -176,6 +176,7 @@ def test_of_a_file_that_was_kept_as_it_came_the_old_bytes_go_too(uploads: Path, 
     assert traces(workspace, CANARIES[STUDENT], "lincoln") == {}
 
 
+@pytest.mark.both_databases
 def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
     purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
     rerun = run(lived, archived=2)
@@ -190,6 +191,7 @@ def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploa
     assert traces(lived, CANARIES[STUDENT], "lincoln") == {}
 
 
+@pytest.mark.both_databases
 def test_a_district_is_removed_and_its_imports_stay_on_record(lived: Workspace, tmp_path: Path) -> None:
     before = dump(lived.warehouse, "adams")
     newest = next(row["import_id"] for row in lived.warehouse.ledger.imports("lincoln") if row["kind"] == "upload")
@@ -264,6 +266,7 @@ def test_a_district_that_was_never_imported_has_nothing_to_remove(lived: Workspa
         purge(lived, PurgeTarget(district_id="nowhere"), by="A. Steward")
 
 
+@pytest.mark.both_databases
 def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_waits_no_more(lived: Workspace) -> None:
     (hold,) = lived.warehouse.ledger.holds("lincoln")
     imports, files = lived.warehouse.ledger.imports(), sorted(lived.home.glob("archive/**/*"))
@@ -286,6 +289,7 @@ def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_wai
         purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
 
 
+@pytest.mark.both_databases
 def test_who_stands_in_an_archived_file_only_is_somebody(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
     shutil.copytree(uploads / "a", tmp_path / "c")
     edit(tmp_path / "c" / "students.csv", lambda rows: [*rows, {**rows[0], "Student_id": "zz-only-refused", "Last_name": ""}])

@@ -147,6 +147,7 @@ def archived(saved: SavedFolders, uploads: Path, tmp_path: Path) -> Workspace:
     return Workspace.open(tmp_path / "home")
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url, uploads, tmp_path, monkeypatch) -> None:
     workspace = registered(tmp_path / "home", warehouse_url)

@@ -115,6 +115,7 @@ def test_broken_off_at_any_statement_nothing_is_written_and_the_next_one_comes_t
     assert (whole.opened, whole.closed) == (0, 0)
 
 
+@pytest.mark.both_databases
 def test_two_comparisons_at_once_come_to_the_same_as_one(behind: Workspace) -> None:
     with closing(Workspace(behind.settings)) as other, ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda workspace: reconcile(workspace, PAIR, full=False), (behind, other)))
@@ -126,6 +127,7 @@ def test_two_comparisons_at_once_come_to_the_same_as_one(behind: Workspace) -> N
     assert (whole.opened, whole.closed, without_numbers(everything(behind))) == (0, 0, found)
 
 
+@pytest.mark.both_databases
 def test_a_decision_that_is_made_meanwhile_is_heeded(behind: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     with behind.warehouse.read_people() as people:
         link = as_link(people.links("lincoln")[-1])

@@ -193,6 +193,7 @@ def twins(tmp_path: Path, warehouse_url: str) -> Iterator[Twins]:
     found.whole.close()
 
 
+@pytest.mark.both_databases
 @pytest.mark.sampled
 @pytest.mark.parametrize("seed", every(20, range(60)))
 def test_what_changed_is_compared_as_all_would_be(seed: int, twins: Twins) -> None:
@@ -220,6 +221,7 @@ def test_what_changed_is_compared_as_all_would_be(seed: int, twins: Twins) -> No
     assert partial >= STEPS // 3
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("kind", ["student", "user"])
 @pytest.mark.parametrize("feed", PAIR[1:])
 def test_enrollments_follow_a_user_who_is_matched_from_now_on(twins: Twins, feed: str, kind: str) -> None:

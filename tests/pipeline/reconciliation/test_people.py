@@ -40,6 +40,7 @@ def decision(verb: Verb, one: PersonRecord, other: PersonRecord) -> PersonDecisi
     return PersonDecision(district_id="lincoln", verb=verb, one=one, other=other, by="A. Steward", reason="seen")
 
 
+@pytest.mark.both_databases
 def test_who_a_rule_names_is_linked_and_keeps_the_person_when_one_record_leaves(
     lincoln: Workspace, clever: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_decisions_that_cannot_be_are_refused(lincoln: Workspace) -> None:
     assert len(_decisions(lincoln)) == 2
 
 
+@pytest.mark.both_databases
 def test_a_purge_takes_links_and_what_decisions_say_of_the_person(lincoln: Workspace, clever: Path) -> None:
     gone, stays = (as_link(row) for row in links(lincoln)[:2])
     for one in (gone, stays):
@@ -152,6 +154,7 @@ def test_a_purge_removes_exactly_what_is_about_the_person(lincoln: Workspace, tm
     assert (kept["rule"], kept["person_id"] in {own[record] for record in as_link(kept).pair}) == ("decision", True)
 
 
+@pytest.mark.both_databases
 def test_a_rebuild_gives_links_differences_and_decisions_back(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
     one, other = (as_link(row) for row in links(lincoln)[:2])
     decide_people(lincoln, decision("unlink", one.a, one.b))

@@ -89,6 +89,7 @@ def test_a_record_that_went_closes_its_differences_as_gone(lincoln: Workspace, c
     assert (closed["close_reason"], address is not None) == ("gone", True)
 
 
+@pytest.mark.both_databases
 def test_two_who_share_an_address_are_ambiguous_and_never_matched(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
     address = next(row["Student_email"] for row in students(clever) if row["Student_email"])
     twin = [{"user_id": "C-twin", "login_id": "twin", "full_name": "Tina Twin", "email": address, "status": "active"}]
@@ -117,6 +118,7 @@ def test_the_district_may_say_how_people_are_matched_and_what_is_not_compared(li
             reconcile(lincoln, PAIR)
 
 
+@pytest.mark.both_databases
 def test_an_edit_leads_to_a_comparison(lincoln: Workspace, clever: Path) -> None:
     student = next(row for row in students(clever) if row["Student_email"])
     key = {"user_kind": "student", "user_id": student["Student_id"]}
@@ -150,6 +152,7 @@ def test_all_is_compared_after_other_rules_a_decision_about_people_and_a_purge(l
     assert (again.is_full, again.opened, again.closed) == (True, 0, 0)
 
 
+@pytest.mark.both_databases
 def test_a_purge_takes_the_differences_of_the_person(lincoln: Workspace, clever: Path, tmp_path: Path) -> None:
     reconcile(lincoln, PAIR)
     teacher = next(

@@ -82,6 +82,7 @@ def test_a_full_name_follows_the_edited_first_name_at_once_and_after_the_next_im
     ]
 
 
+@pytest.mark.both_databases
 def test_an_edited_full_name_stays_when_a_part_is_edited(workspace: Workspace, tmp_path: Path) -> None:
     key = {"user_kind": "student", "user_id": "s1"}
     imported(workspace, "clever", tmp_path / "1", CLEVER)
@@ -106,6 +107,7 @@ def test_names_of_sections_follow_their_primary_teacher_and_their_course(workspa
     assert traced
 
 
+@pytest.mark.both_databases
 def test_names_of_a_person_of_canvas_follow_the_edited_first_name_at_once(workspace: Workspace, tmp_path: Path) -> None:
     imported(workspace, "canvas", tmp_path / "1", CANVAS)
     edit(workspace, "canvas", "users", "first_name", "Eleanor", user_id="U1")
@@ -114,6 +116,7 @@ def test_names_of_a_person_of_canvas_follow_the_edited_first_name_at_once(worksp
     assert names == ["Eleanor Quill", "Quill, Eleanor", "Eleanor Quill"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("imported_since", [False, True])
 def test_a_cleared_edit_gives_the_uploads_value_back_at_once_with_all_that_is_derived(
     workspace: Workspace, tmp_path: Path, imported_since: bool
@@ -158,6 +161,7 @@ def test_a_cleared_edit_of_a_delta_format_gives_back_what_was_there_before_it(wo
     ]
 
 
+@pytest.mark.both_databases
 def test_the_common_grade_of_a_section_follows_an_edited_grade_at_once(workspace: Workspace, tmp_path: Path) -> None:
     graded = {
         **CLEVER,

@@ -161,6 +161,7 @@ def test_an_undo_can_be_undone(twice: Workspace) -> None:
     assert counting(twice.warehouse.roster.published_imports(*FEED)[::-1]) == [1, 2, 4]
 
 
+@pytest.mark.both_databases
 def test_what_followed_the_import_goes_with_it_and_stewards_edits_too(twice: Workspace, tmp_path: Path) -> None:
     set_override(
         twice,
@@ -252,6 +253,7 @@ def test_an_undo_that_another_has_overtaken_says_how_to_plan_it_anew(twice: Work
     assert not any("holds approve" in step.command or "rerun" in step.command for step in steps)
 
 
+@pytest.mark.both_databases
 def test_a_newer_upload_closes_the_hold_of_an_undo(twice: Workspace, tmp_path: Path) -> None:
     number = plan_undo(twice, 2, "sam")
     sha256 = twice.warehouse.ledger.hold(number)["plan_sha256"]
@@ -304,6 +306,7 @@ def test_only_what_was_published_can_be_undone(twice: Workspace) -> None:
         plan_undo(twice, number, "sam")
 
 
+@pytest.mark.both_databases
 def test_an_undo_leaves_what_a_rebuild_needs_and_is_no_upload_to_run_again(twice: Workspace) -> None:
     number = plan_undo(twice, 2, "sam")
     approved(twice, number)
@@ -321,6 +324,7 @@ def test_an_undo_leaves_what_a_rebuild_needs_and_is_no_upload_to_run_again(twice
         archived_import(twice, *FEED, number)
 
 
+@pytest.mark.both_databases
 def test_an_undo_or_an_edit_of_one_set_of_files_leaves_the_others_of_the_format_alone(warehouse_url: str, tmp_path: Path) -> None:
     opened = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=warehouse_url))
     opened.warehouse.migrate()

@@ -139,12 +139,14 @@ def test_one_school_of_many_that_is_overwritten_is_held(
     assert (part["school"], part["role"], part["updated"], part["current"], part["pct"]) == ("E1", "student", 12, 12, 100.0)
 
 
+@pytest.mark.both_databases
 def test_three_quarters_of_a_school_are_published(published: Workspace) -> None:
     document = run(published, changed(clever(), "students", lambda row: _swapped(row) if row["Student_id"] < "009" else {}))
 
     assert (document["status"], document["changes"]["users"]["updated"]) == ("published", 9)
 
 
+@pytest.mark.both_databases
 def test_a_person_counts_for_each_school(published: Workspace) -> None:
     both = clever()
     both["teachers"] += [{**row, "School_id": "M1"} for row in both["teachers"] if row["School_id"] == "E1"]
@@ -159,6 +161,7 @@ def test_a_person_counts_for_each_school(published: Workspace) -> None:
 UNREADABLE = [("DOB", "31.12.2015", "student_profiles", "birth_date"), ("Student_email", "kim at example", "users", "email")]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(("column", "text", "table", "target"), UNREADABLE)
 def test_a_column_of_which_too_much_cannot_be_read_keeps_its_known_values(
     published: Workspace, column: str, text: str, table: str, target: str
@@ -184,6 +187,7 @@ def test_a_column_of_which_too_much_cannot_be_read_keeps_its_known_values(
     assert run(published, clever())["changes"]["users"]["updated"] == 1  # the next upload fills the column again
 
 
+@pytest.mark.both_databases
 def test_a_column_that_can_be_read_again_is_filled_again_and_new_records_get_its_values(published: Workspace) -> None:
     grown = clever(13)
     bad = changed(grown, "students", lambda row: {"DOB": "31.12.2015"} if row["Student_id"] < "010" else {})

@@ -79,6 +79,7 @@ def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
     workspace.warehouse.close()
 
 
+@pytest.mark.both_databases
 def test_a_roster_and_absences_live_side_by_side(town: Town):
     assert town.roster() == "published"
     assert town.absences(absence(1), absence(2)) == "published"
@@ -109,6 +110,7 @@ def test_an_absence_of_a_student_that_nobody_published_is_refused_alone(town: To
     assert town.found() == [("reject", "unknown_reference", 22)]
 
 
+@pytest.mark.both_databases
 def test_a_period_without_a_class_and_an_unlisted_code_are_doubtful(town: Town):
     town.roster()
     town.absences(absence(1, period=9), absence(2, code="x"), absence(3, code="a"))

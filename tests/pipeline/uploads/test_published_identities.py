@@ -78,6 +78,7 @@ def refused(document: dict[str, Any]) -> set[tuple[str, str, int]]:
     return {(f["code"], f["file"], f["row"]) for f in document["findings"] if f["severity"] == "reject"}
 
 
+@pytest.mark.both_databases
 def test_strangers_that_stand_first_rename_neither_people_nor_schools_nor_sections(workspace: Workspace, tmp_path: Path) -> None:
     before = roster(workspace)
     strangers = with_rows(
@@ -97,6 +98,7 @@ def test_strangers_that_stand_first_rename_neither_people_nor_schools_nor_sectio
     assert roster(workspace) == before
 
 
+@pytest.mark.both_databases
 def test_a_second_school_under_a_known_id_keeps_the_school_and_doubts_what_refers_to_it(
     workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_stranger_alone_with_a_broken_row_of_the_known_child_changes_nothing(w
     assert roster(workspace) == before
 
 
+@pytest.mark.both_databases
 def test_the_order_of_rows_changes_neither_the_roster_nor_what_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     more = with_rows(students=["m1,s0,601,Rex,Wirth,01/01/2011", "m1,s16,516,Yara,Zorn,03/04/2012"], teachers=["m1,t1,Otis,Lang"])
     more["enrollments.csv"].append("m1,x2,s16")

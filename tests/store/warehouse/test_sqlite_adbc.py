@@ -6,6 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
+
+from roster_etl.store.warehouse.database import Database
+from roster_etl.store.warehouse.sqlite_adbc import AdbcSqliteDialect
+
 INTERRUPTED = """
 import os, signal, sys, threading, time
 import sqlalchemy as sa
@@ -34,3 +40,22 @@ def test_an_interrupt_during_a_statement_is_neither_lost_nor_crashes_the_process
     ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
 
     assert (ended.returncode, ended.stdout.strip()) == (0, "20"), ended.stderr[-2000:]
+
+
+def test_a_statement_is_compiled_once_for_all_sqlite_warehouses_of_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    compiled: list[object] = []
+    compile_ = AdbcSqliteDialect.statement_compiler.visit_select
+    monkeypatch.setattr(
+        AdbcSqliteDialect.statement_compiler,
+        "visit_select",
+        lambda compiler, select, *args, **kwargs: (compiled.append(select), compile_(compiler, select, *args, **kwargs))[1],
+    )
+    statement = sa.select(sa.literal("only here", sa.Text).label("compiled_once"))
+    for name in ("one", "two"):
+        database = Database(f"sqlite:///{tmp_path / name}.db")
+        database.create()
+        for transaction in (database.read, database.write):
+            with transaction() as connection:
+                assert connection.execute(statement).scalar() == "only here"
+
+    assert len(compiled) == 1

@@ -84,6 +84,7 @@ def test_the_outcomes_name_every_row_and_no_cell(signed: Workspace, nights: Path
     assert {line.split(",")[3:5] == ["ignored", "unchanged"] for line in third[1:]} == {True}
 
 
+@pytest.mark.both_databases
 def test_an_approval_gets_a_receipt_with_the_rows_that_it_applied(signed: Workspace, nights: Path) -> None:
     held = run(signed, nights / "half")
     apply_approval(signed, validate_approval(signed, ApprovalRequest(import_id=held["import_id"], by="B. Boss")))
@@ -96,6 +97,7 @@ def test_an_approval_gets_a_receipt_with_the_rows_that_it_applied(signed: Worksp
     assert holds(signed)
 
 
+@pytest.mark.both_databases
 def test_an_edit_gets_a_receipt(signed: Workspace) -> None:
     versions = signed.warehouse.roster.current(*FEED, "users")
     key = {"user_kind": versions.column("user_kind")[0].as_py(), "user_id": versions.column("user_id")[0].as_py()}
@@ -175,6 +177,7 @@ def test_an_export_gets_a_receipt_for_its_files_wherever_it_was_broken_off(
     assert holds(signed)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("point", [None, "keys.next", "receipt.written", "keys.public"])
 def test_a_rotation_is_signed_with_the_old_key_and_continued_when_it_was_broken_off(
     signed: Workspace, nights: Path, tmp_path: Path, point: str | None, monkeypatch: pytest.MonkeyPatch
@@ -207,6 +210,7 @@ def texts_of(document: Any) -> Iterator[str]:
         yield str(document)
 
 
+@pytest.mark.both_databases
 def test_a_purge_adds_a_receipt_rewrites_none_and_takes_the_outcomes(signed: Workspace, nights: Path, tmp_path: Path) -> None:
     before = [signed.archive.read_receipt(*FEED, row["number"]) for row in rows(signed)]
     student = next(csv.DictReader((nights / "a" / "students.csv").read_text("utf-8").splitlines()))["Student_id"]
@@ -234,6 +238,7 @@ def test_a_rebuild_has_the_same_receipts(signed: Workspace, tmp_path: Path) -> N
     assert [[row[name] for name in columns] for row in rebuilt] == [[row[name] for name in columns] for row in rows(signed)]
 
 
+@pytest.mark.both_databases
 def test_of_a_zip_the_archive_and_each_member_are_signed_for(signed: Workspace, nights: Path, tmp_path: Path) -> None:
     package = tmp_path / "night.zip"
     with zipfile.ZipFile(package, "w") as archive:

@@ -1,0 +1,62 @@
+"""A written file is parsed again, and every cell is compared with what was to be written, however many pieces the parser makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.engine.csv import arrow_columns
+from roster_etl.exports.build import BuiltFile
+from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.export_tables import InMemory
+from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
+
+ROWS = 500
+BUILT = BuiltFile(
+    name="people.csv",
+    cells={
+        "id": pa.array([f"u{n:04}" for n in range(ROWS)]),
+        "name": pa.array(['Ann "Annie"', "O'Neil, Bo", None, "=1+1", "é"] * (ROWS // 5)),
+        "note": pa.nulls(ROWS, pa.string()),
+    },
+)
+
+
+@pytest.fixture(params=[1 << 22, 100], ids=["whole", "in pieces"])
+def written(request, monkeypatch, tmp_path) -> Path:
+    """A folder with the file, which is parsed at once, or some lines at a time."""
+    monkeypatch.setattr(arrow_columns, "_BATCH_BYTES", request.param)
+    (tmp_path / BUILT.name).write_bytes(b"".join(csv_bytes(BUILT.cells, "\r\n")))
+    return tmp_path
+
+
+def test_a_file_that_has_what_was_meant_is_read(written):
+    raw = compare_cells(written, BUILT, InMemory())
+
+    assert [column.to_pylist() for column in raw.table.columns] == [cells.to_pylist() for cells in BUILT.cells.values()]
+    assert (raw.rows_read, raw.rows.to_pylist()) == (ROWS, list(range(2, ROWS + 2)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b"u0499,", b"u0498,", "another value in id"),
+        (b"u0250,", b",", "another value in id"),
+        (b"u0003,=1+1", b"u0003,'=1+1", "another value in name"),
+        (b"u0002,,", b"u0002,,x", "another value in note"),
+        (b"u0499,\xc3\xa9,\r\n", b"", "499 of 500 rows"),
+        (b"u0499,\xc3\xa9,\r\n", b"u0499,\xc3\xa9,\r\nu0500,x,\r\n", "more than 500 rows"),
+        (b"u0001,", b"u0001,,", "another value in id"),
+        (b"id,name,note", b"id,note,name", "another header"),
+    ],
+)
+def test_a_file_that_differs_anywhere_is_refused(written, old, new, what):
+    path = written / BUILT.name
+    content = path.read_bytes()
+    assert content.count(old) == 1
+    path.write_bytes(content.replace(old, new))
+
+    with pytest.raises(ReadBackFailed, match=what):
+        compare_cells(written, BUILT, InMemory())
