@@ -18,6 +18,7 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import FormatOption, FormatOptions, resolve_format
 from roster_etl.cli.times import parse_day
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.spec.errors import DistrictExists, RegistryError, UnknownDistrict
 from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import check_replacements
@@ -84,6 +85,7 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
         feed = replace(feed, replacements=_read_replacements(replacements))
     with audited_change(call, "district_change" if known else "district_add", district, format=format):
         saved = save_district(call, district, feed, update=update, name=name, time_zone=time_zone)
+    ensure_config(call.settings.home)  # so that Dagster's programs can start
     for warning in _sftp_warnings(saved.feed(format)):
         call.log(f"roster-etl: {warning}")
     if unclear := [one.name for one in saved.destinations if not one.source] if len(saved.feeds) > 1 else []:

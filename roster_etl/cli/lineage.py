@@ -131,6 +131,7 @@ def _render_version(version: Mapping[str, Any]) -> Iterator[str | TextTable]:
         "current"
         if version["valid_to"] is None
         else f"until {_format_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
+        + _decided_by_text({"decided_by": version["close_decided_by"]})
     )
     yield f"since {_format_time(version['valid_from'])} · {until}"
     yield f"  import {version['import_id']}{_import_kind(version)}{_decided_by_text(version)} · upload {version['upload_id']} · {version['file']} row {version['row']}"

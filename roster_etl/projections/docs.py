@@ -59,8 +59,9 @@ _MODES: dict[str, str] = {
     "events": "An upload is a list of events: rows are added, none is taken away.",
 }
 _MANIFEST = (
-    "The manifest of an upload says of each file whether it is whole, so that a record that is left out is gone, whether it holds "
-    "changes, or whether it is absent, so that its records stay."
+    "The manifest of an upload says of each file what it is. `bulk`: whole, a record left out is gone. `delta`: changes, a record left "
+    "out stays. `absent`: its records stay. What a row of changes deletes is closed as `deleted`, and what refers to it as `cascade`; "
+    "neither counts towards a threshold. [How changes are applied](../decisions/0033-files-of-changes-go-on-from-the-file-before.md)."
 )
 _ABOUT: tuple[tuple[Literal["row", "file", "upload"], str], ...] = (
     ("row", "About a row"),
@@ -96,7 +97,11 @@ def targets_of(vendor: Vendor) -> dict[tuple[str, str], str]:
     )
     for table, made in reads:
         for target, origins in made.items():
-            name = f"`{table}.{target}`" if target in TABLES[table].names else f"what becomes of a record of `{table}`"
+            name = (
+                f"`{table}.{target}`"
+                if target in TABLES[table].names
+                else f"not stored; decides what happens to a record of `{table}`"
+            )
             for origin in origins:
                 becomes.setdefault(origin, {})[name] = None
     return {origin: ", ".join(names) for origin, names in becomes.items()}
@@ -126,16 +131,32 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
         NOTICE,
         f"{format_.document}, {format_.version}. {_MANIFEST if format_.manifest else _MODES[format_.mode]}",
         *_set_parts(format_),
-        f"Decisions where the document leaves room, and known quirks: `roster_etl/vendors/{format_.name}/README.md`.",
+        f"Decisions where the document leaves room, and known quirks: [how it is read](../../roster_etl/vendors/{format_.name}/README.md).",
+        _required_files(format_),
     ]
     if format_.fixed_column_order:
         unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
         head.append(f"The columns of a file are in the order of its table{unless}; optional ones may be left out.")
-    files = [part for file in format_.files for part in _file_parts(file, targets or {})]
+    manifest = format_.manifest.file if format_.manifest else ""
+    files = [
+        part
+        for file in format_.files
+        for part in _file_parts(
+            file, targets or {}, "" if file.name == manifest else "Required." if file.required else "Optional."
+        )
+    ]
     files += _version_parts(format_, targets or {})
     set_them = "How to set them: [options](../options.md), where those are that every format has."
     options = ["## Options", set_them, _options_table(format_.options)] if format_.options else []
     return _page([*head, *files, *options])
+
+
+def _required_files(format_: Format) -> str:
+    """Return which files an upload must have."""
+    names = [file.file_name for file in format_.files if file.required]
+    if format_.manifest:
+        return "Required files: the manifest, unless an option names the version, and each file that it says is there."
+    return f"Required files: {_names(names)}." if names else "No file is required by itself; an upload without any is rejected."
 
 
 def _version_parts(format_: Format, targets: Targets) -> list[str]:
@@ -288,10 +309,8 @@ def _set_parts(format_: Format) -> list[str]:
     return [head, _table(("set", "files", "an upload", "rhythm"), rows)]
 
 
-def _file_parts(file: File, targets: Targets) -> list[str]:
-    state = "Required." if file.required else "Optional."
-    if file.deprecated:
-        state += " Deprecated."
+def _file_parts(file: File, targets: Targets, state: str) -> list[str]:
+    state += " Deprecated." if file.deprecated else ""
     columns = (_column_row(file, column, targets) for column in file.columns)
     families = (_family_row(file, family, targets) for family in file.families)
     header = _column_heads(targets)
@@ -312,7 +331,7 @@ def _file_facts(file: File) -> list[str]:
     if file.recognised_by:
         facts.append(f"The file is known by its headers: {header_pattern_text(file.recognised_by)}.")
     if file.ordered_changes:
-        facts.append("Rows apply in their order; of several about one record, the last word counts.")
+        facts.append("Rows apply in their order; of several about one record, the last row counts.")
     facts += _identity_facts(file)
     facts += [f"Another published order of the columns: {_names(order)}." for order in file.other_column_orders]
     if file.changes:

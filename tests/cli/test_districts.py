@@ -35,6 +35,12 @@ def test_an_option_out_of_its_range_is_refused_when_set_and_at_import(
     assert call("districts", "list", "--json", home=home).document == []
 
 
+def test_dagster_can_be_started_once_a_district_is_registered(home: Path) -> None:
+    assert call("districts", "add", "lincoln", "--format", "clever", home=home).code == 0
+
+    assert {"dagster.yaml", "workspace.yaml"} <= {file.name for file in home.iterdir()}
+
+
 def test_a_district_is_registered_with_path_options_and_time_zone(home: Path) -> None:
     words = (
         "--format",

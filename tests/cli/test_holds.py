@@ -64,6 +64,21 @@ def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
     assert call("holds", "list", "--json", home=held).document == []
 
 
+def test_a_trace_names_who_approved_that_a_record_was_removed(held: Path) -> None:
+    call("holds", "approve", "3", "--by", "A. Steward", home=held)
+    with closing(sqlite3.connect(held / "warehouse.sqlite")) as database:
+        removed = (
+            "select user_id from users_history where valid_to_import = 3 and close_reason = 'absent' and user_kind = 'student'"
+        )
+        (user,) = next(database.execute(removed))
+    words = ("trace", "users", "user_kind=student", f"user_id={user}", "--district", "lincoln")
+
+    (version,) = call(*words, "--json", home=held).document["versions"]
+
+    assert (version["closed_by_import"], version["close_decided_by"]) == (3, "A. Steward")
+    assert "absent by import 3, decided by A. Steward" in call(*words, home=held).out
+
+
 def test_approving_another_plan_than_the_one_shown_is_refused(held: Path) -> None:
     answer = call("holds", "approve", "3", "--by", "A. Steward", "--plan", "0000", "--json", home=held)
 

@@ -19,7 +19,8 @@ import pytest
 
 from roster_etl.orchestration.assets import warehouse_assets
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
+from roster_etl.orchestration.jobs.in_process_runs import run_import
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.pipeline.exports.destinations import send
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace

@@ -121,5 +121,5 @@ def test_the_page_of_a_format_of_changes_says_how_files_are_known_and_rows_apply
     page = generated_files()["docs/formats/canvas.md"]
 
     assert "The file is known by its headers: `user_id` and `login_id`, without `existing_user_id`" in page
-    assert "of several about one record, the last word counts" in page
+    assert "of several about one record, the last row counts" in page
     assert "One of `role`, `role_id` is required." in page

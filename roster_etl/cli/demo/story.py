@@ -457,7 +457,7 @@ def _ui_command(call: Call, port: int) -> str:
 
 def _workspace_file(call: Call) -> Path:
     """Return the file by which Dagster loads the definitions, under the name that imports by command have in their runs."""
-    from roster_etl.orchestration.jobs.in_process_runs import ensure_config
+    from roster_etl.orchestration.runtime.home_config import ensure_config
 
     return ensure_config(call.home).with_name("workspace.yaml")
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +19,6 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from roster_etl.orchestration import runtime
 from roster_etl.orchestration.assets.early_exit import report_unchanged, unchanged_text
 from roster_etl.orchestration.assets.run_resources import RunContext, prepared_context
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags, import_tags
@@ -30,6 +28,7 @@ from roster_etl.orchestration.jobs.recorded_run import RecordedRun
 from roster_etl.orchestration.runtime.current_home import current_home, use_home
 from roster_etl.orchestration.runtime.dagster_storage import open_instance, translate_storage_errors
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
@@ -40,13 +39,11 @@ from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import has_password
 
 MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in every workspace.yaml of ours
 LOCATION_VARIABLE = "ROSTER_ETL_CODE_LOCATION"
 """The environment variable with the name that the code location has in a Dagster deployment of someone's own."""
-_CONFIGS = {"dagster.yaml": "default_dagster.yaml", "workspace.yaml": "default_workspace.yaml"}
 # No compute logs: the standard output of this process belongs to the caller of the import.
 _NO_COMPUTE_LOGS = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
@@ -160,17 +157,6 @@ def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     ensure_config(home)
     with open_instance(home, _NO_COMPUTE_LOGS) as instance:
         yield instance
-
-
-def ensure_config(home: Path) -> Path:
-    """Return the ``dagster.yaml`` of `home`; it and ``workspace.yaml`` are copied from the package where missing."""
-    create_private_folder(home)
-    for name, default in _CONFIGS.items():
-        path = home / name
-        if not path.exists():
-            path.write_bytes(files(runtime).joinpath(default).read_bytes())
-            path.chmod(0o600)
-    return home / "dagster.yaml"
 
 
 def _job(order: Order) -> dg.JobDefinition:

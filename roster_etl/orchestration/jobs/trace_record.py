@@ -115,7 +115,8 @@ def _version_line(version: Mapping[str, Any]) -> Line:
 
 
 def _why_gone(version: Mapping[str, Any]) -> str:
-    return f"closed by import {version['closed_by_import']}: {version['close_reason']}"
+    who = f", decided by {version['close_decided_by']}" if version["close_decided_by"] else ""
+    return f"closed by import {version['closed_by_import']}: {version['close_reason']}{who}"
 
 
 @dg.job(

@@ -185,6 +185,7 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "valid_to": version["valid_to"],
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
+        "close_decided_by": origin.decided_by(version["valid_to_import"]) if version["valid_to_import"] is not None else None,
         "fields": {
             name: origin.manual_edit_document(target, version, name)
             or (

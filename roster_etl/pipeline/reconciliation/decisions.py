@@ -40,7 +40,19 @@ def archive_decisions(workspace: Workspace, district_id: str) -> None:
             break
         before = rows[0]["decision_id"]
     for row in missing:  # the oldest first: where this is broken off, the next call finds the rest
-        workspace.archive.write_decision(district_id, row["decision_id"], as_document(row))
+        _write(workspace, district_id, row)
+
+
+def _write(workspace: Workspace, district_id: str, row: Mapping[str, Any]) -> None:
+    """Write a decision, and bring it in line if a purge has changed it since it was read: the purge may not have seen what was written."""
+    number = row["decision_id"]
+    workspace.archive.write_decision(district_id, number, as_document(row))
+    with workspace.warehouse.read_reconciliation() as session:
+        now = [one for one in session.decisions(district_id, newest=1, before=number + 1) if one["decision_id"] == number]
+    if not now:
+        workspace.archive.remove_decision(district_id, number)
+    elif now[0] != row:
+        workspace.archive.write_decision(district_id, number, as_document(now[0]))
 
 
 def rewrite_decisions(workspace: Workspace, district_id: str) -> None:

@@ -15,11 +15,12 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.people import DECISION, PERSON_LINKS, LinkCloseReason
+from roster_etl.canonical.sql_types import Timestamp
 from roster_etl.store.warehouse import bulk_load
-from roster_etl.store.warehouse.roster_read import by_index
 
 _AT_ONCE = 500
 _SIDES = ("a", "b")
+_RECORD = ("source", "user_kind", "user_id")
 LINK = (
     *("link_id", "person_id", "source_a", "user_kind_a", "user_id_a", "source_b", "user_kind_b", "user_id_b"),
     *("verdict", "rule", "decided_by", "reason"),
@@ -59,20 +60,24 @@ def links_of(
 
 def open_links_of(connection: sa.Connection, district_id: str, records: Collection[Record]) -> list[dict[str, Any]]:
     """Return the links of records that hold, each once, in the order of their numbers; of their columns `LINK`."""
-    names = ("source", "user_kind", "user_id")
-    wanted = pa.table({name: pa.array(texts, pa.string()) for name, texts in zip(names, zip(*records, strict=True), strict=True)})
-    staged = bulk_load.stage(connection, "wanted_people", wanted)
+    staged = _stage(connection, records)
     both = sa.text(f"{staged.name} AS w CROSS JOIN person_links AS l")  # SQLite keeps the order
     chosen = [sa.literal_column(f"l.{name}", _LINK_TYPES.get(name, sa.Text())) for name in LINK]
     query = sa.select(*chosen).select_from(both).where(sa.literal_column("l.district_id", sa.Text()) == district_id)
     arms = (
-        query.where(sa.text(f"l.valid_to IS NULL AND {' AND '.join(f'l.{name}_{side} = w.{name}' for name in names)}"))
+        query.where(sa.text(f"l.valid_to IS NULL AND {' AND '.join(f'l.{name}_{side} = w.{name}' for name in _RECORD)}"))
         for side in _SIDES
     )
     schema = pa.schema([(name, pa.int64() if name in _LINK_TYPES else pa.string()) for name in LINK])
     found = bulk_load.fetch(connection, sa.union(*arms), schema)
     bulk_load.unstage(connection, staged)
     return found.sort_by("link_id").to_pylist()
+
+
+def _stage(connection: sa.Connection, records: Collection[Record]) -> sa.TableClause:
+    columns = list(zip(*records, strict=True)) or [() for _ in _RECORD]
+    rows = pa.table({name: pa.array(texts, pa.string()) for name, texts in zip(_RECORD, columns, strict=True)})
+    return bulk_load.stage(connection, "wanted_people", rows)
 
 
 def links_of_person(connection: sa.Connection, district_id: str, person_id: str) -> list[dict[str, Any]]:
@@ -128,33 +133,65 @@ def id_changes(connection: sa.Connection, district_id: str, source: str) -> list
 
 def first_imports(connection: sa.Connection, district_id: str, records: Iterable[Record]) -> dict[Record, int]:
     """Return the import that opened the first version of each record that ever was."""
-    of, found = history_table("users").c, dict[Record, int]()
-    for source, kind, some in _batches(records):
-        query = sa.select(of.user_id, sa.func.min(of.valid_from_import)).where(
-            of.district_id == district_id, of.source == source, of.user_kind == kind, of.user_id.in_(some)
-        )
-        for which in by_index(history_table("users")):
-            for user_id, number in connection.execute(query.where(which).group_by(of.user_id)):
-                record = (source, kind, user_id)
-                found[record] = min(number, found.get(record, number))
+    found = dict[Record, int]()
+    for *record, number in _versions_of(connection, district_id, list(records), past=True):
+        known = record[0], record[1], record[2]
+        found[known] = min(number, found.get(known, number))
     return found
 
 
 def current_users(connection: sa.Connection, district_id: str, records: Iterable[Record]) -> set[Record]:
     """Return which of `records` are current."""
-    of, found = history_table("users").c, set[Record]()
-    for source, kind, some in _batches(records):
-        where = (of.district_id == district_id, of.source == source, of.user_kind == kind, of.user_id.in_(some))
-        query = sa.select(of.user_id).where(*where, of.valid_to_import.is_(None))
-        found |= {(source, kind, user_id) for user_id in connection.execute(query).scalars()}
-    return found
+    return {(source, kind, one) for source, kind, one, _ in _versions_of(connection, district_id, list(records), past=False)}
+
+
+def _versions_of(
+    connection: sa.Connection, district_id: str, records: Collection[Record], *, past: bool
+) -> list[tuple[str, str, str, int]]:
+    """Return of records the current version, and with ``past`` the first past one: feed, kind, ID, and the import that opened it."""
+    if not records:
+        return []
+    staged = _stage(connection, records)
+    district = bulk_load.literal(connection, sa.literal(district_id))
+    same = f"e.district_id = {district} AND {' AND '.join(f'e.{name} = w.{name}' for name in _RECORD)}"
+    ended = [f"{same} AND e.valid_to_import IS {word}NULL" for word in ("", "NOT ")[: 1 + past]]
+    arms = (_first_versions(connection, staged.name, condition) for condition in ended)
+    schema = pa.schema([*((name, pa.string()) for name in _RECORD), ("number", pa.int64())])
+    found = bulk_load.fetch(connection, sa.union_all(*arms), schema)
+    bulk_load.unstage(connection, staged)
+    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+
+def _first_versions(connection: sa.Connection, staged: str, condition: str) -> sa.Select[Any]:
+    """Return the query of each staged record ``w`` with the import that opened the first of its versions ``e``."""
+    history, record = history_table("users").name, ", ".join(f"w.{name}" for name in _RECORD)
+    if connection.dialect.name == "postgresql":  # OFFSET keeps what is in brackets from being joined the other way round
+        rows = f"(SELECT e.valid_from_import FROM {history} AS e WHERE {condition} OFFSET 0) AS found"
+        query: sa.Select[Any] = sa.select(sa.literal_column(f"{record}, min(found.valid_from_import)"))
+        return query.select_from(sa.text(f"{staged} AS w CROSS JOIN LATERAL {rows}")).group_by(sa.text(record))
+    query = sa.select(sa.literal_column(f"{record}, min(e.valid_from_import)"))  # SQLite keeps the order of a CROSS JOIN
+    return (
+        query.select_from(sa.text(f"{staged} AS w CROSS JOIN {history} AS e")).where(sa.text(condition)).group_by(sa.text(record))
+    )
 
 
 def add_links(connection: sa.Connection, district_id: str, rows: Sequence[Row]) -> None:
-    """Insert links; each row has the columns of the table but for number and district."""
-    values = [{**row, "district_id": district_id} for row in rows]
-    for start in range(0, len(values), _AT_ONCE):
-        connection.execute(sa.insert(PERSON_LINKS), values[start : start + _AT_ONCE])
+    """Insert links, in their order; each row has the columns of the table, all of them the same, but for number and district."""
+    if not rows:
+        return
+    names = [name for name in rows[0] if name != "district_id"]
+    columns = {name: pa.array([row[name] for row in rows], _arrow_type(PERSON_LINKS.c[name])) for name in names}
+    staged = bulk_load.stage(connection, "new_links", pa.table({"position": pa.array(range(len(rows))), **columns}))
+    values = (sa.type_coerce(staged.c[name], PERSON_LINKS.c[name].type) for name in names)
+    query = sa.select(sa.literal(district_id, sa.Text()), *values).order_by(staged.c.position)
+    connection.execute(sa.insert(PERSON_LINKS).from_select(["district_id", *names], query))
+    bulk_load.unstage(connection, staged)
+
+
+def _arrow_type(column: sa.Column[Any]) -> pa.DataType:
+    if isinstance(column.type, Timestamp):
+        return pa.timestamp("us", tz="UTC")
+    return pa.int64() if isinstance(column.type, sa.Integer) else pa.string()
 
 
 def close_links(connection: sa.Connection, numbers: Sequence[int], reason: LinkCloseReason, at: datetime, import_id: int) -> None:

@@ -18,7 +18,7 @@ MANIFEST_FILE = File(
         Column("value", required=True, unmapped=_READ_FIRST, note="Its value; of a file: absent, bulk or delta."),
     ),
     required=False,
-    note="An upload without it is refused, unless the option oneroster_version names the version; it is then read as bulk.",
+    note="An upload without it is rejected, unless the option oneroster_version names the version; it is then read as bulk.",
 )
 
 MANIFEST = Manifest(

@@ -18,11 +18,11 @@ from roster_etl.orchestration.jobs.in_process_runs import (
     LOCATION_VARIABLE,
     MODULE,
     PasswordInPath,
-    ensure_config,
     home_instance,
     run_import,
 )
 from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict

@@ -16,11 +16,12 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from roster_etl.orchestration.jobs.in_process_runs import ensure_config, home_instance
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime import event_statements, tested_dagster
 from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog, compress, decompress
 from roster_etl.orchestration.runtime.dagster_storage import describe_storage
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
+from roster_etl.orchestration.runtime.home_config import ensure_config
 
 TABLE = dg.AssetKey(["roster", "users"])
 

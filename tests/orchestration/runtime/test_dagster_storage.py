@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
+from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.runtime import dagster_storage
 from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteStorage
 from roster_etl.orchestration.runtime.dagster_storage import (
@@ -18,6 +18,7 @@ from roster_etl.orchestration.runtime.dagster_storage import (
     open_instance,
     translate_storage_errors,
 )
+from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import SettingsError
 from tests.cli.calling import call

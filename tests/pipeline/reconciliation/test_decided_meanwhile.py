@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reconciliation import decide as deciding
 from roster_etl.pipeline.reconciliation import decisions as journal
@@ -212,3 +213,28 @@ def test_decisions_that_the_archive_missed_are_written_however_many(renamed: Wor
     archive_decisions(renamed, "lincoln")
 
     assert renamed.archive.decisions("lincoln") == tuple(row["decision_id"] for row in decided(renamed))
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_decision_that_is_archived_while_the_person_is_purged_leaves_nothing(
+    renamed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = next(row for row in open_(renamed) if row["kind"] == "missing_in_a" and row["key_b"]["user_kind"] == "teacher")
+    with monkeypatch.context() as patch:
+        patch.setattr(deciding, "archive_decisions", lambda *_: None)
+        decide(renamed, "ignore", [row["difference_id"]], by="A. Steward")
+    has_decision, who = renamed.archive.has_decision, row["key_b"]
+
+    def purging(district_id: str, number: int) -> bool:
+        """Purge between reading the decision and writing it."""
+        monkeypatch.setattr(renamed.archive, "has_decision", has_decision)
+        target = PurgeTarget(district_id=district_id, person=(who["user_kind"], who["user_id"]))
+        with closing(Workspace(renamed.settings)) as other:
+            purge(other, target, by="A. Steward")
+        return has_decision(district_id, number)
+
+    monkeypatch.setattr(renamed.archive, "has_decision", purging)
+    archive_decisions(renamed, "lincoln")
+
+    assert decided(renamed) == []
+    assert renamed.archive.decisions("lincoln") == ()
