@@ -36,8 +36,8 @@ def test_a_demo_that_is_stopped_takes_its_processes_along(tmp_path: Path) -> Non
 
     demo.send_signal(signal.SIGTERM)
 
-    assert demo.wait(60) == 130
-    demo.stderr.close()
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == 130, said
     assert processes_that_name(home) == []
 
 
