@@ -247,7 +247,7 @@ def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> 
 
 def _needed_columns(step: Lookup, other: pa.Table) -> pa.Table:
     """Return the columns of the other file that a look-up reads."""
-    taken = [spelling for name in step.take.values() for spelling in (name, edited_name(name))]
+    taken = [spelling for name in step.take.values() for spelling in (name, edited_name(name), unsure_name(name))]
     needed = {step.key, *taken, *([step.where.column] if step.where else []), ROW, REFUSED}
     return other.select([name for name in other.column_names if name in needed])
 
