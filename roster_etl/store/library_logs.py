@@ -8,9 +8,12 @@ change a result: what did fail is raised, and told by our own errors. Libraries'
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from roster_etl.spec.errors import RosterError
@@ -38,6 +41,7 @@ _LIBRARIES = (
     "sqlalchemy",
     "urllib3",
 )
+_AGAIN_SECONDS = 0.01
 _WENT_ON = "what was under way went on without it, and --debug shows where it came from"
 _PREFIXES = tuple(f"{name}." for name in _LIBRARIES)
 
@@ -54,11 +58,30 @@ def quiet_library_logs() -> None:
 
 
 def _report_unraisable(lost: Any) -> None:
-    """Report an exception that Python cannot raise, such as one while an object is deleted: in one line, or in full with ``--debug``."""
-    if _is_debugging():
-        sys.__unraisablehook__(lost)
-    elif lost.exc_type is not None:
-        _log_loss(f"an error while {_origin(lost.object)} was cleaned up", lost.exc_type)
+    """Report an exception that Python cannot raise, such as one while an object is deleted: in one line, or in full with ``--debug``.
+
+    An interrupt (Ctrl-C, *Terminate* in the UI) is sent again instead, a moment later: here, too, it would be lost.
+    """
+    try:
+        if _is_interrupt(lost.exc_type):
+            _interrupt_again()
+        elif _is_debugging():
+            sys.__unraisablehook__(lost)
+        elif lost.exc_type is not None:
+            _log_loss(f"an error while {_origin(lost.object)} was cleaned up", lost.exc_type)
+    except BaseException as error:
+        if not _is_interrupt(type(error)):
+            raise
+        _interrupt_again()
+
+
+def _is_interrupt(kind: type[BaseException] | None) -> bool:
+    return kind is not None and kind.__name__ in ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+
+
+def _interrupt_again() -> None:
+    with suppress(RuntimeError):  # no thread can be started: the process is ending anyway
+        threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
 
 
 def _report_thread(lost: Any) -> None:

@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -112,6 +113,26 @@ def test_what_python_itself_prints_of_lost_errors_is_one_line(
     lines = [caplog.handler.format(record) for record in caplog.records]
     assert (len(lines), "Secretname" in "".join(lines)) == (0 if debug else 1, False)
     assert all("ConnectionError" in line and "\n" not in line for line in lines)
+
+
+class _Interrupted:
+    def __del__(self) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("_pythons_hooks")
+def test_an_interrupt_while_an_object_is_deleted_is_not_lost(caplog: pytest.LogCaptureFixture):
+    quiet_library_logs()
+    with pytest.raises(KeyboardInterrupt):
+        _delete_and_go_on()
+
+    assert caplog.records == []
+
+
+def _delete_and_go_on() -> None:
+    interrupted = _Interrupted()
+    del interrupted
+    time.sleep(10)
 
 
 def test_hooks_of_somebody_else_stay(monkeypatch: pytest.MonkeyPatch):

@@ -15,8 +15,10 @@ from roster_etl.store.warehouse.sqlite_adbc import AdbcSqliteDialect
 INTERRUPTED = """
 import os, signal, sys, threading, time
 import sqlalchemy as sa
+from roster_etl.store.library_logs import quiet_library_logs
 from roster_etl.store.warehouse.database import Database
 
+quiet_library_logs()  # as every command and run: an interrupt while a cursor is deleted is sent again
 database, sum_of = Database(f"sqlite:///{sys.argv[1]}"), sa.text(
     "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 2000) SELECT sum(n) FROM c"
 )
