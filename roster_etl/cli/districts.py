@@ -88,7 +88,8 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     ensure_config(call.settings.home)  # so that Dagster's programs can start
     for warning in _sftp_warnings(saved.feed(format)):
         call.log(f"roster-etl: {warning}")
-    if unclear := [one.name for one in saved.destinations if not one.source] if len(saved.feeds) > 1 else []:
+    unclear = [one.name for one in saved.destinations if not one.source]
+    if unclear and len(saved.feeds) > 1:
         call.log(f"roster-etl: {', '.join(unclear)}: destinations that name no feed; set `source` in districts/{district}.toml")
     return _print_district(call, saved, "registered")
 

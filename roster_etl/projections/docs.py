@@ -137,14 +137,7 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
     if format_.fixed_column_order:
         unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
         head.append(f"The columns of a file are in the order of its table{unless}; optional ones may be left out.")
-    manifest = format_.manifest.file if format_.manifest else ""
-    files = [
-        part
-        for file in format_.files
-        for part in _file_parts(
-            file, targets or {}, "" if file.name == manifest else "Required." if file.required else "Optional."
-        )
-    ]
+    files = [part for file in format_.files for part in _file_parts(format_, file, targets or {})]
     files += _version_parts(format_, targets or {})
     set_them = "How to set them: [options](../options.md), where those are that every format has."
     options = ["## Options", set_them, _options_table(format_.options)] if format_.options else []
@@ -309,7 +302,9 @@ def _set_parts(format_: Format) -> list[str]:
     return [head, _table(("set", "files", "an upload", "rhythm"), rows)]
 
 
-def _file_parts(file: File, targets: Targets, state: str) -> list[str]:
+def _file_parts(format_: Format, file: File, targets: Targets) -> list[str]:
+    is_manifest = format_.manifest is not None and file.name == format_.manifest.file  # its note says when it is required
+    state = "" if is_manifest else "Required." if file.required else "Optional."
     state += " Deprecated." if file.deprecated else ""
     columns = (_column_row(file, column, targets) for column in file.columns)
     families = (_family_row(file, family, targets) for family in file.families)

@@ -120,9 +120,8 @@ def drop_superseded(
     left: list[ChangeFile] = []
     gone: list[tuple[int | None, str, int]] = []
     retried = sorted((source for source in sources if source.is_retried), key=lambda source: source.import_id or 0)
-    every = pa.concat_tables(
-        [source.rows for source in retried], promote_options="default"
-    )  # a look-up for each would cost all records
+    # All at once: a look-up for each would cost all records.
+    every = pa.concat_tables([source.rows for source in retried], promote_options="default")
     superseded, start = pc.is_in(keys(every), value_set=newer), 0
     for source in retried:
         again = superseded.slice(start, source.rows.num_rows)

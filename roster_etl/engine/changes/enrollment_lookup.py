@@ -129,9 +129,8 @@ def _partial_keys(state: State, candidates: _CandidateRows, others: np.ndarray) 
     for read in candidates.reads:
         left = pa.array(~read.applies)
         parts.append({name: _column(read, name, pa.string()).filter(left) for name in parts[0]})
-    every = pa.concat_tables(
-        [pa.table(cells) for cells in parts]
-    ).combine_chunks()  # a look-up for each read would cost all people
+    # All at once: a look-up for each read would cost all people.
+    every = pa.concat_tables([pa.table(cells) for cells in parts])
     cells = {name: combine_chunks(every.column(name)) for name in every.column_names}
     second, ids = person_by_integration_id(state, cells.pop("user_integration_id")), cells["user_id"]
     return [pa.table(cells | {"user_id": pc.coalesce(second, live_person_ids(state, ids), ids)})]

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
@@ -50,4 +49,4 @@ def exchanged_classes(before: Mapping[str, frozenset[str]], after: Mapping[str, 
 
 def _identities(sections: pa.Table) -> list[str]:
     cells = {name: folded_text(combine_chunks(sections.column(name)).cast(pa.string())) for name in IDENTITY}
-    return list(pc.fill_null(key_text(pa.table(cells), IDENTITY), "").to_pylist())
+    return list(key_text(pa.table(cells), IDENTITY).to_pylist())

@@ -254,11 +254,8 @@ def _check_reference(
     state: FileState, column: Column, reference: Reference, referenced_files: Mapping[str, ReferencedFile]
 ) -> None:
     values, target = state.columns[column.name], referenced_files[reference.file]
-    known, refused, deleted = (
-        combine_chunks(target.rows.column(reference.column)),
-        combine_chunks(target.rows.column(REFUSED)),
-        _deleted_rows(target),
-    )
+    known, refused = (combine_chunks(target.rows.column(name)) for name in (reference.column, REFUSED))
+    deleted = _deleted_rows(target)
     dropped = pc.or_(refused, deleted)
     applied = known.filter(pc.invert(dropped)) if pc.any(dropped).as_py() else known
     allowed = pa.concat_arrays([applied, pa.array(reference.also, pa.string())]) if reference.also else applied
@@ -282,18 +279,21 @@ def _check_reference(
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
     state.mark_cascaded(is_deleted & ~state.newly_uploaded_mask() & state.required_mask(column))
     state.reject_or_clear(column.name, is_deleted & ~state.follows, "deleted_reference", message)
-    wrong &= ~is_deleted & ~state.follows
-    causes = _cause_rows(values, wrong, known.filter(refused), combine_chunks(target.rows.column(ROW)).filter(refused))
+    _report_unknown(state, column, reference, target, wrong & ~is_deleted & ~state.follows, allowed)
+
+
+def _report_unknown(
+    state: FileState, column: Column, reference: Reference, target: ReferencedFile, wrong: Mask, allowed: pa.Array
+) -> None:
+    """Report references that no accepted row has; where a rejected row has it, a known record keeps its value."""
+    values, refused = state.columns[column.name], combine_chunks(target.rows.column(REFUSED))
+    ids, rows = (combine_chunks(target.rows.column(name)).filter(refused) for name in (reference.column, ROW))
+    causes = _cause_rows(values, wrong, ids, rows)
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
-    message = f"No accepted row of {reference.file} has this {reference.column}."
-    text, rejected = (
-        _with_likeness(message, values, wrong, allowed),
-        pc.is_in(values, value_set=pc.drop_null(known.filter(refused))),
-    )
-    state.reject_or_clear(
-        column.name, wrong, "unknown_reference", text, (target.file_name, causes), unsure=wrong & to_mask(rejected)
-    )
+    message = _with_likeness(f"No accepted row of {reference.file} has this {reference.column}.", values, wrong, allowed)
+    rejected = wrong & to_mask(pc.is_in(values, value_set=pc.drop_null(ids)))
+    state.reject_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes), unsure=rejected)
 
 
 def _with_likeness(message: str, values: pa.Array, wrong: Mask, known: pa.Array) -> str | pa.Array:

@@ -322,6 +322,8 @@ class _Meant:
 
     def part(self, records: pa.Table) -> None:
         """Compare some records with those that were to be written. Raises ReadBackFailed."""
+        if records.num_columns != len(self.cells):
+            raise ReadBackFailed(file=self.name, what="another header")
         start, stop = self._taken, self._taken + records.num_rows
         if any(len(cells) < stop for cells in self.cells):
             raise ReadBackFailed(file=self.name, what=f"more than {len(self.cells[0])} rows")

@@ -287,6 +287,7 @@ class _Origin:
         self._member = cache(self._find_member)
         self._raw = cache(self._read)
         self._edits = cache(self._all_edits)
+        self.decided_by = cache(self._who_decided)  # an import closes what another version follows
 
     def mapping(self, target: RosterTable, version: MappingABC[str, Any]) -> Mapping | None:
         """Return the mapping that created the version: of its file, with the same constants and the same derived columns."""
@@ -319,7 +320,7 @@ class _Origin:
     def _all_edits(self, source: str) -> list[dict[str, Any]]:
         return self.workspace.warehouse.roster.overrides(self.district_id, source, ended=True)
 
-    def decided_by(self, import_id: int) -> str | None:
+    def _who_decided(self, import_id: int) -> str | None:
         """Return who approved an import, or made the edit of a manual import; None: no decision was needed."""
         hold = self.workspace.warehouse.ledger.hold(import_id)
         if hold is not None:

@@ -60,3 +60,12 @@ def test_a_file_that_differs_anywhere_is_refused(written, old, new, what):
 
     with pytest.raises(ReadBackFailed, match=what):
         compare_cells(written, BUILT, InMemory())
+
+
+@pytest.mark.parametrize("left_out", [{"note"}, {"name", "note"}])
+def test_a_file_with_fewer_columns_is_refused(written, left_out):
+    cells = {name: column for name, column in BUILT.cells.items() if name not in left_out}
+    (written / BUILT.name).write_bytes(b"".join(csv_bytes(cells, "\r\n")))
+
+    with pytest.raises(ReadBackFailed, match="another header"):
+        compare_cells(written, BUILT, InMemory())
