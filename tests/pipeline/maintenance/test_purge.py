@@ -252,6 +252,7 @@ def test_a_role_that_may_not_rewrite_the_files_removes_nothing(postgres_url: str
             connection.execute("DROP ROLE importer")
 
 
+@pytest.mark.both_databases  # the lock is another one on each
 def test_nothing_is_removed_while_an_import_is_under_way(lived: Workspace) -> None:
     in_transaction(lived.warehouse).open_import(
         kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC)

@@ -28,6 +28,8 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.settings import Settings
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, run
 
+pytestmark = pytest.mark.both_databases  # whoever waits for whom is decided by locks, which are others on each
+
 
 def open_(workspace: Workspace) -> list[dict[str, Any]]:
     with workspace.warehouse.read_reconciliation() as session:
