@@ -147,8 +147,9 @@ def test_an_item_that_was_merely_rejected_makes_its_list_unsure() -> None:
     assert [row.get("agents") for row in rows(result)] == [None, "c", None]
 
 
-def test_a_reference_to_a_rejected_row_of_another_file_is_unsure() -> None:
-    schools = File(
+def _of_schools(*schools: str) -> ValidatedFile:
+    """Return classes with a school each, s1, s2 and s9, where the file of schools has these rows; one without a name is rejected."""
+    file = File(
         name="o",
         file_name="o.csv",
         title="O",
@@ -156,7 +157,7 @@ def test_a_reference_to_a_rejected_row_of_another_file_is_unsure() -> None:
         key=("id",),
         columns=(Column("id", required=True), Column("name", required=True)),
     )
-    other = ReferencedFile(rows=judge(schools, lines("id,name", "s1,", "s2,Two")).rows, file_name="o.csv")
+    other = ReferencedFile(rows=judge(file, lines("id,name", *schools)).rows, file_name="o.csv")
     classes = File(
         name="f",
         file_name="f.csv",
@@ -165,7 +166,21 @@ def test_a_reference_to_a_rejected_row_of_another_file_is_unsure() -> None:
         key=("id",),
         columns=(Column("id", required=True), Column("school", references=Reference("o", "id"))),
     )
-    result = judge(classes, lines("id,school", "1,s1", "2,s2", "3,s9"), {"o": other})
+    return judge(classes, lines("id,school", "1,s1", "2,s2", "3,s9"), {"o": other})
+
+
+def test_a_reference_to_a_rejected_row_of_another_file_is_unsure() -> None:
+    result = _of_schools("s1,", "s2,Two")
 
     assert _unsure(result, "school") == [True, False, False]
     assert [row.get("school") for row in rows(result)] == [None, "s2", None]
+
+
+def test_where_no_row_of_the_other_file_was_accepted_all_references_are_unsure() -> None:
+    result = _of_schools("s1,", "s2,")
+
+    assert _unsure(result, "school") == [True, True, True]
+    assert [row.get("school") for row in rows(result)] == [None, None, None]
+    (finding,) = result.findings.to_pylist()
+    assert (finding["severity"], finding["count"]) == ("warning", 3)
+    assert finding["message"].endswith(" Known records keep the values that they have.")

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -21,7 +22,7 @@ from roster_etl.pipeline.reconciliation import decide as deciding
 from roster_etl.pipeline.reconciliation import decisions as journal
 from roster_etl.pipeline.reconciliation import reconcile as reconciling
 from roster_etl.pipeline.reconciliation.decide import UnknownDifference, Verb, decide
-from roster_etl.pipeline.reconciliation.decisions import archive_decisions
+from roster_etl.pipeline.reconciliation.decisions import archive_decisions, decision_moment
 from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.reporting import announce
 from roster_etl.pipeline.workspace import Workspace
@@ -240,3 +241,20 @@ def test_a_decision_that_is_archived_while_the_person_is_purged_leaves_nothing(
 
     assert decided(renamed) == []
     assert renamed.archive.decisions("lincoln") == ()
+
+
+class _Decided:
+    """A journal whose newest decision was made by a clock that was ahead."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def decisions(self, district_id: str, newest: int) -> list[dict[str, Any]]:
+        return [{"district_id": district_id, "decided_at": self.at}][:newest]
+
+
+def test_a_decision_is_not_earlier_than_the_one_before_it() -> None:
+    ahead, behind = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, -1))
+
+    assert decision_moment(cast("Any", _Decided(ahead)), "lincoln") == ahead
+    assert decision_moment(cast("Any", _Decided(behind)), "lincoln") > behind

@@ -82,3 +82,25 @@ def test_exchanged_sections_are_told(source: str, what: str, saved: SavedFolders
 
     assert {f["severity"] for f in found} == {"warning"}
     assert sum(len(f.get("rows") or [f["row"]]) for f in found) == 2, document["status"]
+
+
+def test_classes_of_which_somebody_stayed_were_not_exchanged(saved: SavedFolders, tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    saved.copy("replaced-clever", lambda to, url: _first("clever", to, url), folder)
+    day = Path(shutil.copytree(folder / "up", tmp_path / "second"))
+    pair, path = _pair(day, "clever"), day / "enrollments.csv"
+    before = _read(path)
+    _swap(path, "Section_id", pair)
+    after = _read(path)
+    for section in pair:
+        stays = next(at for at, row in enumerate(before) if row["Section_id"] == section)
+        after[stays] = before[stays]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(after[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(after)
+
+    document = _imported(folder / "home", "clever", day)
+
+    found = [f for f in document["findings"] if f["code"] == "another_section"]
+    assert (document["status"], found) == ("published", [])
