@@ -62,6 +62,20 @@ CASES = [
     ),
     case(
         "5.12",
+        "a group of a set whose id two sets have is refused",
+        up(
+            BASE,
+            group_categories=rows(CATEGORY, "K1,A,,Teams,active", "K1,B,,Crews,active"),
+            groups=rows(GROUP, "G1,K1,,,One,available"),
+        ),
+        state={"group_categories": f"{CATEGORIES}\nK1,A,,Teams", "groups": GROUPS},
+        found=[
+            "reject duplicate_key group_categories.csv 3 group_category_id",
+            "reject unknown_reference groups.csv 2 group_category_id",
+        ],
+    ),
+    case(
+        "5.12",
         "a name that is taken refuses the row",
         up(BASE, group_categories=rows(CATEGORY, "K1,A,,Teams,active", "K2,A,,Teams,active")),
         state={"group_categories": f"{CATEGORIES}\nK1,A,,Teams"},
