@@ -9,7 +9,6 @@ from typing import Any
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
-from roster_etl.pipeline.import_upload import count_steps
 from roster_etl.pipeline.lifecycle.hold_races import as_lost_race
 from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_document, outcome, read_import_summary
@@ -19,7 +18,6 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportResult
-from roster_etl.vendors import vendor
 
 _RECENT_IMPORTS = 50  # limit of imports of a feed that others may begin during this one
 _SEND_SECONDS = 10.0
@@ -43,13 +41,12 @@ def run_order(call: Call, order: Order) -> tuple[dict[str, Any], Failure | None]
     changes = expects_change(call.workspace, order)
     if changes:  # before Dagster is loaded: both processes load in parallel
         start_gx_process()
-    from roster_etl.orchestration.jobs.in_process_runs import execute_import
+    from roster_etl.orchestration.jobs.in_process_runs import count_steps, execute_import
 
     begun: list[str] = []
     try:
-        steps = count_steps(vendor(order.source).for_file_set(order.file_set or "")) + 1
         what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
-        with call.progress(steps, what) as progress:
+        with call.progress(count_steps(order), what) as progress:
             done = execute_import(
                 call.settings.home, order, receive_first=changes is False, on_step=progress, on_start=begun.append
             )

@@ -12,9 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from roster_etl.orchestration.assets.import_selections import import_keys
 from roster_etl.orchestration.assets.today_asset import TODAY
-from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -131,8 +130,8 @@ def register(workspace: Workspace, district_id: str, **feed: Any) -> None:
 
 
 def selected(format_name: str) -> set[dg.AssetKey]:
-    """Return the assets that the job of a format makes: its files, the tables that it fills, and what follows from them."""
-    return set(defs.resolve_job_def(job_name(format_name)).asset_layer.selected_asset_keys)
+    """Return the assets that an import of a format makes: its files, the tables that it fills, and what follows from them."""
+    return set(import_keys(format_name, vendor(format_name).format.file_sets[0].name))
 
 
 def rewrite(file: Path, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:

@@ -8,28 +8,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from roster_etl.orchestration.assets.asset_keys import STATE_NAME, file_key, vendor_key
 from roster_etl.orchestration.assets.frame_types import NOTHING
 from roster_etl.orchestration.assets.metadata import OWNERS, code_references, findings_metadata, import_number
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step
-from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
-from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import apply_upload_changes
 from roster_etl.vendors import Vendor
-from roster_etl.vendors.lineage import files_for
-
-
-def state_key(vendor: Vendor) -> dg.AssetKey:
-    """Return the key of a district's state after a delta upload."""
-    return dg.AssetKey([vendor.format.name, "state"])
-
-
-def upstream_keys(vendor: Vendor, table: str) -> list[dg.AssetKey]:
-    """Return the upstream keys of a roster table: the files from which it is mapped, or the state after a delta upload."""
-    if vendor.change_plan is not None:
-        return [state_key(vendor)]
-    return [file_key(vendor, name) for name in files_for(vendor, table)]
 
 
 def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
@@ -37,9 +24,9 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
     files = [file.name for file in vendor.format.files]
 
     @dg.asset(
-        key=state_key(vendor),
+        key=vendor_key(vendor.format.name, STATE_NAME),
         deps=[file_key(vendor, name) for name in files],
-        partitions_def=DISTRICTS,
+        partitions_def=feed_partitions(vendor.format.name),
         output_required=False,  # as that of a file
         dagster_type=NOTHING,
         group_name=vendor.format.name,

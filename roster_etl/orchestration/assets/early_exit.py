@@ -5,7 +5,6 @@ Belongs here: the run's log, tags and state in these cases, and the report, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import NoReturn
 
@@ -13,7 +12,10 @@ import dagster as dg
 from dagster._core.errors import DagsterUserCodeProcessError
 from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
+from roster_etl.orchestration.assets.asset_keys import REPORT
+from roster_etl.orchestration.assets.district_events import log_materialization
 from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness
+from roster_etl.orchestration.assets.import_selections import import_keys
 from roster_etl.orchestration.assets.metadata import Metadata, import_number, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
@@ -24,7 +26,6 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
-REPORT = dg.AssetKey("report")
 _UNCHANGED_PAUSE_SECONDS = 10.0  # such an import takes a fifth of a second, and the roster is the same after it
 
 
@@ -35,7 +36,7 @@ def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -
     """
     tag_import(context, upload, upload.ended or "running")
     if upload.ended == "unchanged":
-        finish_unchanged(context, _summary(context), context.job_def.asset_layer.executable_asset_keys)
+        finish_unchanged(context, upload, _summary(context))
     elif upload.ended is not None:
         fail_run(context, _summary(context))
     return upload.ended is not None
@@ -46,16 +47,13 @@ def _summary(context: dg.AssetExecutionContext) -> ImportSummary:
     return run_context.import_summary()
 
 
-def finish_unchanged(context: dg.AssetExecutionContext, summary: ImportSummary, skipped_keys: Iterable[dg.AssetKey]) -> None:
-    """Log that the roster is up to date, and materialize `skipped_keys` in a backfill.
-
-    A backfill counts only materialized assets, so the skipped ones have to be recorded.
-    """
+def finish_unchanged(context: dg.AssetExecutionContext, upload: Upload, summary: ImportSummary) -> None:
+    """Log that the roster is up to date, and in a backfill materialize what the import would have made, as it counts nothing else."""
     run_context: RunContext = context.resources.run_context
     context.log.info(unchanged_text(summary))
     run_context.summary = report_unchanged(context, run_context.workspace, summary)
     if BACKFILL in context.run.tags:
-        for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
+        for key in sorted(import_keys(upload.source, upload.file_set) - {REPORT}):
             log_materialization(context, key, {**import_number(summary.import_id), "unchanged": True})
 
 
@@ -98,8 +96,3 @@ def fail_run(context: dg.AssetExecutionContext, summary: ImportSummary, instruct
     log_today(context, run_context.workspace)
     metadata = {**(instructions or {}), **about, "report": dg.MetadataValue.path(str(report.page))}
     raise ImportStopped(stopped_text(report.summary), metadata)
-
-
-def log_materialization(log: RunLog, key: dg.AssetKey, metadata: Metadata) -> None:
-    """Record that `key` is up to date for the run's district although its own step did not run."""
-    log.log_event(dg.AssetMaterialization(key, partition=log.partition_key, metadata=metadata))

@@ -11,9 +11,9 @@ from typing import Any
 
 import dagster as dg
 
+from roster_etl.orchestration.assets.asset_keys import filled_tables, warehouse_key
 from roster_etl.orchestration.assets.markdown import markdown_table
 from roster_etl.orchestration.assets.metadata import OWNERS, code_references
-from roster_etl.orchestration.assets.roster_assets import filled_tables, warehouse_key
 from roster_etl.orchestration.assets.step_context import redacted_failures, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.exports import destinations

@@ -61,11 +61,24 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
 
 def table_type(table: RosterTable) -> dg.DagsterType:
     """Return the type of a mapped table: business columns, the origin of each row, its hash, ``_refused`` and ``_deleted``."""
-    columns = [_Column(column.name, column.type) for column in table.columns]
-    columns += [_Column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
     return _frame_type(
-        name=f"mapped_{table.name}", description=f"{table.name} as mapped from the upload: one row per record.", columns=columns
+        name=f"mapped_{table.name}",
+        description=f"{table.name} as mapped from the upload: one row per record.",
+        columns=_table_columns(table),
     )
+
+
+def require_table(table: RosterTable, rows: pa.Table) -> None:
+    """Check the schema of a mapped table, which no step hands on as an output of its own. Raises dg.Failure: it is another one."""
+    if len(set(rows.column_names)) == rows.num_columns and all(column.fits(rows.schema) for column in _table_columns(table)):
+        return
+    checked = table_type(table).type_check(cast("dg.TypeCheckContext", None), rows)
+    raise dg.Failure(f"{table.name}: {checked.description}", allow_retries=False)
+
+
+def _table_columns(table: RosterTable) -> list[_Column]:
+    columns = [_Column(column.name, column.type) for column in table.columns]
+    return columns + [_Column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
+from roster_etl.orchestration.assets.asset_keys import UPLOAD_NAME, upload_key, vendor_key
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.reporting.freshness import Freshness, freshness
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
@@ -59,9 +60,9 @@ def freshness_check(vendor: Vendor) -> dg.AssetChecksDefinition:
     """Return the check that a district's upload is in the roster by the expected time."""
 
     @dg.asset_check(
-        asset=_upload_key(vendor.format.name),
+        asset=upload_key(vendor),
         name=FRESH,
-        partitions_def=DISTRICTS,
+        partitions_def=feed_partitions(vendor.format.name),
         description="The district's upload was in the roster by when its feed expects it (expected_by). Each import says so in its run, and the job `late_feeds` when a feed has become late.",
     )
     def fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -86,15 +87,11 @@ def _check_result(workspace: Workspace, source: str, district_id: str | None) ->
     )
 
 
-def _upload_key(source: str) -> dg.AssetKey:
-    return dg.AssetKey([source, "upload"])
-
-
 def freshness_evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckEvaluation:
     """Return the evaluation of the freshness check of a feed."""
     return dg.AssetCheckEvaluation(
-        target_materialization_data=newest_materialization(instance, _upload_key(feed.source), feed.district_id),
-        asset_key=_upload_key(feed.source),
+        target_materialization_data=newest_materialization(instance, vendor_key(feed.source, UPLOAD_NAME), feed.district_id),
+        asset_key=vendor_key(feed.source, UPLOAD_NAME),
         check_name=FRESH,
         passed=_is_on_time(feed),
         severity=dg.AssetCheckSeverity.WARN,

@@ -1,7 +1,7 @@
 """Gates as asset checks: two for each suite, and the one that blocks publishing.
 
 Belongs here: names, severities, and the metadata of a check. A failed gate blocks publishing but still produces a plan: only
-``publishable`` blocks. Each check is on the asset that it validates; the step of ``roster/plan`` evaluates them all, in one
+``publishable`` blocks. Each check is on the asset that it validates; the step of the plan evaluates them all, in one
 request to the Great Expectations process.
 """
 
@@ -18,7 +18,7 @@ from roster_etl.quality import Verdict
 SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"
 
 
-def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
+def suite_specs(asset: dg.AssetKey, suite: str, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
     """Return the specs of the two checks of `suite` on `asset`."""
     where = f"expectations/{suite}.json"
     about = {
@@ -26,7 +26,7 @@ def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
         f"`{PUBLISHABLE}` fails too, and nothing is published.",
         TOLERANCES: f"The expectations of {where} that warn: a person should look, and the import is published all the same.",
     }
-    return [dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=DISTRICTS) for name, text in about.items()]
+    return [dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=partitions) for name, text in about.items()]
 
 
 def gate_results(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.assets.asset_keys import MAPPED, PUBLISHED, STAGES, STATE_NAME, UPLOAD_NAME
 from roster_etl.orchestration.assets.metadata import OWNERS
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.default_home import default_home
@@ -42,7 +43,7 @@ def layer(key: dg.AssetKey, formats: Iterable[str]) -> str:
     """Return the layer of an asset: landing, validated, mapped, planned, published, exported or reported."""
     stage, name = key.path[0], key.path[-1]
     if stage in formats:
-        return "landing" if name == "upload" else "validated"
+        return name if name in STAGES else "landing" if name == UPLOAD_NAME else "validated"
     if key.path == ["roster", "plan"]:
         return "planned"
     return {"roster": "mapped", "warehouse": "published", "export": "exported"}.get(stage, "reported")
@@ -69,8 +70,8 @@ def loaded_owners() -> Sequence[str]:
 
 
 def _personal_files(vendor: Vendor) -> Iterable[str]:
-    """Yield the files of which a table about people is made, and the upload and state, which hold them."""
-    yield from ("upload", "state")
+    """Yield the files of which a table about people is made, and the other assets of a format that hold them."""
+    yield from (UPLOAD_NAME, STATE_NAME, MAPPED, PUBLISHED)
     for table in personal_tables() & {*tables_of(vendor)}:
         yield from files_for(vendor, table)
     yield from (

@@ -62,13 +62,14 @@ def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
         "dagster/column_schema": table_schema(table, sources),
         "dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps),
         "column_sources": _sources_table(table, sources),
-        **code_references(
-            {
-                f"{vendor.format.name} {_mapping_module(vendor)}": vendor.folder() / f"{_mapping_module(vendor)}.py"
-                for vendor in vendors
-            }
-        ),
+        **mapping_references(vendors),
     }
+
+
+def mapping_references(vendors: Sequence[Vendor]) -> Metadata:
+    """Return links to the code that maps the files of each vendor."""
+    modules = {vendor.format.name: (_mapping_module(vendor), vendor.folder()) for vendor in vendors}
+    return code_references({f"{name} {module}": folder / f"{module}.py" for name, (module, folder) in modules.items()})
 
 
 def _mapping_module(vendor: Vendor) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import dagster as dg
 
 from roster_etl.engine.reconcile.rosters import RULES
+from roster_etl.orchestration.assets.asset_keys import filled_tables, warehouse_key
 from roster_etl.orchestration.assets.freshness_checks import RunLog, newest_materialization
 from roster_etl.orchestration.assets.markdown import markdown_table
 from roster_etl.orchestration.assets.metadata import OWNERS
-from roster_etl.orchestration.assets.roster_assets import filled_tables, warehouse_key
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.feed_differences import by_field, feed_differences

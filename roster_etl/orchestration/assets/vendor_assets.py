@@ -10,7 +10,9 @@ from typing import Any
 
 import dagster as dg
 
+from roster_etl.orchestration.assets.asset_keys import UPLOAD_NAME, file_key, step_of, upload_key
 from roster_etl.orchestration.assets.default_upload import default_order
+from roster_etl.orchestration.assets.district_events import log_intentions
 from roster_etl.orchestration.assets.early_exit import finish_if_already_ended
 from roster_etl.orchestration.assets.frame_types import NOTHING, file_type
 from roster_etl.orchestration.assets.metadata import (
@@ -27,10 +29,9 @@ from roster_etl.orchestration.assets.step_context import RESOURCES, import_step,
 from roster_etl.orchestration.assets.whole_imports import (
     import_whole_uploads,
     is_delegated_to_full_imports,
-    record_missing_feed,
     reexecution_order,
 )
-from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.review.approve import reject_person_ids
 from roster_etl.pipeline.steps.receive import require_not_paused
@@ -41,8 +42,6 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.errors import DistrictPaused, RosterError, UnknownFeed
 from roster_etl.vendors import Vendor
-
-UPLOAD_NAME = "upload"
 
 
 class UploadConfig(dg.Config):
@@ -109,22 +108,7 @@ def upload_config(order: Order) -> dict[str, Any]:
     config = {name: dict(value) if name == "options" else value for name, value in named.items() if value}
     if not config.keys() & {"path", "archived", "arrival", "approves"}:
         config["landing"] = True
-    return {"ops": {upload_step(order.source): {"config": config}}}
-
-
-def upload_step(source: str) -> str:
-    """Return the key of the step that receives uploads in format `source`."""
-    return f"{source}__{UPLOAD_NAME}"
-
-
-def upload_key(vendor: Vendor) -> dg.AssetKey:
-    """Return the key of the vendor's uploads."""
-    return dg.AssetKey([vendor.format.name, UPLOAD_NAME])
-
-
-def file_key(vendor: Vendor, name: str) -> dg.AssetKey:
-    """Return the key of one of the vendor's files."""
-    return dg.AssetKey([vendor.format.name, name])
+    return {"ops": {step_of(order.source, UPLOAD_NAME): {"config": config}}}
 
 
 def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
@@ -134,7 +118,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=upload_key(vendor),
-        partitions_def=DISTRICTS,
+        partitions_def=feed_partitions(format_.name),
         output_required=False,  # no step follows an upload that is already published
         dagster_type=NOTHING,
         group_name=format_.name,
@@ -150,7 +134,11 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
     def upload(context: dg.AssetExecutionContext, config: UploadConfig) -> Iterator[dg.MaterializeResult[None]]:
         with redacted_failures(context):
             taken = _receive_upload(context, vendor, config)
-            if taken is None or finish_if_already_ended(context, taken[0]):
+            if taken is None:
+                return
+            if taken[0].ended != "unchanged":
+                log_intentions(context, taken[0].vendor)
+            if finish_if_already_ended(context, taken[0]):
                 return
             received, choice = taken
             metadata = {**upload_metadata(received), "upload_source": choice}
@@ -160,14 +148,14 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
 
 
 def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
-    """Return the asset of one of a vendor's files: read, and validated row by row. ``roster/plan`` evaluates its checks."""
+    """Return the asset of one of a vendor's files: read, and validated row by row. The step of the plan evaluates its checks."""
     key, name = file_key(vendor, file.name), file.name
     note = f" {file.note}" if file.note else ""
 
     @dg.asset(
         key=key,
         deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file, vendor.format))],
-        partitions_def=DISTRICTS,
+        partitions_def=feed_partitions(vendor.format.name),
         output_required=False,  # a run of fewer assets than an import has leaves them to a whole import
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
@@ -206,8 +194,6 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
             require_not_paused(run_context.workspace, Order(district_id=district_id, source=source))
     except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
-        if isinstance(error, UnknownFeed):
-            record_missing_feed(context, source)
         return None
     try:
         run_id = context.run.run_id

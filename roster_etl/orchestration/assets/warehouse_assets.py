@@ -1,15 +1,16 @@
-"""The published assets: every warehouse table, written by one op in one transaction, and the report of the import.
+"""The last steps of an import: its plan is published in one transaction, and its report is written.
 
-Belongs here: the only writer of the roster. It runs only after the check ``publishable`` has passed.
+Belongs here: the only writer of the roster, the assets ``<vendor>/published`` and ``<vendor>/reported``, and what they log of the district's
+``warehouse/*`` and ``report``. Nothing is published unless the step of the plan has ended well.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 
-from roster_etl.canonical.roster import TABLES
-from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.asset_keys import PLANNED, PUBLISHED, REPORT, REPORTED, vendor_key, warehouse_key
+from roster_etl.orchestration.assets.district_events import log_materialization
 from roster_etl.orchestration.assets.frame_types import NOTHING
 from roster_etl.orchestration.assets.freshness_checks import log_freshness
 from roster_etl.orchestration.assets.launchpad_links import undo_metadata
@@ -18,78 +19,90 @@ from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     Metadata,
     code_references,
+    import_number,
     published_counts,
-    published_metadata,
     report_links,
     report_metadata,
 )
 from roster_etl.orchestration.assets.reconciliation_asset import log_reconciliation
-from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, roster_key, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
-from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
 from roster_etl.pipeline.reporting.announce import publish_described_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
+from roster_etl.pipeline.steps import publish as publish_module
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.vendors import Vendor
-from roster_etl.vendors.lineage import tables_of
 
 
-def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
-    """Return the assets of all published tables, which one op writes."""
-    specs = [
-        dg.AssetSpec(
-            warehouse_key(table),
-            deps=[PLAN, roster_key(table)],
-            partitions_def=DISTRICTS,
-            skippable=True,  # no table is written if it has no change, or if the format does not fill it
-            group_name="warehouse",
-            kinds={"sql"},
-            owners=OWNERS,
-            description=f"{TABLES[table].comment}: every version, and the current ones as a view. Counts are of one district.",
-            metadata=published_metadata(TABLES[table], [one for one in vendors if table in tables_of(one)]),
-        )
-        for table in filled_tables(vendors)
-    ]
+def published_asset(vendor: Vendor) -> dg.AssetsDefinition:
+    """Return the asset of the uploads of a vendor that are published: all tables, by one step."""
+    source = vendor.format.name
 
-    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys=RESOURCES)
-    def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    @dg.asset(
+        key=vendor_key(source, PUBLISHED),
+        deps=[vendor_key(source, PLANNED)],
+        partitions_def=feed_partitions(source),
+        output_required=False,  # as that of a file
+        dagster_type=NOTHING,
+        group_name=source,
+        kinds={"sql"},
+        owners=OWNERS,
+        required_resource_keys=RESOURCES,
+        description="The plan of an upload, published in one transaction. Each table is shown as `warehouse/TABLE` of the district.",
+        metadata=code_references({"publish": Path(publish_module.__file__)}),
+    )
+    def published(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
             planned = staging_of(run_context.workspace, upload).plan()
-            if planned.decision != "publish":
-                return
             run_context.summary = publish_import(run_context.workspace, upload, planned, mapped_tables(run_context, upload))
             tag_run(context, import_status="published")
-            yield from _materialize_tables(context, upload, planned, run_context.summary)
+            undo = undo_metadata(context.run, upload.import_id)
+            _log_tables(context, upload, planned, run_context.summary, undo)
+            about = {"tables": len(planned.tables), **import_number(upload.import_id), **undo}
+            yield dg.MaterializeResult(metadata=about, data_version=dg.DataVersion(upload.content))
 
-    return warehouse
+    return published
 
 
-def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
-    """Return the asset of the report: what happened in an import, for people."""
+def _log_tables(
+    context: dg.AssetExecutionContext, upload: Upload, planned: PlanDecision, summary: ImportSummary, undo: Metadata
+) -> None:
+    """Show the published tables as the district's."""
+    run_context: RunContext = context.resources.run_context
+    provenance = Provenance.read(run_context.workspace, summary)
+    report = report_links(run_context.workspace, upload.district_id, upload.import_id)
+    for name, table in planned.tables.items():
+        metadata = {**published_counts(table, upload.import_id), **provenance.table_metadata(name), **report, **undo}
+        log_materialization(context, warehouse_key(name), metadata, upload.content)
+
+
+def reported_asset(vendor: Vendor) -> dg.AssetsDefinition:
+    """Return the asset of the reports of a vendor's uploads: what happened in an import, for people."""
+    source = vendor.format.name
 
     @dg.asset(
-        key=REPORT,
-        deps=[warehouse_key(table) for table in filled_tables(vendors)],
-        partitions_def=DISTRICTS,
+        key=vendor_key(source, REPORTED),
+        deps=[vendor_key(source, PUBLISHED)],
+        partitions_def=feed_partitions(source),
         output_required=False,  # as that of a file
         dagster_type=NOTHING,
-        group_name="report",
+        group_name=source,
         kinds={"html"},
         owners=OWNERS,
         required_resource_keys=RESOURCES,
-        description="The report of an import: counts and places of changes, rejected rows and findings, never a cell value.",
+        description="The report of an import. It is shown as `report` of the district.",
         metadata=code_references({"report": Path(report_files.__file__)}),
     )
-    def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def reported(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
@@ -103,21 +116,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 
             written, about = publish_described_report(workspace, run_context.import_summary(), describe)
             run_context.summary = written.summary
-            yield dg.MaterializeResult(metadata=about)
+            log_materialization(context, REPORT, about)
+            yield dg.MaterializeResult(metadata=import_number(upload.import_id))
 
-    return report
-
-
-def _materialize_tables(
-    context: dg.AssetExecutionContext, upload: Upload, planned: PlanDecision, summary: ImportSummary
-) -> Iterator[dg.MaterializeResult[None]]:
-    run_context: RunContext = context.resources.run_context
-    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(run_context.workspace, summary)
-    report = report_links(run_context.workspace, upload.district_id, upload.import_id)
-    for name, table in planned.tables.items():
-        if warehouse_key(name) in context.selected_asset_keys:
-            yield dg.MaterializeResult(
-                asset_key=warehouse_key(name),
-                data_version=dg.DataVersion(upload.content),
-                metadata={**published_counts(table, upload.import_id), **provenance.table_metadata(name), **report, **undo},
-            )
+    return reported

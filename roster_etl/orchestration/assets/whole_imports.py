@@ -1,4 +1,4 @@
-"""Runs that select fewer assets than one import has, or more: each upload that they are about is imported from the start.
+"""Runs that are not one import: of a part of a format's assets, or of the assets of districts. Each upload that they are about is imported.
 
 Each import is a run of its own, executed within the step that found this out, so that every selection a person can launch ends as
 the job of the format would. Belongs here: when that is so, and which uploads. Does not belong here: which assets an import has
@@ -7,16 +7,18 @@ the job of the format would. Belongs here: when that is so, and which uploads. D
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
+from roster_etl.orchestration.assets.asset_keys import MAPPED, PLANNED, PUBLISHED, REPORTED, STATE_NAME, UPLOAD_NAME, step_of
 from roster_etl.orchestration.assets.default_upload import default_order, lists_no_file
-from roster_etl.orchestration.assets.early_exit import log_materialization
+from roster_etl.orchestration.assets.district_events import log_materialization
 from roster_etl.orchestration.assets.import_selections import ImportName, all_imports, import_keys, imports_of, whole_import
+from roster_etl.orchestration.assets.metadata import Metadata, import_number
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, IMPORT, redacted_failures, tag_run
 from roster_etl.pipeline.staging import Staging
@@ -35,6 +37,7 @@ from roster_etl.store.files.urls import is_url
 from roster_etl.store.settings import landing_folder
 from roster_etl.store.warehouse import UnknownImport
 from roster_etl.vendors import vendor
+from roster_etl.vendors.lineage import tables_of
 
 WHOLE_IMPORTS = "whole_imports"
 """The tag of a run that left its work to whole imports; its value is the run's id, since a re-execution inherits tags."""
@@ -52,6 +55,11 @@ class _Ended:
     import_id: int | None
     run_id: str | None
     message: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the roster is now that of the upload."""
+        return self.status in _ENDS_WELL
 
     def text(self) -> str:
         number = f"Import {self.import_id}" if self.import_id else f"The import of {self.name[0]}"
@@ -76,11 +84,31 @@ def is_delegated_to_full_imports(context: dg.AssetExecutionContext) -> bool:
         if name is not None and (_receives(context, name[0]) or _resumes(context, run_context.workspace)):
             return False
         tag_run(context, **{WHOLE_IMPORTS: context.run.run_id})
-        received = {key.path[0] for key in keys if key.path[-1] == "upload" and _receives(context, key.path[0])}
+        received = {key.path[0] for key in keys if key.path[-1] == UPLOAD_NAME and _receives(context, key.path[0])}
         names = [found for found in imports_of(keys) if found[0] not in received]
         newest = _newest_uploads(run_context.workspace, context.partition_key, names)
-        _execute(context, _restart(context, run_context.workspace) or newest)
+        _execute_and_log(context, _restart(context, run_context.workspace) or newest)
     return True
+
+
+def import_newest_uploads(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """Import the newest upload of each feed of the district that fills a selected asset, and yield what was made of these assets.
+
+    Raises: dg.Failure: one of the imports is held, rejected or failed; what the others made has been yielded.
+    """
+    run_context: RunContext = context.resources.run_context
+    with redacted_failures(context):
+        selected = context.selected_asset_keys
+        if _is_done(context):  # by a step of a format in this run
+            return
+        wanted = _newest_uploads(run_context.workspace, context.partition_key, imports_of(selected))
+        ended = _import_all(context, wanted)
+        made = _made(context, ended, selected) | _not_fed(context, selected)
+        for key in (
+            key for key in context.assets_def.keys_by_output_name.values() if key in made
+        ):  # each after those that it depends on
+            yield dg.MaterializeResult(asset_key=key, metadata=made[key])
+        _raise_if_bad(ended)
 
 
 def import_whole_uploads(context: dg.AssetExecutionContext, source: str, named: Order | None) -> bool:
@@ -100,7 +128,7 @@ def import_whole_uploads(context: dg.AssetExecutionContext, source: str, named: 
     else:
         names = [name for name in imports_of(keys) if name[0] == source]
         wanted = _newest_uploads(run_context.workspace, context.partition_key, names)
-    _execute(context, wanted)
+    _execute_and_log(context, wanted)
     return True
 
 
@@ -164,7 +192,7 @@ def _steps(context: dg.AssetExecutionContext) -> frozenset[str] | None:
 
 def _receives(context: dg.AssetExecutionContext, source: str) -> bool:
     steps = _steps(context)
-    return steps is None or f"{source}__upload" in steps
+    return steps is None or step_of(source, UPLOAD_NAME) in steps
 
 
 def _resumes(context: dg.AssetExecutionContext, workspace: Workspace) -> bool:
@@ -184,16 +212,17 @@ def _resumes(context: dg.AssetExecutionContext, workspace: Workspace) -> bool:
 def _is_staged(context: dg.AssetExecutionContext, workspace: Workspace, import_id: int) -> bool:
     """Return whether every step that this run does not execute left its tables, and no later step is left out."""
     steps, staging = _steps(context) or frozenset(), Staging(workspace.frames, context.partition_key, import_id)
-    if not staging.has_upload() or not {"warehouse", "report"} <= steps:
+    if not staging.has_upload():
         return False
     upload = staging.upload()
-    files = [file.name for file in upload.format.files if f"{upload.source}__{file.name}" not in steps]
-    tables = [key.path[1] for key in import_keys(upload.source, upload.file_set) if key.path[0] == "roster"]
-    left = [table for table in tables if table != "plan" and f"roster__{table}" not in steps]
-    if f"{upload.source}__state" in {node.name for node in context.job_def.nodes} - steps and not staging.has_changes():
+    source, vendor_ = upload.source, upload.vendor
+    if not {step_of(source, PUBLISHED), step_of(source, REPORTED)} <= steps:
         return False
-    planned = "roster__plan" in steps or staging.has_plan()
-    return planned and all(map(staging.has_file_rows, files)) and all(map(staging.has_table, left))
+    files = [file.name for file in upload.format.files if step_of(source, file.name) not in steps]
+    applied = vendor_.change_plan is None or step_of(source, STATE_NAME) in steps or staging.has_changes()
+    mapped = step_of(source, MAPPED) in steps or all(map(staging.has_table, tables_of(vendor_)))
+    planned = step_of(source, PLANNED) in steps or staging.has_plan()
+    return planned and mapped and applied and all(map(staging.has_file_rows, files))
 
 
 # ---- which uploads
@@ -226,38 +255,52 @@ def _newest_upload(workspace: Workspace, district_id: str, name: ImportName) -> 
     return default_order(workspace, district_id, source, file_set=file_set)
 
 
-def record_missing_feed(context: dg.AssetExecutionContext, source: str) -> None:
-    """Materialize the selected assets of a format that the district has no feed of, in a backfill: it counts only what is materialized.
-
-    Assets that another upload of this run fills are left to it.
-    """
-    if BACKFILL not in context.run.tags:
-        return
-    selected = {*context.job_def.asset_layer.executable_asset_keys}
-    formats = {key.path[0] for key in selected if key.path[-1] == "upload"}
-    workspace = context.resources.run_context.workspace
-    own = {feed.format for feed in workspace.registry.get(context.partition_key).feeds} & formats
-    filled = {key for name in all_imports() if name[0] in own for key in import_keys(*name)}
-    wanted = {key for name in all_imports() if name[0] == source for key in import_keys(*name)}
-    for key in sorted((wanted & selected) - filled):
-        log_materialization(context, key, {"note": "The district has no feed of this format: nothing was imported."})
-
-
 # ---- executing them
 
 
-def _execute(context: dg.AssetExecutionContext, wanted: Iterable[tuple[ImportName, _Choose]]) -> None:
-    """Import each upload in a run of its own, and materialize what was selected of those that end well. Raises dg.Failure."""
+def _execute_and_log(context: dg.AssetExecutionContext, wanted: Iterable[tuple[ImportName, _Choose]]) -> None:
+    """Import each upload, and materialize what was selected of those that end well. Raises dg.Failure."""
+    ended = _import_all(context, wanted)
+    for key, metadata in sorted(_made(context, ended, {*context.job_def.asset_layer.executable_asset_keys}).items()):
+        log_materialization(context, key, metadata)
+    _raise_if_bad(ended)
+
+
+def _import_all(context: dg.AssetExecutionContext, wanted: Iterable[tuple[ImportName, _Choose]]) -> list[_Ended]:
     ended = [one for name, choose in wanted if (one := _import(context, name, choose)) is not None]
     for one in ended:
         context.log.info("%s", one.text())
-    bad = [one for one in ended if one.status not in _ENDS_WELL]
-    spoilt = {key for one in bad for key in import_keys(*one.name)}
-    selected = {*context.job_def.asset_layer.executable_asset_keys}
-    for one in ended:
-        if one not in bad:
-            for key in sorted((import_keys(*one.name) & selected) - spoilt):
-                log_materialization(context, key, {"import": one.import_id or 0, "import run": _run_link(one)})
+    return ended
+
+
+def _made(
+    context: dg.AssetExecutionContext, ended: Iterable[_Ended], selected: Iterable[dg.AssetKey]
+) -> dict[dg.AssetKey, Metadata]:
+    """Return what the imports that ended well made of the selected assets, as their runs show it; not of those that another one spoilt."""
+    good, bad = [one for one in ended if one.is_good], [one for one in ended if not one.is_good]
+    keys = {*selected}.difference(*(import_keys(*one.name) for one in bad))
+    return {key: _metadata(context, key, one) for one in good for key in import_keys(*one.name) & keys}
+
+
+def _metadata(context: dg.AssetExecutionContext, key: dg.AssetKey, ended: _Ended) -> Metadata:
+    """Return the metadata of an asset: what the import's run says of it, and the link to that run."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[context.partition_key])
+    records = context.instance.fetch_materializations(wanted, limit=1).records
+    newest = records[0].asset_materialization if records and records[0].run_id == ended.run_id else None
+    return {**(newest.metadata if newest else {}), **import_number(ended.import_id or 0), "import run": _run_link(ended)}
+
+
+def _not_fed(context: dg.AssetExecutionContext, selected: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Metadata]:
+    """Return the selected assets that no feed of the district fills, in a backfill: it counts only what is materialized."""
+    if BACKFILL not in context.run.tags:
+        return {}
+    feeds = context.resources.run_context.workspace.registry.get(context.partition_key).feeds
+    filled = {key for name in all_imports() if name[0] in {feed.format for feed in feeds} for key in import_keys(*name)}
+    return {key: {"note": "No feed of the district fills it: nothing was imported."} for key in {*selected} - filled}
+
+
+def _raise_if_bad(ended: Iterable[_Ended]) -> None:
+    bad = [one for one in ended if not one.is_good]
     if bad:
         raise dg.Failure(
             " ".join(one.text() for one in bad),
@@ -276,9 +319,7 @@ def _import(context: dg.AssetExecutionContext, name: ImportName, choose: _Choose
             context.log.info("Nothing to do for %s: no upload has arrived yet.", " ".join(name).strip())
             return None
         order, choice = chosen
-        context.log.info(
-            "This run has not exactly the assets of one import. Importing %s in a run of its own: %s.", name[0], choice
-        )
+        context.log.info("This run is not exactly one import. Importing %s in a run of its own: %s.", name[0], choice)
         number = runner(order, context.instance, runs.append)
     except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)

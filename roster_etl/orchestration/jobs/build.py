@@ -13,19 +13,19 @@ from typing import Any
 
 import dagster as dg
 
-from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.changes_asset import state_asset
+from roster_etl.orchestration.assets.district_assets import district_assets
 from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
-from roster_etl.orchestration.assets.import_selections import import_keys
+from roster_etl.orchestration.assets.import_selections import vendor_keys
 from roster_etl.orchestration.assets.io_manager import frame_io_manager
 from roster_etl.orchestration.assets.reconciliation_asset import reconciliation_asset, reconciliation_checks
-from roster_etl.orchestration.assets.roster_assets import filled_tables, plan_asset, table_asset
+from roster_etl.orchestration.assets.roster_assets import mapped_asset, planned_asset
 from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
 from roster_etl.orchestration.assets.today_asset import today_asset
 from roster_etl.orchestration.assets.vendor_assets import file_asset, upload_asset
-from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
+from roster_etl.orchestration.assets.warehouse_assets import published_asset, reported_asset
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover_vendors, vendor
@@ -51,8 +51,8 @@ def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpe
     found = [upload_asset(vendor) for vendor in vendors]
     found += [file_asset(vendor, file) for vendor in vendors for file in vendor.format.files]
     found += [state_asset(vendor) for vendor in vendors if vendor.change_plan is not None]
-    found += [table_asset(TABLES[table], vendors) for table in filled_tables(vendors)]
-    return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors), today_asset()]
+    found += [step(vendor) for vendor in vendors for step in (mapped_asset, planned_asset, published_asset, reported_asset)]
+    return [*found, district_assets(vendors), today_asset()]
 
 
 def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
@@ -63,7 +63,7 @@ def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
 
 
 def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.AssetCheckKey]) -> Any:
-    """Return the job that imports one district's uploads of a file set: its assets, and the roster tables that it fills.
+    """Return the job that imports one district's uploads of a file set, up to the report.
 
     Args: excluded_checks: checks of these assets that an import does not run.
     """
@@ -71,7 +71,7 @@ def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.A
     what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
     return dg.define_asset_job(
         job_name(format_.name, file_set.name),
-        selection=dg.AssetSelection.assets(*import_keys(format_.name, file_set.name))
+        selection=dg.AssetSelection.assets(*vendor_keys(format_.name, file_set.name))
         - dg.AssetSelection.checks(*excluded_checks),
         tags={
             FORMAT: format_.name,

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from roster_etl.canonical.audit import Action
-from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.asset_keys import PLAN, REPORT, warehouse_key
 from roster_etl.orchestration.assets.freshness_checks import newest_materialization
 from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
 from roster_etl.orchestration.assets.launchpad_links import decision_metadata, undo_metadata
@@ -25,11 +25,10 @@ from roster_etl.orchestration.assets.metadata import (
     report_links,
     report_metadata,
 )
-from roster_etl.orchestration.assets.roster_assets import PLAN, warehouse_key
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import UPLOAD, district_tags, redacted_failures, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
-from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import add_partitions
 from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import ImportReport
@@ -239,5 +238,5 @@ def _log_report(context: dg.OpExecutionContext, workspace: Workspace, report: Im
 
 
 def _log_materialization(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:
-    sync_partitions(context.instance, [row["district_id"]])
+    add_partitions(context.instance, row["district_id"])
     context.log_event(dg.AssetMaterialization(key, partition=row["district_id"], metadata=metadata))

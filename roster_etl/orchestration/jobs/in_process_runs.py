@@ -19,17 +19,19 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from roster_etl.orchestration.assets.asset_keys import UPLOAD_NAME, step_of
 from roster_etl.orchestration.assets.early_exit import report_unchanged, unchanged_text
+from roster_etl.orchestration.assets.import_selections import vendor_keys
 from roster_etl.orchestration.assets.run_resources import RunContext, prepared_context
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags, import_tags
-from roster_etl.orchestration.assets.vendor_assets import upload_config, upload_step
+from roster_etl.orchestration.assets.vendor_assets import upload_config
 from roster_etl.orchestration.jobs.build import decision_definitions, definitions_for, job_name
 from roster_etl.orchestration.jobs.recorded_run import RecordedRun
 from roster_etl.orchestration.runtime.current_home import current_home, use_home
 from roster_etl.orchestration.runtime.dagster_storage import open_instance, translate_storage_errors
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.home_config import ensure_config
-from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import add_partitions
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.reporting.ui_links import STEP_BY_JOB
@@ -100,7 +102,7 @@ def execute_import(
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))
-        sync_partitions(here, [order.district_id])
+        add_partitions(here, order.district_id, order.source)
         on_start(order.run_id or "")
         if receive_first and is_tested_dagster("runs that execute no step"):
             prepared = stack.enter_context(prepared_context(home, order))
@@ -113,6 +115,11 @@ def execute_import(
         if visit.error is not None:
             raise visit.error
         return FinishedRun(import_id=_import_id(here, run.run_id), summary=visit.summary)
+
+
+def count_steps(order: Order) -> int:
+    """Return the largest number of steps of the import of `order`."""
+    return len(vendor_keys(order.source, order.file_set or ""))
 
 
 def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: dg.DagsterInstance | None = None) -> int:
@@ -181,7 +188,7 @@ def _record_unchanged_run(instance: dg.DagsterInstance, order: Order, prepared: 
     run = RecordedRun(
         instance,
         job,
-        upload_step(order.source),
+        step_of(order.source, UPLOAD_NAME),
         run_id=upload.run_id or "",
         partition=order.district_id,
         run_config={**upload_config(order), **_SILENT_LOGGERS},

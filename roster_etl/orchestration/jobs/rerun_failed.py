@@ -21,7 +21,7 @@ from roster_etl.orchestration.assets.markdown import LinkCell, markdown_table
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT, district_tags, redacted_failures
 from roster_etl.orchestration.jobs.build import definitions_for, job_name
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import add_partitions
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphaned_imports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -112,7 +112,7 @@ def queue_import(context: dg.OpExecutionContext, feed: FeedToRerun) -> str:
         raise NoRunQueue
     name = job_name(feed.source, feed.file_set)
     job = definitions_for(feed.source).resolve_job_def(name)
-    sync_partitions(instance, [feed.district_id])
+    add_partitions(instance, feed.district_id, feed.source)
     run = instance.create_run_for_job(
         job_def=job,
         tags={**job.run_tags, **district_tags(feed.district_id, feed.source)},

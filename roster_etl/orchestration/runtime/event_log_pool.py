@@ -77,7 +77,7 @@ def _remembered(exists: Callable[..., bool]) -> Callable[..., bool]:
     """Return `exists`, which asks the storage until it says yes, and then no more.
 
     Dagster looks for a table of the index with every event, for columns and indexes that older versions lack with every asset, and for
-    the run's partition with every asset and each of its inputs. Nothing of that is ever dropped, and a district keeps its partition.
+    the run's partition with every asset and each of its inputs. Nothing of that is dropped while a run is at work.
     """
     found: set[tuple[object, ...]] = set()
 

@@ -24,7 +24,7 @@ from roster_etl.orchestration.jobs.archive_upload import (
 )
 from roster_etl.orchestration.jobs.reread_landing import REREAD, reread_landing, reread_run_config
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import read_partitions, sync_partitions
 from roster_etl.orchestration.runtime.rewritten_zones import read_rewritten
 from roster_etl.orchestration.sensors.crashed_runs import fail_orphaned_runs
 from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore
@@ -67,9 +67,7 @@ def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 def _evaluate_tick(
     context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Mapping[tuple[str, str], str]
 ) -> dg.SensorResult:
-    added = sync_partitions(context.instance, workspace.registry.ids())
-    if added:
-        context.log.info("new districts: %s", ", ".join(added))
+    partitions = read_partitions(context.instance)
     if gone := fail_orphaned_runs(workspace, context.instance):
         context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
     memory, clock = InstanceFeedStateStore(context.instance), SteadyClock(context.cursor)
@@ -88,6 +86,8 @@ def _evaluate_tick(
         ),
         bounds=bounds,
     )
+    if added := sync_partitions(context.instance, partitions, tick.registry):
+        context.log.info("new districts: %s", ", ".join(added))
     for note in tick.notes:
         context.log.warning(note)
     context.log.info(tick.summary)

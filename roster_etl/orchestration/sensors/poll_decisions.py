@@ -47,6 +47,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.landing import quiet_period
 from roster_etl.store.landing.open import open_folder, open_landing, unregistered_folders
 from roster_etl.store.registry.district import District, Feed
+from roster_etl.store.registry.registry import Scan
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover_vendors, vendor
 
@@ -75,7 +76,8 @@ def poll_landing_zones(
     decide_until = time.monotonic() + bounds.poll_budget.seconds + bounds.decide_seconds
     tick = _begin_tick(workspace, clock(), (wall_clock or clock)(), bounds, read_busy_feeds, results)
     _restore_states(tick, last, state_store.load() if cursor else {})
-    districts, unreadable = _scan_districts(tick)
+    scan = workspace.registry.scan()
+    districts, unreadable = _note_unreadable(tick, scan)
     feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     _mark_paused(tick, feeds)
     healthy, failed = _due_feeds(tick, feeds)
@@ -96,6 +98,7 @@ def poll_landing_zones(
         polled=(looked_at := sum(key in feeds for key in polled.by_key)),
         remaining=len(healthy) + len(failed) - looked_at,
         reread_request=reread,
+        registry=scan,
     )
 
 
@@ -193,9 +196,8 @@ def _strip_file_set(key: str) -> str:
     return "/".join(key.split("/")[:2])
 
 
-def _scan_districts(tick: TickState) -> tuple[tuple[District, ...], dict[str, str]]:
+def _note_unreadable(tick: TickState, scan: Scan) -> tuple[tuple[District, ...], dict[str, str]]:
     """Return the readable districts, and the problem of each unreadable file."""
-    scan = tick.workspace.registry.scan()
     tick.notes.extend(scan.problems.values())
     return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 

@@ -17,6 +17,7 @@ from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.landing import quiet_period
 from roster_etl.store.registry.district import Feed
+from roster_etl.store.registry.registry import Scan
 from roster_etl.vendors import vendor
 
 DAY_SECONDS = 86_400.0
@@ -137,7 +138,7 @@ class LandingTickResult:
 
     ``notes``: news for people; ``waiting``: waiting feeds, by reason; ``problems``: poll errors by feed (or registry file), also
     of feeds that back off and were not polled. ``polled``: number of feeds polled; ``remaining``: number left for the next ticks,
-    which begin with them.
+    which begin with them. ``registry``: as it was read for this tick.
     """
 
     requests: tuple[ImportRequest, ...]
@@ -150,6 +151,7 @@ class LandingTickResult:
     remaining: int
     archive_requests: tuple[ArchiveRequest, ...] = ()
     reread_request: RereadRequest | None = None
+    registry: Scan = field(default_factory=lambda: Scan(districts=(), problems={}))
 
     @property
     def waiting_counts(self) -> dict[str, int]:
