@@ -10,24 +10,27 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from roster_etl.orchestration.assets import warehouse_assets
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.jobs.in_process_runs import run_import
+from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.orchestration.runtime.home_config import ensure_config
+from roster_etl.orchestration.runtime.partitions import DISTRICTS, read_partitions, sync_partitions
 from roster_etl.pipeline.exports.destinations import send
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.default_home import VARIABLE
 from roster_etl.store.registry.district import Destination
-from roster_etl.store.registry.registry import Feed
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
 
@@ -35,7 +38,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mar
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_S, RUNS_S = 120, 180
 NEVER, KINDED = "0 0 1 1 *", {"user_ids": "kinded"}
-ALL = defs.resolve_asset_graph().executable_asset_keys
+GRAPH = defs.resolve_asset_graph()
+ALL = GRAPH.executable_asset_keys
+OF_DISTRICTS = [key for key in ALL if GRAPH.get(key).partitions_def == DISTRICTS and key.path[0] != "export"]
 
 
 class Ui:
@@ -198,38 +203,66 @@ def _ended(run: dict[str, Any]) -> dict[str, Any] | None:
     return run if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
 
 
-def _backfill(ui: Ui, keys: list[dict[str, Any]], partitions: list[str]) -> str:
+def _launch(ui: Ui, keys: Iterable[dg.AssetKey], partitions: list[str]) -> dict[str, Any]:
+    """Launch a backfill of assets, and return what Dagster answers."""
+    selection = [{"path": list(key.path)} for key in sorted(keys, key=str)]
+    return dict(
+        ui.ask(
+            "mutation ($what: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $what) "
+            "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
+            what={"assetSelection": selection, "partitionNames": partitions},
+        )["launchPartitionBackfill"]
+    )
+
+
+def _backfill(ui: Ui, keys: Iterable[dg.AssetKey], partitions: list[str]) -> str:
     """Launch a backfill of assets, and return how it ended."""
-    launched = ui.ask(
-        "mutation ($what: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $what) "
-        "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
-        what={"assetSelection": keys, "partitionNames": partitions},
-    )["launchPartitionBackfill"]
+    launched = _launch(ui, keys, partitions)
     status = "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
     ask = lambda: str(ui.ask(status, id=launched["backfillId"])["partitionBackfillOrError"]["status"])  # noqa: E731
     return str(wait_for(lambda: ask() if ask().startswith("COMPLETED") else None, RUNS_S, lambda: (ask(), ui.runs())))
 
 
-def test_a_backfill_takes_every_district_once_more(ui: Ui):
-    keys = [{"path": list(key.path)} for key in sorted(selected("clever"), key=str)]  # a run imports one format
-
-    assert _backfill(ui, keys, ["lincoln", "monroe"]) == "COMPLETED_SUCCESS"
-    assert {row["status"] for row in ui.workspace.warehouse.ledger.imports()[:2]} == {"unchanged"}
-
-
-def test_a_backfill_over_all_formats_imports_the_newest_upload_of_each_feed(ui: Ui):
-    graph = [{"path": list(key.path)} for key in sorted(ALL, key=str)]
+def test_a_backfill_of_a_format_and_of_what_it_fills_takes_every_district_once_more(ui: Ui):
     before = ui.workspace.warehouse.ledger.imports(limit=1)[0]["import_id"]
-    backfill = _backfill(ui, graph, ["lincoln", "monroe"])
+
+    assert _backfill(ui, selected("clever"), ["lincoln", "monroe"]) == "COMPLETED_SUCCESS"
+    since = ui.workspace.warehouse.ledger.imports(since=before + 1)
+    assert sorted((row["district_id"], row["status"]) for row in since) == [("lincoln", "unchanged"), ("monroe", "unchanged")]
+
+
+def test_a_backfill_of_the_assets_of_districts_imports_the_newest_upload_of_each_feed(ui: Ui):
+    before = ui.workspace.warehouse.ledger.imports(limit=1)[0]["import_id"]
+    backfill = _backfill(ui, OF_DISTRICTS, ["lincoln", "monroe"])
 
     assert backfill == "COMPLETED_SUCCESS"
     since = ui.workspace.warehouse.ledger.imports(since=before + 1)
-    assert {(row["district_id"], row["status"]) for row in since} == {("lincoln", "unchanged"), ("monroe", "unchanged")}
+    assert sorted((row["district_id"], row["status"]) for row in since) == [("lincoln", "unchanged"), ("monroe", "unchanged")]
+
+
+def test_assets_of_several_formats_cannot_be_backfilled_together(ui: Ui):
+    """Their districts are different ones. What was meant is a backfill of the districts' assets, or the job `rerun_failed`."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        _launch(ui, ALL, ["lincoln"])
+
+    assert b"All the assets at the root of the backfill must have the same PartitionsDefinition" in refused.value.read()
+
+
+def test_missing_counts_only_the_districts_with_a_feed_of_the_format(ui: Ui, page):
+    ui.workspace.registry.add(District(id="adams", feeds=(Feed(format="dyknow"),)))
+    with home_instance(ui.workspace.home) as instance:
+        sync_partitions(instance, read_partitions(instance), ui.workspace.registry.scan())
+
+    for asset, filled, missing in (("clever/upload", 2, 0), ("dyknow/upload", 0, 1), ("warehouse/users", 2, 1)):
+        page.goto(f"{ui.url}/assets/{asset}?view=partitions")
+        page.get_by_text(f"Materialized ({filled})").first.wait_for(timeout=30_000)
+        page.get_by_text(f"Missing ({missing})").first.wait_for(timeout=30_000)
+    ui.workspace.registry.remove("adams")
 
 
 def test_an_export_shows_what_was_sent_and_a_refused_one_why(ui: Ui, page):
     """Half of the students of lincoln are gone since its roster was sent; monroe's is sent for the first time."""
-    _backfill(ui, [{"path": ["export", "lms"]}], ["lincoln", "monroe"])
+    _backfill(ui, [dg.AssetKey(["export", "lms"])], ["lincoln", "monroe"])
 
     page.goto(f"{ui.url}/assets/export/lms?view=partitions&partition=monroe")
     for text in ("losses", "as of import", "users.csv"):

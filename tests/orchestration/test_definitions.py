@@ -11,12 +11,14 @@ import dagster as dg
 import pytest
 
 from roster_etl.orchestration import definitions
+from roster_etl.orchestration.assets.asset_keys import PLAN, REPORT, STAGES
+from roster_etl.orchestration.assets.district_assets import STEP
 from roster_etl.orchestration.assets.labels import loaded_owners
 from roster_etl.orchestration.assets.metadata import OWNERS
 from roster_etl.orchestration.assets.today_asset import TODAY
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.orchestration.jobs.build import job_name
-from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import DISTRICTS, NO_PARTITION, feed_partitions
 from roster_etl.spec import File
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.settings import Settings
@@ -57,13 +59,17 @@ def test_every_asset_says_what_it_is(key: dg.AssetKey):
     assert node.group_name == (key.path[0] if len(key.path) > 1 else "report")
     assert node.owners
     assert node.kinds
-    assert node.partitions_def == (None if key == TODAY else DISTRICTS)
+    formats = {vendor.format.name for vendor in VENDORS}
+    own = feed_partitions(key.path[0]) if key.path[0] in formats else DISTRICTS
+    assert node.partitions_def == (None if key == TODAY else own)
 
 
 @pytest.mark.parametrize(
     ("key", "layer", "vendor", "pii"),
     [
         (["clever", "upload"], "landing", "clever", "yes"),
+        (["clever", "published"], "published", "clever", "yes"),
+        (["clever", "planned"], "planned", "clever", "no"),
         (["dyknow", "schools"], "validated", "dyknow", "no"),
         (["canvas", "users"], "validated", "canvas", "yes"),
         (["roster", "terms"], "mapped", None, "no"),
@@ -169,17 +175,33 @@ def test_every_file_and_table_has_the_two_checks_of_its_suite():
     judged = [
         key
         for key in KEYS
-        if key.path[-1] not in ("upload", "state", "plan", "report", "reconciliation")
+        if key.path[-1] not in ("upload", "state", *STAGES, "plan", "report", "reconciliation")
         and key.path[0] not in ("warehouse", "operations")
     ]
 
     assert all({check.name for check in GRAPH.get_check_keys_for_assets({key})} == {"suite", "tolerances"} for key in judged)
 
 
-def test_all_tables_are_written_by_one_op():
-    ops = {GRAPH.get(key).assets_def.op.name for key in KEYS if key.path[0] == "warehouse"}
+def test_the_assets_of_a_district_have_one_step_which_starts_imports():
+    ops = {GRAPH.get(key).assets_def.op.name for key in KEYS if key.path[0] in ("roster", "warehouse") or key == REPORT}
 
-    assert ops == {"warehouse"}
+    assert ops == {STEP}
+
+
+def test_an_asset_of_all_districts_waits_for_no_partition_of_a_format():
+    """The same key is refused by Dagster where a format lacks it; all keys would make each district wait for all others."""
+    formats = {vendor.format.name for vendor in VENDORS}
+    edges = [
+        (key, up) for key in KEYS for up in GRAPH.get(key).parent_keys if key.path[0] not in formats and up.path[0] in formats
+    ]
+
+    assert (PLAN, dg.AssetKey(["clever", "planned"])) in edges
+    assert all(GRAPH.get_partition_mapping(key, up) == NO_PARTITION for key, up in edges)
+
+
+def test_every_check_has_the_partitions_of_its_asset():
+    for check in GRAPH.asset_check_keys:
+        assert GRAPH.get(check).partitions_def == GRAPH.get(check.asset_key).partitions_def, check
 
 
 def test_runs_stay_in_one_process():

@@ -11,19 +11,22 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration.assets import warehouse_assets
-from roster_etl.orchestration.assets.import_selections import import_keys, imports_of, whole_import
+from roster_etl.orchestration.assets.import_selections import import_keys, imports_of, vendor_keys, whole_import
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance
 from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.store.registry.registry import District, Feed
 from tests.orchestration.conftest import Home, rewrite, selected, without_half_of_the_students
 from tests.orchestration.jobs.test_in_process_runs import FAILURE, SUCCESS, again
 from tests.sampling import every
 from tests.saved import SavedFolders
 
-ALL = defs.resolve_asset_graph().executable_asset_keys
+GRAPH = defs.resolve_asset_graph()
+ALL = GRAPH.executable_asset_keys
 FORMAT = [key for key in ALL if key.path[0] == "clever"]
+DISTRICT = [key for key in ALL if GRAPH.get(key).partitions_def == DISTRICTS and key.path[0] != "export"]
 CHOICES: dict[str, Collection[dg.AssetKey]] = {
     "the upload": [dg.AssetKey(["clever", "upload"])],
     "a file": [dg.AssetKey(["clever", "students"])],
@@ -31,9 +34,10 @@ CHOICES: dict[str, Collection[dg.AssetKey]] = {
     "a published table": [dg.AssetKey(["warehouse", "users"])],
     "the report": [dg.AssetKey("report")],
     "the format's assets": FORMAT,
-    "all but the upload": selected("clever") - {dg.AssetKey(["clever", "upload"])},
-    "the job": selected("clever"),
-    "everything": ALL,
+    "all but the upload": vendor_keys("clever", "") - {dg.AssetKey(["clever", "upload"])},
+    "the job": vendor_keys("clever", ""),
+    "the format's and the district's": {*FORMAT, *DISTRICT},
+    "the district's": DISTRICT,
 }
 SETS = [(one.format.name, found.name) for one in VENDORS for found in one.format.file_sets]
 
@@ -141,13 +145,16 @@ def test_any_selection_of_assets_imports_the_newest_archived_upload_from_the_sta
         assert {*CHOICES[choice]} & selected("clever") <= materialized(home)
 
 
-def test_a_backfill_of_everything_counts_what_the_district_has_no_feed_of(in_state: Callable[[str], Home]) -> None:
+def test_a_backfill_of_districts_counts_what_none_of_their_feeds_fills(in_state: Callable[[str], Home]) -> None:
     home = in_state("unchanged")
 
-    run = materialize(home, CHOICES["everything"], **{"dagster/backfill": "abc"})
+    run = materialize(home, DISTRICT, **{"dagster/backfill": "abc"})
 
     assert run.status is SUCCESS
-    assert materialized(home) == {key for key in ALL if key.path[0] != "export"}
+    assert materialized(home) == {*selected("clever"), *DISTRICT}
+    made = home.materialized(run.run_id)
+    assert made["roster/attendance"].metadata["note"].value == "No feed of the district fills it: nothing was imported."
+    assert "import run" in made["warehouse/users"].metadata
 
 
 def test_a_selection_that_is_held_says_so_and_links_to_the_run_of_its_import(in_state: Callable[[str], Home]) -> None:
@@ -233,8 +240,8 @@ def test_a_failed_run_whose_staging_is_gone_begins_again(in_state: Callable[[str
 def test_a_job_has_exactly_the_assets_of_one_import(source: str, file_set: str) -> None:
     keys = defs.resolve_job_def(job_name(source, file_set)).asset_layer.executable_asset_keys
 
-    assert whole_import(keys) == (source, file_set)
-    assert whole_import({*keys} - {dg.AssetKey("report")}) is None
+    assert whole_import(keys) == whole_import({*keys, dg.AssetKey("report")}) == (source, file_set)
+    assert whole_import({*keys} - {dg.AssetKey([source, "reported"])}) is None
     assert (source, file_set) in imports_of([key for key in keys if key.path[0] == source])
 
 

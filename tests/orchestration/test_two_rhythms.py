@@ -20,6 +20,7 @@ from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.partitions import DISTRICTS, add_partitions
 from roster_etl.orchestration.sensors.landing_sensor import busy_feeds, landing_zone_sensor
 from roster_etl.orchestration.sensors.poll_decisions import poll_landing_zones
 from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
@@ -181,10 +182,10 @@ def test_a_set_has_a_job_of_its_own_which_goes_before_others_if_it_is_urgent():
     assert {key.to_user_string() for key in keys} == {
         "catapult_connect/upload",
         "catapult_connect/attendance",
-        "roster/attendance",
-        "roster/plan",
-        "warehouse/attendance",
-        "report",
+        "catapult_connect/mapped",
+        "catapult_connect/planned",
+        "catapult_connect/published",
+        "catapult_connect/reported",
     }
 
 
@@ -195,7 +196,9 @@ def test_runs_that_have_not_ended_are_known_by_set(instance: dg.DagsterInstance)
     assert busy_feeds(instance) == {(DISTRICT, FORMAT, "attendance")}
 
 
-def test_a_run_of_everything_imports_the_newest_upload_of_each_feed_and_set(tmp_path: Path, instance: dg.DagsterInstance):
+def test_a_run_of_all_assets_of_a_district_imports_the_newest_upload_of_each_feed_and_set(
+    tmp_path: Path, instance: dg.DagsterInstance
+):
     home = tmp_path / "home"
     workspace = Workspace.open(home)
     feeds = []
@@ -203,10 +206,10 @@ def test_a_run_of_everything_imports_the_newest_upload_of_each_feed_and_set(tmp_
         write_sample(vendor(name), tmp_path / name, students=10, seed=1)
         feeds.append(Feed(format=name, path=str(tmp_path / name), options={"quiet_period": "0s"}))
     workspace.registry.add(District(id=DISTRICT, feeds=tuple(feeds)))
-    instance.add_dynamic_partitions("districts", [DISTRICT])
+    add_partitions(instance, DISTRICT)
     with use_home(home):
         done = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance, partition_key=DISTRICT, raise_on_error=False
+            instance=instance, partition_key=DISTRICT, raise_on_error=False, asset_selection=[*of_districts()]
         )
 
     imports = workspace.warehouse.ledger.imports()
@@ -218,10 +221,16 @@ def test_a_run_of_everything_imports_the_newest_upload_of_each_feed_and_set(tmp_
     }
 
 
+def of_districts() -> set[dg.AssetKey]:
+    """Return the assets that have one partition for each district, whatever its formats."""
+    graph = defs.resolve_asset_graph()
+    return {key for key in graph.executable_asset_keys if graph.get(key).partitions_def == DISTRICTS}
+
+
 def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, instance: dg.DagsterInstance):
     home = tmp_path / "home"
     Workspace.open(home).registry.add(District(id=DISTRICT, feeds=(Feed(format=FORMAT),)))
-    instance.add_dynamic_partitions("districts", [DISTRICT])
+    add_partitions(instance, DISTRICT, "clever")
     with use_home(home):
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key=DISTRICT)
 

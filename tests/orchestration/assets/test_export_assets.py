@@ -13,7 +13,7 @@ from roster_etl.orchestration.jobs.build import build_definitions, checks
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.jobs.send_rosters import send_rosters, send_run_config
 from roster_etl.orchestration.runtime.current_home import use_home
-from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import add_partitions
 from roster_etl.store.registry.district import Destination
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import Home, without_half_of_the_students
@@ -34,7 +34,7 @@ def definitions() -> dg.Definitions:
 
 def materialize(home: Home, definitions: dg.Definitions, district: str = "lincoln") -> dg.ExecuteInProcessResult:
     with use_home(home.path), home_instance(home.path) as instance:
-        sync_partitions(instance, [district])
+        add_partitions(instance, district)
         job = definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(partition_key=district, asset_selection=[LMS], instance=instance, raise_on_error=False)
 

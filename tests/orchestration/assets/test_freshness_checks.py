@@ -13,7 +13,7 @@ from roster_etl.orchestration.definitions import CHECKS, FRESHNESS_CHECK_KEYS, V
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import use_home
-from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import add_partitions
 from roster_etl.orchestration.sensors.freshness_sensor import check_feed_freshness, freshness_sensor, late_feeds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
@@ -103,7 +103,8 @@ def test_a_person_can_ask_for_one_district_or_all(workspace: Workspace, tags: di
     job = dg.define_asset_job("ask", selection=dg.AssetSelection.checks(check))
     made = dg.Definitions(assets=defs.assets, asset_checks=[check], jobs=[job], resources=defs.resources)
     with use_home(workspace.home), dg.DagsterInstance.ephemeral() as instance:
-        sync_partitions(instance, ["lincoln", "east"])
+        for district in ("lincoln", "east"):
+            add_partitions(instance, district, "clever")
         result = made.resolve_job_def("ask").execute_in_process(instance=instance, tags=tags)
         (evaluation,) = result.get_asset_check_evaluations()
 

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from roster_etl.orchestration.assets.asset_keys import PLAN, PLANNED, file_suites, suites_of, vendor_key
 from roster_etl.orchestration.assets.gate_checks import gate_results
-from roster_etl.orchestration.assets.roster_assets import PLAN, suites_of
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.quality import CheckResult, Verdict
 from roster_etl.quality.gx_client import GX_CLIENT
@@ -46,15 +46,16 @@ def test_a_run_asks_the_gates_once_and_shows_each_check_under_its_asset(
 
 def test_the_step_of_the_plan_evaluates_every_suite_and_stands_behind_what_it_is_about() -> None:
     graph = defs.resolve_asset_graph()
-    plan = graph.assets_def_for_key(PLAN)
-    suites = suites_of(VENDORS)
-    keys = {spec.key for spec in plan.check_specs}
+    named = lambda suites: {dg.AssetCheckKey(asset, name) for asset in suites for name in ("suite", "tolerances")}  # noqa: E731
+    for one in VENDORS:
+        key, suites = vendor_key(one.format.name, PLANNED), file_suites([one])
+        assert {spec.key for spec in graph.assets_def_for_key(key).check_specs} == named(suites)
+        assert set(suites) <= _ancestors(graph, key)
 
-    assert keys == {
-        dg.AssetCheckKey(PLAN, "publishable"),
-        *(dg.AssetCheckKey(asset, name) for asset in suites for name in ("suite", "tolerances")),
-    }
-    assert set(suites) <= _ancestors(graph, PLAN)
+    of_district = {spec.key for spec in graph.assets_def_for_key(PLAN).check_specs}
+    tables = suites_of(VENDORS).keys() - file_suites(VENDORS).keys()
+    assert of_district == {dg.AssetCheckKey(PLAN, "publishable"), *named(tables)}
+    assert set(suites_of(VENDORS)) <= _ancestors(graph, PLAN)
 
 
 def _ancestors(graph: Any, key: dg.AssetKey) -> set[dg.AssetKey]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.execution.api import execute_run_iterator
 
 from roster_etl.orchestration.assets import run_resources, vendor_assets, warehouse_assets
 from roster_etl.orchestration.definitions import FRESHNESS_CHECK_KEYS, defs
@@ -23,6 +25,7 @@ from roster_etl.orchestration.jobs.in_process_runs import (
 )
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.runtime.home_config import ensure_config
+from roster_etl.orchestration.runtime.partitions import add_partitions, feed_set_name, read_partitions, sync_partitions
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
@@ -342,13 +345,20 @@ def test_what_fails_before_an_import_began_is_raised(fresh: Home, tmp_path: Path
     assert fresh.newest_run().status is FAILURE
 
 
-def test_a_district_without_the_feed_ends_at_once_and_well(fresh: Home):
+def test_a_district_without_the_feed_cannot_be_chosen_and_a_queued_run_of_it_ends_at_once_and_well(fresh: Home):
     fresh.workspace.registry.add(District(id="monroe", feeds=(Feed(format="oneroster"),)))
+    job = defs.resolve_job_def(job_name("clever"))
     with use_home(fresh.path), home_instance(fresh.path) as instance:
-        instance.add_dynamic_partitions("districts", ["monroe"])
-        done = defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key="monroe")
+        add_partitions(instance, "monroe")
+        with pytest.raises(dg.DagsterUnknownPartitionError):
+            job.execute_in_process(instance=instance, partition_key="monroe")
+        add_partitions(instance, "monroe", "clever")  # it had the feed when the run was queued
+        run = instance.create_run_for_job(job, tags={"dagster/partition": "monroe"})
+        sync_partitions(instance, read_partitions(instance), fresh.workspace.registry.scan())
+        assert not instance.has_dynamic_partition(feed_set_name("clever"), "monroe")
+        ended = [event.event_type_value for event in execute_run_iterator(InMemoryJob(job), run, instance)][-1]
 
-    assert done.success
+    assert ended == "PIPELINE_SUCCESS"
     assert fresh.materialized() == {}
     assert any("no feed in format clever" in (event.user_message or "") for event in fresh.events())
 

@@ -14,7 +14,7 @@ from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime import tested_dagster
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
-from roster_etl.orchestration.runtime.partitions import NAME, sync_partitions
+from roster_etl.orchestration.runtime.partitions import NAME, add_partitions
 
 REPLACED = {"_connect", "has_table", "has_dynamic_partition", "has_secondary_index", "_has_asset_key_col_on_connection"}
 
@@ -107,7 +107,7 @@ def test_a_partition_that_is_there_is_looked_for_once_and_one_that_is_added_is_f
     monkeypatch.setattr(SqliteEventLogStorage, "has_dynamic_partition", counted)
     with home_instance(tmp_path) as instance, pooled_connections(instance):
         before = instance.has_dynamic_partition(NAME, "lincoln")
-        sync_partitions(instance, ["lincoln"])
+        add_partitions(instance, "lincoln")
         after = [instance.has_dynamic_partition(NAME, "lincoln") for _ in range(3)]
 
     assert (before, after) == (False, [True] * 3)
