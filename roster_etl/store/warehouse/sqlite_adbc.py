@@ -13,9 +13,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from adbc_driver_manager import AdbcStatement
+from adbc_driver_manager import AdbcStatement, dbapi
 from adbc_driver_manager import Error as AdbcError
-from adbc_driver_manager import dbapi
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
