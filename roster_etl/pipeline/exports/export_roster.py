@@ -70,7 +70,7 @@ def export_roster(
     target = open_target(workspace, order.to, login)
     former = _former_names(workspace, order)
     target.check(replace=order.replace, former=former)
-    work = read_roster(workspace, resolved, resolved.moment) if order.schools else None  # an unknown school is a slip of the call
+    work = read_roster(workspace, resolved) if order.schools else None  # an unknown school is a slip of the call
     written = ExportProgress()
     try:
         status = "written" if _write(workspace, resolved, _Place(target, former, gate), written, work) else "unchanged"
