@@ -138,10 +138,12 @@ def _write(
             raise StrictLosses(count=count)
         if place.gate is not None and not place.gate(written.files):
             return False
-        written.export_id = _begin(workspace, resolved, written)
-        names = [file["file"] for file in written.files]
-        place.target.move(folder, names, replace=order.replace, former=place.former)
-        fault_point("export.moved")
+        with workspace.run_locks.one_at_a_time(redact(order.to)):
+            former = place.former | _former_names(workspace, order)  # another export may have been there meanwhile
+            written.export_id = _begin(workspace, resolved, written)
+            names = [file["file"] for file in written.files]
+            place.target.move(folder, names, replace=order.replace, former=former)
+            fault_point("export.moved")
     return True
 
 
