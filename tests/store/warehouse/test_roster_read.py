@@ -237,7 +237,7 @@ def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
 
 
 def test_ids_that_all_of_some_feeds_have_now_are_found(warehouse):
-    for source, names in (("clever", "abc"), ("canvas", "abd")):
+    for source, names in (("clever", ("a", "b", "c")), ("canvas", ("a", "b", "d"))):
         import_id = in_transaction(warehouse).open_import(
             kind="upload", district_id=DISTRICT, source=source, upload_id=source, started_at=day(1)
         )
