@@ -50,6 +50,16 @@ def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClaus
     return staged
 
 
+def looked_up(connection: sa.Connection, table: str, alias: str, columns: str, condition: str) -> str:
+    """Return, after FROM and a table, the join with the rows of another `table` that meet a `condition`, looked up row by row by an index.
+
+    Args: columns: those that the query needs, with the alias before them.
+    """
+    if connection.dialect.name == "postgresql":  # OFFSET keeps what is in brackets from being joined the other way round
+        return f"CROSS JOIN LATERAL (SELECT {columns} FROM {table} AS {alias} WHERE {condition} OFFSET 0) AS {alias}"
+    return f"CROSS JOIN {table} AS {alias} ON {condition}"  # SQLite keeps the order of a CROSS JOIN
+
+
 def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
     """Drop a temporary table as soon as its rows are used, so that they are in memory only once."""
     connection.exec_driver_sql(f"DROP TABLE {staged.name}")
