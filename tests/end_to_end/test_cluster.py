@@ -130,7 +130,7 @@ def test_one_import_is_done_by_two_workers_that_share_no_disk(ready: Cluster, tm
 
     assert (run.status.value, row["status"], row["run_id"]) == ("SUCCESS", "published", run.run_id)
     assert set(workers.values()) == {"celery@east", "celery@west"}
-    assert {"clever__students", "roster__users", "roster__plan", "warehouse", "report"} <= set(workers)
+    assert {"clever__students", "clever__mapped", "clever__planned", "clever__published", "clever__reported"} <= set(workers)
     assert history(running.workspace) == imported_alone(tmp_path / "upload", tmp_path / "alone")
     assert made["roster/users"].metadata["import"].value == made["warehouse/users"].metadata["import"].value == "1"
     for host in running.workers:  # what rests, rests in bucket and database
