@@ -12,9 +12,9 @@ import dagster as dg
 from dagster._core.errors import DagsterUserCodeProcessError
 from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
-from roster_etl.orchestration.assets.asset_keys import REPORT
+from roster_etl.orchestration.assets.asset_keys import REPORT, STAGES, vendor_key
 from roster_etl.orchestration.assets.district_events import log_materialization
-from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness
+from roster_etl.orchestration.assets.freshness_checks import RunLog, log_freshness, newest_materialization
 from roster_etl.orchestration.assets.import_selections import import_keys
 from roster_etl.orchestration.assets.metadata import Metadata, import_number, report_metadata
 from roster_etl.orchestration.assets.run_resources import RunContext
@@ -66,9 +66,18 @@ def report_unchanged(log: RunLog, workspace: Workspace, summary: ImportSummary) 
     """Publish the report of an unchanged import, and log it and the feed's freshness. Returns the summary that the report has."""
     report, about = publish_described_report(workspace, summary, partial(report_metadata, workspace))
     log_materialization(log, REPORT, about)
+    _log_stages_once(log, summary)
     log_freshness(log, workspace, summary.district_id, summary.source)
     log_today(log, workspace, pause=_UNCHANGED_PAUSE_SECONDS)
     return report.summary
+
+
+def _log_stages_once(log: RunLog, summary: ImportSummary) -> None:
+    """Materialize the assets after a format's files, if nothing did: the upload was published by a version that did not have them."""
+    keys = [vendor_key(summary.source, stage) for stage in STAGES]
+    if newest_materialization(log.instance, keys[-1], log.partition_key) is None:
+        for key in keys:
+            log_materialization(log, key, {**import_number(summary.import_id), "unchanged": True})
 
 
 class ImportStopped(DagsterUserCodeProcessError, dg.Failure):

@@ -125,7 +125,8 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
         kinds={"sftp"},
         owners=OWNERS,
         required_resource_keys=RESOURCES,
-        description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}.",
+        description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}. "
+        "Assets of several formats cannot be launched together: launch [report](/assets/report) for a district, or the job `rerun_failed`.",
         metadata={
             "document": f"{format_.document} ({format_.version})",
             **code_references({"README": vendor.folder() / "README.md"}),

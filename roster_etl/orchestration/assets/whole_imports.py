@@ -104,9 +104,8 @@ def import_newest_uploads(context: dg.AssetExecutionContext) -> Iterator[dg.Mate
         wanted = _newest_uploads(run_context.workspace, context.partition_key, imports_of(selected))
         ended = _import_all(context, wanted)
         made = _made(context, ended, selected) | _not_fed(context, selected)
-        for key in (
-            key for key in context.assets_def.keys_by_output_name.values() if key in made
-        ):  # each after those that it depends on
+        in_order = context.assets_def.keys_by_output_name.values()  # each after those that it depends on
+        for key in filter(made.__contains__, in_order):
             yield dg.MaterializeResult(asset_key=key, metadata=made[key])
         _raise_if_bad(ended)
 

@@ -12,8 +12,11 @@ import yaml
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from roster_etl.orchestration.assets import run_resources, vendor_assets, warehouse_assets
+from roster_etl.orchestration.assets.asset_keys import STAGES, vendor_key
+from roster_etl.orchestration.assets.import_selections import vendor_keys
 from roster_etl.orchestration.definitions import FRESHNESS_CHECK_KEYS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import (
@@ -25,7 +28,14 @@ from roster_etl.orchestration.jobs.in_process_runs import (
 )
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.runtime.home_config import ensure_config
-from roster_etl.orchestration.runtime.partitions import add_partitions, feed_set_name, read_partitions, sync_partitions
+from roster_etl.orchestration.runtime.partitions import (
+    DISTRICTS,
+    add_partitions,
+    feed_partitions,
+    feed_set_name,
+    read_partitions,
+    sync_partitions,
+)
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
@@ -158,6 +168,36 @@ def test_the_same_upload_again_is_unchanged_and_the_rest_is_skipped(published: H
     run = published.newest_run()
     assert (run.status, run.tags["import_status"]) == (SUCCESS, "unchanged")
     assert set(published.materialized()) == {"report"}
+
+
+def test_a_home_of_an_earlier_version_keeps_its_statuses_and_the_next_upload_adds_the_new_assets(
+    published: Home, sample: Path, halved: Path
+):
+    published.run(halved)
+    own, stages = feed_partitions("clever"), [vendor_key("clever", stage) for stage in STAGES]
+    with home_instance(published.path) as instance:
+        instance.wipe_assets(stages)
+        instance.delete_dynamic_partition(feed_set_name("clever"), "lincoln")
+        sync_partitions(instance, read_partitions(instance), published.workspace.registry.scan())
+    published.run(sample)
+
+    with home_instance(published.path) as instance:
+        status = lambda key, of: (instance.get_status_by_partition(key, ["lincoln"], of) or {})["lincoln"]  # noqa: E731
+        files = [key for key in vendor_keys("clever", "") if key not in stages]
+        assert {status(key, own) for key in [*files, *stages]} == {AssetPartitionStatus.MATERIALIZED}
+        assert status(dg.AssetKey(["roster", "users"]), DISTRICTS) is AssetPartitionStatus.MATERIALIZED
+        assert status(dg.AssetKey(["warehouse", "users"]), DISTRICTS) is AssetPartitionStatus.FAILED  # held, and not decided
+    assert {key.to_user_string() for key in stages} <= set(published.materialized())
+
+
+def test_a_held_import_is_failed_in_both_sets(published: Home, halved: Path):
+    published.run(halved)
+
+    with home_instance(published.path) as instance:
+        status = lambda key, of: (instance.get_status_by_partition(dg.AssetKey(key), ["lincoln"], of) or {})["lincoln"]  # noqa: E731
+        assert status(["clever", "planned"], feed_partitions("clever")) is AssetPartitionStatus.FAILED
+        assert status(["warehouse", "users"], DISTRICTS) is AssetPartitionStatus.FAILED
+        assert status(["roster", "plan"], DISTRICTS) is AssetPartitionStatus.MATERIALIZED
 
 
 def test_a_backfill_of_what_is_unchanged_counts_as_materialized(published: Home):
