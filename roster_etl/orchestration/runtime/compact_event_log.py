@@ -20,7 +20,7 @@ from dagster._config import StringSource
 from dagster._core.event_api import EventLogCursor
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, DynamicPartitionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory, _runs_directory
@@ -171,6 +171,16 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
             event_statements.write_asset(connection, row["asset_key"], values)
             if self.kept is not None and "last_materialization" in values:
                 self.kept.keep(event, event_id, row["asset_key"], values["last_materialization"])
+
+    def partitions_of(self, names: Sequence[str]) -> dict[str, set[str]]:
+        """Return the keys of dynamic partition sets, by name. Dagster opens the file twice for each set."""
+        table = DynamicPartitionsTable.c
+        query = sa.select(table.partitions_def_name, table.partition).where(table.partitions_def_name.in_(names))
+        found: dict[str, set[str]] = {name: set() for name in names}
+        with self.index_connection() as connection:
+            for name, key in connection.execute(query):
+                found[name].add(key)
+        return found
 
     def fetch_materializations(
         self,

@@ -12,6 +12,7 @@ from functools import cache
 
 import dagster as dg
 
+from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog
 from roster_etl.store.registry.registry import Scan, check_id
 from roster_etl.vendors import discover_vendors
 
@@ -43,7 +44,10 @@ def add_partitions(instance: dg.DagsterInstance, district_id: str, *sources: str
 
 def read_partitions(instance: dg.DagsterInstance) -> dict[str, set[str]]:
     """Return the districts of each set, by its name."""
-    return {name: {*instance.get_dynamic_partitions(name)} for name in (NAME, *map(feed_set_name, discover_vendors()))}
+    names, storage = (NAME, *map(feed_set_name, discover_vendors())), instance.event_log_storage
+    if isinstance(storage, CompactSqliteEventLog):
+        return storage.partitions_of(names)
+    return {name: {*instance.get_dynamic_partitions(name)} for name in names}
 
 
 def sync_partitions(instance: dg.DagsterInstance, known: Mapping[str, Collection[str]], registry: Scan) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def test_what_earlier_versions_left_of_deleted_runs_goes_on_request(thrice: Home
     with home_instance(thrice.path) as instance:
         first, second, third = [run.run_id for run in reversed(instance.get_runs())]
         instance.delete_run(second)
-        assert traces(thrice.path, second) == {"files": 1, "asset_check_executions": 33}
+        assert traces(thrice.path, second) == {"files": 1, "asset_check_executions": 14}
         kept = [traces(thrice.path, run_id) for run_id in (first, third)]
         instance.report_runless_asset_event(dg.AssetMaterialization(TODAY))
 

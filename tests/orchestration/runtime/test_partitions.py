@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.partitions import NAME, add_partitions, feed_set_name, read_partitions, sync_partitions
 from roster_etl.spec.errors import BadDistrictId
 from roster_etl.store.registry.registry import District, Feed, Scan
@@ -67,6 +69,15 @@ def test_a_feed_that_was_added_after_the_sets_were_read_stays(instance: dg.Dagst
     sync_partitions(instance, before, found)
 
     assert sets(instance) == {NAME: {"lincoln", "monroe"}, CLEVER: {"lincoln", "monroe"}}
+
+
+def test_a_home_reads_the_sets_as_dagster_does(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    with home_instance(tmp_path) as home:
+        for one in (home, instance):
+            sync(one, registry(lincoln="clever canvas", monroe="clever"))
+            one.add_dynamic_partitions("others", ["lincoln"])
+
+        assert read_partitions(home) == read_partitions(instance)
 
 
 def test_an_import_adds_its_own_and_does_not_read_those_of_all_districts(
