@@ -367,6 +367,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "current_enrollments": lambda c: [
             roster_read.current_enrollments(c, *feed, wanted, TABLES["enrollments"].key) for wanted in SEATS
         ],
+        "ids_in_feeds": lambda c: [
+            roster_read.ids_in_feeds(c, "lincoln", pair[1:], name, pa.array(["a"])) for name in ("sections", "courses")
+        ],
         "all_differences": lambda c: reconciliation.all_differences(c, "lincoln"),
         "restore_differences": lambda c: reconciliation.restore_differences(c, []),
         "open_differences_of": lambda c: reconciliation.open_differences_of(c, pair, {"table_name": "users", "field": None}),
@@ -383,6 +386,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "link": lambda c: people.link(c, 1),
         "links_of": lambda c: [people.links_of(c, "lincoln", [RECORD], past=past) for past in (False, True)],
         "open_links_of": lambda c: people.open_links_of(c, "lincoln", [RECORD]),
+        "ruled_pairs": lambda c: [people.ruled_pairs(c, "lincoln", pair[1:], side, [RECORD[1:]]) for side in (0, 1)],
         "links_of_person": lambda c: people.links_of_person(c, "lincoln", "one"),
         "decided_links": lambda c: people.decided_links(c, *pair),
         "person_ids": lambda c: [people.person_ids(c, *feed, moment) for moment in (None, NOW)],
