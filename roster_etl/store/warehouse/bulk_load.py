@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pyarrow import csv
 
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT, Timestamp
-from roster_etl.store.warehouse.sqlite_adbc import BATCH_SIZE, ONE_BATCH
+from roster_etl.store.warehouse.sqlite_adbc import BATCH_SIZE
 
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
     pa.string(): sa.Text(),
@@ -68,12 +68,11 @@ def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
 def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
     """Return the rows of `query` as a table of `schema`, whose fields are in the order of the query's columns.
 
-    Values in `query` are rendered into the statement: only ids, internal names, numbers or timestamps are allowed.
+    PostgreSQL gets values in `query` as part of the statement: only ids, internal names, numbers or timestamps are allowed.
     """
     if connection.dialect.name == "sqlite":
-        with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
-            cursor.execute(literal(connection, query))
-            return _cast_columns(cursor.fetch_arrow_table(), schema)
+        with connection.execute(query) as result:  # compiled once a process, and read as one batch
+            return _cast_columns(result.cursor.fetch_arrow_table(), schema)
     return _cast_columns(_copy_out(connection, query, schema), schema)
 
 
