@@ -234,6 +234,7 @@ class SqlReceipts(_Queries):
     receipt_by_number = _query(receipts.receipt_by_number)
     of_import = _query(receipts.of_import)
     last = _query(receipts.last)
+    key_of_chain = _query(receipts.key_of_chain)
     chains = _query(receipts.chains)
     roster_hashes = _query(roster_read.hashes_after_import)
 

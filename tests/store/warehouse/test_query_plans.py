@@ -341,6 +341,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "receipt_by_number": lambda c: receipts.receipt_by_number(c, *feed, 1),
         "last": lambda c: receipts.last(c, *feed),
         "chains": receipts.chains,
+        "key_of_chain": lambda c: receipts.key_of_chain(c, *feed),
         "reserve": lambda c: receipts.reserve(c, *feed, number),
         "append_export": lambda c: receipts.append_export(c, "lincoln", "nothing", 1, None),
         "one_export": lambda c: export_ledger.one_export(c, 1),
