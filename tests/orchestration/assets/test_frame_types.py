@@ -9,7 +9,7 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.validation.validate import empty_result
 from roster_etl.orchestration.assets import frame_types
-from roster_etl.orchestration.assets.frame_types import file_type, table_type
+from roster_etl.orchestration.assets.frame_types import file_type, require_table, table_type
 from roster_etl.vendors import vendor
 
 CLEVER = vendor("clever").format
@@ -57,6 +57,21 @@ def test_the_row_number_and_the_mark_of_refused_rows_belong_to_the_shape():
 def test_a_table_without_its_columns_is_refused():
     assert not check(table_type(TABLES["users"]), pa.table({}))
     assert not check(table_type(TABLES["users"]), "no frame")
+
+
+def test_a_mapped_table_that_no_step_hands_on_is_checked_all_the_same():
+    table = TABLES["users"]
+    columns = {column.name: pa.array([], frame_types._TYPES[column.kind]) for column in frame_types._table_columns(table)}
+    rows = pa.table(columns)
+    require_table(table, rows)
+
+    for wrong in (
+        rows.drop_columns("row_hash"),
+        rows.append_column("user_id", rows["user_id"]),
+        rows.set_column(0, "user_kind", [pa.array([], pa.int64())]),
+    ):
+        with pytest.raises(dg.Failure, match="^users: "):
+            require_table(table, wrong)
 
 
 def test_a_table_that_fits_is_not_converted(monkeypatch: pytest.MonkeyPatch):
