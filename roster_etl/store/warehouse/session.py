@@ -147,6 +147,7 @@ class SqlLedger(_Queries):
     published_sources = _query(ledger_read.published_sources)
     newest_publishes = _query(export_ledger.newest_publishes)
     change_moments = _query(export_ledger.change_moments)
+    purges_after = _query(export_ledger.purges_after)
 
 
 class SqlReconciliation(_Queries):

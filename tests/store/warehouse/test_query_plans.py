@@ -404,6 +404,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
             export_ledger.roster_rows(c, *feed, name, moment, collect=collected) for name in every for moment in (None, NOW)
         ],
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
+        "purges_after": lambda c: export_ledger.purges_after(c, *feed, day(1)),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
         "newest_publishes": lambda c: export_ledger.newest_publishes(c, [feed, ("other", "clever")], day(1)),
         "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),
