@@ -135,6 +135,7 @@ def test_a_file_that_is_none_of_the_formats_is_told_and_not_read(vendor: Vendor,
     assert found == (by_headers if vendor.format.identify_by == "headers" else told)
 
 
+@pytest.mark.usefixtures("direct_imports")
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_password_column_that_no_document_names_rests_nowhere(vendor: Vendor, home: Path, tmp_path: Path) -> None:
     write_sample(vendor, tmp_path / "a", students=5, seed=5)

@@ -43,6 +43,13 @@ class NoDelta(PermanentError):
     template = "format {format} has no deltas; leave out --since, or use {known}"
 
 
+class PurgedSince(PermanentError):
+    """What was removed for good since then cannot be said, so that a receiver would keep it for ever."""
+
+    code = "no_delta"
+    template = "import {purge} removed data for good (`purge`), which was sent up to import {since}: a delta cannot say what. Send the whole roster, without --since"
+
+
 class UnknownExportImport(PermanentError):
     """An import that is named is not one of the feed's that has ended."""
 
@@ -131,7 +138,7 @@ class ResolvedExport:
 def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
     """Check the words of an order against the formats, the registry and the ledger.
 
-    Raises: UnknownVendor, BadOption, NoDelta, UnknownDistrict, SeveralFeeds, NothingPublished, UnknownExportImport, BadAsOf, FutureAsOf.
+    Raises: UnknownVendor, BadOption, NoDelta, PurgedSince, UnknownDistrict, SeveralFeeds, NothingPublished, UnknownExportImport, BadAsOf, FutureAsOf.
     """
     format_ = export_format(order.format)
     options = export_options(format_, order.options)
@@ -231,6 +238,10 @@ def _since(session: Any, order: ExportOrder, source: str, newest: Mapping[str, A
     at: datetime = _ended_import(session, order, source, str(order.since), published=True)
     if at > newest["finished_at"]:
         raise UnknownExportImport(import_id=order.since, what="earlier import", district_id=order.district_id, source=source)
+    for row in session.ledger.purges_after(order.district_id, source, at):
+        before = row["purge"].get("before")  # by age: only what had ended before that moment is gone
+        if before is None or datetime.fromisoformat(before) > at:
+            raise PurgedSince(purge=row["import_id"], since=order.since)
     return at
 
 

@@ -147,6 +147,7 @@ class SqlLedger(_Queries):
     published_sources = _query(ledger_read.published_sources)
     newest_publishes = _query(export_ledger.newest_publishes)
     change_moments = _query(export_ledger.change_moments)
+    purges_after = _query(export_ledger.purges_after)
 
 
 class SqlReconciliation(_Queries):
@@ -233,6 +234,7 @@ class SqlReceipts(_Queries):
     receipt_by_number = _query(receipts.receipt_by_number)
     of_import = _query(receipts.of_import)
     last = _query(receipts.last)
+    key_of_chain = _query(receipts.key_of_chain)
     chains = _query(receipts.chains)
     roster_hashes = _query(roster_read.hashes_after_import)
 

@@ -1,14 +1,17 @@
-"""The moment that an export is of: what is published meanwhile, and clocks that run ahead."""
+"""The moments that an export is of: what is published meanwhile, clocks that run ahead, and what was purged since."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from roster_etl.pipeline.exports import export_roster
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.steps import conclude
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
@@ -89,3 +92,39 @@ def test_what_was_published_by_a_clock_that_was_ahead_is_in_the_export(home, tmp
     assert document["as_of_import"] == 2
     assert document["as_of"] > f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z"
     assert document["files"] != exported(home, name, tmp_path / "then", "--as-of", "import:1")["files"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        pytest.param(("--user", "student:007"), "no_delta", id="a person"),
+        pytest.param(("--older-than", "9000d"), None, id="nothing that was sent"),
+        pytest.param((), "no_delta", id="all"),
+    ],
+)
+def test_a_delta_is_refused_where_it_cannot_say_what_was_purged(home, tmp_path, uploads, words, code):
+    assert call("purge", "--district", "lincoln", *words, "--yes", home=home).code == 0
+    import_day(home, uploads / "b")
+
+    answer = call(
+        *("export", "oneroster", "--district", "lincoln", "--to", tmp_path / "out", "--since", "1"),
+        *("--option", "user_ids=kinded", "--json"),
+        home=home,
+    )
+
+    assert (answer.document.get("error") or {}).get("code") == code
+    assert (tmp_path / "out").exists() is (code is None)
+    if code:
+        assert "import 2 removed data for good" in answer.document["error"]["message"]
+
+
+def test_a_delta_is_refused_where_what_had_ended_since_was_purged(home, tmp_path, uploads):
+    import_day(home, uploads / "b")
+    with closing(Workspace.open(home)) as workspace:
+        target = PurgeTarget(district_id="lincoln", age=timedelta(days=1))
+        purge(workspace, target, by="A. Steward", now=datetime.now(UTC) + timedelta(days=2))
+
+    words = ("export", "oneroster", "--district", "lincoln", "--to", tmp_path / "out", "--json")
+    answer = call(*words, "--since", "1", home=home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "no_delta")

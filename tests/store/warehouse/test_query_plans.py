@@ -341,6 +341,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "receipt_by_number": lambda c: receipts.receipt_by_number(c, *feed, 1),
         "last": lambda c: receipts.last(c, *feed),
         "chains": receipts.chains,
+        "key_of_chain": lambda c: receipts.key_of_chain(c, *feed),
         "reserve": lambda c: receipts.reserve(c, *feed, number),
         "append_export": lambda c: receipts.append_export(c, "lincoln", "nothing", 1, None),
         "one_export": lambda c: export_ledger.one_export(c, 1),
@@ -403,6 +404,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
             export_ledger.roster_rows(c, *feed, name, moment, collect=collected) for name in every for moment in (None, NOW)
         ],
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
+        "purges_after": lambda c: export_ledger.purges_after(c, *feed, day(1)),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
         "newest_publishes": lambda c: export_ledger.newest_publishes(c, [feed, ("other", "clever")], day(1)),
         "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),

@@ -251,6 +251,34 @@ def test_a_file_that_is_absent_goes_on_and_a_whole_one_replaces(oak: Oak) -> Non
     assert len(oak.current("users", "user_id")) == 3
 
 
+def test_a_student_who_is_gone_from_users_goes_though_other_files_still_list_them(oak: Oak) -> None:
+    def day(*people: str) -> dict[str, str]:
+        own = "sourcedId,status,dateLastModified,birthDate,sex\na,,,2010-01-01,female\nb,,,2010-01-02,female\n"
+        rows = tuple(row for row in ROWS["users"] if row[0] in people)
+        return whole(users=rows) | {"manifest": manifest({"demographics": "bulk"}), "demographics": own}
+
+    assert oak.upload(day("a", "b", "t"))["status"] == "published"
+    document = oak.upload(day("a", "t"), delete_threshold_pct="100", refused_rows_pct="100")
+
+    closed = {name: oak.closed(name, "user_id", document["import_id"]) for name in ("users", "student_profiles", "enrollments")}
+    assert closed == {"users": [("b", "absent")], "student_profiles": [("b", "cascade")], "enrollments": [("b", "cascade")]}
+    assert ("reject", "unknown_reference", "demographics.csv", 3) in told(document)
+
+
+def test_a_parent_who_is_gone_from_users_is_nobodys_contact_any_more(oak: Oak) -> None:
+    child, *others = ROWS["users"]
+    family = (child.replace(",,,,,,,9,", ",,,,,,p,9,"), "p,,,true,pia,,Pia,Sato,,,,,,,,secret-word,,,,,,")
+    roles = (*ROWS["roles"], "rp,,,p,primary,parent,,,s1,")
+    assert oak.upload(whole(users=(*family, *others), roles=roles))["status"] == "published"
+    assert oak.current("contacts", "user_id", "contact_id") == [("a", "p")]
+
+    document = oak.upload(whole(users=(family[0], *others)))
+
+    assert oak.closed("users", "user_id", document["import_id"]) == [("p", "absent")]
+    assert oak.closed("contacts", "contact_id", document["import_id"]) == [("p", "cascade")]
+    assert ("warning", "unknown_reference", "users.csv", 2) in told(document)
+
+
 def test_a_file_without_a_required_column_rejects_the_upload(oak: Oak) -> None:
     document = oak.upload(whole() | {"users": "sourcedId,status,dateLastModified,enabledUser\na,,,true\n"})
 
