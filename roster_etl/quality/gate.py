@@ -88,7 +88,7 @@ def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
 def evaluate_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
-    It judges the rules that a row broke. A rule that none broke holds, whatever its tolerance, and is not asked about (decision 0054): an
+    It judges the rules that a row broke. A rule that none broke holds, whatever its tolerance, and is not asked about (decision 0052): an
     upload without a broken row needs no process.
 
     Args:
