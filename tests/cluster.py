@@ -27,7 +27,7 @@ import pytest
 from roster_etl.cli.demo.processes import free_port
 from roster_etl.orchestration.jobs.in_process_runs import MODULE
 from roster_etl.orchestration.runtime.dagster_storage import open_instance
-from roster_etl.orchestration.runtime.partitions import NAME
+from roster_etl.orchestration.runtime.partitions import add_partitions
 from roster_etl.pipeline.workspace import Workspace
 from tests.conftest import ROOT
 
@@ -154,7 +154,7 @@ class Cluster:
         file = self.control.folder / "run.yaml"
         file.write_text(json.dumps(config))
         with open_instance(self.control.home) as instance:
-            instance.add_dynamic_partitions(NAME, [partition])
+            add_partitions(instance, partition, job.removeprefix("import_"))
         tags = json.dumps({"dagster/partition": partition, "district": partition})
         self.control.start("dagster", "job", "execute", "-m", MODULE, "-j", job, "-c", str(file), "--tags", tags)
 
