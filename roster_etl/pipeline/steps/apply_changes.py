@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from roster_etl.engine.changes import (
     IdChange,
     Override,
     apply_changes,
+    apply_with_retries,
     collect_named_ids,
     mark_shared_ids,
 )
@@ -31,12 +32,12 @@ from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
 from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
-from roster_etl.pipeline.steps.retry_quarantine import quarantined_rows
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
+from roster_etl.pipeline.steps.waiting_rows import FeedQuarantine
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Edit, RosterReader
+from roster_etl.store.warehouse import RELEASED_ROWS_SCHEMA, Edit, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 _ID_CHANGES = "id_changes"
@@ -57,21 +58,36 @@ def apply_upload_changes(
         sources = mark_shared_ids(plan, given.sources, given.current)
         comparison = diff_against_baseline(workspace, upload, sources)
         refused = comparison.how == REFUSED_WHOLE
-        waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
-        retried = list(quarantined_rows(upload, waiting)) if waiting is not None else []
-        given = replace(given, sources=[*retried, *comparison.sources])
-        given = replace(given, past=_past_versions(session.roster, upload, given))
-    folded = apply_changes(plan, given)
+        given = replace(given, sources=comparison.sources)
+        quarantine = None if refused else FeedQuarantine(session.roster, upload, feed.overrides)
+        folded = _applied(session.roster, upload, given, quarantine)
     noticed = findings_table(comparison.findings)
     staging_of(workspace, upload).write_changes(
-        _applied(folded, comparison.how),
+        _applied_changes(folded, comparison.how, quarantine.basis if quarantine else None),
         tables=folded.tables,
         findings=pa.concat_tables([noticed, folded.findings]),
         quarantine=folded.quarantine,
+        awaited=folded.awaited,
+        tried=quarantine.tried if quarantine else RELEASED_ROWS_SCHEMA.empty_table(),
     )
     release_memory()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
+
+
+def _applied(roster: RosterReader, upload: Upload, given: ChangeInput, quarantine: FeedQuarantine | None) -> ChangeResult:
+    """Apply the upload, with those rows of the quarantine that may apply now."""
+    assert upload.vendor.change_plan is not None
+    own = given.sources
+
+    def prepare(retried: Sequence[ChangeFile]) -> ChangeInput:
+        inputs = replace(given, sources=[*retried, *own], others_wait=quarantine is not None and quarantine.others_wait)
+        inputs = replace(inputs, id_changes=_id_changes(roster, upload, inputs))
+        return replace(inputs, past=_past_versions(roster, upload, inputs))
+
+    if quarantine is None:
+        return apply_changes(upload.vendor.change_plan, prepare(()))
+    return apply_with_retries(upload.vendor.change_plan, own, given.current, quarantine, prepare)
 
 
 def build_table(
@@ -106,7 +122,7 @@ def _change_input(
     results = staging_of(workspace, upload).file_results(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
-    names, changes = tables_of(upload.vendor), _id_changes(roster, feed)
+    names = tables_of(upload.vendor)
     return ChangeInput(
         sources=list(_sources(validated, results)),
         current={name: roster.versions(name, roster.current_hashes(*feed, name).column("version_id")) for name in names},
@@ -114,12 +130,12 @@ def _change_input(
         overrides=[_to_override(row) for row in state.overrides],
         supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
         refused_files=refused_files,
-        id_changes=changes,
     )
 
 
-def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
+def _id_changes(roster: RosterReader, upload: Upload, given: ChangeInput) -> list[IdChange]:
     """Return the ID changes of earlier imports, in their order, without those that were undone."""
+    feed = (upload.district_id, upload.source)
     found = [row for row in roster.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
     found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
@@ -175,7 +191,7 @@ def _to_override(row: Mapping[str, Any]) -> Override:
 # ---- output
 
 
-def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
+def _applied_changes(folded: ChangeResult, compared: str | None, basis: str | None) -> AppliedChanges:
     """Return what later steps need besides the tables."""
     edits = [
         Edit(
@@ -193,6 +209,7 @@ def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
         leaving=[list(row) for row in (*folded.released, *folded.superseded) if row[0] is not None],
         edits=edits,
         compared=compared,
+        basis=basis,
     )
 
 

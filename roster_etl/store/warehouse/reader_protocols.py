@@ -104,3 +104,15 @@ class RosterReader(Protocol):
 
     def open_quarantine(self, district_id: str, source: str, /) -> pa.Table:
         """Return the rejected rows that may be retried: ``import_id``, ``file``, ``kind``, ``row``, ``record``, ``code`` (the first)."""
+
+    def rows_waiting_for(self, district_id: str, source: str, awaits: pa.Array, /) -> pa.Table:
+        """Return those rows of `open_quarantine` that wait for one of the hashes `awaits`."""
+
+    def waits_recorded(self, district_id: str, source: str, /) -> dict[str, Any] | None:
+        """Return which import recorded last what the feed's rows wait for (``import_id``), and the ``basis`` of it; None: it is not recorded."""
+
+    def has_quarantine(self, district_id: str, source: str, /) -> bool:
+        """Return whether rows of the feed are in the quarantine."""
+
+    def imports_published_after(self, district_id: str, source: str, import_id: int, limit: int, /) -> list[dict[str, Any]]:
+        """Return the next imports that were published for the feed after import `import_id` ended, in publishing order."""

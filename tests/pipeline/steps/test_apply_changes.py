@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from roster_etl.engine.changes import ChangeInput, ChangeResult
+from roster_etl.engine.changes import ChangeFile, ChangeResult, apply_changes, apply_with_retries
+from roster_etl.engine.changes.retries import Prepare
 from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
@@ -23,7 +26,9 @@ from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps import apply_changes as step
 from roster_etl.pipeline.steps.plan import plan_import
+from roster_etl.pipeline.steps.retry_quarantine import quarantined_rows
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
+from roster_etl.pipeline.steps.waiting_rows import FeedQuarantine
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -43,6 +48,7 @@ class Roster:
 
     def __init__(self, home: Path, folder: Path) -> None:
         self.workspace, self.folder, self.count = Workspace.open(home), folder, 0
+        self.tried = 0  # rows of the quarantine that the last upload tried again
         self.workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
 
     def put(self, **files: str) -> Path:
@@ -69,23 +75,29 @@ class Roster:
 
 @pytest.fixture
 def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roster:
-    """A district whose uploads are applied twice: beside the removed records that their rows may name, and beside all."""
+    """A district whose uploads are applied twice: beside the removed records that their rows may name and the rows that may apply now, and beside all."""
     made = Roster(home, tmp_path / "uploads")
-    apply, feed = step.apply_changes, ("lincoln", "canvas")
+    feed = ("lincoln", "canvas")
 
-    def applied(plan: ChangePlan, given: ChangeInput) -> ChangeResult:
-        result, reader = apply(plan, given), made.workspace.warehouse.roster
+    def applied(
+        plan: ChangePlan, own: Sequence[ChangeFile], current: Mapping[str, pa.Table], quarantine: FeedQuarantine, prepare: Prepare
+    ) -> ChangeResult:
+        result, reader = apply_with_retries(plan, own, current, quarantine, prepare), made.workspace.warehouse.roster
+        given = prepare(list(quarantined_rows(quarantine.upload, reader.open_quarantine(*feed))))
         renamed = {change.entity for change in given.id_changes}
         everything = {name: reader.last_removed_versions(*feed, name) for name in given.current}
         hidden = {name: step._with_hidden(reader, feed, name, everything[name]) for name in renamed & set(everything)}
-        whole = apply(plan, replace(given, past=everything | hidden))
-        assert {name: table.to_pylist() for name, table in whole.tables.items()} == {
-            name: table.to_pylist() for name, table in result.tables.items()
+        whole = apply_changes(plan, replace(given, past=everything | hidden))
+        assert {name: sorted(map(repr, table.to_pylist())) for name, table in whole.tables.items()} == {
+            name: sorted(map(repr, table.to_pylist())) for name, table in result.tables.items()
         }
         assert whole.findings.to_pylist() == result.findings.to_pylist()
+        assert sorted(whole.released) == sorted(result.released)
+        assert sorted(whole.superseded) == sorted(result.superseded)
+        made.tried = quarantine.tried.num_rows
         return result
 
-    monkeypatch.setattr(step, "apply_changes", applied)
+    monkeypatch.setattr(step, "apply_with_retries", applied)
     return made
 
 
