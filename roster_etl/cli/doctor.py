@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from roster_etl.cli.errors import failure_of
 from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.options import DistrictFilter
 from roster_etl.pipeline.maintenance.migrate import migrate_warehouse
+from roster_etl.pipeline.reporting.receipts.issue import keys_of_chains
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import check_replacements
@@ -355,17 +356,27 @@ def _check_outbox(call: Call) -> str:
 
 def _check_receipts(call: Call) -> str:
     """Report whether imports get receipts, whether their key can be used, and receipts that could not be signed."""
-    folder = KeyFolder(call.settings)
+    folder, known = KeyFolder(call.settings), keys_of_chains(call.warehouse)
+    if not folder.is_enabled and known:
+        raise HealthProblem(f"none is made: {_signed_with(known)}, which is not in this home; put its keys/ back")
     if not folder.is_enabled:
         return "off: this home has no key for them; `roster-etl keys init` makes one"
     keys = folder.load()
     if keys.next is not None:
         raise HealthProblem("a change of the key did not come to its end; run `roster-etl keys rotate` again")
+    if others := {keyid: feeds for keyid, feeds in known.items() if keyid != keys.current.keyid}:
+        raise HealthProblem(
+            f"this home has key {keys.current.keyid[:12]}, and {_signed_with(others)}; put that key back, or hand out both public keys"
+        )
     with call.warehouse.read_receipts() as receipts:
         unsigned = receipts.unsigned_count()
     if unsigned:
         raise HealthProblem(f"{unsigned} are not signed; `roster-etl receipts sign` signs them")
     return f"signed with key {keys.current.keyid[:12]}"
+
+
+def _signed_with(keys: Mapping[str, int]) -> str:
+    return ", ".join(f"receipts of {feeds} feeds are signed with key {keyid[:12]}" for keyid, feeds in sorted(keys.items()))
 
 
 def _freshness_check(call: Call, district: District, feed: Feed) -> Callable[[], str]:

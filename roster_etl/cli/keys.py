@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.pipeline.reporting.receipts.issue import rotate_key
+from roster_etl.pipeline.reporting.receipts.issue import create_key, rotate_key
 from roster_etl.store.signing_keys import KeyFolder
 
 
-def init(ctx: typer.Context) -> int:
+def init(
+    ctx: typer.Context,
+    *,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Make one although receipts are signed with another key, which is not there any more.")
+    ] = False,
+) -> int:
     """Make the key that signs receipts; from then on every import gets one. Hand out the public key."""
     call: Call = ctx.obj
     folder = KeyFolder(call.settings)
-    key = folder.create()
+    key = create_key(call.workspace, lost=lost)
     document = {"keyid": key.keyid, "public_key": str(folder.public_file)}
     return call.show_result(
         document, f"Receipts are signed from now on. Hand out {folder.public_file}: with it, they can be verified."

@@ -147,9 +147,10 @@ def _lines(document: Mapping[str, Any]) -> list[str]:
         lines.append(f"{name}: {counts['matched']} matched{', ' + told if told else ''}")
     lines.append(f"{document['open']} open, {document['accepted']} accepted, {document['ignored']} ignored")
     for one in document["differences"]:
-        values = f": {one['value_a']} / {one['value_b']}" if "value_a" in one else ""
+        values = [one.get(name) for name in ("value_a", "value_b")]
+        told = "" if values == [None, None] else f": {' / '.join('-' if value is None else value for value in values)}"
         keys = " / ".join(_key(one[name]) for name in ("key_a", "key_b"))
-        lines.append(f"{one['number']:>6}  {one['table']} {one['kind']} {one['field'] or ''} {keys}{values}".rstrip())
+        lines.append(f"{one['number']:>6}  {one['table']} {one['kind']} {one['field'] or ''} {keys}{told}".rstrip())
     return lines
 
 

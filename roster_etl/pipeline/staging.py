@@ -7,7 +7,7 @@ Does not belong here: how files are written (``store.staging_frames``), or what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -130,7 +130,7 @@ class Staging:
 
     def write_upload(self, upload: Upload) -> None:
         """Write what the import is about."""
-        self._frames.write_json(*self._at, _RECEIVED, "upload", upload.to_dict())
+        self._frames.write_json(*self._at, _RECEIVED, "upload", upload)
 
     def has_upload(self) -> bool:
         """Return whether the import got as far as receiving its upload, and what it left is still there."""
@@ -188,7 +188,7 @@ class Staging:
         self._write(to, f"doubtful_keys/{name}", doubtful_keys)
         self._write(to, f"quarantine/{name}", quarantine)
         self._write(to, f"lines/{name}", lines)
-        self._frames.write_json(*self._at, to, f"result/{name}", asdict(result))
+        self._frames.write_json(*self._at, to, f"result/{name}", result)
 
     def file_result(self, name: str) -> FileResult:
         """Return the result of validating the file `name` of the format."""
@@ -249,7 +249,7 @@ class Staging:
         self._write(_APPLIED, "quarantine", quarantine)
         self._write(_APPLIED, "awaited", awaited)
         self._write(_APPLIED, "tried", tried)
-        self._frames.write_json(*self._at, _APPLIED, "changes", asdict(changes))
+        self._frames.write_json(*self._at, _APPLIED, "changes", changes)
 
     def changes(self, upload: Upload, *, complete: bool = True) -> AppliedChanges:
         """Return what applying the upload's changes did; nothing for formats whose uploads are full snapshots.
@@ -328,7 +328,7 @@ class Staging:
 
     def write_plan(self, planned: PlanDecision) -> None:
         """Write the decision on the import."""
-        self._frames.write_json(*self._at, _PLANNED, "plan", asdict(planned))
+        self._frames.write_json(*self._at, _PLANNED, "plan", planned)
 
     def plan(self) -> PlanDecision:
         """Return the decision on the import."""

@@ -7,6 +7,7 @@ Belongs here: loading and evaluating suites, and the effective severity of a fai
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,17 @@ def load_suite(path: Path) -> dict[str, Any]:
     Raises: SuiteError: the file is missing, is not JSON, or has invalid content; with the file, the place and what to do.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        found = path.stat()
+        return _parsed_suite(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     except FileNotFoundError:
         raise SuiteError(str(path), ("there is no such file; `roster-etl generate` writes it",)) from None
+
+
+@lru_cache(maxsize=1000)
+def _parsed_suite(path: Path, _: tuple[int, ...]) -> dict[str, Any]:
+    """Return the suite in a file of this version: a process with many imports reads each file once. Nobody changes what it gets."""
+    try:
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SuiteError(str(path), (f"byte {error.start} is not UTF-8; save the file as UTF-8",)) from None
     return parse_suite(text, str(path))

@@ -6,7 +6,7 @@ Belongs here: the data classes, their JSON form, their texts. Does not belong he
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
@@ -92,7 +92,7 @@ class Verdict:
             "name": self.name,
             "passed_critical": self.passed_critical,
             "passed_warning": self.passed_warning,
-            "results": [{**asdict(result), "share": result.share, "text": result.text} for result in self.results],
+            "results": [{**vars(result), "share": result.share, "text": result.text} for result in self.results],
         }
 
     @classmethod

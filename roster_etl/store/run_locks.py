@@ -1,4 +1,4 @@
-"""Locks that tell whether the process of a run is alive; the OS releases a lock when its process dies.
+"""Locks of processes: whether that of a run is alive, and who may do a piece of work; the OS releases them when a process dies.
 
 Belongs here: holding and inspecting them, for runs that work on no import. Does not belong here: imports (``import_locks``).
 """
@@ -6,6 +6,7 @@ Belongs here: holding and inspecting them, for runs that work on no import. Does
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,18 @@ class RunLocks:
             yield
         finally:
             self._file(run_id).unlink(missing_ok=True)
+            os.close(lock)
+
+    @contextmanager
+    def one_at_a_time(self, work: str) -> Iterator[None]:
+        """Wait until no other process of this machine does `work`, and hold its lock for the block."""
+        create_private_folder(self._folder)
+        name = hashlib.sha256(work.encode()).hexdigest()[:16]
+        lock = os.open(self._folder / f"work-{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
             os.close(lock)
 
     def is_dead(self, run_id: str) -> bool:

@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from threading import RLock
 from typing import Any, BinaryIO
@@ -71,8 +72,8 @@ class FrameStore:
             return _table(self._content(district_id, import_id, container, name))
 
     def write_json(self, district_id: str, import_id: int, container: str, name: str, document: Any) -> None:
-        """Write a JSON document, replacing one of the same name."""
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        """Write a JSON document, replacing one of the same name. A data class in it is an object with its fields."""
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_fields_of).encode("utf-8")
         self._append(district_id, import_id, container, name, lambda out: out.write(text))
 
     def read_json(self, district_id: str, import_id: int, container: str, name: str) -> Any:
@@ -219,6 +220,10 @@ def _table(content: pa.Buffer) -> pa.Table:
     except (pa.ArrowInvalid, OSError) as error:  # Arrow raises either
         raise ContainerDamaged from error
     return table
+
+
+def _fields_of(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _copy_pieces(pieces: Iterator[bytes], out: BinaryIO) -> None:

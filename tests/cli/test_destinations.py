@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.pipeline.exports import export_roster
 from roster_etl.spec.errors import LandingUnavailable
+from roster_etl.store.files.export_target import LocalTarget
 from roster_etl.store.landing.sftp_target import SftpTarget
 from tests.cli.calling import call
 
@@ -205,6 +208,64 @@ def test_a_transfer_that_broke_off_is_recorded_with_its_files_and_can_be_repeate
     assert (broken.code, broken.document["status"], broken.document["error"]["retryable"]) == (1, "failed", True)
     assert there == set(sent) < {file["file"] for file in row["files"]}  # what may have been disclosed is in the ledger
     assert (repeated.code, repeated.document["status"]) == (0, "written")
+
+
+def test_rows_that_a_broken_transfer_left_under_a_temporary_name_are_removed_by_the_next_one(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
+    with SftpServer(tmp_path / "sftp", [Account(user="app", password="open-Sesame-4711")]) as server:
+        add(home, server.url("app", "/in"), "--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
+        folder = server.home("app") / "in"
+        folder.mkdir(exist_ok=True)
+        left, other = ".Students.csv.0123456789ab.part", ".thesis.0123456789ab.part"
+        for name in (left, other):
+            (folder / name).write_text("half")
+        answer = send(home)
+        there = {path.name for path in folder.iterdir()}
+
+    assert answer.document["status"] == "written"
+    assert there == {other, *(file["file"] for file in answer.document["files"])}
+
+
+def test_a_file_that_the_server_cut_off_is_a_failed_transfer(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
+    put = SftpTarget._put
+
+    def cut_off(target: SftpTarget, server: Any, source: Path, name: str) -> None:
+        put(target, server, source, name)
+        if name == "Students.csv":
+            with server.open(target._path(name), "wb") as out:
+                out.write(source.read_bytes()[:-1])
+
+    monkeypatch.setattr(SftpTarget, "_put", cut_off)
+    with SftpServer(tmp_path / "sftp", [Account(user="app", password="open-Sesame-4711")]) as server:
+        add(home, server.url("app", "/in"), "--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
+        answer = send(home)
+
+    assert (answer.code, answer.document["status"], answer.document["error"]["retryable"]) == (1, "failed", True)
+    assert "not there as they were sent: 1 of" in answer.document["error"]["message"]
+    assert "Students.csv" in answer.document["error"]["message"]
+
+
+def test_an_export_waits_for_another_one_to_its_place_and_exchanges_what_that_left(home, tmp_path, monkeypatch):
+    assert call("export", "clever", "--district", "lincoln", "--to", tmp_path / "out", home=home).code == 0
+    move, inner = LocalTarget.move, []
+
+    def beside(target: LocalTarget, *given: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        words = ("export", "dyknow", "--district", "lincoln", "--to", tmp_path / "out", "--replace", "--json")
+        inner.append(pool.submit(call, *words, home=home))
+        wait(inner, 1)
+        done.append(inner[0].done())
+        move(target, *given, **more)
+
+    done: list[bool] = []
+    with ThreadPoolExecutor() as pool:
+        monkeypatch.setattr(LocalTarget, "move", beside)
+        first = call("export", "clever", "--district", "lincoln", "--to", tmp_path / "out", "--replace", "--json", home=home)
+        second = inner[0].result()
+
+    assert (done, first.document["status"], second.document["status"]) == ([False], "written", "written")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {file["file"] for file in second.document["files"]}
 
 
 def test_refusals_however_many_do_not_hide_what_an_export_has_left_there(home, uploads, tmp_path, monkeypatch):

@@ -78,6 +78,7 @@ def test_the_same_call_gives_the_same_bytes_as_folder_and_as_zip(home, tmp_path)
         (("clever", "--as-of", "import:99"), "unknown_import"),
         (("clever", "--as-of", "2001-01-01"), "nothing_published"),
         (("clever", "--as-of", "soon"), "bad_option"),
+        (("clever", "--as-of", "2999-01-01"), "bad_option"),
         (("clever", "--since", "1"), "no_delta"),
         (("clever", "--option", "colour=blue"), "bad_option"),
         (("oneroster", "--option", "oneroster_version=2"), "bad_option"),

@@ -56,6 +56,30 @@ def test_a_rotation_names_the_new_key_in_each_chain(home: Path, uploads: Path) -
     assert kinds == ["import", "key"]
 
 
+def test_another_key_is_not_made_while_receipts_are_signed_with_one_that_is_away(home: Path, uploads: Path) -> None:
+    """As after a restore: a backup has no key, and whoever has its public half could not verify what another one signs."""
+
+    def doctor() -> tuple[bool, str]:
+        (found,) = [one for one in call("doctor", "--json", home=home).document if one["what"] == "receipts"]
+        return found["ok"], found["found"]
+
+    first = call("keys", "init", "--json", home=home).document["keyid"][:12]
+    call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home)
+    for keyid in (first, call("keys", "rotate", "--json", home=home).document["keyid"][:12]):
+        assert (keyid in doctor()[1]) is (keyid != first)
+    (home / "keys").rename(home / "away")
+
+    refused = call("keys", "init", "--json", home=home).document["error"]
+    assert (refused["code"], keyid in refused["message"], "keys init --lost" in refused["message"]) == ("key_missing", True, True)
+    assert (doctor()[0], keyid in doctor()[1]) == (False, True)
+    assert not (home / "keys" / "receipts.pem").exists()
+
+    other = call("keys", "init", "--lost", "--json", home=home).document["keyid"][:12]
+    assert (doctor()[0], keyid in doctor()[1], other in doctor()[1]) == (False, True, True)
+    call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home)
+    assert doctor() == (True, f"signed with key {other}")
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

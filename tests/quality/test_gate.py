@@ -206,6 +206,15 @@ def test_a_suite_is_loaded_from_its_file(tmp_path):
     assert load_suite(path) == suite(expect("A: form"))
 
 
+def test_a_suite_whose_file_was_changed_is_read_again(tmp_path):
+    path = tmp_path / "students.json"
+    path.write_text(json.dumps(suite(expect("A: form"))))
+    before = load_suite(path)
+    path.write_text(json.dumps(suite(expect("B: form"))))  # of the same size
+
+    assert load_suite(path) == suite(expect("B: form")) != before
+
+
 def test_a_suite_that_is_not_there_or_not_text_is_named(tmp_path):
     with pytest.raises(SuiteError, match=r"students\.json: there is no such file; `roster-etl generate` writes it"):
         load_suite(tmp_path / "students.json")

@@ -129,10 +129,26 @@ def test_an_interrupt_while_an_object_is_deleted_is_not_lost(caplog: pytest.LogC
     assert caplog.records == []
 
 
-def _delete_and_go_on() -> None:
-    interrupted = _Interrupted()
+def _delete_and_go_on(lost: type = _Interrupted) -> None:
+    interrupted = lost()
     del interrupted
     time.sleep(10)
+
+
+class _InterruptedLog(logging.Handler):
+    """A handler during whose first record Ctrl-C is pressed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger(OWN_LOGGER).removeHandler(self)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("_pythons_hooks")
+def test_an_interrupt_while_a_lost_error_is_reported_is_not_lost():
+    quiet_library_logs()
+    logging.getLogger(OWN_LOGGER).addHandler(_InterruptedLog())
+    with pytest.raises(KeyboardInterrupt):
+        _delete_and_go_on(_Connection)
 
 
 def test_hooks_of_somebody_else_stay(monkeypatch: pytest.MonkeyPatch):

@@ -1,7 +1,8 @@
-"""Whether the process of a run is alive."""
+"""Whether the process of a run is alive, and work that one process does at a time."""
 
 from __future__ import annotations
 
+import select
 import signal
 import subprocess
 import sys
@@ -9,6 +10,14 @@ from pathlib import Path
 
 from roster_etl.store.run_locks import RunLocks
 
+WAIT = """
+import sys
+from pathlib import Path
+from roster_etl.store.run_locks import RunLocks
+print("waits", flush=True)
+with RunLocks(Path(sys.argv[1])).one_at_a_time("sftp://a"):
+    print("works", flush=True)
+"""
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -38,3 +47,16 @@ def test_a_run_that_ended_or_never_began_is_not_dead(tmp_path: Path) -> None:
         pass
 
     assert (locks.is_dead("a"), locks.is_dead("b"), list(tmp_path.iterdir())) == (False, False, [])
+
+
+def test_work_is_done_by_one_process_at_a_time_and_other_work_beside_it(tmp_path: Path) -> None:
+    locks = RunLocks(tmp_path)
+    with locks.one_at_a_time("sftp://a"), locks.one_at_a_time("sftp://b"):
+        process = subprocess.Popen([sys.executable, "-c", WAIT, str(tmp_path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waits\n"
+        waited = not select.select([process.stdout], [], [], 0.3)[0]
+    rest = process.stdout.read()
+    process.stdout.close()
+
+    assert (waited, rest, process.wait()) == (True, b"works\n", 0)

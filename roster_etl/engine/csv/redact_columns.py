@@ -193,11 +193,11 @@ def _secret_cells(content: Content, block: Block, names: tuple[str, ...], secret
     cells = [_cells(block, whole, place, width) for place in secret]
     lengths = {len(form) for form in _header_spellings(names[secret[0]])}
     first_begin, first_end = cells[0]
+    headers = _header_spellings(names[secret[0]].lower())
     repeats = [
         i
-        for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))
-        if content[first_begin[i] : first_end[i]].lower() in _header_spellings(names[secret[0]].lower())
-        and _is_header(content, int(block.starts[whole[i]]), names)
+        for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))  # may be all, if passwords are as long
+        if content[first_begin[i] : first_end[i]].lower() in headers and _is_header(content, int(block.starts[whole[i]]), names)
     ]
     begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])
     end = np.concatenate([np.delete(ends, repeats) for _, ends in cells])

@@ -189,6 +189,7 @@ class _Draft:
     - ``absent``: versions of records that are absent from the upload
     - ``remaining``: versions that stay although no accepted row has them
     - ``excluded``: those of ``remaining`` that a person excluded from removal
+    - ``elsewhere``: those of ``remaining`` that only rejected rows of other files than their own name
     - ``opening_by_school``: school → number of rows to open
     - ``current_by_school``: returns school → number of current versions
     """
@@ -208,7 +209,13 @@ class _Draft:
     absent: pa.Table
     remaining: pa.Table
     excluded: pa.Table
+    elsewhere: pa.Table
     rows: pa.Table | None = None
+
+    def anchors(self) -> pa.Table:
+        """Return the versions that keep what they refer to in their own file: one damaged row may hold both."""
+        others = pc.is_in(self.remaining.column("version_id"), value_set=combine_chunks(self.elsewhere.column("version_id")))
+        return self.remaining.filter(pc.invert(others))
 
     def differing_versions(self) -> pa.Table:
         """Return the current versions that no accepted row equals."""
@@ -259,6 +266,7 @@ def _draft_table(
         absent=nothing,
         remaining=nothing,
         excluded=nothing,
+        elsewhere=nothing,
     )
     return (
         _compare_versions(draft, mapped, mapped.filter(pa.array(refused)), there, evidence, drafts) if known.num_rows else draft
@@ -280,7 +288,9 @@ def _compare_versions(
     missing = pc.invert(pc.is_in(key_text(versions, target.key), value_set=key_text(accepted, target.key)))
     stated = _stated_close_reasons(target, versions, mapped)
     deleted = pc.and_(missing, pc.is_valid(stated))
-    gone = _proven_removed(target, versions, pc.and_not(missing, deleted), refused, evidence, drafts)
+    absent = pc.and_not(missing, deleted)
+    gone = _proven_removed(target, versions, absent, refused, evidence, drafts)
+    elsewhere = _only_elsewhere(target, versions, pc.and_not(absent, gone), refused, evidence, drafts)
     kept = pc.and_(pc.or_(deleted, gone), _is_excluded(target, versions, evidence.exclusions, drafts))
     deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
     return replace(
@@ -294,6 +304,7 @@ def _compare_versions(
         absent=versions.filter(gone),
         remaining=versions.filter(pc.and_not(missing, pc.or_(deleted, gone))),
         excluded=versions.filter(kept),
+        elsewhere=versions.filter(elsewhere),
         rows=accepted if accepted.num_rows * _INLINE_ROWS_DIVISOR <= mapped.num_rows else None,
     )
 
@@ -345,6 +356,7 @@ def _draft_events(target: RosterTable, mapped: pa.Table, current: CurrentTable) 
         absent=there.slice(0, 0),
         remaining=there.slice(0, 0),
         excluded=there.slice(0, 0),
+        elsewhere=there.slice(0, 0),
     )
 
 
@@ -503,11 +515,35 @@ def _proven_removed(
     return _without_kept_parents(target, versions, without_uncertain(versions, gone, target.name, evidence), drafts)
 
 
+def _only_elsewhere(
+    target: RosterTable,
+    versions: pa.Table,
+    remaining: pa.Array,
+    seen: pa.Table,
+    evidence: RemovalEvidence,
+    drafts: Mapping[str, _Draft],
+) -> pa.Array:
+    """Return which `remaining` versions would be removed but for rejected rows of other files than their own.
+
+    Such a row says nothing about the file that has no such record any more: it does not keep the records that this file had beside it.
+    """
+    nothing = pa.array(np.zeros(versions.num_rows, dtype=bool))
+    kinds = {name: evidence.file_of(name) for name in pc.unique(combine_chunks(seen.column("source_file"))).to_pylist() if name}
+    found = nothing
+    for file in pc.unique(combine_chunks(versions.column("source_file")).filter(remaining)).to_pylist():
+        own = [name for name, kind in kinds.items() if kind == evidence.file_of(file or "")]
+        if len(own) < len(kinds):
+            rows = seen.filter(pc.is_in(seen.column("source_file"), value_set=pa.array(own, pa.string())))
+            of_file = pc.and_(remaining, pc.equal(combine_chunks(versions.column("source_file")), file))
+            found = pc.or_(found, _proven_removed(target, versions, of_file, rows, evidence, drafts))
+    return pc.fill_null(found, False)
+
+
 def _without_kept_parents(target: RosterTable, versions: pa.Table, removed: pa.Array, drafts: Mapping[str, _Draft]) -> pa.Array:
     """Keep a record if a kept record of the same file refers to it: one damaged row may hold both."""
     for reference in REFERENCES:
         if reference.parent == target.name and reference.table in drafts and drafts[reference.table].remaining.num_rows:
-            named = key_text(drafts[reference.table].remaining, (*reference.columns, "source_file"))
+            named = key_text(drafts[reference.table].anchors(), (*reference.columns, "source_file"))
             removed = pc.and_not(
                 removed, pc.is_in(key_text(versions, (*reference.parent_columns, "source_file")), value_set=named)
             )

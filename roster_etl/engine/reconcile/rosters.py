@@ -36,6 +36,8 @@ HELPERS: Mapping[str, tuple[str, ...]] = {"sections": ("course_number",), "enrol
 WITHIN_SCHOOL = ("courses", "sections")
 _SEPARATOR = "\x1f"
 _CLASSES = ("student", "other")
+_ESCAPED = r'["\\\x00-\x1f]'
+"""What JSON writes otherwise."""
 
 Names = Mapping[str, Sequence[str]]
 """Table → names of its rules, or of columns."""
@@ -264,7 +266,9 @@ def _missing(pair: RosterPair, table: str, found: Matches) -> Iterator[Differenc
     ):
         rows = side[table].take(pa.array(positions))
         schools = _schools(side, table, positions)
-        for key, school, number in zip(_keys(rows, table), schools, rows.column("valid_from_import").to_pylist(), strict=True):
+        for key, school, number in zip(
+            keys_json(rows, table), schools, rows.column("valid_from_import").to_pylist(), strict=True
+        ):
             place: dict[str, Any] = {"key_a": None, "key_b": key, "import_b": number}
             if not in_b:
                 place = {"key_a": key, "key_b": None, "import_a": number}
@@ -279,7 +283,7 @@ def _disagreeing(pair: RosterPair, table: str, found: Matches, columns: Sequence
         if reference is not None and reference[0] in pair.ids:
             mapped[name] = pa.chunked_array([_mapped(pair, reference[0], text_column(b, name), in_b=True)])
     for one in compare(a, b, columns, mapped):
-        keys_a, keys_b = _keys(a.take(pa.array(one.pairs)), table), _keys(b.take(pa.array(one.pairs)), table)
+        keys_a, keys_b = (keys_json(side.take(pa.array(one.pairs)), table) for side in (a, b))
         imports = [side.column("valid_from_import").take(pa.array(one.pairs)).to_pylist() for side in (a, b)]
         schools = _schools(pair.a, table, found.a[one.pairs])
         for at, (value_a, value_b) in enumerate(zip(one.values_a, one.values_b, strict=True)):
@@ -297,8 +301,18 @@ def _disagreeing(pair: RosterPair, table: str, found: Matches, columns: Sequence
             )
 
 
-def _keys(rows: pa.Table, table: str) -> list[str]:
-    return [key_json(row) for row in rows.select(list(TABLES[table].key)).to_pylist()]
+def keys_json(rows: pa.Table, table: str) -> list[str]:
+    """Return `key_json` of each record of a table."""
+    names = TABLES[table].key
+    texts = [text_column(rows, name) for name in names]
+    if any(pc.any(pc.match_substring_regex(column, _ESCAPED)).as_py() for column in texts):
+        return [key_json(row) for row in rows.select(list(names)).to_pylist()]
+    parts: list[Any] = []
+    for name, column in zip(names, texts, strict=True):
+        quoted = pc.binary_join_element_wise('"', column, '"', "")
+        parts += [f'{"," if parts else "{"}"{name}":', pc.fill_null(quoted, "null")]
+    keys: list[str] = pc.binary_join_element_wise(*parts, "}", "").to_pylist()
+    return keys
 
 
 def key_json(key: Mapping[str, str | None]) -> str:

@@ -70,7 +70,7 @@ def export_roster(
     target = open_target(workspace, order.to, login)
     former = _former_names(workspace, order)
     target.check(replace=order.replace, former=former)
-    work = read_roster(workspace, resolved, resolved.moment) if order.schools else None  # an unknown school is a slip of the call
+    work = read_roster(workspace, resolved) if order.schools else None  # an unknown school is a slip of the call
     written = ExportProgress()
     try:
         status = "written" if _write(workspace, resolved, _Place(target, former, gate), written, work) else "unchanged"
@@ -138,10 +138,12 @@ def _write(
             raise StrictLosses(count=count)
         if place.gate is not None and not place.gate(written.files):
             return False
-        written.export_id = _begin(workspace, resolved, written)
-        names = [file["file"] for file in written.files]
-        place.target.move(folder, names, replace=order.replace, former=place.former)
-        fault_point("export.moved")
+        with workspace.run_locks.one_at_a_time(redact(order.to)):
+            former = place.former | _former_names(workspace, order)  # another export may have been there meanwhile
+            written.export_id = _begin(workspace, resolved, written)
+            names = [file["file"] for file in written.files]
+            place.target.move(folder, names, replace=order.replace, former=former)
+            fault_point("export.moved")
     return True
 
 

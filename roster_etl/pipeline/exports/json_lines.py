@@ -33,7 +33,7 @@ def write(
     workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables | None
 ) -> None:
     """Write each resource that has records, and read it back. Raises ReadBackFailed, IdClash."""
-    work = work or read_roster(workspace, resolved, resolved.moment)
+    work = work or read_roster(workspace, resolved)
     written.losses = work.losses
     prepare(work, resolved.format)
     for resource in resolved.format.resources:

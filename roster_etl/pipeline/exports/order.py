@@ -19,6 +19,7 @@ from roster_etl.vendors.export_formats import export_format, export_formats
 if TYPE_CHECKING:
     from roster_etl.pipeline.workspace import Workspace
     from roster_etl.store.registry.district import District
+    from roster_etl.store.warehouse import Readers
 
 
 class SeveralFeeds(PermanentError):
@@ -42,6 +43,13 @@ class NoDelta(PermanentError):
     template = "format {format} has no deltas; leave out --since, or use {known}"
 
 
+class PurgedSince(PermanentError):
+    """What was removed for good since then cannot be said, so that a receiver would keep it for ever."""
+
+    code = "no_delta"
+    template = "import {purge} removed data for good (`purge`), which was sent up to import {since}: a delta cannot say what. Send the whole roster, without --since"
+
+
 class UnknownExportImport(PermanentError):
     """An import that is named is not one of the feed's that has ended."""
 
@@ -54,6 +62,13 @@ class BadAsOf(PermanentError):
 
     code = "bad_option"
     template = "--as-of: expected a moment such as 2026-09-01, 2026-09-01T08:00:00Z, or import:7"
+
+
+class FutureAsOf(PermanentError):
+    """The moment has not come: what the roster will be then is not known, and an export must not claim it."""
+
+    code = "bad_option"
+    template = "--as-of: {moment:%Y-%m-%dT%H:%M:%SZ} has not come yet; leave it out for the present roster"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +111,16 @@ class ResolvedExport:
     as_of_import: int
     since_at: datetime | None
 
+    def moment_to_read(self, session: Readers) -> datetime | None:
+        """Return the moment up to which `session` is to read; None: what is current there.
+
+        An import that was published after the order was resolved is not in the export, as its ledger row and its receipt say.
+        """
+        if self.moment is not None:
+            return self.moment
+        newest = session.ledger.newest_published(self.order.district_id, self.source, None)
+        return None if newest is not None and newest["import_id"] == self.as_of_import else self.as_of
+
     def settings(self) -> dict[str, Any]:
         """Return what decided the content, for the ledger and the document: options, scope and the handling of formulas."""
         order = self.order
@@ -113,7 +138,7 @@ class ResolvedExport:
 def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
     """Check the words of an order against the formats, the registry and the ledger.
 
-    Raises: UnknownVendor, BadOption, NoDelta, UnknownDistrict, SeveralFeeds, NothingPublished, UnknownExportImport, BadAsOf.
+    Raises: UnknownVendor, BadOption, NoDelta, PurgedSince, UnknownDistrict, SeveralFeeds, NothingPublished, UnknownExportImport, BadAsOf, FutureAsOf.
     """
     format_ = export_format(order.format)
     options = export_options(format_, order.options)
@@ -127,7 +152,7 @@ def resolve_order(workspace: Workspace, order: ExportOrder) -> ResolvedExport:
         source = _source(order.district_id, order.source, sources)
         zone = _zone(district, source)
         given = _moment(session, order, source, zone)
-        newest = session.ledger.newest_published(order.district_id, source, given or datetime.now(UTC))
+        newest = session.ledger.newest_published(order.district_id, source, given)
         if newest is None:
             raise NothingPublished(district_id=order.district_id, of=f" in format {source}", when=" by then" if given else " yet")
         since_at = _since(session, order, source, newest)
@@ -199,9 +224,12 @@ def _moment(session: Any, order: ExportOrder, source: str, zone: str) -> datetim
         return ended
     try:
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        moment = (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadAsOf from None
+    if moment > datetime.now(UTC):
+        raise FutureAsOf(moment=moment)
+    return moment
 
 
 def _since(session: Any, order: ExportOrder, source: str, newest: Mapping[str, Any]) -> datetime | None:
@@ -210,6 +238,10 @@ def _since(session: Any, order: ExportOrder, source: str, newest: Mapping[str, A
     at: datetime = _ended_import(session, order, source, str(order.since), published=True)
     if at > newest["finished_at"]:
         raise UnknownExportImport(import_id=order.since, what="earlier import", district_id=order.district_id, source=source)
+    for row in session.ledger.purges_after(order.district_id, source, at):
+        before = row["purge"].get("before")  # by age: only what had ended before that moment is gone
+        if before is None or datetime.fromisoformat(before) > at:
+            raise PurgedSince(purge=row["import_id"], since=order.since)
     return at
 
 

@@ -27,10 +27,11 @@ _LARGE = frozenset({"enrollments", "attendance"})
 """Tables that no rule reads in the order of their keys: sorting them would cost more than reading."""
 
 
-def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None) -> ExportTables:
-    """Return the roster as of `moment` (None: now), narrowed to what the order asks for. Raises UnknownSchool."""
+def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None = None) -> ExportTables:
+    """Return the roster as of `moment` (None: that of the order), narrowed to what the order asks for. Raises UnknownSchool."""
     order, store = resolved.order, ColumnSpool(workspace.settings.scratch)
     with workspace.warehouse.read() as session:
+        moment = moment or resolved.moment_to_read(session)
         tables = dict(_tables(session, order.district_id, resolved, moment, store))
         if resolved.options.get(PERSON_ID):
             tables["users"] = _with_people(workspace, resolved, moment, tables["users"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +55,10 @@ def _scoped_tables(
     workspace: Workspace, resolved: ResolvedExport, written: ExportProgress
 ) -> tuple[dict[str, pa.Table], ColumnStore]:
     """Return all tables with every column of their views, as of the moment, in the order of their keys; and where they are."""
-    moment, store = resolved.moment or datetime.now(UTC), ColumnSpool(workspace.settings.scratch)
+    store = ColumnSpool(workspace.settings.scratch)
     place = (resolved.order.district_id, resolved.source)
     with workspace.warehouse.read() as session:
+        moment = resolved.moment_to_read(session) or resolved.as_of
         tables = {
             name: _as_known(
                 session.roster.as_of(moment, name, *place, order=(*spec.key, "version_id"), collect=store.collect)  # type: ignore[call-arg]

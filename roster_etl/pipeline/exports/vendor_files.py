@@ -30,7 +30,7 @@ def write(
     workspace: Workspace, resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables | None
 ) -> None:
     """Write all files of the format into `folder`, and read them back. Raises ReadBackFailed, FormulasFound, IdClash."""
-    work = work or read_roster(workspace, resolved, resolved.moment)
+    work = work or read_roster(workspace, resolved)
     written.losses = work.losses
     if resolved.since_at is not None:
         _write_changes(workspace, resolved, folder, written, work)

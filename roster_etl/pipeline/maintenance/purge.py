@@ -120,9 +120,9 @@ def purge(workspace: Workspace, target: PurgeTarget, *, by: str, now: datetime |
     closed before, with uploads and findings of that time, but for the newest published upload of each feed.
     Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
     """
-    about = {} if target.age is None else {"age": str(target.age)}
     with _purge_imports(workspace, target, by) as numbers:
         removal, archived = _scope(workspace, target, tuple(numbers), frozenset(numbers.values()), now, store=True)
+        about = {} if removal.before is None else {"age": str(target.age), "before": removal.before.isoformat()}
         return _execute_purge(workspace, numbers, target.what, by, removal, archived, **about)
 
 

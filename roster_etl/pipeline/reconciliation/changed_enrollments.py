@@ -80,11 +80,10 @@ class ChangedEnrollments:
     def _ensure(self, seats: Iterable[set[Seat]]) -> None:
         """Match the users and the places of seats of each side, then and now."""
         sides = list(seats)
-        self._records.ensure("users", _sides({user for _, user in side} for side in sides))
+        self._records.ensure_partners("users", _sides({user for _, user in side} for side in sides))
         for at, table in enumerate(("sections", "courses")):
-            self._records.ensure(table, _sides({one for place, _ in side if (one := place[at]) is not None} for side in sides))
-        for table in ("users", "sections", "courses"):
-            self._records.outcomes(table)
+            ids = _sides({one for place, _ in side if (one := place[at]) is not None} for side in sides)
+            self._records.ensure_partners(table, ids)
 
     def _in_a(self, side: int, seats: Collection[Seat]) -> set[Seat]:
         """Return seats of one side as feed A has them, then and now; those that it does not have are left out."""

@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.outcomes import NO_OUTCOME, Outcome, Sides, TableOutcomes, differing, rematched, table_outcomes
+from roster_etl.engine.reconcile.outcomes import Sides, TableOutcomes, differing, rematched, table_outcomes
 from roster_etl.engine.reconcile.rosters import (
     HELPERS,
     WITHIN_SCHOOL,
     DecidedPeople,
+    Ids,
     Names,
     RosterPair,
     ids_in_a,
@@ -30,11 +30,10 @@ from roster_etl.engine.reconcile.rosters import (
     user_text,
 )
 from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, Value, unique_texts
+from roster_etl.pipeline.reconciliation.lasting_matches import LastingMatches
 
 WHOLE = ("organizations", "terms")
 """Tables of few records, which are read and compared as a whole."""
-_FIRST: Outcome = (1, None)
-"""The outcome of a record that the first rule names, or names among several; also of one that was not there."""
 _UNSURE = "user"
 """The kind of user that does not say whether somebody is a student."""
 
@@ -43,18 +42,23 @@ class ChangedRecords:
     """The records of two feeds around what changed, table by table, parents first."""
 
     def __init__(
-        self, feeds: tuple[FeedRecords, FeedRecords], rules: Names, compared: Names, people: tuple[DecidedPeople, Sides]
+        self,
+        feeds: tuple[FeedRecords, FeedRecords],
+        rules: Names,
+        compared: Names,
+        people: tuple[DecidedPeople, Sides],
+        lasting: LastingMatches,
     ) -> None:
         """Args: people: what stewards decided, and users who are looked at whatever changed."""
-        self.feeds, self._rules, self._compared = feeds, rules, compared
+        self.feeds, self._rules, self._compared, self._lasting = feeds, rules, compared, lasting
         decided, self._also = people
         self._decided = decided
         self._neighbours = _decided_neighbours(decided)
         self.before, self.now = RosterPair({}, {}), RosterPair({}, {})
         self._outcomes: dict[str, tuple[TableOutcomes, TableOutcomes]] = {}
+        self._matched: dict[str, tuple[Ids, Ids]] = {}
         self._stale: set[str] = set()
         self._exact: dict[str, Sides] = {}
-        self._named: dict[str, Sides] = {}
         self._sizes: dict[str, list[int]] = {}
         self.touched: dict[str, Sides] = {}
         self.rematched: dict[str, Sides] = {}
@@ -79,53 +83,23 @@ class ChangedRecords:
             before, now = self.outcomes(table)
         self.touched[table] = joined(touched, joined(before.partners(touched), now.partners(touched)))
 
+    def ensure_partners(self, table: str, ids: Sides) -> None:
+        """Have `ids` of both pairs say with which record each with `ids` is matched, then and now. All `touched` must have been found."""
+        exact = self._exact.get(table, (set(), set()))
+        self._lasting.look_up(table, (ids[0] - exact[0], ids[1] - exact[1]), self.touched[table])
+        known = self._lasting.of(table)
+        self.ensure(table, (ids[0] - known[0].keys(), ids[1] - known[1].keys()))
+        self.outcomes(table)
+        for pair, matched in zip((self.before, self.now), self._matched[table], strict=True):
+            pair.ids[table] = self._lasting.added_to(table, matched)
+
     def ensure(self, table: str, ids: Sides) -> None:
         """Read what decides how records with `ids` match, then and now."""
-        exact = joined(self._exact.get(table, (set(), set())), self._partners_of_exact(table, ids))
-        self._exact[table] = exact
-        if _within(ids, exact) and self.is_read(table):
-            return
-        named = self._named_first(table, (ids[0] - exact[0], ids[1] - exact[1]))
-        self._exact[table] = exact = joined(exact, named)
+        exact = self._exact.get(table, (set(), set()))
         if not _within(ids, exact) or not self.is_read(table):
             self._close(table, (ids[0] - exact[0], ids[1] - exact[1]))
             self._exact[table] = joined(exact, ids)
             self._stale.add(table)
-
-    def _named_first(self, table: str, ids: Sides) -> Sides:
-        """Read what the first rule compares of records with `ids`; return those about which it says all there is, then and now.
-
-        No rule comes before it, so it depends on the records that share its value alone. Who a user is depends on decisions, too.
-        """
-        first = self._rules[table][0]
-        if table == "users" or table in WHOLE or not _columns_of(table)(first):
-            return set(), set()
-        shared = joined(ids, self._sharing_rule(table, first, self._read_ids(table, ids)))
-        self._stale.add(table)
-        known = self._named.get(table, (set(), set()))
-        self._named[table] = joined(known, shared)  # for now, so that nothing is read for other rules
-        before, now = (times.sides for times in self.outcomes(table))
-        a, b = (
-            {one for one in some if before[at].get(one, _FIRST)[0] == now[at].get(one, _FIRST)[0] == _FIRST[0]}
-            for at, some in enumerate(ids)
-        )
-        self._exact[table] = joined(self._exact.get(table, (set(), set())), (a, b))
-        found = joined((a, b), self._partners_of_exact(table, shared))
-        self._named[table] = joined(known, found)
-        return found
-
-    def _partners_of_exact(self, table: str, ids: Sides) -> Sides:
-        """Return which of `ids` are matched, then and now, with a record whose outcome is exact: so is theirs."""
-        found: Sides = (set(), set())
-        if table not in self._exact or table not in self._outcomes:
-            return found
-        before, now = (times.sides for times in self._outcomes[table])
-        for at, some in enumerate(ids):
-            for one in some - self._exact[table][at]:
-                partner = before[at].get(one, NO_OUTCOME)[1]
-                if partner == now[at].get(one, NO_OUTCOME)[1] and partner in self._exact[table][1 - at]:
-                    found[at].add(one)
-        return found
 
     def is_read(self, table: str) -> bool:
         """Return whether records of a table were read."""
@@ -166,13 +140,15 @@ class ChangedRecords:
 
     def _settle(self, table: str, changed: Sides) -> Sides:
         """Return `changed` with all records that have another outcome because of them."""
+        around = fresh = changed
         while True:
-            around = joined(changed, self._sharing(table, changed))
+            around = joined(around, self._sharing(table, fresh))
             self.ensure(table, around)
-            more = differing(*self.outcomes(table), around)
-            if _within(more, changed):
+            a, b = differing(*self.outcomes(table), around)
+            fresh = a - changed[0], b - changed[1]
+            if not any(fresh):
                 return changed
-            changed = joined(changed, more)
+            changed = joined(changed, fresh)
 
     # ---- records that share values
 
@@ -248,6 +224,7 @@ class ChangedRecords:
         if table == "sections":
             self._read_courses()
         self._outcomes[table] = (self._match_at(self.before, table, 0), self._match_at(self.now, table, 1))
+        self._matched[table] = self.before.ids[table], self.now.ids[table]
 
     def _match_at(self, pair: RosterPair, table: str, time: int) -> TableOutcomes:
         for feed, side in zip(self.feeds, (pair.a, pair.b), strict=True):
@@ -257,13 +234,10 @@ class ChangedRecords:
         return table_outcomes(pair, table, self._rules, self._decided)
 
     def _read_courses(self) -> None:
-        """Read the courses of the sections that were read, but for those that the first rule names: no number of a course matters to them."""
-        for feed, named in zip(self.feeds, self._named.get("sections", (set(), set())), strict=True):
-            ids = pa.array(list(named), pa.string())
-            others = (
-                rows.filter(pc.invert(pc.is_in(rows.column("section_id"), value_set=ids))) for rows in feed.both("sections")
-            )
-            feed.read("courses", {"course_id": {course for rows in others for course in unique_texts(rows, "course_id")}})
+        """Read the courses of the sections that were read."""
+        for feed in self.feeds:
+            courses = {course for rows in feed.both("sections") for course in unique_texts(rows, "course_id")}
+            feed.read("courses", {"course_id": courses})
 
     def _read_roles(self) -> None:
         for feed in self.feeds:

@@ -24,6 +24,7 @@ from roster_etl.engine.reconcile.rosters import (
     User,
     differences_of,
     key_json,
+    keys_json,
     matched_people,
     reconcile_rosters,
     record_ids,
@@ -34,6 +35,7 @@ from roster_etl.engine.reconcile.rosters import (
 from roster_etl.pipeline.reconciliation.changed_enrollments import ChangedEnrollments
 from roster_etl.pipeline.reconciliation.changed_records import WHOLE, ChangedRecords
 from roster_etl.pipeline.reconciliation.feed_records import FeedRecords, text_values
+from roster_etl.pipeline.reconciliation.lasting_matches import LastingMatches
 from roster_etl.store.warehouse import SqlPeople, SqlReconciliation
 
 Pair = tuple[str, str, str]
@@ -104,7 +106,8 @@ def compare_changes(
     district_id, *sources = how.pair
     a, b = (FeedRecords(session, district_id, source, both) for source, both in zip(sources, imports, strict=True))
     also = _users_of_changed_ids(people, district_id, a), _users_of_changed_ids(people, district_id, b)
-    records = ChangedRecords((a, b), how.rules, how.compared, (decided, also))
+    lasting = LastingMatches(session, people, how.pair, how.rules)
+    records = ChangedRecords((a, b), how.rules, how.compared, (decided, also), lasting)
     for table in RULES:
         if table == "enrollments":
             break
@@ -173,7 +176,7 @@ class _ChangedRosters:
                     continue
                 rows = feed.now(table)
                 pairs = zip(record_ids(rows, table), text_values(rows, name), strict=True)
-                self._records.ensure(
+                self._records.ensure_partners(
                     reference[0], (set(), {value for one, value in pairs if value is not None and one in touched})
                 )
 
@@ -182,7 +185,7 @@ class _ChangedRosters:
         for time, pair in enumerate((records.before, records.now)):
             for at, side in enumerate((pair.a, pair.b)):
                 side["enrollments"] = enrollments.rows(at, time)
-                keys[at].update(key_json(row) for row in side["enrollments"].select(list(TABLES["enrollments"].key)).to_pylist())
+                keys[at].update(keys_json(side["enrollments"], "enrollments"))
             found.append(_match_enrollments(pair, self._how.rules))
         compared = self._how.compared.get("enrollments", ())
         self._differences += differences_of(records.now, "enrollments", found[1], compared)

@@ -34,13 +34,13 @@ class FeedRecords:
         """Args: imports: the last import of the feed that was compared, and its newest one."""
         self._session, self._feed, self._since = session, (district_id, source), imports[0]
         self.source = source
-        names = (*RULES, "user_roles", "id_changes")
-        self._ended = {name: TABLES[name].full_schema.empty_table() for name in names}
+        columns = {name: _columns(name) for name in (*RULES, "user_roles", "id_changes")}
+        self._ended = {name: TABLES[name].full_schema.empty_table().select(read) for name, read in columns.items()}
         self._begun = dict(self._ended)
-        for name in names if imports[0] != imports[1] else ():
-            self._ended[name] = session.versions_ended_since(*self._feed, name, imports[0] + 1)
-            self._begun[name] = session.versions_begun_since(*self._feed, name, imports[0] + 1)
-        self._read = {name: self._begun[name].select(_columns(name)) for name in (*RULES, "user_roles")}
+        for name, read in columns.items() if imports[0] != imports[1] else ():
+            self._ended[name] = session.versions_ended_since(*self._feed, name, imports[0] + 1, read)
+            self._begun[name] = session.versions_begun_since(*self._feed, name, imports[0] + 1, read)
+        self._read = {name: self._begun[name] for name in (*RULES, "user_roles")}
         self._asked: dict[tuple[str, str], set[Any]] = {}
         self._whole: set[str] = set()
         self._with_values: dict[tuple[str, ...], tuple[tuple[pa.Table, pa.Table], Sequence[WithValue]]] = {}

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.canonical.reconciliation import CloseReason
-from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.rosters import Difference, Roster, key_json
+from roster_etl.engine.reconcile.rosters import Difference, Roster, keys_json
 from roster_etl.pipeline.reconciliation.changes import Compared
 from roster_etl.pipeline.reconciliation.people import update_links
 from roster_etl.store.warehouse import WriteSession
@@ -75,6 +74,6 @@ def _current_keys(gone: Iterable[Identity], a: Roster, b: Roster) -> set[tuple[s
                 wanted[table, side].add(key)
     found = set()
     for (table, side), keys in wanted.items():
-        rows = (a if side == "a" else b)[table].select(list(TABLES[table].key)).to_pylist()
-        found |= {(table, side, text) for text in map(key_json, rows) if text in keys}
+        rows = (a if side == "a" else b)[table]
+        found |= {(table, side, text) for text in keys_json(rows, table) if text in keys}
     return found

@@ -6,7 +6,7 @@ Belongs here: records that are passed between steps, as JSON. No step, no I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Literal
@@ -150,7 +150,7 @@ class Upload:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the upload as JSON types."""
-        return asdict(self)
+        return {**vars(self), "members": [dict(vars(member)) for member in self.members]}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Upload:

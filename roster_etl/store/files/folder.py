@@ -38,6 +38,8 @@ def require_safe_name(name: str) -> str:
 
 def create_private_folder(folder: Path) -> None:
     """Create `folder` and its missing parents, each with mode 0700; existing folders keep their mode."""
+    if folder.exists():
+        return
     for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 

@@ -5,13 +5,16 @@ Belongs here: the transfer. Log-in, pinned host keys and errors are those of lan
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.export_target import ExportTargetNotEmpty, is_zip, write_zip
 from roster_etl.store.files.temp_folders import scratch_folder
@@ -20,6 +23,7 @@ from roster_etl.store.landing.sftp import check_host_key, find_login, open_conne
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import Settings
 
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}\.part")
 _WITH_PATH = 3  # slashes of a URL that has a path
 
 
@@ -57,9 +61,11 @@ class SftpTarget:
             for name in [*([sent[-1]] if self._zip is None and sent[-1] in there else []), *stale]:
                 with translate_sftp_errors(self._address.url):
                     server.rm_file(self._path(name))
+            self._remove_leftovers(server, {*sent, *former})
             for name in sent:
                 fault_point("export.part")
                 self._put(server, folder / name, name)
+            self._require_sizes(server, {name: (folder / name).stat().st_size for name in sent})
 
     def _put(self, server: Any, source: Path, name: str) -> None:
         """Send a file under a temporary name, and rename it; servers differ in whether a rename replaces."""
@@ -75,6 +81,29 @@ class SftpTarget:
                 with suppress(Exception):
                     server.rm_file(waiting)
                 raise
+
+    def _remove_leftovers(self, server: Any, names: AbstractSet[str]) -> None:
+        """Remove what transfers that broke off left under temporary names: the rows of people in them are of no use."""
+        with translate_sftp_errors(self._address.url):
+            for entry in server.ls(self._address.folder, detail=False):
+                name = entry.rstrip("/").rpartition("/")[2]
+                found = _TEMPORARY.fullmatch(name)
+                if found and found[1] in names:
+                    server.rm_file(self._path(name))
+
+    def _require_sizes(self, server: Any, sizes: Mapping[str, int]) -> None:
+        """Require that the place has what was sent: a server may cut files off without a word, and another sender may write there.
+
+        Raises: LandingUnavailable.
+        """
+        with translate_sftp_errors(self._address.url):
+            server.invalidate_cache()
+            there = {entry["name"].rpartition("/")[2]: entry["size"] for entry in server.ls(self._address.folder, detail=True)}
+        if wrong := [name for name, size in sizes.items() if there.get(name) != size]:
+            problem = (
+                f"files that are not there as they were sent: {len(wrong)} of {len(sizes)}, such as {wrong[0]}; send it again"
+            )
+            raise LandingUnavailable(where=self._address.url, problem=problem)
 
     def _check(self, server: Any, *, replace: bool, former: frozenset[str]) -> set[str]:
         with translate_sftp_errors(self._address.url):

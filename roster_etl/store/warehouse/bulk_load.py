@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pyarrow import csv
 
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT, Timestamp
-from roster_etl.store.warehouse.sqlite_adbc import BATCH_SIZE, ONE_BATCH
+from roster_etl.store.warehouse.sqlite_adbc import BATCH_SIZE
 
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
     pa.string(): sa.Text(),
@@ -50,6 +50,16 @@ def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClaus
     return staged
 
 
+def looked_up(connection: sa.Connection, table: str, alias: str, columns: str, condition: str) -> str:
+    """Return, after FROM and a table, the join with the rows of another `table` that meet a `condition`, looked up row by row by an index.
+
+    Args: columns: those that the query needs, with the alias before them.
+    """
+    if connection.dialect.name == "postgresql":  # OFFSET keeps what is in brackets from being joined the other way round
+        return f"CROSS JOIN LATERAL (SELECT {columns} FROM {table} AS {alias} WHERE {condition} OFFSET 0) AS {alias}"
+    return f"CROSS JOIN {table} AS {alias} ON {condition}"  # SQLite keeps the order of a CROSS JOIN
+
+
 def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
     """Drop a temporary table as soon as its rows are used, so that they are in memory only once."""
     connection.exec_driver_sql(f"DROP TABLE {staged.name}")
@@ -58,12 +68,11 @@ def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
 def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
     """Return the rows of `query` as a table of `schema`, whose fields are in the order of the query's columns.
 
-    Values in `query` are rendered into the statement: only ids, internal names, numbers or timestamps are allowed.
+    PostgreSQL gets values in `query` as part of the statement: only ids, internal names, numbers or timestamps are allowed.
     """
     if connection.dialect.name == "sqlite":
-        with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
-            cursor.execute(literal(connection, query))
-            return _cast_columns(cursor.fetch_arrow_table(), schema)
+        with connection.execute(query) as result:  # compiled once a process, and read as one batch
+            return _cast_columns(result.cursor.fetch_arrow_table(), schema)
     return _cast_columns(_copy_out(connection, query, schema), schema)
 
 

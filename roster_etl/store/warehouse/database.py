@@ -25,12 +25,12 @@ Connection: TypeAlias = sa.Connection  # of the session that a caller hands on w
 BUSY_TIMEOUT_S = 60
 CACHE_KIB = 64 * 1024  # keeps the index of a large district in memory while it is written
 _PRAGMAS = (
-    f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
     "synchronous = NORMAL",
     f"cache_size = -{CACHE_KIB}",
-    "page_size = 8192",  # for new files: a first load is a fifth faster than with 4096
     "temp_store = MEMORY",  # staged rows are never stored outside the warehouse
 )
+_NEW_FILE = (f"busy_timeout = {BUSY_TIMEOUT_S * 1000}", *_PRAGMAS, "page_size = 8192", "journal_mode = WAL")
+"""Stored in a file. A first load is a fifth faster than with 4096; with a write-ahead log, readers continue while one process writes."""
 
 
 _COMPILED: LRUCache[Any, Any] = LRUCache(1000)
@@ -48,7 +48,7 @@ class Database:
         self.url = _parse(url)
         self.path = Path(str(self.url.database)) if self.is_sqlite else None
         if self.is_sqlite:
-            pragmas = (*_PRAGMAS, f"busy_timeout = {int(busy_timeout_s * 1000)}")
+            pragmas = (f"busy_timeout = {int(busy_timeout_s * 1000)}", *_PRAGMAS)
             self._reader = _sqlite_engine(self.url, "BEGIN", pragmas)
             self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pragmas)
         else:
@@ -102,8 +102,7 @@ class Database:
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        # Stored in the file: with a write-ahead log, readers continue while one process writes.
-        once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
+        once = _sqlite_engine(self.url, "BEGIN", _NEW_FILE)
         with translate_database_errors(self.place), once.connect():
             return True
 
@@ -127,7 +126,7 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         copy.chmod(0o600)
         shutil.move(copy, self.path)
-        once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
+        once = _sqlite_engine(self.url, "BEGIN", _NEW_FILE)
         try:
             with translate_database_errors(self.place), once.connect():
                 return True

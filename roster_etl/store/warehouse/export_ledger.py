@@ -82,14 +82,27 @@ def change_moments(connection: sa.Connection, district_id: str, source: str, aft
     return list(connection.execute(query.order_by(columns.finished_at)).scalars())
 
 
-def newest_published(connection: sa.Connection, district_id: str, source: str, until: datetime) -> dict[str, Any] | None:
-    """Return the ledger row of the newest import of a feed that was published until a moment; None: there is none."""
+def purges_after(connection: sa.Connection, district_id: str, source: str, after: datetime) -> list[dict[str, Any]]:
+    """Return number and ``purge`` (what was removed) of the purges of a feed after a moment, in order."""
     columns = IMPORTS.c
-    feed = (columns.district_id == district_id, columns.source == source, columns.status == "published")
-    published_at = sa.func.coalesce(
-        columns.finished_at, columns.started_at
-    )  # else SQLite sorts all that were published until then
-    query = sa.select(IMPORTS).where(*feed, published_at <= until).order_by(columns.import_id.desc()).limit(1)
+    query = sa.select(columns.import_id, columns.summary).where(
+        columns.district_id == district_id,
+        columns.source == source,
+        columns.status == "published",
+        columns.finished_at > after,
+        columns.kind == "purge",
+    )
+    rows = connection.execute(query.order_by(columns.finished_at))
+    return [{"import_id": number, "purge": (summary or {}).get("purge", {})} for number, summary in rows]
+
+
+def newest_published(connection: sa.Connection, district_id: str, source: str, until: datetime | None) -> dict[str, Any] | None:
+    """Return the ledger row of the newest import of a feed that was published until a moment, None: at all; None: there is none."""
+    columns = IMPORTS.c
+    known = [columns.district_id == district_id, columns.source == source, columns.status == "published"]
+    if until is not None:  # the function: else SQLite sorts all that were published until then
+        known.append(sa.func.coalesce(columns.finished_at, columns.started_at) <= until)
+    query = sa.select(IMPORTS).where(*known).order_by(columns.import_id.desc()).limit(1)
     row = connection.execute(query).mappings().first()
     return None if row is None else dict(row)
 

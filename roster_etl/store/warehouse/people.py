@@ -74,6 +74,32 @@ def open_links_of(connection: sa.Connection, district_id: str, records: Collecti
     return found.sort_by("link_id").to_pylist()
 
 
+def ruled_pairs(
+    connection: sa.Connection, district_id: str, sources: tuple[str, str], side: int, users: Collection[tuple[str, str]]
+) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """Return the pairs of current users of two feeds, by kind and ID, that a rule has linked; of `users`, which are those of one side."""
+    a, b = (bulk_load.literal(connection, sa.literal(source)) for source in sources)
+    district = bulk_load.literal(connection, sa.literal(district_id))
+    staged = _stage(connection, [(sources[side], *user) for user in users])
+    own = _SIDES[side]
+    same = " AND ".join(f"l.{name}_{own} = w.{name}" for name in _RECORD)
+    link_ = f"l.district_id = {district} AND l.valid_to IS NULL AND {same} AND l.source_a = {a} AND l.source_b = {b}"
+    names = [f"l.{name}_{at}" for at in _SIDES for name in _RECORD[1:]]
+    ruled = bulk_load.looked_up(connection, PERSON_LINKS.name, "l", ", ".join(names), f"{link_} AND l.rule <> '{DECISION}'")
+    users_, joins = history_table("users").name, [ruled]
+    for at, source in zip(_SIDES, (a, b), strict=True):
+        key = f"u{at}.user_kind = l.user_kind_{at} AND u{at}.user_id = l.user_id_{at}"
+        current = f"u{at}.district_id = {district} AND u{at}.source = {source} AND {key} AND u{at}.valid_to_import IS NULL"
+        joins.append(bulk_load.looked_up(connection, users_, f"u{at}", f"u{at}.version_id", current))
+    query: sa.Select[Any] = sa.select(sa.literal_column(", ".join(names))).select_from(
+        sa.text(f"{staged.name} AS w {' '.join(joins)}")
+    )
+    found = bulk_load.fetch(connection, query, pa.schema([(name, pa.string()) for name in ("ka", "ia", "kb", "ib")]))
+    bulk_load.unstage(connection, staged)
+    kind_a, id_a, kind_b, id_b = (column.to_pylist() for column in found.columns)
+    return list(zip(zip(kind_a, id_a, strict=True), zip(kind_b, id_b, strict=True), strict=True))
+
+
 def _stage(connection: sa.Connection, records: Collection[Record]) -> sa.TableClause:
     columns = list(zip(*records, strict=True)) or [() for _ in _RECORD]
     rows = pa.table({name: pa.array(texts, pa.string()) for name, texts in zip(_RECORD, columns, strict=True)})
@@ -164,15 +190,10 @@ def _versions_of(
 
 def _first_versions(connection: sa.Connection, staged: str, condition: str) -> sa.Select[Any]:
     """Return the query of each staged record ``w`` with the import that opened the first of its versions ``e``."""
-    history, record = history_table("users").name, ", ".join(f"w.{name}" for name in _RECORD)
-    if connection.dialect.name == "postgresql":  # OFFSET keeps what is in brackets from being joined the other way round
-        rows = f"(SELECT e.valid_from_import FROM {history} AS e WHERE {condition} OFFSET 0) AS found"
-        query: sa.Select[Any] = sa.select(sa.literal_column(f"{record}, min(found.valid_from_import)"))
-        return query.select_from(sa.text(f"{staged} AS w CROSS JOIN LATERAL {rows}")).group_by(sa.text(record))
-    query = sa.select(sa.literal_column(f"{record}, min(e.valid_from_import)"))  # SQLite keeps the order of a CROSS JOIN
-    return (
-        query.select_from(sa.text(f"{staged} AS w CROSS JOIN {history} AS e")).where(sa.text(condition)).group_by(sa.text(record))
-    )
+    record = ", ".join(f"w.{name}" for name in _RECORD)
+    versions = bulk_load.looked_up(connection, history_table("users").name, "e", "e.valid_from_import", condition)
+    query: sa.Select[Any] = sa.select(sa.literal_column(f"{record}, min(e.valid_from_import)"))
+    return query.select_from(sa.text(f"{staged} AS w {versions}")).group_by(sa.text(record))
 
 
 def add_links(connection: sa.Connection, district_id: str, rows: Sequence[Row]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -66,7 +66,7 @@ def publish(
         _require_approval(connection, import_result, approved_by)
     _check_base_unchanged(connection, found, planned_on)
     import_result = replace(
-        import_result, finished_at=max(import_result.finished_at, _last_published_at(connection, found, import_result))
+        import_result, finished_at=max(import_result.finished_at, _after_last_publish(connection, found, import_result))
     )
     fault_point("publish.begin")
     # Close everything first, which frees the keys of records that move between tables or ids.
@@ -104,13 +104,16 @@ def _check_base_unchanged(connection: sa.Connection, found: sa.RowMapping, plann
         raise _roster_changed(found, planned_on, newest)
 
 
-def _last_published_at(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult) -> datetime:
-    """Return when the feed was last published: with a clock set back, a version must not end before it began."""
+def _after_last_publish(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult) -> datetime:
+    """Return the first moment after the feed's last publish: with a clock set back, versions must not end before they began.
+
+    No two imports of a feed are published at one moment, so that a moment names one roster.
+    """
     query = sa.select(IMPORTS.c.finished_at).where(
         IMPORTS.c.district_id == found["district_id"], IMPORTS.c.source == found["source"], IMPORTS.c.status == "published"
     )
     last: datetime | None = connection.execute(query.order_by(IMPORTS.c.import_id.desc()).limit(1)).scalar()
-    return last or import_result.finished_at
+    return last + timedelta(microseconds=1) if last is not None else import_result.finished_at
 
 
 def _roster_changed(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterChanged:

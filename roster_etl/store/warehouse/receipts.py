@@ -48,6 +48,16 @@ def last(connection: sa.Connection, district_id: str, source: str) -> dict[str, 
     return next(iter(_dicts(connection, query)), None)
 
 
+def key_of_chain(connection: sa.Connection, district_id: str, source: str) -> str | None:
+    """Return the ID of the key that the newest signed receipt of a feed was signed with, or names; None: none is signed."""
+    of = RECEIPTS.c
+    query = sa.select(of.kind, of.status, of.keyid).where(*_feed(district_id, source), of.sha256.is_not(None))
+    newest = connection.execute(query.order_by(of.number.desc()).limit(1)).one_or_none()
+    if newest is None:
+        return None
+    return str(newest.status if newest.kind == "key" else newest.keyid)
+
+
 def chains(connection: sa.Connection) -> list[tuple[str, str]]:
     """Return district and source of each feed that has receipts."""
     query = sa.select(RECEIPTS.c.district_id, RECEIPTS.c.source).where(RECEIPTS.c.number == 1).order_by("district_id", "source")

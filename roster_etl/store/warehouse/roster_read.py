@@ -182,6 +182,24 @@ def current_enrollments(
     return found
 
 
+def ids_in_feeds(connection: sa.Connection, district_id: str, sources: Sequence[str], name: str, ids: pa.Array) -> pa.Array:
+    """Return which of `ids`, without NULL, are those of current records of a table in each of some feeds.
+
+    Args: name: a table whose key is one column.
+    """
+    (key,) = TABLES[name].key
+    staged = bulk_load.stage(connection, "wanted_ids", pa.table({"id": ids}))
+    joins = []
+    for number, source in enumerate(sources):
+        feed = [bulk_load.literal(connection, sa.literal(own)) for own in (district_id, source)]
+        same = f"{_current(feed, f'e{number}.')} AND e{number}.{key} = w.id"
+        joins.append(bulk_load.looked_up(connection, history_name(name), f"e{number}", f"e{number}.{key}", same))
+    query: sa.Select[Any] = sa.select(sa.literal_column("w.id")).select_from(sa.text(f"{staged.name} AS w {' '.join(joins)}"))
+    found = bulk_load.fetch(connection, query, pa.schema([("id", pa.string())]))
+    bulk_load.unstage(connection, staged)
+    return found.column("id").combine_chunks()
+
+
 def _seat_rows(wanted: WantedEnrollments) -> pa.Table:
     """Return what is staged of wanted enrollments: which way of asking, section (empty: none), course (of a default section), user."""
     rows: list[tuple[str, str, str | None, str | None, str | None]] = [("user", "", None, *user) for user in wanted.users]
@@ -221,13 +239,9 @@ def _seat_arms(connection: sa.Connection, wanted: WantedEnrollments, feed: Seque
 
 def _for_each(connection: sa.Connection, staged: str, same: str, feed: Sequence[str]) -> str:
     """Return the query of the current enrollments ``e`` that are the `same` as a `staged` row ``w``, looked up row by row."""
-    history, rows = history_name("enrollments"), f"(SELECT * FROM wanted_seats WHERE {staged}) AS w"
-    of_feed = _current(feed, "e.")
-    if connection.dialect.name == "postgresql":  # OFFSET keeps what is in brackets from being joined the other way round
-        found = f"SELECT e.version_id FROM {history} AS e WHERE {of_feed} AND {same} OFFSET 0"
-        return f"SELECT found.version_id FROM {rows} CROSS JOIN LATERAL ({found}) AS found"
-    # SQLite keeps the order of a CROSS JOIN.
-    return f"SELECT e.version_id FROM {rows} CROSS JOIN {history} AS e WHERE {of_feed} AND {same}"
+    condition = f"{_current(feed, 'e.')} AND {same}"
+    found = bulk_load.looked_up(connection, history_name("enrollments"), "e", "e.version_id", condition)
+    return f"SELECT e.version_id FROM (SELECT * FROM wanted_seats WHERE {staged}) AS w {found}"
 
 
 def _current(feed: Sequence[str], prefix: str = "") -> str:
@@ -466,18 +480,22 @@ def versions_touched_by(
     return versions_closed_by(connection, *place), versions_opened_by(connection, *place)
 
 
-def versions_ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return the versions that were current just before import `import_id` and no longer are, with all columns."""
+def versions_ended_since(
+    connection: sa.Connection, district_id: str, source: str, name: str, import_id: int, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return the versions that were current just before import `import_id` and no longer are, with all columns, or with some."""
     history = history_table(name)
     ended = _by_imports_since(connection, history.c.valid_to_import, (district_id, source), import_id)
-    return _versions_where(connection, name, history.c.valid_from_import < import_id, ended)
+    return _versions_where(connection, name, history.c.valid_from_import < import_id, ended, columns=columns)
 
 
-def versions_begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return the current versions that import `import_id` or a later one opened, with all columns."""
+def versions_begun_since(
+    connection: sa.Connection, district_id: str, source: str, name: str, import_id: int, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return the current versions that import `import_id` or a later one opened, with all columns, or with some."""
     history = history_table(name)
     begun = _by_imports_since(connection, history.c.valid_from_import, (district_id, source), import_id)
-    return _versions_where(connection, name, begun, history.c.valid_to_import.is_(None))
+    return _versions_where(connection, name, begun, history.c.valid_to_import.is_(None), columns=columns)
 
 
 def _by_imports_since(
@@ -511,8 +529,11 @@ def _feed_versions(
     return _versions_where(connection, name, history.c.district_id == district_id, history.c.source == source, *chosen)
 
 
-def _versions_where(connection: sa.Connection, name: str, *chosen: sa.ColumnElement[bool]) -> pa.Table:
-    history, schema = history_table(name), TABLES[name].full_schema
+def _versions_where(
+    connection: sa.Connection, name: str, *chosen: sa.ColumnElement[bool], columns: Sequence[str] | None = None
+) -> pa.Table:
+    history, full = history_table(name), TABLES[name].full_schema
+    schema = full if columns is None else pa.schema([full.field(column) for column in columns])
     query = _select(connection, name, schema).where(*chosen).order_by(history.c.version_id)
     return bulk_load.fetch(connection, query, schema)
 

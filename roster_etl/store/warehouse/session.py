@@ -152,6 +152,7 @@ class SqlLedger(_Queries):
     published_sources = _query(ledger_read.published_sources)
     newest_publishes = _query(export_ledger.newest_publishes)
     change_moments = _query(export_ledger.change_moments)
+    purges_after = _query(export_ledger.purges_after)
 
 
 class SqlReconciliation(_Queries):
@@ -161,6 +162,7 @@ class SqlReconciliation(_Queries):
     count_current = _query(roster_read.count_current)
     current_records_by = _query(roster_read.current_records_by)
     current_enrollments = _query(roster_read.current_enrollments)
+    ids_in_feeds = _query(roster_read.ids_in_feeds)
     versions_ended_since = _query(roster_read.versions_ended_since)
     versions_begun_since = _query(roster_read.versions_begun_since)
     open_identities_of = _query(reconciliation.open_identities_of)
@@ -188,6 +190,7 @@ class SqlPeople(_Queries):
     link = _query(people.link)
     links_of = _query(people.links_of)
     open_links_of = _query(people.open_links_of)
+    ruled_pairs = _query(people.ruled_pairs)
     links_of_person = _query(people.links_of_person)
     decided_links = _query(people.decided_links)
     person_ids = _query(people.person_ids)
@@ -236,6 +239,7 @@ class SqlReceipts(_Queries):
     receipt_by_number = _query(receipts.receipt_by_number)
     of_import = _query(receipts.of_import)
     last = _query(receipts.last)
+    key_of_chain = _query(receipts.key_of_chain)
     chains = _query(receipts.chains)
     roster_hashes = _query(roster_read.hashes_after_import)
 

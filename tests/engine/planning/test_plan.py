@@ -307,6 +307,36 @@ def test_contacts_profiles_and_roles_keep_their_person() -> None:
         assert plan.is_empty
 
 
+def test_a_rejected_row_of_another_file_keeps_no_person_whom_their_own_file_does_not_list_any_more() -> None:
+    """A file of demographics may go on listing a student who left, and so may a file of enrollments."""
+    profile, person = user(1, source_file="users.csv"), user(1, source_file="users.csv")
+    before: dict[str, Sequence[Row]] = {
+        "users": [person, user(2, source_file="users.csv")],
+        "student_profiles": [profile],
+        "enrollments": [{**ENROLLMENT, "source_file": "enrollments.csv"}],
+    }
+    after: dict[str, Sequence[Row]] = {
+        "users": [user(2, source_file="users.csv")],
+        "student_profiles": [{**profile, "source_file": "demographics.csv", REFUSED: True}],
+        "enrollments": [{**before["enrollments"][0], REFUSED: True}],
+    }
+    plan = plan_of(before, after)
+
+    assert {name: closes(table) for name, table in plan.tables.items()} == {
+        "users": [(100, "absent")],
+        "student_profiles": [(100, "cascade")],
+        "enrollments": [(100, "cascade")],
+    }
+
+
+def test_a_rejected_row_of_their_own_file_keeps_a_person_whatever_other_files_have() -> None:
+    profile, person = user(1, source_file="users.csv"), user(1, source_file="users.csv")
+    rejected = [{**profile, "source_file": name, REFUSED: True} for name in ("demographics.csv", "users.csv")]
+    plan = plan_of({"users": [person], "student_profiles": [profile]}, {"users": [], "student_profiles": rejected})
+
+    assert plan.is_empty
+
+
 # ---- the plan's name
 
 

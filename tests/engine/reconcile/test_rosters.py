@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.reconcile.rosters import RULES, Roster, columns_to_read, reconcile_rosters
+from roster_etl.engine.reconcile.rosters import RULES, Roster, columns_to_read, key_json, keys_json, reconcile_rosters
 
 
 def roster(**given: list[dict[str, Any]]) -> Roster:
@@ -66,3 +67,14 @@ def test_the_default_section_of_a_course_is_no_section_with_a_similar_id() -> No
         for other in (None, "\x1fc")
     }
     assert matched == {(None, None): 1, (None, "\x1fc"): 0, ("\x1fc", None): 0, ("\x1fc", "\x1fc"): 1}
+
+
+def test_keys_are_the_same_json_by_the_column_and_by_the_row():
+    """Whether or not a text has characters that JSON writes otherwise."""
+    for hostile in ("plain", 'q"', "back\\slash", "\x00", "\x1f", "\n", "\x7f", "É€😀", "", None):
+        row = dict.fromkeys(TABLES["enrollments"].key, "é1") | {"section_id": hostile}
+        rows = pa.Table.from_pylist([row, row | {"section_id": "s"}])
+
+        assert keys_json(rows, "enrollments") == [key_json(row), key_json(row | {"section_id": "s"})]
+        assert json.loads(keys_json(rows, "enrollments")[0]) == row
+    assert keys_json(rows.slice(2), "enrollments") == []

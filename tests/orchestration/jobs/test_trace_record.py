@@ -57,6 +57,17 @@ def test_a_row_leads_to_the_history_of_its_record(gone: Home, sample: Path) -> N
     assert f"/runs/{gone.workspace.warehouse.ledger.import_(1)['run_id']}" in found["versions"]
 
 
+def test_who_approved_a_removal_is_named(published: Home, halved: Path) -> None:
+    held = published.run(halved)
+    plan = published.workspace.warehouse.ledger.hold(held)["plan_sha256"]
+    published.run(None, approves=(held, plan, "Pat Sample"))
+    listed, _ = trace(published, import_id=held)
+    row = int(listed["records"].splitlines()[2].split("row ")[1].split(" ")[0])
+    found, _ = trace(published, import_id=1, file="students.csv", row=row)
+
+    assert found["answer"] == f"closed by import {held}: absent, decided by Pat Sample"
+
+
 def test_no_id_and_no_name_of_anybody_is_kept_by_dagster(gone: Home, sample: Path) -> None:
     texts = [str(trace(gone, import_id=2)[0]), str(trace(gone, import_id=1, file="students.csv", row=2)[0])]
     with (sample / "students.csv").open(newline="", encoding="utf-8") as file:

@@ -275,3 +275,67 @@ def _one_class(kind: str, user_id: str, email: str) -> World:
         },
     }
     return {table: {key_of(table, row): row} for table, row in rows.items()}
+
+
+def seat(world: World, section: str = "s0") -> dict[str, Any]:
+    """Return the enrollment of the one user of `_one_class`, in a section."""
+    (row,) = world["enrollments"].values()
+    return {**row, "section_id": section}
+
+
+def moved(world: World, section: str) -> World:
+    row = seat(world, section)
+    sections = {
+        ("s0",): world["sections"]["s0",],
+        (section,): {**world["sections"]["s0",], "section_id": section, "number": section},
+    }
+    return {**world, "sections": sections, "enrollments": {key_of("enrollments", row): row}}
+
+
+def test_users_whom_no_import_touched_match_as_links_by_rules_say(twins: Twins) -> None:
+    """Not as links by decision do, nor as those with people who left."""
+    worlds = {source: _one_class("student", user_id, "a@x.org") for source, user_id in zip(PAIR[1:], ("u0", "u1"), strict=True)}
+    for source in PAIR[1:]:
+        twins.publish(source, EMPTY, worlds[source])
+    twins.compare()
+    after = moved(worlds["clever"], "s1")
+    twins.publish("clever", worlds["clever"], after)
+    assert twins.compare()
+    assert _open_tables(twins.whole).count("enrollments") == 2  # the user is one, the sections are two
+
+    one, other = PersonRecord("clever", "student", "u0"), PersonRecord("oneroster", "student", "u1")
+    for verb in ("unlink", "link"):
+        decision = PersonDecision(district_id=PAIR[0], verb=verb, one=one, other=other, by="A. Steward")
+        for workspace in (twins.parts, twins.whole):
+            with workspace.warehouse.write(directly=True) as tx:
+                write_decision(tx, decision, twins.at)
+        twins.compare()
+        before, after = after, moved(after, "s2" if verb == "unlink" else "s0")
+        twins.publish("clever", before, after)
+        assert twins.compare()
+    assert "enrollments" not in _open_tables(twins.whole)
+
+    left = {**worlds["oneroster"], "users": {}, "user_roles": {}, "enrollments": {}}
+    twins.publish("oneroster", worlds["oneroster"], left)
+    assert twins.compare()
+    twins.publish("clever", after, moved(after, "s3"))
+    assert twins.compare()
+
+
+@pytest.mark.parametrize("feed", PAIR[1:])
+def test_sections_that_a_later_rule_names_are_parted_by_one_with_the_others_id(twins: Twins, feed: str) -> None:
+    """The IDs differ, and number and period are the same: until one feed has a section with the ID of the other."""
+    worlds = {source: _one_class("student", "u0", "a@x.org") for source in PAIR[1:]}
+    section = {**worlds["oneroster"]["sections"]["s0",], "section_id": "t0"}
+    row = seat(worlds["oneroster"], "t0")
+    worlds["oneroster"] |= {"sections": {("t0",): section}, "enrollments": {key_of("enrollments", row): row}}
+    for source in PAIR[1:]:
+        twins.publish(source, EMPTY, worlds[source])
+    twins.compare()
+    assert "enrollments" not in _open_tables(twins.whole)
+
+    before = worlds[feed]
+    other = {**section, "section_id": "t0" if feed == "clever" else "s0", "number": "9"}
+    twins.publish(feed, before, {**before, "sections": {**before["sections"], (other["section_id"],): other}})
+    assert twins.compare()
+    assert _open_tables(twins.whole).count("enrollments") == 2

@@ -44,6 +44,18 @@ def test_the_first_publish_opens_every_version(warehouse):
     assert warehouse.roster.base(DISTRICT, SOURCE) == import_id
 
 
+def test_with_a_clock_set_back_each_import_has_a_moment_of_its_own_after_the_one_before(warehouse):
+    numbers = [
+        published(warehouse, {"users": change("users", [user(name)])}, number=day_)
+        for name, day_ in (("a", 20), ("b", 3), ("c", 20))
+    ]
+
+    moments = [warehouse.ledger.import_(number)["finished_at"] for number in numbers]
+    known = [warehouse.roster.as_of(moment, "users", DISTRICT, SOURCE)["user_id"].to_pylist() for moment in moments]
+    assert (moments[0], moments == sorted(moments)) == (day(20), True)
+    assert known == [["a"], ["a", "b"], ["a", "b", "c"]]
+
+
 def test_every_type_of_column_comes_back_as_it_was_given(warehouse):
     profile = {
         "user_kind": "student", "user_id": "1E5", "hispanic": True, "ell": False, "birth_date": date(2012, 2, 29),

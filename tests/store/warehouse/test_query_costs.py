@@ -221,6 +221,7 @@ def test_removed_records_are_read_at_the_cost_of_what_is_asked_for(tmp_path: Pat
         removed(path, size)
         with Warehouse(f"sqlite:///{path}") as warehouse, warehouse.reading() as connection:
             recording.calls.clear()
+            sa.event.listen(connection, "before_cursor_execute", recording.note)
             ids = pa.array(["u5", "c5", "u7"])
             found[size] = roster_read.removed_versions_of(connection, DISTRICT, SOURCE, ["users", "enrollments", "sections"], ids)
         steps[size] = steps_of(path, [call for call in recording.calls if "wanted_ids" in call[0]])

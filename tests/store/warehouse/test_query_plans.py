@@ -352,6 +352,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "receipt_by_number": lambda c: receipts.receipt_by_number(c, *feed, 1),
         "last": lambda c: receipts.last(c, *feed),
         "chains": receipts.chains,
+        "key_of_chain": lambda c: receipts.key_of_chain(c, *feed),
         "reserve": lambda c: receipts.reserve(c, *feed, number),
         "append_export": lambda c: receipts.append_export(c, "lincoln", "nothing", 1, None),
         "one_export": lambda c: export_ledger.one_export(c, 1),
@@ -378,6 +379,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "current_enrollments": lambda c: [
             roster_read.current_enrollments(c, *feed, wanted, TABLES["enrollments"].key) for wanted in SEATS
         ],
+        "ids_in_feeds": lambda c: [
+            roster_read.ids_in_feeds(c, "lincoln", pair[1:], name, pa.array(["a"])) for name in ("sections", "courses")
+        ],
         "all_differences": lambda c: reconciliation.all_differences(c, "lincoln"),
         "restore_differences": lambda c: reconciliation.restore_differences(c, []),
         "open_differences_of": lambda c: reconciliation.open_differences_of(c, pair, {"table_name": "users", "field": None}),
@@ -394,6 +398,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "link": lambda c: people.link(c, 1),
         "links_of": lambda c: [people.links_of(c, "lincoln", [RECORD], past=past) for past in (False, True)],
         "open_links_of": lambda c: people.open_links_of(c, "lincoln", [RECORD]),
+        "ruled_pairs": lambda c: [people.ruled_pairs(c, "lincoln", pair[1:], side, [RECORD[1:]]) for side in (0, 1)],
         "links_of_person": lambda c: people.links_of_person(c, "lincoln", "one"),
         "decided_links": lambda c: people.decided_links(c, *pair),
         "person_ids": lambda c: [people.person_ids(c, *feed, moment) for moment in (None, NOW)],
@@ -410,6 +415,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
             export_ledger.roster_rows(c, *feed, name, moment, collect=collected) for name in every for moment in (None, NOW)
         ],
         "change_moments": lambda c: export_ledger.change_moments(c, *feed, day(1), NOW),
+        "purges_after": lambda c: export_ledger.purges_after(c, *feed, day(1)),
         "newest_published": lambda c: export_ledger.newest_published(c, *feed, NOW),
         "newest_publishes": lambda c: export_ledger.newest_publishes(c, [feed, ("other", "clever")], day(1)),
         "open_export": lambda c: export_ledger.open_export(c, _an_export(feed)),

@@ -8,7 +8,8 @@ import pytest
 from roster_etl.canonical import TABLES
 from roster_etl.store.warehouse import QueryColumn, Warehouse, bulk_load
 from roster_etl.store.warehouse.roster_read import current_schema
-from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user, version_of
+from tests.ledgers import in_transaction
+from tests.rosters import DISTRICT, SOURCE, change, day, end, enrollment, published, user, version_of
 
 
 @pytest.fixture
@@ -233,3 +234,19 @@ def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
     )
 
     assert [row["first_name"] for row in warehouse.roster.last_removed_versions(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]
+
+
+def test_ids_that_all_of_some_feeds_have_now_are_found(warehouse):
+    for source, names in (("clever", ("a", "b", "c")), ("canvas", ("a", "b", "d"))):
+        import_id = in_transaction(warehouse).open_import(
+            kind="upload", district_id=DISTRICT, source=source, upload_id=source, started_at=day(1)
+        )
+        sections = change("sections", [{"section_id": name, "course_id": "c1"} for name in names])
+        in_transaction(warehouse).publish(end(import_id), {"sections": sections}, None)
+    published(warehouse, {"sections": change("sections", gone=[version_of(warehouse, "sections", section_id="b")])}, number=2)
+
+    with warehouse.read_reconciliation() as session:
+        found = session.ids_in_feeds(DISTRICT, ("canvas", "clever"), "sections", pa.array(["a", "b", "c", "d", "e"]))
+        elsewhere = session.ids_in_feeds("madison", ("canvas", "clever"), "sections", pa.array(["a"]))
+
+    assert (found.to_pylist(), elsewhere.to_pylist()) == (["a"], [])

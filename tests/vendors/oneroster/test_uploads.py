@@ -251,6 +251,20 @@ def test_a_file_that_is_absent_goes_on_and_a_whole_one_replaces(oak: Oak) -> Non
     assert len(oak.current("users", "user_id")) == 3
 
 
+def test_a_student_who_is_gone_from_users_goes_though_other_files_still_list_them(oak: Oak) -> None:
+    def day(*people: str) -> dict[str, str]:
+        own = "sourcedId,status,dateLastModified,birthDate,sex\na,,,2010-01-01,female\nb,,,2010-01-02,female\n"
+        rows = tuple(row for row in ROWS["users"] if row[0] in people)
+        return whole(users=rows) | {"manifest": manifest({"demographics": "bulk"}), "demographics": own}
+
+    assert oak.upload(day("a", "b", "t"))["status"] == "published"
+    document = oak.upload(day("a", "t"), delete_threshold_pct="100", refused_rows_pct="100")
+
+    closed = {name: oak.closed(name, "user_id", document["import_id"]) for name in ("users", "student_profiles", "enrollments")}
+    assert closed == {"users": [("b", "absent")], "student_profiles": [("b", "cascade")], "enrollments": [("b", "cascade")]}
+    assert ("reject", "unknown_reference", "demographics.csv", 3) in told(document)
+
+
 def test_a_file_without_a_required_column_rejects_the_upload(oak: Oak) -> None:
     document = oak.upload(whole() | {"users": "sourcedId,status,dateLastModified,enabledUser\na,,,true\n"})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -25,10 +26,11 @@ from roster_etl.pipeline.reporting.receipts.statement import (
     roster_digests,
 )
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.signing_keys import KeyFolder, NoEnvelope, SigningKey, SigningKeys, open_envelope
+from roster_etl.store.warehouse import Warehouse
 
 _LOG = logging.getLogger("roster_etl")
 FAILED = "receipt_failed"
@@ -40,6 +42,32 @@ class Rotation:
 
     keyid: str
     chains: int
+
+
+class KeyMissing(PermanentError):
+    """Receipts were signed with a key that this home does not have: with another one, whoever has its public half could verify no more."""
+
+    code = "key_missing"
+    template = (
+        "receipts of {feeds} feeds are signed with key {keyid}, which is not in this home: put its keys/ back, or name it in [receipts]; "
+        "if the key is lost, `roster-etl keys init --lost` makes another one, whose public key recipients need as well"
+    )
+
+
+def keys_of_chains(warehouse: Warehouse) -> dict[str, int]:
+    """Return the keys that the newest receipts of feeds are signed with, or name: ID → how many feeds."""
+    with warehouse.read_receipts() as receipts:
+        found = (receipts.key_of_chain(*chain) for chain in receipts.chains())
+        return dict(Counter(keyid for keyid in found if keyid is not None))
+
+
+def create_key(workspace: Workspace, *, lost: bool = False) -> SigningKey:
+    """Make the first key of a home. Raises KeyMissing: there were others, unless they are `lost`; KeyExists; NoKey."""
+    folder, known = KeyFolder(workspace.settings), keys_of_chains(workspace.warehouse)
+    if known and not lost and not folder.is_enabled:
+        keyid = max(known, key=lambda one: (known[one], one))
+        raise KeyMissing(feeds=known[keyid], keyid=keyid[:12])
+    return folder.create()
 
 
 def receipts_enabled(workspace: Workspace) -> bool:
