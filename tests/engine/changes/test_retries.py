@@ -75,3 +75,28 @@ def test_of_many_rows_that_wait_for_people_those_are_tried_of_whom_something_is_
 
     district.upload({"enrollments": f"{HEADERS['enrollments']}\nc1,,u9,,student,deleted,"})
     assert (district.tried, len(district.quarantine)) == (0, 198)
+
+
+def test_a_waiting_row_of_an_earlier_upload_is_no_cause_of_what_this_one_lacks() -> None:
+    district = District()
+    district.upload({"sections": f"{HEADERS['sections']}\ns9,c9,Section,active"})
+    found = district.upload(
+        {"enrollments": f"{HEADERS['enrollments']}\n,s9,u1,,student,active,", "users": f"{HEADERS['users']}\nu1,a,active,,Ann"}
+    )
+
+    assert [(line["code"], line["cause_file"]) for line in found.findings.to_pylist()] == [("unknown_reference", None)]
+
+
+def test_in_batch_mode_a_waiting_row_keeps_no_enrollment_that_the_upload_leaves_out() -> None:
+    district, enrollments = District(), HEADERS["enrollments"]
+    start = {
+        "terms": "term_id,name,status\nT1,Term,active",
+        "courses": "course_id,short_name,long_name,term_id,status\nc1,c,C,T1,active",
+        "users": f"{HEADERS['users']}\nu1,a,active,,Ann\nu2,b,active,,Bo",
+        "enrollments": f"{enrollments}\nc1,,u1,,student,active,\nc1,,u2,,student,active,",
+    }
+    district.upload(start)
+    district.upload({"enrollments": f"{enrollments}\nc1,,u1,,unheard,active,"})
+    district.upload({"enrollments": f"{enrollments}\nc1,,u2,,student,active,"}, batch_mode=True, batch_mode_term_id="T1")
+
+    assert district.lines("enrollments", ["user_id"]) == ["u2"]

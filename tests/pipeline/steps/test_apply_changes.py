@@ -23,6 +23,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review.approve import ApprovalRequest, PlanOutdated, apply_approval, validate_approval
 from roster_etl.pipeline.review.dry_run import check_upload
+from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps import apply_changes as step
 from roster_etl.pipeline.steps.plan import plan_import
@@ -462,3 +463,58 @@ def test_two_people_under_one_id_stay_apart_for_more_than_one_night(roster: Rost
     roster.upload(users=f"{USERS}u1,ann,active,Ann Lee\n")
 
     assert roster.records("enrollments", "user_id") == [("u1",)]
+
+
+WAITING = "course_id,user_id,role,status\nc1,u2,student,active\nc1,u3,student,active\n"
+
+
+def test_of_the_rows_that_wait_only_those_are_tried_of_which_something_happened(roster: Roster) -> None:
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\n", e=WAITING)
+    tried = []
+    for files in (
+        {"u": f"{USERS}u1,a,active,Anna\n"},
+        {"u": f"{USERS}u3,c,active,Cy\n"},
+        {"e": "course_id,user_id,role,status\nc1,u2,student,deleted\n"},
+        {"u": f"{USERS}u2,b,active,Bob\n"},
+    ):
+        roster.upload(**files)
+        tried.append(roster.tried)
+
+    assert tried == [0, 1, 0, 1]  # the third upload takes the place of a row that waits, which need not be tried
+    assert roster.records("enrollments", "user_id") == [("u3",)]
+
+
+def test_rows_are_tried_again_after_an_edit_an_undo_a_purge_or_under_other_options(roster: Roster) -> None:
+    workspace, other = roster.workspace, f"{COURSE}c2,D,Other,active\n"
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\n", e=WAITING)
+    roster.upload(u=f"{USERS}u2,a,active,Bob\n")  # the login is another's
+    set_override(
+        workspace,
+        Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "u1"}, field="username"),
+        "z",
+        "A. Steward",
+    )
+    roster.upload(c=COURSE)
+    assert (roster.tried, roster.records("enrollments", "user_id")) == (3, [("u2",)])
+
+    roster.upload(u=f"{USERS}u4,q,active,Di\n")
+    number = roster.upload(u=f"{USERS}u5,q,active,Eve\n")["import_id"]
+    undo = plan_undo(workspace, number - 1, "A. Steward")
+    publish_undo(workspace, undo, workspace.warehouse.ledger.hold(undo)["plan_sha256"], "A. Steward")
+    roster.upload(c=other)
+    assert (roster.tried, ("u5", "q") in roster.records("users", "user_id", "username")) == (1, True)
+
+    purge(workspace, PurgeTarget(district_id="lincoln", person=("user", "u5")), by="A. Steward")
+    roster.upload(c=COURSE)
+    assert roster.tried == 1
+    roster.upload(c=other)
+    assert roster.tried == 0
+    roster.upload({"skip_deletes": "true"}, c=COURSE)
+    assert roster.tried == 1
+
+
+def test_a_row_that_is_rejected_each_night_is_in_quarantine_once_also_beside_a_data_set(roster: Roster) -> None:
+    for name in ("Ann", "Anna", "Annie"):
+        roster.upload({"diffing_data_set_identifier": "all"}, u=f"{USERS}u1,a,active,{name}\nu9,,active,Nobody\n")
+
+    assert roster.quarantine == [("u.csv", 3)]
