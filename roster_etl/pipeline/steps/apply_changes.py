@@ -82,8 +82,7 @@ def _applied(roster: RosterReader, upload: Upload, given: ChangeInput, quarantin
 
     def prepare(retried: Sequence[ChangeFile]) -> ChangeInput:
         inputs = replace(given, sources=[*retried, *own], others_wait=quarantine is not None and quarantine.others_wait)
-        inputs = replace(inputs, id_changes=_id_changes(roster, upload, inputs))
-        return replace(inputs, past=_past_versions(roster, upload, inputs))
+        return _with_past(roster, upload, inputs)
 
     if quarantine is None:
         return apply_changes(upload.vendor.change_plan, prepare(()))
@@ -133,39 +132,60 @@ def _change_input(
     )
 
 
-def _id_changes(roster: RosterReader, upload: Upload, given: ChangeInput) -> list[IdChange]:
-    """Return the ID changes of earlier imports, in their order, without those that were undone."""
-    feed = (upload.district_id, upload.source)
-    found = [row for row in roster.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
-    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
-    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
+def _with_past(roster: RosterReader, upload: Upload, given: ChangeInput) -> ChangeInput:
+    """Return the input with the ID changes, and the last versions of removed records, that its rows may be about.
 
-
-def _past_versions(roster: RosterReader, upload: Upload, given: ChangeInput) -> dict[str, pa.Table]:
-    """Return the last versions of removed records that the upload's rows may be about, by table.
-
-    Their own ids may lead to further ones: a removed section names its course. What ever went is more every night.
+    The own ids of removed records may lead to further ones: a removed section names its course. What ever went, or changed its id, is more
+    every night.
     """
-    assert upload.vendor.change_plan is not None
     feed, names = (upload.district_id, upload.source), [name for name in given.current if name != _ID_CHANGES]
-    ids = collect_named_ids(upload.vendor.change_plan, given.sources, given.current, given.id_changes)
+    ids, _ = _named_ids(roster, upload, given, given.current)
     past = roster.removed_versions_of(*feed, names, ids)
-    more = collect_named_ids(
-        upload.vendor.change_plan, given.sources, {**given.current, **_both(given.current, past)}, given.id_changes
-    )
+    more, changes = _named_ids(roster, upload, given, {**given.current, **_both(given.current, past)})
     past = past if len(more) == len(ids) else roster.removed_versions_of(*feed, names, more)
     past |= {name: roster.last_removed_versions(*feed, name) for name in given.current if name == _ID_CHANGES}
-    renamed = {change.entity for change in given.id_changes}
-    return {name: _with_hidden(roster, feed, name, versions) if name in renamed else versions for name, versions in past.items()}
+    old = {entity: pa.array(sorted({c.old for c in changes if c.entity == entity})) for entity in {c.entity for c in changes}}
+    past = {
+        name: _with_hidden(roster, feed, name, versions, old[name]) if name in old else versions
+        for name, versions in past.items()
+    }
+    return replace(given, id_changes=changes, past=past)
+
+
+def _named_ids(
+    roster: RosterReader, upload: Upload, given: ChangeInput, records: Mapping[str, pa.Table]
+) -> tuple[pa.Array, list[IdChange]]:
+    """Return the ids that rows name, or that `records` with these ids name, and the ID changes of any of them."""
+    assert upload.vendor.change_plan is not None
+    changes: list[IdChange] = []
+    while True:
+        ids = collect_named_ids(upload.vendor.change_plan, given.sources, records, changes)
+        found = _id_changes(roster, (upload.district_id, upload.source), given.current[_ID_CHANGES], ids)
+        if len(found) == len(changes):
+            return ids, changes
+        changes = found
+
+
+def _id_changes(roster: RosterReader, feed: tuple[str, str], current: pa.Table, ids: pa.Array) -> list[IdChange]:
+    """Return the ID changes of earlier imports from or to one of `ids`, in their order, without those that were undone."""
+    named = (pc.is_in(current.column(name), value_set=ids) for name in ("old_id", "new_id"))
+    chosen = current.filter(pc.or_(*named))
+    again = chosen.filter(pc.not_equal(chosen.column("extensions"), "{}"))  # the same change, made more than once
+    before = roster.versions_by_key(*feed, _ID_CHANGES, again, past=True).to_pylist() if again.num_rows else []
+    found = [*chosen.to_pylist(), *(row for row in before if row["close_reason"] == "changed")]
+    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
+    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
 def _both(current: Mapping[str, pa.Table], past: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     return {name: pa.concat_tables([current[name], versions]) for name, versions in past.items() if versions.num_rows}
 
 
-def _with_hidden(roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table) -> pa.Table:
-    """Return the `past` versions by version ID, with those of records whose old ID another record has now."""
-    hidden = roster.versions_before_rename(*feed, name)
+def _with_hidden(
+    roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table, old_ids: pa.Array | None = None
+) -> pa.Table:
+    """Return the `past` versions by version ID, with those of records whose old ID (one of `old_ids`, if given) another record has now."""
+    hidden = roster.versions_before_rename(*feed, name, old_ids)
     known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 

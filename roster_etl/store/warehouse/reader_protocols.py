@@ -81,8 +81,8 @@ class RosterReader(Protocol):
         Other ids in the key must be among `ids`, too; those of enrollments without a section need not.
         """
 
-    def versions_before_rename(self, district_id: str, source: str, table: str, /) -> pa.Table:
-        """Return the versions (``full_schema``) of records that were gone when their id changed."""
+    def versions_before_rename(self, district_id: str, source: str, table: str, old_ids: pa.Array | None = None, /) -> pa.Table:
+        """Return the versions (``full_schema``) of records that were gone when their id changed, from one of `old_ids` if given."""
 
     def since(self, district_id: str, source: str, table: str, import_id: int, /) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) that ended at import `import_id` or later, and the current ones that began then."""

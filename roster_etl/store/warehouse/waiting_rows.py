@@ -43,8 +43,10 @@ def rows_waiting_for(connection: sa.Connection, district_id: str, source: str, a
     # SQLite keeps the order of a CROSS JOIN.
     both = sa.text(f"{staged.name} CROSS JOIN {WAITING_FOR.name}")
     same = sa.text(f"{WAITING_FOR.name}.awaits = {staged.name}.awaits")
-    place = [sa.literal_column(f'{WAITING_FOR.name}."{name}"', _TEXT if name == "file" else _NUMBER) for name in _PLACE]
-    query: sa.Select[Any] = sa.select(*place).distinct().select_from(both).where(same)
+    place: list[Any] = [
+        sa.literal_column(f'{WAITING_FOR.name}."{name}"', _TEXT if name == "file" else _NUMBER) for name in _PLACE
+    ]
+    query = sa.select(*place).distinct().select_from(both).where(same)
     found = bulk_load.fetch(connection, query, RELEASED_ROWS_SCHEMA)
     bulk_load.unstage(connection, staged)
     return _quarantined_at(connection, (district_id, source), found) if found.num_rows else OPEN_QUARANTINE.empty_table()
@@ -61,16 +63,18 @@ def _quarantined_at(connection: sa.Connection, feed: tuple[str, str], places: pa
     import_id, row = (sa.literal_column(f'{rejected}."{name}"', _NUMBER) for name in ("import_id", "row"))
     kind = sa.literal_column(f"{files}.kind", _TEXT)
     of_feed = zip(("district_id", "source", "status"), (*feed, "published"), strict=True)
-    query: sa.Select[Any] = sa.select(
+    columns: list[Any] = [
         import_id,
         texts["file"],
         kind,
         row,
         sa.func.min(texts["record"]).label("record"),
         sa.func.min(texts["code"]).label("code"),
-    )
-    query = query.select_from(joined).where(
-        *map(sa.text, same), *(sa.literal_column(f"{imports_}.{name}", _TEXT) == value for name, value in of_feed)
+    ]
+    query = (
+        sa.select(*columns)
+        .select_from(joined)
+        .where(*map(sa.text, same), *(sa.literal_column(f"{imports_}.{name}", _TEXT) == value for name, value in of_feed))
     )
     query = query.group_by(import_id, texts["file"], kind, row).order_by(import_id, texts["file"], row)
     found = bulk_load.fetch(connection, query, OPEN_QUARANTINE)

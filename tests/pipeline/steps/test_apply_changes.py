@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.changes import ChangeFile, ChangeResult, apply_changes, apply_with_retries
+from roster_etl.engine.changes import ChangeFile, ChangeResult, IdChange, apply_changes, apply_with_retries
 from roster_etl.engine.changes.retries import Prepare
 from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.pipeline import import_upload as road
@@ -36,6 +36,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.registry.registry import District, Feed
+from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors import vendor
 from tests.stagings import lose
 
@@ -74,6 +75,15 @@ class Roster:
         return [(q["file"], q["row"]) for q in self.workspace.warehouse.roster.open_quarantine("lincoln", "canvas").to_pylist()]
 
 
+def all_id_changes(reader: RosterReader) -> list[IdChange]:
+    """Return the ID changes of all imports, in their order, without those that were undone."""
+    found = [
+        row for row in reader.trace("id_changes", {}, "lincoln", "canvas").to_pylist() if row["close_reason"] in (None, "changed")
+    ]
+    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
+    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
+
+
 @pytest.fixture
 def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roster:
     """A district whose uploads are applied twice: beside the removed records that their rows may name and the rows that may apply now, and beside all."""
@@ -85,6 +95,7 @@ def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roste
     ) -> ChangeResult:
         result, reader = apply_with_retries(plan, own, current, quarantine, prepare), made.workspace.warehouse.roster
         given = prepare(list(quarantined_rows(quarantine.upload, reader.open_quarantine(*feed))))
+        given = replace(given, id_changes=all_id_changes(reader))
         renamed = {change.entity for change in given.id_changes}
         everything = {name: reader.last_removed_versions(*feed, name) for name in given.current}
         hidden = {name: step._with_hidden(reader, feed, name, everything[name]) for name in renamed & set(everything)}

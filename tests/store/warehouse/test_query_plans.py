@@ -325,7 +325,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         + [roster_read.current_keys(c, *feed, "users", {"user_kind": "student"})],
         "removed_versions_of": lambda c: roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"])),
         "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
-        "versions_before_rename": lambda c: [roster_read.versions_before_rename(c, *feed, name) for name in every],
+        "versions_before_rename": lambda c: [
+            roster_read.versions_before_rename(c, *feed, name, ids) for name in every for ids in (None, pa.array(["a", "b"]))
+        ],
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
         "since": lambda c: roster_read.since(c, *feed, "users", number),
