@@ -23,8 +23,8 @@ _DIFFERENT = (
 _OF_RUNS = ("dagster.yaml", "workspace.yaml", "history", "schedules", "storage", ".logs_queue", "staging", "reports/index.")
 """What a run leaves besides: its events, tables that its steps hand on, and the status of all feeds, which is an asset."""
 
-KINDS = ["clever", "canvas", "oneroster"]
-"""A format of whole files, one of changes, and one whose uploads say which they are."""
+KINDS = ["canvas", "oneroster"]
+"""A format of changes, and one of whole files with a manifest that says so."""
 
 
 def _same(text: str) -> str:

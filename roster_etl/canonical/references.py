@@ -40,6 +40,12 @@ REFERENCES: tuple[RecordReference, ...] = (
     RecordReference("user_roles", ("organization_id",), "organizations", ("organization_id",)),
 )
 
+CASCADES: tuple[RecordReference, ...] = (
+    *REFERENCES,
+    RecordReference("contacts", ("contact_user_id",), "users", ("user_id",)),
+)
+"""Along which a removal is passed on: `REFERENCES`, and contacts who are users themselves (only formats with one space of IDs have such)."""
+
 # Columns that are not part of a key and identify a user together.
 _KIND_AND_ID_COLUMNS = frozenset({("logins", "user_kind"), ("logins", "user_id")})
 

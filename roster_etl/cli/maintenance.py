@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import DecidedBy, DistrictOption
 from roster_etl.cli.times import parse_age
+from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.pipeline.maintenance.backup import (
     REPLACE_HINT,
     BackupTargetNotEmpty,
@@ -26,6 +28,7 @@ from roster_etl.pipeline.maintenance.backup import restore as bring_back
 from roster_etl.pipeline.maintenance.purge import PurgeResult, PurgeTarget, preview_purge
 from roster_etl.pipeline.maintenance.purge import purge as remove_for_good
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district as replay
+from roster_etl.pipeline.reconciliation.people import same_person
 from roster_etl.pipeline.review.approve import validate_decider
 
 
@@ -71,14 +74,32 @@ def purge(  # noqa: PLR0917 - typer's arguments are positional
     """
     call: Call = ctx.obj
     target, decider = _purge_target(district, user, older_than), validate_decider(by)
+    linked = _linked(call, target)
+    others = {"same_person": [record._asdict() for record in linked]}
     if dry_run or not yes:
         found = preview_purge(call.workspace, target, by=decider)
-        lines = _purge_lines(found, "would be ")
+        lines = [*_purge_lines(found, "would be "), *_linked_lines(linked)]
         if dry_run:
-            return call.show_result({**asdict(found), "dry_run": True}, *lines, "Nothing was changed.")
+            return call.show_result({**asdict(found), **others, "dry_run": True}, *lines, "Nothing was changed.")
         call.confirm(district, f"This cannot be undone. Type the district's id, {district}, to remove it", *lines)
     purged = remove_for_good(call.workspace, target, by=decider)
-    return call.show_result(asdict(purged), *_purge_lines(purged, ""))
+    return call.show_result({**asdict(purged), **others}, *_purge_lines(purged, ""), *_linked_lines(linked))
+
+
+def _linked(call: Call, target: PurgeTarget) -> list[PersonRecord]:
+    """Return the records that are the same person as the one who is purged, and are not purged with them."""
+    if target.person is None:
+        return []
+    with call.workspace.warehouse.read_people() as session:
+        return same_person(session, target.district_id, target.person)
+
+
+def _linked_lines(records: Sequence[PersonRecord]) -> list[str]:
+    if not records:
+        return []
+    named = ", ".join(":".join(record) for record in records)
+    users = " ".join(f"--user {kind}:{user_id}" for kind, user_id in sorted({record[1:] for record in records}))
+    return [f"By their links these records are the same person, and they stay: {named}. Purge each of them as well ({users})."]
 
 
 def _purge_lines(purged: PurgeResult, would: str) -> list[str]:

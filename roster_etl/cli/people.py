@@ -183,15 +183,15 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"person {person['person_id']}"
         yield from (f"  {_link_text(one)}" for one in person["links"])
     for name in _OTHERS:
-        yield from (f"{name}: {_link_text(one)}" for one in document[name])
+        yield from (f"{name}: {_link_text(one, ' and ')}" for one in document[name])
     for one in document["ambiguous"]:
         yield f"ambiguous: {one['source']}:{one['user_kind']}:{one['user_id']} (difference {one['number']})"
 
 
-def _link_text(one: Mapping[str, Any]) -> str:
+def _link_text(one: Mapping[str, Any], between: str = " = ") -> str:
     ended = f", until {one['until'][:19]} ({one['close_reason']})" if "until" in one else ""
     who = f" of {one['decided_by']}" if one["decided_by"] else ""
-    records = " = ".join(_text(PersonRecord(**one[side])) for side in "ab")
+    records = between.join(_text(PersonRecord(**one[side])) for side in "ab")
     return f"{one['number']:>6}  {records}  by {one['rule']}{who}, since {one['since'][:19]}{ended}"
 
 

@@ -16,7 +16,6 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, import_d
 from roster_etl.pipeline.uploads.expected_change import expects_change
 from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportResult
 from roster_etl.vendors import vendor
@@ -41,8 +40,6 @@ def run_order(call: Call, order: Order) -> tuple[dict[str, Any], Failure | None]
     """
     order = resolve_file_set(call.workspace, order)
     changes = expects_change(call.workspace, order)
-    if changes:  # before Dagster is loaded: both processes load in parallel
-        start_gx_process()
     from roster_etl.orchestration.jobs.in_process_runs import execute_import
 
     begun: list[str] = []

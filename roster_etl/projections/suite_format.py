@@ -128,6 +128,9 @@ def _rule_problems(expectation: Mapping[str, Any]) -> Iterator[str]:
     unknown = sorted(set(kwargs) - {"rule", "column", "mostly", "at_least"})
     if unknown:
         yield f"kwargs has {', '.join(unknown)}; allowed are rule, column, mostly, at_least"
+    column = kwargs.get("column")
+    if column is not None and not isinstance(column, str):
+        yield f"column {json.dumps(column)} is not a name; write the column that the rule is about"
     at_least = kwargs.get("at_least")
     if at_least is None:
         return

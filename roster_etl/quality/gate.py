@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.projections.suite_format import (
     RULE_TYPE,
@@ -87,6 +88,9 @@ def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
 def evaluate_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
+    It judges the rules that a row broke. A rule that none broke holds, whatever its tolerance, and is not asked about (decision 0052): an
+    upload without a broken row needs no process.
+
     Args:
         gated: each suite, as :func:`load_suite` returns it, with its verdict table: one row per rule, columns VERDICT_COLUMNS,
             ``judged`` and ``failing`` whole numbers of rows.
@@ -99,7 +103,7 @@ def evaluate_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Seque
     requests = [_request(suite, table, overrides) for suite, table in gated]
     return [
         Verdict(name=request.name, results=tuple(map(_result, request.expectations, observed)))
-        for request, observed in zip(requests, GX_CLIENT.run_expectations(requests), strict=True)
+        for request, observed in zip(requests, _observe(requests), strict=True)
     ]
 
 
@@ -118,6 +122,49 @@ def _request(suite: Suite, table: pa.Table, overrides: Sequence[ToleranceOverrid
     _check_kinds(overridden["name"], expectations)
     lines = {column: table.column(column).to_pylist() for column in _COUNTS}
     return SuiteRequest(name=overridden["name"], expectations=expectations, lines=lines)
+
+
+def has_broken_rules(suite: Suite, table: pa.Table) -> bool:
+    """Return whether a row broke a rule that `suite` is about, by its verdict table: the Great Expectations process will be asked."""
+    broken = set(table.filter(pc.greater(table.column("failing"), 0)).column("rule").to_pylist())
+    return any(expectation["kwargs"].get("rule") in broken for expectation in suite["expectations"])
+
+
+def _observe(requests: Sequence[SuiteRequest]) -> list[tuple[ExpectationResult, ...]]:
+    """Return the result of each expectation of each of `requests`, in their order. Raises as `evaluate_suites`."""
+    counts = [{line[0]: line for line in zip(*(one.lines[name] for name in _COUNTS), strict=True)} for one in requests]
+    broken = [_broken_part(one, lines) for one, lines in zip(requests, counts, strict=True)]
+    judged = iter(GX_CLIENT.run_expectations([part for part in broken if part is not None]))
+    found = []
+    for request, part, lines in zip(requests, broken, counts, strict=True):
+        results = iter(next(judged) if part is not None else ())
+        rules = [lines.get(expectation["kwargs"]["rule"]) for expectation in request.expectations]
+        found.append(tuple(next(results) if _is_broken(line) else _held(line) for line in rules))
+    return found
+
+
+_Line = tuple[str, int, int]
+"""A rule with the numbers of rows on which it was evaluated, and which broke it."""
+
+
+def _broken_part(request: SuiteRequest, lines: Mapping[str, _Line]) -> SuiteRequest | None:
+    """Return what Great Expectations is asked: the expectations whose rule a row broke. None: there are none."""
+    asked = [one for one in request.expectations if _is_broken(lines.get(one["kwargs"]["rule"]))]
+    if not asked:
+        return None
+    counts = [line for line in lines.values() if _is_broken(line)]
+    columns = {name: [line[place] for line in counts] for place, name in enumerate(_COUNTS)}
+    return SuiteRequest(name=request.name, expectations=asked, lines=columns)
+
+
+def _is_broken(line: _Line | None) -> bool:
+    return line is not None and line[2] > 0
+
+
+def _held(line: _Line | None) -> ExpectationResult:
+    """Return the result of a rule that no row broke; None: it was not evaluated."""
+    _, judged, failing = line or (None, None, None)
+    return ExpectationResult(passed=True, judged=judged, failing=failing)
 
 
 def _check_kinds(name: str, expectations: Sequence[Mapping[str, Any]]) -> None:

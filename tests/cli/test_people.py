@@ -24,6 +24,10 @@ def test_links_are_listed_undone_and_made_again(home: Path) -> None:
     (one,) = person["links"]
     assert (one["rule"], one["a"]["user_id"]) == ("email", "C1")
     record = ":".join(one["b"].values())
+    purge = ("purge", *district, "--by", "A. Steward", "--user", record.partition(":")[2], "--dry-run", "--json")
+    assert call(*purge, home=home).document["same_person"] == [one["a"]]
+    stays = call(*(word for word in purge if word != "--json"), home=home).out
+    assert "they stay: canvas:user:C1. Purge each of them as well (--user user:C1)" in " ".join(stays.split())
 
     dry = call("people", "unlink", one["number"], *district, "--by", "A. Steward", "--dry-run", "--json", home=home)
     assert (dry.code, dry.document["changed"], dry.document["closed"]) == (0, False, [one["number"]])
@@ -32,6 +36,9 @@ def test_links_are_listed_undone_and_made_again(home: Path) -> None:
     after = call("people", "links", *district, "--record", record, "--past", "--json", home=home).document
     assert [row["decided_by"] for row in after["apart"]] == ["A. Steward"]
     assert [row["close_reason"] for row in after["people"][0]["links"]] == ["unlinked"]
+    told = call("people", "links", *district, "--record", record, home=home).out
+    assert f"canvas:user:C1 and {record}  by decision of A. Steward" in told
+    assert call(*purge, home=home).document["same_person"] == []
 
     assert call("people", "link", "canvas:user:C1", record, *district, "--by", "A. Steward", home=home).code == 0
     again = call("people", "links", *district, "--json", home=home).document["people"]

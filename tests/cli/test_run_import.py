@@ -1,12 +1,9 @@
-"""How many connections an import opens through the command line, with Dagster in the same process, and what it starts early."""
+"""How many connections an import opens through the command line, with Dagster in the same process."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from roster_etl.cli import run_import
 from roster_etl.pipeline.workspace import Workspace
 from tests.cli.calling import call
 from tests.connections import counted_connections
@@ -27,17 +24,3 @@ def test_an_import_by_the_command_line_opens_few_connections(home: Path, uploads
     assert [status for status, _ in opened] == ["published", "unchanged", "published"]
     most = (MOST_PUBLISHED, MOST_UNCHANGED, MOST_PUBLISHED)
     assert all(count <= bound for (_, count), bound in zip(opened, most, strict=True)), opened
-
-
-def test_the_gates_start_early_for_an_upload_that_differs_and_for_no_other(
-    home: Path, uploads: Path, monkeypatch: pytest.MonkeyPatch
-):
-    started: list[bool] = []
-    monkeypatch.setattr(run_import, "start_gx_process", lambda: started.append(True))
-    seen = []
-    for day in ("a", "a", "b"):
-        started.clear()
-        call("import", uploads / day, "--district", "lincoln", "--format", "clever", home=home)
-        seen.append(bool(started))
-
-    assert seen == [True, False, True]

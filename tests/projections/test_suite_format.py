@@ -37,6 +37,7 @@ def test_a_well_formed_suite_passes():
         ({"kwargs": {"mostly": True}}, "mostly true is not a share"),
         ({"kwargs": {"rule": None}}, '"rule" is missing in kwargs'),
         ({"kwargs": {"most": 0.9}}, "kwargs has most; allowed are rule, column, mostly, at_least"),
+        ({"kwargs": {"column": 3}}, "column 3 is not a name; write the column that the rule is about"),
         ({"kwargs": {"at_least": 0}}, "at_least 0 is not a number of rows from 1 on"),
         ({"kwargs": {"at_least": 3}}, "at_least 3 is too few: a percentage is critical from 10 failing rows on"),
     ],

@@ -16,10 +16,13 @@ from roster_etl.quality import (
     Verdict,
     apply_refused_rows_limits,
     evaluate_suite,
+    has_broken_rules,
     load_effective_suites,
     load_suite,
     load_suites,
 )
+from roster_etl.quality.gx_client import GX_CLIENT
+from roster_etl.quality.gx_runner import run_suites
 
 ROOT = Path(__file__).parents[2]
 
@@ -197,6 +200,45 @@ def test_an_expectation_about_rows_is_refused_as_only_rules_are_judged():
 def test_what_is_no_verdict_table_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         evaluate_suite(suite(expect("A: form", mostly=0.5)), change(verdicts(A_form=(10, 1))))
+
+
+def test_what_no_row_broke_comes_out_as_great_expectations_judges_it(monkeypatch):
+    tolerances = [None, 0, 0.5, 0.95, 1.0]
+    counts = [(0, 0), (1, 0), (40, 0), (40, 1), (40, 20), (40, 40), None]
+    expectations = [expect(f"{t} of {c}: form", **({} if t is None else {"mostly": t})) for t in tolerances for c in counts]
+    rules = [one["kwargs"]["rule"] for one in expectations]
+    lines = {rule.replace(": ", "_", 1): pair for rule, pair in zip(rules, counts * len(tolerances), strict=True) if pair}
+    table = verdicts(**lines)
+    asked = []
+    monkeypatch.setattr(GX_CLIENT, "run_expectations", lambda requests: asked.extend(requests) or judged_here(requests))
+
+    found = evaluate_suite(suite(*expectations), table).results
+
+    columns = {name: table.column(name).to_pylist() for name in ("rule", "judged", "failing")}
+    (whole,) = run_suites([("demo/students", expectations, columns)])
+    assert [(r.passed, r.judged, r.failing) for r in found] == [(o.passed, o.judged, o.failing) for o in whole]
+    assert [len(one.expectations) for one in asked] == [3 * len(tolerances)]
+    assert all(asked[0].lines["failing"])
+
+
+def judged_here(requests):
+    """Return what Great Expectations says of `requests`, without a process."""
+    return run_suites([(one.name, one.expectations, one.lines) for one in requests])
+
+
+def test_suites_of_which_no_row_broke_a_rule_ask_nobody(monkeypatch):
+    monkeypatch.setattr(GX_CLIENT, "_request", lambda *_: pytest.fail("nothing is broken"))
+
+    verdict = judge(expect("Grade: present", "critical"), Grade_present=(1000, 0))
+
+    assert [(r.passed, r.judged, r.failing) for r in verdict.results] == [(True, 1000, 0)]
+
+
+def test_a_suite_is_asked_about_where_a_row_broke_a_rule_that_it_is_about():
+    about = suite(expect("Grade: present"))
+
+    assert has_broken_rules(about, verdicts(Grade_present=(10, 1)))
+    assert not has_broken_rules(about, verdicts(Grade_present=(10, 0), Name_present=(10, 1)))
 
 
 def test_a_suite_is_loaded_from_its_file(tmp_path):

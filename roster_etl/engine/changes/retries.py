@@ -22,7 +22,7 @@ from roster_etl.engine.changes.shared_ids import IDENTITY
 from roster_etl.mapping.change_plan import ChangePlan
 
 
-class Quarantine(Protocol):
+class QuarantineReader(Protocol):
     """The rows of a feed's quarantine, and those of them that were loaded."""
 
     @property
@@ -41,7 +41,11 @@ Prepare = Callable[[Sequence[ChangeFile]], ChangeInput]
 
 
 def apply_with_retries(
-    plan: ChangePlan, sources: Sequence[ChangeFile], current: Mapping[str, pa.Table], quarantine: Quarantine, prepare: Prepare
+    plan: ChangePlan,
+    sources: Sequence[ChangeFile],
+    current: Mapping[str, pa.Table],
+    quarantine: QuarantineReader,
+    prepare: Prepare,
 ) -> ChangeResult:
     """Apply the `sources` of an upload, with those rows of the `quarantine` that wait for something that they touch.
 

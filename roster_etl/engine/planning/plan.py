@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.canonical.references import REFERENCES
+from roster_etl.canonical.references import CASCADES, REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.planning.person_schools import (
     PERSON,
@@ -425,7 +425,7 @@ def _replaced_details(draft: _Draft, mapped: Mapping[str, pa.Table]) -> pa.Table
 def _refers_to_closed(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:
     """Return which `versions` of table `name` refer to a record that closes, and therefore close with it."""
     lost = np.zeros(versions.num_rows, dtype=bool)
-    for reference in REFERENCES:
+    for reference in CASCADES:
         if reference.table == name and reference.parent in closed and versions.num_rows:
             named = key_text(closed[reference.parent], reference.parent_columns)
             lost |= pc.is_in(key_text(versions, reference.columns), value_set=named).to_numpy(zero_copy_only=False)

@@ -17,6 +17,7 @@ from roster_etl.engine.reconcile.person_groups import (
     PersonLink,
     PersonRecord,
     UserIdChange,
+    components,
     join,
     ordered,
     same_feed_conflicts,
@@ -113,6 +114,14 @@ def connected(session: SqlPeople, district_id: str, records: Iterable[PersonReco
         found |= fresh
         ahead = {record for link in fresh.values() for record in link.pair} - seen
     return [found[number] for number in sorted(found)]
+
+
+def same_person(session: SqlPeople, district_id: str, user: User) -> list[PersonRecord]:
+    """Return the other records that links say are the person of a user, whichever feeds have the user, by kind and ID."""
+    own = {PersonRecord(source, *user) for source in session.sources(district_id)}
+    joined = (link for link in connected(session, district_id, own) if link.verdict == "same")
+    groups = ({record for link in group for record in link.pair} for group in components(joined))
+    return sorted({record for group in groups if group & own for record in group} - own)
 
 
 def changed_links(

@@ -40,7 +40,6 @@ from roster_etl.pipeline.uploads.order import Order, is_rerun, rerun_entry
 from roster_etl.pipeline.uploads.pending_uploads import note_landed, package_of, read_pending, remove_pending
 from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive, UploadTooLarge
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
@@ -228,7 +227,6 @@ def _receive_from_landing(
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
             return _ended(workspace, upload, "unchanged", findings, set_upload=True)
         _set_upload(workspace, upload)
-        start_gx_process()  # start early: its library loads while files are read
         findings += [
             *_missing_file_findings(upload),
             *_unpublished_file_findings(workspace, upload),
@@ -346,7 +344,6 @@ def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar
         told = [*findings, *(finding for finding in refused if finding not in findings)]
         return _ended(workspace, upload, "rejected", told, set_upload=True)
     _set_upload(workspace, upload)
-    start_gx_process()
     kept = (_keep_continued(workspace, upload, member, stated.contents) for member in upload.members)
     upload = replace(upload, members=tuple(kept))
     staging_of(workspace, upload).write_upload_findings(findings_table([*findings, *calendar_findings]))
@@ -394,7 +391,6 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         _set_upload(workspace, upload)
     if missing := [*_missing_file_findings(upload), *_unpublished_file_findings(workspace, upload)]:
         return _ended(workspace, upload, "rejected", [*findings, *missing])
-    start_gx_process()
     staging_of(workspace, upload).write_upload_findings(findings_table(findings))
     return Received(upload=upload)
 

@@ -6,6 +6,7 @@ Belongs here: from archived bytes to a validated table, with everything that lat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -22,6 +23,7 @@ from roster_etl.pipeline.uploads.cross_set_references import published_files
 from roster_etl.pipeline.uploads.published_identities import published_records
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.quality import SuiteError, has_broken_rules, start_gx_process
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
@@ -195,14 +197,23 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
         lost=lost,
         files={member.name: _member_result(result) for member, result in parts},
     )
+    lines = _sum_verdicts([r.verdicts for r in results])
+    _start_gates_early(workspace, f"{upload.source}/{name}", lines)
     staging_of(workspace, upload).write_file_result(
         name,
         result,
         findings=pa.concat_tables([*(r.findings for r in results), missing]),
         doubtful_keys=pa.concat_tables([r.doubtful_keys for r in results], promote_options="default"),
         quarantine=pa.concat_tables([r.quarantine for r in results]),
-        lines=_sum_verdicts([r.verdicts for r in results]),
+        lines=lines,
     )
+
+
+def _start_gates_early(workspace: Workspace, suite: str, lines: pa.Table) -> None:
+    """Start the gates' process if it will be asked: its library loads while the other files are read. Not where steps run apart."""
+    with suppress(SuiteError):  # which the gates report
+        if not workspace.frames.apart and has_broken_rules(workspace.suites[suite], lines):
+            start_gx_process()
 
 
 def _member_result(result: ValidatedFile) -> MemberResult:

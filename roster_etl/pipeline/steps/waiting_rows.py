@@ -30,7 +30,7 @@ AWAITS = pa.schema([*RELEASED_ROWS_SCHEMA, ("awaits", pa.int64())])
 
 
 class FeedQuarantine:
-    """The quarantine of an upload's feed (``engine.changes.Quarantine``). Rows that wait are read by hashes of what they wait for.
+    """The quarantine of an upload's feed (``engine.changes.QuarantineReader``). Rows that wait are read by hashes of what they wait for.
 
     ``basis``: hash of what decides besides the roster whether rows apply; if the rows were last tried under another one, or nothing is
     recorded, all are loaded at once.

@@ -279,6 +279,15 @@ def test_what_goes_with_a_record_takes_along_what_refers_to_it() -> None:
     assert closed == {name: [(100, "cascade")] for name in closed}
 
 
+def test_a_contact_goes_with_the_user_who_it_is() -> None:
+    parent = user(2)["user_id"]
+    contacts = [user(1, contact_id=parent, contact_user_id=parent), user(1, contact_id="9"), user(3, contact_id=parent)]
+    before: dict[str, Sequence[Row]] = {"users": [user(1), user(2), user(3)], "contacts": contacts}
+    after: dict[str, Sequence[Row]] = {"users": [user(1), user(3)], "contacts": [{**row, REFUSED: True} for row in contacts]}
+
+    assert closes(plan_of(before, after).tables["contacts"]) == [(100, "cascade")]
+
+
 def test_a_section_keeps_the_course_that_it_came_from_too() -> None:
     before = _one_file(
         {

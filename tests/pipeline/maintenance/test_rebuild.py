@@ -6,7 +6,7 @@ import csv
 import datetime
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from roster_etl.vendors import vendor
 from tests import bells
 from tests.dumps import dump
 from tests.ledgers import in_transaction
+from tests.sampling import ALL
 from tests.saved import SavedFolders
 
 WHO = ("lincoln", "clever")
@@ -79,7 +80,7 @@ def registered(home: Path, url: str) -> Workspace:
     return workspace
 
 
-def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def lived(workspace: Workspace, uploads: Path) -> list[str]:
     """Let a district live through all that an import can come to, and return how its imports ended."""
     a, b, half = (str(uploads / name) for name in ("a", "b", "half"))
     run(workspace, path=a)
@@ -91,7 +92,7 @@ def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) 
     run(workspace, approves=(held["import_id"], part["plan_sha256"], STEWARD), leave_out=("enrollments",))
     run(workspace, path=str(uploads / "stripped"))  # rejected at the door
     run(workspace, path=str(uploads / "broken"))  # rejected when it was judged; a file of it was not kept
-    _fail(workspace, b, monkeypatch)
+    _fail(workspace, b)
     today = datetime.datetime.now(datetime.UTC).date()
     day = datetime.timedelta(days=1)
     options = {"delete_threshold_pct": "90", "update_threshold_pct": "100"}
@@ -110,11 +111,11 @@ def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) 
     return [row["status"] for row in reversed(workspace.warehouse.ledger.imports("lincoln"))]
 
 
-def _fail(workspace: Workspace, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _fail(workspace: Workspace, path: str) -> None:
     def breaks(*_: Any) -> None:
         raise OSError("the disk is full")
 
-    with monkeypatch.context() as broken:
+    with pytest.MonkeyPatch.context() as broken:
         broken.setattr(road, "gate_upload", breaks)
         with pytest.raises(OSError, match="full"):
             run(workspace, path=path, options={"delete_threshold_pct": "50"})
@@ -127,11 +128,27 @@ ENDED = [
 
 
 @pytest.fixture
-def target_url(warehouse_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database beside the warehouse, of its kind."""
-    if warehouse_url.startswith("sqlite"):
+def target_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if database == "sqlite":
         return f"sqlite:///{tmp_path}/target.sqlite"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def whole_life(saved: SavedFolders, database: str, uploads: Path, tmp_path: Path) -> Iterator[Workspace]:
+    """A home in which lincoln has lived through all. Its archive is the same on both databases: SQLite will do but in `make faults`."""
+
+    def make(folder: Path, url: str) -> None:
+        workspace = registered(folder / "home", url)
+        assert lived(workspace, uploads) == ENDED
+        workspace.close()
+
+    url = saved.copy("life", make, tmp_path, database if ALL else "sqlite")
+    workspace = Workspace.open(tmp_path / "home")
+    yield workspace
+    workspace.close()
+    saved.drop(url)
 
 
 @pytest.fixture
@@ -149,9 +166,8 @@ def archived(saved: SavedFolders, uploads: Path, tmp_path: Path) -> Workspace:
 
 @pytest.mark.both_databases
 @pytest.mark.slow
-def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url, uploads, tmp_path, monkeypatch) -> None:
-    workspace = registered(tmp_path / "home", warehouse_url)
-    assert lived(workspace, uploads, monkeypatch) == ENDED
+def test_a_rebuild_equals_the_original_table_by_table(whole_life: Workspace, target_url: str) -> None:
+    workspace = whole_life
     manifests = {number: workspace.archive.read_manifest("lincoln", number) for number in workspace.archive.manifests("lincoln")}
 
     rebuilt = rebuild_district(workspace, "lincoln", target_url)
@@ -171,7 +187,6 @@ def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url,
         )
     assert sum(map(len, original.values())) > 500
     assert {n: workspace.archive.read_manifest("lincoln", n) for n in manifests} == manifests
-    workspace.warehouse.close()
 
 
 def test_districts_are_rebuilt_one_after_another_and_imports_go_on_after_the_newest(archived, uploads, tmp_path) -> None:

@@ -265,6 +265,20 @@ def test_a_student_who_is_gone_from_users_goes_though_other_files_still_list_the
     assert ("reject", "unknown_reference", "demographics.csv", 3) in told(document)
 
 
+def test_a_parent_who_is_gone_from_users_is_nobodys_contact_any_more(oak: Oak) -> None:
+    child, *others = ROWS["users"]
+    family = (child.replace(",,,,,,,9,", ",,,,,,p,9,"), "p,,,true,pia,,Pia,Sato,,,,,,,,secret-word,,,,,,")
+    roles = (*ROWS["roles"], "rp,,,p,primary,parent,,,s1,")
+    assert oak.upload(whole(users=(*family, *others), roles=roles))["status"] == "published"
+    assert oak.current("contacts", "user_id", "contact_id") == [("a", "p")]
+
+    document = oak.upload(whole(users=(family[0], *others)))
+
+    assert oak.closed("users", "user_id", document["import_id"]) == [("p", "absent")]
+    assert oak.closed("contacts", "contact_id", document["import_id"]) == [("p", "cascade")]
+    assert ("warning", "unknown_reference", "users.csv", 2) in told(document)
+
+
 def test_a_file_without_a_required_column_rejects_the_upload(oak: Oak) -> None:
     document = oak.upload(whole() | {"users": "sourcedId,status,dateLastModified,enabledUser\na,,,true\n"})
 
