@@ -11,7 +11,14 @@ from itertools import islice
 from typing import TypeVar
 
 ALL = bool(os.environ.get("FAULTS"))
+KINDS = ("canvas", "clever", "oneroster")
+"""A format of changes, one of whole files, and one whose manifest says which of the two each file is."""
 T = TypeVar("T")
+
+
+def kinds(formats: Iterable[str]) -> list[str]:
+    """Return a format of each kind among `formats`; all of them with ``FAULTS=1``. For what shared code does with any format."""
+    return [name for name in formats if ALL or name in KINDS]
 
 
 def every(step: int, cases: Iterable[T]) -> list[T]:

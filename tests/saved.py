@@ -1,4 +1,4 @@
-"""Prepared homes, each made once in a process and copied for each test that begins with it.
+"""Prepared homes, each made once in a process, or in a whole run of the tests, and copied for each test that begins with it.
 
 Belongs here: making, saving and copying a folder that has a home and, for SQLite, its warehouse; and, for PostgreSQL, the database. An
 import takes a second or more, a copy some milliseconds.
@@ -6,6 +6,8 @@ import takes a second or more, a copy some milliseconds.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -77,6 +79,22 @@ class SavedFolders:
         with connected(self._server) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self._server.replace("/postgres?", f"/{name}?")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return this process's copy of a folder that `make` fills once for all processes of tests."""
+    base = factory.getbasetemp()
+    original = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / f"once-{name}"
+    original.mkdir(exist_ok=True)
+    with (original / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (original / "made").exists():
+            shutil.rmtree(original / "folder", ignore_errors=True)  # of one that failed
+            (original / "folder").mkdir()
+            make(original / "folder")
+            (original / "made").touch()
+        fcntl.flock(lock, fcntl.LOCK_UN)  # also for a child that has the file open still
+    return Path(shutil.copytree(original / "folder", factory.mktemp(name), dirs_exist_ok=True))
 
 
 def _name_of(url: str) -> str:

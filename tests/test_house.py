@@ -115,9 +115,8 @@ def test_nobody_is_told_that_we_run():
     assert gx_client._environment()["GX_ANALYTICS_ENABLED"] == "false"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_says_what_it_is(path):
-    assert ast.get_docstring(parsed(path)), "a module says what belongs in it and what does not"
+def test_every_module_says_what_belongs_in_it():
+    assert [str(path.relative_to(ROOT)) for path in SOURCES if not ast.get_docstring(parsed(path))] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "roster_etl/spec").glob("*.py")), ids=lambda path: path.name)
@@ -305,7 +304,7 @@ def prose(source: str) -> str:
 
 def cited_documents(source: str) -> list[str]:
     """Return the Markdown documents that a module's docstrings and comments name."""
-    return re.findall(r"[\w./-]*\w\.md\b(?!\()", prose(source))
+    return re.findall(r"[\w./-]*\w\.md\b(?!\()", prose(source)) if ".md" in source else []
 
 
 def test_a_citation_is_found_in_docstrings_and_comments_and_nowhere_else():

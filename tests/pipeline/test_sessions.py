@@ -26,14 +26,22 @@ ASKED_TWICE = {
 
 
 @pytest.mark.parametrize("source", sorted(discover_vendors()))
-def test_an_import_opens_few_connections_and_one_at_a_time(source: str, tmp_path: Path) -> None:
+def test_an_import_opens_few_connections_one_at_a_time_and_asks_for_a_fact_once(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace = _workspace(tmp_path, source)
     _write_two_days(source, tmp_path)
+    allowed = ASKED_TWICE if vendor(source).format.mode == "changes" else set()
+    opened = {}
     with counted_connections() as connections:
-        opened = {
-            name: _import(workspace, tmp_path / day, source, connections)
-            for name, day in (("first", "day1"), ("again", "day1"), ("next day", "day2"))
-        }
+        for name, day in (("first", "day1"), ("again", "day1"), ("next day", "day2")):
+            before = connections.opened
+            with counted_queries(monkeypatch) as repeated:
+                import_id = import_upload(workspace, _order(tmp_path / day, source))
+            count = connections.opened - before
+            opened[name] = str(workspace.warehouse.ledger.import_(import_id)["status"]), count
+            assert {query for query in repeated if query[0] not in allowed} == set(), day
+            assert all(count == 1 for count in repeated.values()), day
 
     assert {name: status for name, (status, _) in opened.items()} == {
         "first": "published",
@@ -78,18 +86,6 @@ def test_no_session_is_open_while_the_gates_are_asked(tmp_path: Path, monkeypatc
             _import(workspace, tmp_path / day, "clever", connections)
 
     assert in_use == [0, 0]
-
-
-@pytest.mark.parametrize("source", sorted(discover_vendors()))
-def test_an_import_asks_for_a_fact_once(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workspace = _workspace(tmp_path, source)
-    _write_two_days(source, tmp_path)
-    allowed = ASKED_TWICE if vendor(source).format.mode == "changes" else set()
-    for day in ("day1", "day1", "day2"):
-        with counted_queries(monkeypatch) as repeated:
-            import_upload(workspace, _order(tmp_path / day, source))
-        assert {query for query in repeated if query[0] not in allowed} == set(), day
-        assert all(count == 1 for count in repeated.values()), day
 
 
 def _workspace(tmp_path: Path, source: str) -> Workspace:

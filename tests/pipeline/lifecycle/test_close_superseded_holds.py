@@ -23,10 +23,11 @@ from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings
 from roster_etl.vendors import discover_vendors, vendor
+from tests.sampling import kinds
 from tests.saved import SavedFolders
 
 STEWARD = "A. Steward"
-FORMATS = sorted(discover_vendors())
+FORMATS = kinds(sorted(discover_vendors()))
 HEADER = "School_id,School_name,School_number\n"
 DAY1 = {
     "schools.csv": f"{HEADER}S1,Oak,1\nS2,Elm,2\n",
@@ -198,6 +199,7 @@ def test_an_approved_undo_closes_a_rerun_that_was_held_after_it(held: Workspace)
     assert (closed(outcome(held, undo)), waiting(held)) == ([back["import_id"]], [])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("source", FORMATS)
 def test_in_each_format_only_a_usable_upload_closes_an_undo(source: str, tmp_path: Path) -> None:
     workspace = opened(tmp_path / "home", f"sqlite:///{tmp_path}/warehouse.sqlite", source)

@@ -16,6 +16,7 @@ from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import discover_vendors, vendor
 from roster_etl.vendors.lineage import tables_of
+from tests.sampling import kinds
 
 WHO = "lincoln"
 
@@ -45,7 +46,8 @@ def run(home: Path, source: str, upload: Path) -> dict[str, Any]:
         workspace.warehouse.close()
 
 
-@pytest.mark.parametrize("source", sorted(discover_vendors()))
+@pytest.mark.sampled
+@pytest.mark.parametrize("source", kinds(sorted(discover_vendors())))
 def test_an_import_with_a_broken_row_is_one_request_and_any_other_none(
     home: Path, tmp_path: Path, asked: list[str], source: str
 ) -> None:

@@ -275,7 +275,7 @@ BROKEN = {
 def test_in_each_format_an_unreadable_column_empties_nothing(source: str, tmp_path: Path) -> None:
     file, column, text, table, target = BROKEN[source]
     workspace = opened(tmp_path / "home", f"sqlite:///{tmp_path}/w.sqlite", source)
-    write_sample(vendor(source), tmp_path / "up", students=30, seed=3)
+    write_sample(vendor(source), tmp_path / "up", students=12, seed=3)
     options = {"unreadable_cells_min": "1"}
     assert run(workspace, tmp_path / "up", source, **options)["status"] == "published"
     before = values(workspace, table, target, source)

@@ -19,6 +19,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
+from tests.sampling import kinds
 from tests.saved import SavedFolders
 
 Rows = list[dict[str, str]]
@@ -119,7 +120,8 @@ def test_a_stranger_and_people_whose_ids_were_swapped_are_applied_and_told(impor
     assert told(document, FORMATS[name].file) == places
 
 
-@EVERY_FORMAT
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", kinds(FORMATS))
 def test_more_strangers_than_people_may_be_removed_hold(imported: Callable[[Change], Any], name: str) -> None:
     document, places = imported(_strangers(14))
 

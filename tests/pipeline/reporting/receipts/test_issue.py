@@ -177,8 +177,9 @@ def test_an_export_gets_a_receipt_for_its_files_wherever_it_was_broken_off(
     assert holds(signed)
 
 
-@pytest.mark.both_databases
-@pytest.mark.parametrize("point", [None, "keys.next", "receipt.written", "keys.public"])
+@pytest.mark.parametrize(
+    "point", [None, "keys.next", pytest.param("receipt.written", marks=pytest.mark.both_databases), "keys.public"]
+)
 def test_a_rotation_is_signed_with_the_old_key_and_continued_when_it_was_broken_off(
     signed: Workspace, nights: Path, tmp_path: Path, point: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
