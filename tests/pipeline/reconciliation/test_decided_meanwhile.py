@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
@@ -28,6 +29,7 @@ from roster_etl.pipeline.reporting import announce
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.settings import Settings
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, run
+from tests.sampling import every
 
 pytestmark = pytest.mark.both_databases  # whoever waits for whom is decided by locks, which are others on each
 
@@ -202,6 +204,54 @@ def test_a_decision_that_is_killed_is_made_once_or_not_at_all(renamed: Workspace
     decide(renamed, "ignore", [number], by="A. Steward")  # as whoever saw it die does
     assert len(decided(renamed)) == 1
     assert renamed.archive.decisions("lincoln") == (decided(renamed)[0]["decision_id"],)
+
+
+def _decide_and_die_at(settings: Settings, statement: int, number: int) -> None:
+    """Decide, and be killed before the statement with this number (from 0), commits included."""
+    count = [0]
+
+    def step(*_: Any) -> None:
+        if count[0] == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+        count[0] += 1
+
+    for event in ("before_cursor_execute", "commit"):
+        sa.event.listen(sa.Engine, event, step)
+    decide(Workspace(settings), "ignore", [number], by=f"Steward {statement}")
+
+
+def _compare(settings: Settings) -> None:
+    reconcile(Workspace(settings), PAIR, full=True)
+
+
+@pytest.mark.sampled
+def test_a_decision_that_is_killed_at_any_statement_while_feeds_are_compared_is_whole(renamed: Workspace, tmp_path: Path) -> None:
+    numbers = [row["difference_id"] for row in open_(renamed)]
+    codes = []
+    for statement in every(4, range(40)):
+        number = numbers[statement % len(numbers)]
+        renamed.warehouse.close()
+        fork = multiprocessing.get_context("fork")
+        calls = ((_compare, (renamed.settings,)), (_decide_and_die_at, (renamed.settings, statement, number)))
+        comparison, decision = (fork.Process(target=target, args=args) for target, args in calls)
+        for process in (comparison, decision):
+            process.start()
+        for process in (comparison, decision):
+            process.join(60)
+        assert comparison.exitcode == 0
+        codes.append(decision.exitcode)
+
+        made = [row["decision_id"] for row in decided(renamed) if row["decided_by"] == f"Steward {statement}"]
+        (row,) = (row for row in open_(renamed) if row["difference_id"] == number)
+        assert (row["decided_by"] == f"Steward {statement}") is bool(made)
+        assert len(made) <= 1
+        archive_decisions(renamed, "lincoln")
+        assert set(made) <= set(renamed.archive.decisions("lincoln"))
+        if not codes[-1]:
+            break
+    assert set(codes[:-1]) == {-signal.SIGKILL}
+    assert codes[-1] == 0
+    assert rebuilt(renamed, tmp_path / "again.sqlite") == decisions_of(renamed)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
