@@ -137,6 +137,28 @@ REJECTED_ROWS: Final = sa.Table(
     comment="The quarantine: one row for each finding of severity reject",
 )
 
+WAITING_FOR: Final = sa.Table(
+    "waiting_for",
+    METADATA,
+    _integer("import_id", "The import that refused the row", nullable=False),
+    _text("file", "The member's path", nullable=False),
+    _integer("row", "Record number with the header as row 1", nullable=False),
+    _integer("awaits", "Hash of feed and of one record, value or row that the row waits for", nullable=False),
+    sa.Index("ix_waiting_for_awaits", "awaits"),
+    sa.Index("ix_waiting_for_place", "import_id", "file", "row"),
+    comment="What the rows in the quarantine of a delta format wait for; a row of which nothing was touched is not tried again",
+)
+
+WAITING_FEEDS: Final = sa.Table(
+    "waiting_feeds",
+    METADATA,
+    _text("district_id", "The district's partition key", primary_key=True),
+    _text("source", "The format of the feed", primary_key=True),
+    _integer("import_id", "The import that recorded last what rows wait for", nullable=False),
+    _text("basis", "Hash of the settings and code under which the rows were refused", nullable=False),
+    comment="Feeds of which it is recorded what each row in the quarantine waits for; where one is missing, all rows are tried again",
+)
+
 HOLDS: Final = sa.Table(
     "holds",
     METADATA,

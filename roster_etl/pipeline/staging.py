@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from roster_etl.engine.changes import AWAITED
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import PROPOSALS
 from roster_etl.engine.validation.validate import QUARANTINE, VERDICTS
@@ -78,7 +79,8 @@ class AppliedChanges:
 
     ``refused``: rows refused, by file as uploaded; ``released``: import, file and row of rows refused earlier that were applied now;
     ``leaving``: the same of rows that leave the quarantine; ``edits``: what becomes of stewards' edits;
-    ``compared``: how the upload was compared with the last one of its data set, None: not at all.
+    ``compared``: how the upload was compared with the last one of its data set, None: not at all; ``basis``: on what it is recorded what
+    rejected rows wait for, None: it is not.
     """
 
     refused: Mapping[str, int] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class AppliedChanges:
     leaving: Sequence[Sequence[Any]] = ()
     edits: Sequence[Edit] = ()
     compared: str | None = None
+    basis: str | None = None
 
     def leaving_quarantine(self) -> pa.Table:
         """Return the refused rows of earlier imports that were applied, or replaced by newer ones (LEAVING)."""
@@ -227,13 +230,25 @@ class Staging:
     # ---- applying changes
 
     def write_changes(
-        self, changes: AppliedChanges, *, tables: Mapping[str, pa.Table], findings: pa.Table, quarantine: pa.Table
+        self,
+        changes: AppliedChanges,
+        *,
+        tables: Mapping[str, pa.Table],
+        findings: pa.Table,
+        quarantine: pa.Table,
+        awaited: pa.Table,
+        tried: pa.Table,
     ) -> None:
-        """Write what applying the rows of a change upload came to: the canonical tables, findings and refused rows."""
+        """Write what applying the rows of a change upload came to.
+
+        That is: the canonical tables, findings, refused rows, what these wait for (AWAITED), and the places of rows that were tried again.
+        """
         for name, table in tables.items():
             self._write(_APPLIED, f"rows/{name}", table)
         self._write(_APPLIED, "findings", findings)
         self._write(_APPLIED, "quarantine", quarantine)
+        self._write(_APPLIED, "awaited", awaited)
+        self._write(_APPLIED, "tried", tried)
         self._frames.write_json(*self._at, _APPLIED, "changes", changes)
 
     def changes(self, upload: Upload, *, complete: bool = True) -> AppliedChanges:
@@ -244,6 +259,10 @@ class Staging:
         if upload.vendor.change_plan is None or not (complete or self._frames.exists(*self._at, _APPLIED, "changes")):
             return AppliedChanges()
         return AppliedChanges.from_dict(self._frames.read_json(*self._at, _APPLIED, "changes"))
+
+    def waits(self) -> tuple[pa.Table, pa.Table]:
+        """Return what refused rows wait for (AWAITED), and the places of the rows of earlier imports that were tried again."""
+        return self._read(_APPLIED, "awaited", AWAITED), self._read(_APPLIED, "tried", RELEASED_ROWS_SCHEMA)
 
     def has_changes(self) -> bool:
         """Return whether the changes of the upload were applied."""

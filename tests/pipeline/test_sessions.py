@@ -96,7 +96,7 @@ def _workspace(tmp_path: Path, source: str) -> Workspace:
 
 
 def _write_two_days(source: str, tmp_path: Path) -> None:
-    write_sample(vendor(source), tmp_path / "day1", students=60, seed=1)
+    write_sample(vendor(source), tmp_path / "day1", students=24, seed=1)
     write_next_day(vendor(source), tmp_path / "day1", tmp_path / "day2", seed=2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -87,9 +87,25 @@ NEEDED = [
 ]
 
 
-def each(places: list[Place]) -> pytest.MarkDecorator:
-    """Run a test for each of `places`."""
-    return pytest.mark.parametrize("place", places, ids=lambda p: f"{p.vendor.format.name}-{p.file.name}-{p.column.name}")
+def each(places: list[Place]) -> Callable[[Callable[[Place], None]], Callable[..., None]]:
+    """Run a test for each of `places`: those of one file one after the other, a failure says of which column."""
+    files: dict[str, list[Place]] = {}
+    for place in places:
+        files.setdefault(f"{place.vendor.format.name}-{place.file.name}", []).append(place)
+
+    def decorated(test: Callable[[Place], None]) -> Callable[..., None]:
+        def of_a_file(of_file: list[Place]) -> None:
+            for place in of_file:
+                try:
+                    test(place)
+                except AssertionError as error:
+                    error.add_note(f"column {place.column.name}")
+                    raise
+
+        of_a_file.__name__ = test.__name__
+        return pytest.mark.parametrize("of_file", files.values(), ids=files)(of_a_file)
+
+    return decorated
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

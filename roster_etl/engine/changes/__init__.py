@@ -5,9 +5,12 @@ regular facts of a format are data (``mapping.change_plan``); the change plan is
 """
 
 from roster_etl.engine.changes.apply import ChangeInput, ChangeResult, apply_changes
+from roster_etl.engine.changes.awaited import AWAITED, NEXT, WATCHED, texts_of_versions
+from roster_etl.engine.changes.change_findings import RowReference
 from roster_etl.engine.changes.change_rows import ChangeFile
 from roster_etl.engine.changes.named_ids import collect_named_ids
 from roster_etl.engine.changes.override_protection import Override, OverrideChange
+from roster_etl.engine.changes.retries import QuarantineReader, apply_with_retries
 from roster_etl.engine.changes.shared_ids import keep_in_quarantine, mark_shared_ids
 from roster_etl.engine.changes.state import IdChange
 from roster_etl.engine.changes.upload_diff import (
@@ -21,6 +24,9 @@ from roster_etl.engine.changes.upload_diff import (
 from roster_etl.mapping.change_plan import changed_tables
 
 __all__ = [
+    "AWAITED",
+    "NEXT",
+    "WATCHED",
     "ChangeFile",
     "ChangeInput",
     "ChangeResult",
@@ -29,13 +35,17 @@ __all__ = [
     "IdChange",
     "Override",
     "OverrideChange",
+    "QuarantineReader",
+    "RowReference",
     "UploadDiff",
     "UploadedFile",
     "apply_changes",
+    "apply_with_retries",
     "changed_tables",
     "choose_baseline",
     "collect_named_ids",
     "diff_upload",
     "keep_in_quarantine",
     "mark_shared_ids",
+    "texts_of_versions",
 ]

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.changes.awaited import texts_of_rows, touched_texts
 from roster_etl.engine.changes.batch_removals import remove_missing_records
 from roster_etl.engine.changes.change_findings import ChangeLog, RowReference, record_refused_keys
 from roster_etl.engine.changes.change_rows import ChangeFile, drop_superseded, read_source
@@ -32,12 +33,12 @@ from roster_etl.engine.changes.observers import apply_observers
 from roster_etl.engine.changes.organizations import apply_organizations
 from roster_etl.engine.changes.override_protection import Override, OverrideChange, ProtectedEdits
 from roster_etl.engine.changes.people import apply_logins, apply_people
-from roster_etl.engine.changes.record_identity import record_keys
 from roster_etl.engine.changes.renames import apply_id_changes
 from roster_etl.engine.changes.sections import apply_cross_lists, apply_sections
 from roster_etl.engine.changes.shared_ids import record_shared_ids
 from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.engine.changes.terms import apply_terms
+from roster_etl.engine.changes.waiting import awaited_by_rejected, cache_keys, record_kind
 from roster_etl.engine.changes.working_table import WorkingTable
 from roster_etl.mapping.change_plan import ChangePlan, RowKind, changed_tables
 
@@ -70,7 +71,8 @@ class ChangeInput:
     columns);
     ``past``: table → the last version of each record without a current one (all columns); ``options``: their values;
     ``overrides``: active overrides; ``supplied``: kinds with a readable file in the upload, header-only ones included;
-    ``refused_files``: some file of the upload was rejected as a whole; ``id_changes``: those of earlier imports, in order.
+    ``refused_files``: some file of the upload was rejected as a whole; ``id_changes``: those of earlier imports, in order;
+    ``others_wait``: rows of the quarantine are not among the sources, so that it matters which records the rows describe.
     """
 
     sources: Sequence[ChangeFile]
@@ -81,6 +83,7 @@ class ChangeInput:
     supplied: frozenset[str] = frozenset()
     refused_files: bool = False
     id_changes: Sequence[IdChange] = ()
+    others_wait: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,8 @@ class ChangeResult:
     close (``_refused`` true, ``_close`` the reason): a mapped table, ready for the plan; ``findings`` (FINDINGS);
     ``quarantine`` (QUARANTINE): rejected rows; ``released``, ``still_refused``, ``superseded``: (import, file, row) of rows
     of earlier imports that now apply, are still rejected, or were superseded by a newer row; ``overrides``: overrides that begin
-    and end.
+    and end; ``awaited`` (AWAITED): what the rejected rows wait for; ``touched``: the texts of what this upload changed; ``described``: those
+    of the records that its rows describe, only if others wait.
     """
 
     tables: Mapping[str, pa.Table]
@@ -101,6 +105,9 @@ class ChangeResult:
     still_refused: tuple[RowReference, ...]
     superseded: tuple[RowReference, ...]
     overrides: tuple[OverrideChange, ...]
+    awaited: pa.Table
+    touched: pa.Array
+    described: pa.Array
 
 
 def apply_changes(plan: ChangePlan, inputs: ChangeInput) -> ChangeResult:
@@ -114,15 +121,18 @@ def apply_changes(plan: ChangePlan, inputs: ChangeInput) -> ChangeResult:
             end_unenrolled_memberships(state)
     remove_missing_records(state, supplied=inputs.supplied, refused_files=inputs.refused_files)
     end_unenrolled_memberships(state)
-    notes = state.log
+    notes, tables = state.log, {name: table.mapped_table() for name, table in state.tables.items()}
     return ChangeResult(
-        tables={name: table.mapped_table() for name, table in state.tables.items()},
+        tables=tables,
         findings=notes.findings_table(),
         quarantine=notes.quarantine_table(),
         released=tuple(notes.released),
         still_refused=tuple(notes.still_refused),
         superseded=tuple(notes.superseded),
         overrides=tuple(state.protected_edits.changes),
+        awaited=awaited_by_rejected(state),
+        touched=pa.concat_arrays([touched_texts(state.touched()), *notes.waits.left]),
+        described=pa.concat_arrays([pa.array([], pa.string()), *state.described]),
     )
 
 
@@ -140,8 +150,12 @@ def _read_kind(state: State, inputs: ChangeInput, kind: RowKind) -> None:
     notes, skip = state.log, bool(inputs.options.get("skip_deletes"))
     mine = [source for source in inputs.sources if source.kind == kind.name]
     mine = [rename_retried_rows(state.id_changes, kind, source) if source.is_retried else source for source in mine]
-    sources, superseded = drop_superseded(mine, lambda rows: record_keys(state, kind, rows))
+    keys = cache_keys(state, kind)
+    sources, superseded = drop_superseded(mine, keys)
     notes.superseded += superseded
+    record_kind(state, kind, mine, sources)
+    if inputs.others_wait:
+        state.described += [texts_of_rows(kind, keys(source.rows)) for source in sources if not source.is_retried]
     record_refused_keys(notes, kind, sources, kind.key[0])
     record_shared_ids(state, kind, sources)
     for source in sources:

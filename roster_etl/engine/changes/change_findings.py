@@ -6,7 +6,7 @@ Belongs here: collecting them. A retried row that is rejected again yields nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.changes.awaited import Waits
 from roster_etl.engine.changes.change_rows import DROPPED, SHARED_ID, ChangeFile, Row
 from roster_etl.engine.validation.quarantine import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, combine_chunks, findings_table
@@ -25,11 +26,23 @@ INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED, SHARED_ID}
 
 
 class RowRejected(Exception):
-    """A row cannot be applied. ``about``: the name of the cell; ``cause``: the rejected row that caused this."""
+    """A row cannot be applied.
 
-    def __init__(self, code: str, message: str, *, about: str | None = None, cause: tuple[str, int | None] | None = None) -> None:
+    ``about``: the name of the cell; ``cause``: the rejected row that caused this; ``holder``: (table, key) of the record that has to change
+    first.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        about: str | None = None,
+        cause: tuple[str, int | None] | None = None,
+        holder: tuple[str, Any] | None = None,
+    ) -> None:
         super().__init__(code)
-        self.code, self.message, self.about, self.cause = code, message, about, cause
+        self.code, self.message, self.about, self.cause, self.holder = code, message, about, cause, holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +70,12 @@ class ChangeLog:
     still_refused: list[RowReference] = field(default_factory=list)
     superseded: list[RowReference] = field(default_factory=list)
     causes: dict[tuple[str, Any], tuple[str, int | None]] = field(default_factory=dict)
+    waits: Waits = field(default_factory=Waits)
 
-    def reject_row(self, kind: RowKind, row: Row, why: RowRejected) -> None:
-        """Record that a row is rejected."""
+    def reject_row(self, kind: RowKind, row: Row, why: RowRejected, awaited: Iterable[str] = ()) -> None:
+        """Record that a row is rejected, and what it waits for besides what its cells name."""
         self.reject_rows(kind, row.source, [row.position], [row.number], why, [why.cause])
+        self.waits.add(row.source, [row.position], awaited)
 
     def reject_rows(
         self,
@@ -72,6 +87,7 @@ class ChangeLog:
         causes: Sequence[tuple[str, int | None] | None],
     ) -> None:
         """Record that the rows at `positions` of `source` are rejected."""
+        self.waits.add(source, positions)
         if source.is_retried:
             self.still_refused += [(source.import_id, source.file, number or 0) for number in numbers]
         else:

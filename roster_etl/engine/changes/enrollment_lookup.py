@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.changes.awaited import NEXT
 from roster_etl.engine.changes.change_findings import RowRejected
 from roster_etl.engine.changes.change_rows import ChangeFile, ReadRows
 from roster_etl.engine.changes.state import AMBIGUOUS_ID, BUILT_IN_BASES, State
@@ -81,6 +82,10 @@ class _CandidateRows:
         self.ends = to_mask(pc.is_in(self.status, value_set=pa.array(END_STATUSES)))
         self.retried = np.array([read.source.is_retried for read in reads], dtype=bool)[self.read]
         self.idle = np.zeros(self.size, dtype=bool)  # they apply without effect: what they end has ended already
+        self.awaited: list[
+            tuple[str, str, pa.Array]
+        ] = []  # table, column, and its value that a row depends on besides its own cells
+        self.unsettled = np.zeros(self.size, dtype=bool)  # rows whose section is not named by anything that could be waited for
 
     def reject(self, mask: np.ndarray, code: str, about: str, message: str, table: str | None = None) -> None:
         """Reject the rows of `mask` that are not rejected yet; `table`: whose rejected rows may be the cause."""
@@ -100,11 +105,14 @@ def resolve_enrollment_rows(state: State, kind: RowKind) -> EnrollmentRows:
     associated = _resolve_observed_users(state, rows, base)
     found = {"user_id": user, "course_id": course, "section_id": section, "role": role, "associated_user_id": associated}
     _report_refusals(state, kind, rows)
+    _record_waits(state, rows)
     _report_warnings(state, kind, rows, loginless)
     chosen = (rows.why < 0) & ~rows.idle
     mask = pa.array(chosen)
     columns = {name: column.filter(mask) for name, column in (rows.columns | found).items()}
-    state.stated_enrollments += [pa.table({name: columns[name] for name in FULL_KEY}), *_partial_keys(state, rows, ~chosen)]
+    own = pa.array(~rows.retried[chosen])
+    stated = pa.table({name: columns[name].filter(own) for name in FULL_KEY})
+    state.stated_enrollments += [stated, *_partial_keys(state, rows, ~chosen & ~rows.retried)]
     return EnrollmentRows(
         columns=columns,
         status=rows.status.filter(mask),
@@ -126,7 +134,7 @@ def _partial_keys(state: State, candidates: _CandidateRows, others: np.ndarray) 
     """Return the known key parts of rows that are not applied: user, and section or course."""
     mask = pa.array(others)
     parts = [{name: candidates.columns[name].filter(mask) for name in (*PARTIAL_KEY, "user_integration_id")}]
-    for read in candidates.reads:
+    for read in (read for read in candidates.reads if not read.source.is_retried):
         left = pa.array(~read.applies)
         parts.append({name: _column(read, name, pa.string()).filter(left) for name in parts[0]})
     # All at once: a look-up for each read would cost all people.
@@ -141,7 +149,10 @@ def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
     users = state.table("users")
     by_second = pc.is_valid(candidates.columns["user_integration_id"])
     ids, second = candidates.columns["user_id"], candidates.columns["user_integration_id"]
-    by_past_login = pc.if_else(by_second, pa.scalar(None, pa.string()), _person_by_past_login(state, ids))
+    owner, by_past_login = (
+        pc.if_else(by_second, pa.scalar(None, pa.string()), found) for found in _person_by_past_login(state, ids)
+    )
+    candidates.awaited.append(("users", "user_id", owner))
     person = pc.coalesce(
         pc.if_else(by_second, person_by_integration_id(state, second), live_person_ids(state, ids)), by_past_login
     )
@@ -170,13 +181,13 @@ def live_person_ids(state: State, ids: pa.Array) -> pa.Array:
     return pc.coalesce(own, logins.column("user_id").take(place))
 
 
-def _person_by_past_login(state: State, ids: pa.Array) -> pa.Array:
-    """Return the live person whose deleted further login each id is; else null."""
+def _person_by_past_login(state: State, ids: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the person whose deleted further login each id is, and the same if the person is live; else null."""
     past = _deleted_logins(state)
     if not past.num_rows:
-        return pa.nulls(len(ids), pa.string())
-    owner = past.column("user_id").take(pc.index_in(ids, value_set=past.column("login_user_id")))
-    return live_person_ids(state, combine_chunks(owner))
+        return pa.nulls(len(ids), pa.string()), pa.nulls(len(ids), pa.string())
+    owner = combine_chunks(past.column("user_id").take(pc.index_in(ids, value_set=past.column("login_user_id"))))
+    return owner, live_person_ids(state, owner)
 
 
 def _deleted_logins(state: State) -> pa.Table:
@@ -235,6 +246,9 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
     _reject_shared_ids(state, candidates, "courses", course, "course_id", ~named & has_course)
     default = _default_section_positions(state, course, ~named & has_course)
     target = pc.coalesce(now, sections.column("course_id").take(default), course)
+    candidates.awaited.append(("courses", "course_id", target))
+    candidates.awaited.append(("sections", "home_course_id", pc.if_else(pa.array(~named), course, None)))
+    candidates.unsettled = to_mask(pc.is_valid(default))
     away = ~to_mask(pc.is_in(target, value_set=live))
     candidates.reject(away & ~candidates.ends, "deleted_reference", "course_id", "The course is deleted.")
     candidates.idle |= away & candidates.ends
@@ -321,6 +335,17 @@ def _report_refusals(state: State, kind: RowKind, candidates: _CandidateRows) ->
             state.log.reject_rows(
                 kind, source, candidates.place[at], candidates.numbers.take(pa.array(at)).to_pylist(), why, causes
             )
+
+
+def _record_waits(state: State, candidates: _CandidateRows) -> None:
+    """Record what the rejected rows depend on besides the records that their cells name."""
+    rejected = np.flatnonzero(candidates.why >= 0)
+    texts = [(at, NEXT) for at in rejected if candidates.unsettled[at]]
+    for table, column, values in candidates.awaited if len(rejected) else ():
+        named = zip(rejected, values.take(pa.array(rejected)).to_pylist(), strict=True)
+        texts += [(at, f"{table}.{column}={value}") for at, value in named if value is not None]
+    for at, text in texts:
+        state.log.waits.add(candidates.reads[candidates.read[at]].source, [candidates.place[at]], [text])
 
 
 def _by_source(candidates: _CandidateRows, mask: np.ndarray) -> Iterator[tuple[ChangeFile, np.ndarray]]:

@@ -42,8 +42,9 @@ def apply_group_categories(state: State, kind: RowKind) -> None:
         if record is not None and groups[key] and context != _record_context(record):
             raise RowRejected("move_blocked", "The set has groups, so it cannot move to another account or course.")
         name = row.get("name")
-        if names.get((*context.values(), name), key) != key:
-            raise RowRejected("name_taken", "Another set there has this name.", about="name")
+        other = names.get((*context.values(), name), key)
+        if other != key:
+            raise RowRejected("name_taken", "Another set there has this name.", about="name", holder=(kind.table, other))
         before = _name_key(record) if record is not None else None
         after = state.upsert(kind, row, key, {**stated_values(kind, row, table.target.names), **context})
         names.pop(before, None) if before is not None else None
@@ -101,7 +102,8 @@ def apply_group_memberships(state: State, kind: RowKind) -> None:
             raise RowRejected("deleted_reference", "The group is deleted.", about="group_id")
         course = group.values["course_id"]
         if course is not None and (user, course) not in enrolled:
-            raise RowRejected("not_enrolled", "The user is not enrolled in the group's course.", about="user_id")
+            message = "The user is not enrolled in the group's course."
+            raise RowRejected("not_enrolled", message, about="user_id", holder=("enrollments", user))
         state.upsert(kind, row, key, {"status": status})
 
     state.apply_rows(kind, apply)

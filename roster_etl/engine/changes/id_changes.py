@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.references import ID_COLUMNS
+from roster_etl.engine.changes.awaited import entities_of
 from roster_etl.engine.changes.change_rows import ChangeFile
 from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.frames.arrow import combine_chunks
@@ -22,7 +23,6 @@ from roster_etl.mapping.change_plan import RowKind
 
 CURRENT_IMPORT = sys.maxsize  # the import that is being applied comes after all others
 CHANGE_COUNT = "times"
-_PERSONS = frozenset({"users", "logins"})  # a further login's id refers to the person as well
 
 
 def record_id_change(state: State, entity: str, old: str, new: str, origin: tuple[str | None, int | None]) -> None:
@@ -75,19 +75,13 @@ def rename_retried_rows(changes: Sequence[IdChange], kind: RowKind, source: Chan
         return source
     rows = source.rows
     for given in kind.columns:
-        entities = _entities_of(kind, given.to)
+        entities = entities_of(kind, given.to)
         if not entities or given.column not in rows.column_names:
             continue
         since = np.full(rows.num_rows, (source.import_id or 0) + 1)  # an upload's own rows use its own new ids
         cells = current_ids(changes, entities, combine_chunks(rows.column(given.column)).cast(pa.string()), since)
         rows = rows.set_column(rows.column_names.index(given.column), given.column, cells)
     return replace(source, rows=rows)
-
-
-def _entities_of(kind: RowKind, name: str) -> frozenset[str]:
-    named = {refers.table for refers in kind.references if refers.to == name}
-    named |= {entity for entity, places in ID_COLUMNS.items() if (kind.table, name) in places}
-    return frozenset(named | _PERSONS if named & _PERSONS else named)
 
 
 def rename_past_versions(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.changes.awaited import text_of, texts_of_blocked
 from roster_etl.engine.changes.change_findings import ChangeLog, RowRejected
 from roster_etl.engine.changes.change_rows import ReadRows, Row
 from roster_etl.engine.changes.override_protection import ProtectedEdits
@@ -42,7 +43,9 @@ class State:
 
     ``stated_enrollments``: enrollments that rows of the upload named, fully or partly (``enrollment_lookup``); ``id_changes``:
     those of earlier imports, then those of this one, in order; ``shared_ids``: table → ids that rows of this upload give to
-    different records → a rejected row; ``waiting_ids``: those of such rows of earlier uploads that are still in the quarantine.
+    different records → a rejected row; ``waiting_ids``: those of such rows of earlier uploads that are still in the quarantine;
+    ``seen``: (table, key) of the records that the row at hand has looked up; ``described``: texts of the records that the rows describe;
+    ``touched_before``: kind → table → how many changes of it were there when the kind began.
     """
 
     plan: ChangePlan
@@ -55,10 +58,21 @@ class State:
     id_changes: list[IdChange] = field(default_factory=list)
     shared_ids: dict[str, dict[str, tuple[str, int | None]]] = field(default_factory=dict)
     waiting_ids: dict[str, dict[str, tuple[str, int | None]]] = field(default_factory=dict)
+    seen: set[tuple[str, Key]] = field(default_factory=set)
+    described: list[pa.Array] = field(default_factory=list)
+    touched_before: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for table in self.tables.values():
+            table.seen = self.seen
 
     def table(self, name: str) -> WorkingTable:
         """Return a table."""
         return self.tables[name]
+
+    def touched(self) -> dict[str, list[pa.Table]]:
+        """Return the watched columns of changed records, before and after, by table."""
+        return {name: table.touched for name, table in self.tables.items()}
 
     def upsert(self, kind: RowKind, row: Row, key: Key, values: Mapping[str, Any]) -> WorkingRecord:
         """Write a row's values to a record, except for columns that an override protects."""
@@ -91,14 +105,21 @@ class State:
         """Apply the rows of a kind in order; a row that raises ``RowRejected`` is recorded and not applied."""
         for read in self.reads.get(kind.name, ()):
             for row in read.rows():
+                self.seen.clear()
                 try:
                     apply(row)
                 except RowRejected as why:
-                    self.log.reject_row(kind, row, why)
-                    self.log.causes[(kind.table, row.get(kind.key[0]))] = row.origin
+                    self.log.reject_row(kind, row, why, self._awaited(kind, row, why))
+                    if not row.source.is_retried:  # a cause is a row of this upload
+                        self.log.causes[(kind.table, row.get(kind.key[0]))] = row.origin
                 else:
                     if row.source.is_retried:
                         self.log.release_row(row.source, row.number)
+
+    def _awaited(self, kind: RowKind, row: Row, why: RowRejected) -> set[str]:
+        """Return what a rejected row waits for: the records that its check looked up, and those that stand in its way."""
+        known = {text_of(*place) for place in (*self.seen, *([why.holder] if why.holder else ()))}
+        return {*(text for text in known if text), *texts_of_blocked(kind, why.code, row.get(kind.key[0]))}
 
     def require_record(self, row: Row, name: str, table: str, key: Key) -> WorkingRecord:
         """Return the record that a row names, deleted or not. Raises RowRejected: it never existed."""
@@ -212,10 +233,16 @@ def require_values(kind: RowKind, row: Row, record: WorkingRecord | None) -> Non
 class UniqueIndex:
     """Values that no two live records may share: value → its record."""
 
-    def __init__(self, code: str, name: str, message: str, *, find_origin: FindOrigin | None = None, advice: str = "") -> None:
-        """Set what a refusal says. ``find_origin``: the row of this upload that a holder comes from; ``advice``: a last sentence."""
+    def __init__(
+        self, code: str, name: str, message: str, *, table: str = "", find_origin: FindOrigin | None = None, advice: str = ""
+    ) -> None:
+        """Set what a refusal says.
+
+        ``table``: of the holders; empty: a holder is (table, key). ``find_origin``: the row of this upload that a holder comes from;
+        ``advice``: a last sentence.
+        """
         self.code, self.name, self.message = code, name, message
-        self._find_origin, self._advice = find_origin, advice
+        self._table, self._find_origin, self._advice = table, find_origin, advice
         self.held: dict[str, Any] = {}
 
     def add(self, value: str | None, holder: Any) -> None:
@@ -226,7 +253,10 @@ class UniqueIndex:
     def check(self, value: str | None, holder: Any) -> None:
         """Require that no record other than `holder` has `value`. Raises RowRejected."""
         if value is not None and self.held.get(value, holder) != holder:
-            raise RowRejected(self.code, self._text(self.held[value]), about=self.name)
+            other = self.held[value]
+            raise RowRejected(
+                self.code, self._text(other), about=self.name, holder=(self._table, other) if self._table else other
+            )
 
     def _text(self, holder: Any) -> str:
         """Return the message, with the row that stands, if it is one of this upload."""
@@ -250,7 +280,11 @@ def next_integration_id(values: Mapping[str, Any], record: WorkingRecord | None)
 def index_integration_ids(table: WorkingTable) -> UniqueIndex:
     """Return the integration ids of the live records of a table."""
     unique = UniqueIndex(
-        "integration_id_taken", "integration_id", "Another record has this integration id.", find_origin=table.changed_by
+        "integration_id_taken",
+        "integration_id",
+        "Another record has this integration id.",
+        table=table.target.name,
+        find_origin=table.changed_by,
     )
     for key, value in table.live_values("integration_id"):
         unique.add(value, key)

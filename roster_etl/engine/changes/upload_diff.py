@@ -147,8 +147,9 @@ def _diff_file(
         return file.source, _warning("diff_threshold_exceeded", "Its size differs too much from the last one's.", name)
     rows = _changed_rows(kind, file.source, earlier.source, options)
     most = options.get("diff_row_count_threshold")
-    if most is not None and rows.num_rows > int(most):
-        message = f"{rows.num_rows:,} rows differ from the last file, more than {most:,}; it was read whole."
+    differing = rows.num_rows - pc.sum(rows.column(REFUSED)).as_py() if most is not None and rows.num_rows else rows.num_rows
+    if most is not None and differing > int(most):
+        message = f"{differing:,} rows differ from the last file, more than {most:,}; it was read whole."
         return file.source, _warning("diff_threshold_exceeded", message, name)
     return ChangeFile(kind=kind.name, file=name, rows=rows), None
 
@@ -179,6 +180,7 @@ def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: M
     own, id_conflicts = _split_strangers(now)
     current, earlier = _last_row_per_key(kind, own), _last_row_per_key(kind, before)
     same = pc.is_in(key_text(current, names), value_set=key_text(earlier, names))
+    same = pc.and_not(same, current.column(REFUSED))  # a rejected row takes the place of the one that waits
     gone = pc.and_not(
         pc.invert(pc.is_in(raw_keys(kind, earlier), value_set=raw_keys(kind, now.rows))), _described(kind, now.rows, earlier)
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
+from roster_etl.engine.changes.awaited import ID_CHANGE, WATCHED
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
 from roster_etl.frames.similar_ids import text_skeleton
@@ -41,7 +42,8 @@ class WorkingTable:
 
     ``rows``: the new state: business columns, ORIGIN columns, ``row_hash``; ``place``: for each row its position among the
     versions that were current at the start (-1: new); ``dirty``: changed rows; ``ended``: why each of the initial versions ended
-    (-1: it did not).
+    (-1: it did not); ``touched``: the watched columns of records that changed, before and after; ``seen``: (table, key) of records that
+    were looked up: one set for all tables of a state.
     """
 
     def __init__(self, target: RosterTable, current: pa.Table, past: pa.Table | None, fixed: Mapping[str, object]) -> None:
@@ -49,6 +51,9 @@ class WorkingTable:
         self.columns = (*target.names, *ORIGIN.names, HASH)
         self.original = current.select(self.columns)
         self.rows = self.original
+        self.watched = ID_CHANGE if target.name == "id_changes" else WATCHED.get(target.name, ())
+        self.touched: list[pa.Table] = []
+        self.seen: set[tuple[str, Key]] = set()
         self.place = np.arange(current.num_rows)
         self.dirty = np.zeros(current.num_rows, dtype=bool)
         self.ended = np.full(current.num_rows, _LIVES, dtype=np.int8)
@@ -63,6 +68,7 @@ class WorkingTable:
 
     def find(self, key: Key) -> WorkingRecord | None:
         """Return the record, deleted or not; None: it never existed."""
+        self.seen.add((self.target.name, key))
         found = self.records.get(key)
         if found is None:
             found = self._load_record(key)
@@ -166,6 +172,7 @@ class WorkingTable:
         touched = [record for record in self.records.values() if record.origin is not None]
         if not touched:
             return
+        self._touch_unpublished([record for record in touched if record.at < 0 and not record.alive])
         gone = np.array([record.at for record in touched if record.at >= 0], dtype=np.int64)
         for record in touched:
             if record.at >= 0 and not record.alive and self.place[record.at] >= 0:
@@ -176,6 +183,12 @@ class WorkingTable:
         places = np.array([self.place[r.at] if r.at >= 0 else -1 for r in alive], dtype=np.int64)
         moved = np.array([self.moved[r.at] if r.at >= 0 else 0 for r in alive], dtype=np.int8)
         self.replace_rows(kept, self._records_table(alive), places, moved)
+
+    def _touch_unpublished(self, records: list[WorkingRecord]) -> None:
+        """Record that records without a row have changed: they count as deleted from now on."""
+        if records and self.watched:
+            columns = {name: pa.array([record.values[name] for record in records], pa.string()) for name in self.watched}
+            self.touched.append(pa.table(columns, schema=self.rows.select(self.watched).schema))
 
     def _records_table(self, records: list[WorkingRecord]) -> pa.Table:
         names = (*self.target.names, "derived", "extensions")
@@ -189,6 +202,8 @@ class WorkingTable:
         """Keep the rows of mask `kept`, and add `added` (as `columns`) as new versions of the records at `positions`."""
         self._clear_caches()
         keep = pa.array(kept)
+        if self.watched:
+            self.touched += [self.rows.select(self.watched).filter(pa.array(~kept)), added.select(self.watched)]
         self.rows = pa.concat_tables([self.rows.filter(keep), added.select(self.columns)])
         self.place = np.concatenate([self.place[kept], positions])
         self.dirty = np.concatenate([self.dirty[kept], np.ones(added.num_rows, dtype=bool)])

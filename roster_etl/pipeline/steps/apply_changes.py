@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from roster_etl.engine.changes import (
     IdChange,
     Override,
     apply_changes,
+    apply_with_retries,
     collect_named_ids,
     mark_shared_ids,
 )
@@ -31,12 +32,12 @@ from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
 from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
-from roster_etl.pipeline.steps.retry_quarantine import quarantined_rows
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
+from roster_etl.pipeline.steps.waiting_rows import FeedQuarantine
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Edit, RosterReader
+from roster_etl.store.warehouse import RELEASED_ROWS_SCHEMA, Edit, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 _ID_CHANGES = "id_changes"
@@ -57,21 +58,35 @@ def apply_upload_changes(
         sources = mark_shared_ids(plan, given.sources, given.current)
         comparison = diff_against_baseline(workspace, upload, sources)
         refused = comparison.how == REFUSED_WHOLE
-        waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
-        retried = list(quarantined_rows(upload, waiting)) if waiting is not None else []
-        given = replace(given, sources=[*retried, *comparison.sources])
-        given = replace(given, past=_past_versions(session.roster, upload, given))
-    folded = apply_changes(plan, given)
+        given = replace(given, sources=comparison.sources)
+        quarantine = None if refused else FeedQuarantine(session.roster, upload, feed.overrides)
+        folded = _applied(session.roster, upload, given, quarantine)
     noticed = findings_table(comparison.findings)
     staging_of(workspace, upload).write_changes(
-        _applied(folded, comparison.how),
+        _applied_changes(folded, comparison.how, quarantine.basis if quarantine else None),
         tables=folded.tables,
         findings=pa.concat_tables([noticed, folded.findings]),
         quarantine=folded.quarantine,
+        awaited=folded.awaited,
+        tried=quarantine.tried if quarantine else RELEASED_ROWS_SCHEMA.empty_table(),
     )
     release_memory()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
+
+
+def _applied(roster: RosterReader, upload: Upload, given: ChangeInput, quarantine: FeedQuarantine | None) -> ChangeResult:
+    """Apply the upload, with those rows of the quarantine that may apply now."""
+    assert upload.vendor.change_plan is not None
+    own = given.sources
+
+    def prepare(retried: Sequence[ChangeFile]) -> ChangeInput:
+        inputs = replace(given, sources=[*retried, *own], others_wait=quarantine is not None and quarantine.others_wait)
+        return _with_past(roster, upload, inputs)
+
+    if quarantine is None:
+        return apply_changes(upload.vendor.change_plan, prepare(()))
+    return apply_with_retries(upload.vendor.change_plan, own, given.current, quarantine, prepare)
 
 
 def build_table(
@@ -106,7 +121,7 @@ def _change_input(
     results = staging_of(workspace, upload).file_results(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
-    names, changes = tables_of(upload.vendor), _id_changes(roster, feed)
+    names = tables_of(upload.vendor)
     return ChangeInput(
         sources=list(_sources(validated, results)),
         current={name: roster.versions(name, roster.current_hashes(*feed, name).column("version_id")) for name in names},
@@ -114,42 +129,63 @@ def _change_input(
         overrides=[_to_override(row) for row in state.overrides],
         supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
         refused_files=refused_files,
-        id_changes=changes,
     )
 
 
-def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
-    """Return the ID changes of earlier imports, in their order, without those that were undone."""
-    found = [row for row in roster.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
-    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
-    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
+def _with_past(roster: RosterReader, upload: Upload, given: ChangeInput) -> ChangeInput:
+    """Return the input with the ID changes, and the last versions of removed records, that its rows may be about.
 
-
-def _past_versions(roster: RosterReader, upload: Upload, given: ChangeInput) -> dict[str, pa.Table]:
-    """Return the last versions of removed records that the upload's rows may be about, by table.
-
-    Their own ids may lead to further ones: a removed section names its course. What ever went is more every night.
+    The own ids of removed records may lead to further ones: a removed section names its course. What ever went, or changed its id, is more
+    every night.
     """
-    assert upload.vendor.change_plan is not None
     feed, names = (upload.district_id, upload.source), [name for name in given.current if name != _ID_CHANGES]
-    ids = collect_named_ids(upload.vendor.change_plan, given.sources, given.current, given.id_changes)
+    ids, _ = _named_ids(roster, upload, given, given.current)
     past = roster.removed_versions_of(*feed, names, ids)
-    more = collect_named_ids(
-        upload.vendor.change_plan, given.sources, {**given.current, **_both(given.current, past)}, given.id_changes
-    )
+    more, changes = _named_ids(roster, upload, given, {**given.current, **_both(given.current, past)})
     past = past if len(more) == len(ids) else roster.removed_versions_of(*feed, names, more)
     past |= {name: roster.last_removed_versions(*feed, name) for name in given.current if name == _ID_CHANGES}
-    renamed = {change.entity for change in given.id_changes}
-    return {name: _with_hidden(roster, feed, name, versions) if name in renamed else versions for name, versions in past.items()}
+    old = {entity: pa.array(sorted({c.old for c in changes if c.entity == entity})) for entity in {c.entity for c in changes}}
+    past = {
+        name: _with_hidden(roster, feed, name, versions, old[name]) if name in old else versions
+        for name, versions in past.items()
+    }
+    return replace(given, id_changes=changes, past=past)
+
+
+def _named_ids(
+    roster: RosterReader, upload: Upload, given: ChangeInput, records: Mapping[str, pa.Table]
+) -> tuple[pa.Array, list[IdChange]]:
+    """Return the ids that rows name, or that `records` with these ids name, and the ID changes of any of them."""
+    assert upload.vendor.change_plan is not None
+    changes: list[IdChange] = []
+    while True:
+        ids = collect_named_ids(upload.vendor.change_plan, given.sources, records, changes)
+        found = _id_changes(roster, (upload.district_id, upload.source), given.current[_ID_CHANGES], ids)
+        if len(found) == len(changes):
+            return ids, changes
+        changes = found
+
+
+def _id_changes(roster: RosterReader, feed: tuple[str, str], current: pa.Table, ids: pa.Array) -> list[IdChange]:
+    """Return the ID changes of earlier imports from or to one of `ids`, in their order, without those that were undone."""
+    named = (pc.is_in(current.column(name), value_set=ids) for name in ("old_id", "new_id"))
+    chosen = current.filter(pc.or_(*named))
+    again = chosen.filter(pc.not_equal(chosen.column("extensions"), "{}"))  # the same change, made more than once
+    before = roster.versions_by_key(*feed, _ID_CHANGES, again, past=True).to_pylist() if again.num_rows else []
+    found = [*chosen.to_pylist(), *(row for row in before if row["close_reason"] == "changed")]
+    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
+    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
 def _both(current: Mapping[str, pa.Table], past: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     return {name: pa.concat_tables([current[name], versions]) for name, versions in past.items() if versions.num_rows}
 
 
-def _with_hidden(roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table) -> pa.Table:
-    """Return the `past` versions by version ID, with those of records whose old ID another record has now."""
-    hidden = roster.versions_before_rename(*feed, name)
+def _with_hidden(
+    roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table, old_ids: pa.Array | None = None
+) -> pa.Table:
+    """Return the `past` versions by version ID, with those of records whose old ID (one of `old_ids`, if given) another record has now."""
+    hidden = roster.versions_before_rename(*feed, name, old_ids)
     known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 
@@ -175,7 +211,7 @@ def _to_override(row: Mapping[str, Any]) -> Override:
 # ---- output
 
 
-def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
+def _applied_changes(folded: ChangeResult, compared: str | None, basis: str | None) -> AppliedChanges:
     """Return what later steps need besides the tables."""
     edits = [
         Edit(
@@ -193,6 +229,7 @@ def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
         leaving=[list(row) for row in (*folded.released, *folded.superseded) if row[0] is not None],
         edits=edits,
         compared=compared,
+        basis=basis,
     )
 
 

@@ -21,6 +21,7 @@ from roster_etl.pipeline.reporting.import_summary import ImportSummary, summariz
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, held_earlier_runs, supersede_holds
 from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, refused_counts
+from roster_etl.pipeline.steps.waiting_rows import waiting_rows
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
@@ -53,9 +54,12 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
         with workspace.warehouse.read() as session:
             before = session.ledger.import_(upload.import_id)["summary"] or {}
         summary |= {name: before[name] for name in ("hold", "closed_holds") if name in before}
+    partly = upload.leave_out or upload.renames  # another roster is published than the one to which the rows were applied
+    waiting = waiting_rows(upload, *staging.waits(), None if partly else applied.basis) if staging.has_changes() else None
     conclusion = replace(
         build_conclusion(workspace, upload, "published", [], summary=summary),
         released_rows=applied.leaving_quarantine(),
+        waiting=waiting,
         edits=applied.edits,
         entries=[approval_entry(upload, summary)] if upload.approved_by else [],
     )

@@ -28,7 +28,9 @@ from roster_etl.store.warehouse.import_result import (
     ImportFile,
     ImportResult,
     TableChange,
+    WaitingRows,
 )
+from roster_etl.store.warehouse.ledger_read import OPEN_QUARANTINE
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
@@ -46,6 +48,7 @@ from roster_etl.store.warehouse.session import (
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
+    "OPEN_QUARANTINE",
     "REJECTED_ROWS_SCHEMA",
     "RELEASED_ROWS_SCHEMA",
     "AuditEntry",
@@ -75,6 +78,7 @@ __all__ = [
     "SqlRoster",
     "TableChange",
     "UnknownImport",
+    "WaitingRows",
     "Warehouse",
     "WarehouseError",
     "WarehouseUnavailable",

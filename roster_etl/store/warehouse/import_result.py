@@ -69,13 +69,30 @@ class Edit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitingRows:
+    """What the rejected rows of a delta format wait for, once an import is published.
+
+    ``awaited``: ``import_id``, ``file``, ``row`` and the hash ``awaits``, of rows of the import and of `tried` ones; ``tried``: rows of
+    earlier imports (RELEASED_ROWS_SCHEMA) that were tried again; ``otherwise``: the hash that rows of the import wait for of which
+    ``awaited`` has none; ``basis``: hash of what else decides whether rows apply; None: nothing is recorded, and the next import tries
+    all rows.
+    """
+
+    awaited: pa.Table
+    tried: pa.Table
+    otherwise: int
+    basis: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportResult:
     """The result of an import.
 
     ``findings``: schema ``frames.arrow.FINDINGS``; ``rejected_rows``: schema REJECTED. None, for these and for files and checks:
     keep what the ledger has (a held import that is approved later).
     ``released_rows``: rejected rows of earlier imports (columns LEAVING) that leave the quarantine, because they were applied or
-    superseded; ``edits``: overrides that this import begins or ends; both for published imports only. ``entries``: audit entries.
+    superseded; ``waiting``: what rejected rows of a delta format wait for; ``edits``: overrides that this import begins or ends; all of
+    these for published imports only. ``entries``: audit entries.
     ``finished_at``: from when the versions of a published import count as known.
     """
 
@@ -89,6 +106,7 @@ class ImportResult:
     summary: Mapping[str, Any] = field(default_factory=dict)
     hold: Hold | None = None
     released_rows: pa.Table | None = None
+    waiting: WaitingRows | None = None
     edits: Sequence[Edit] = ()
     entries: Sequence[AuditEntry] = ()
 
@@ -97,7 +115,8 @@ class ImportResult:
             raise ValueError(f"an import does not end as {self.status!r}")
         if (self.status == "held") != (self.hold is not None):
             raise ValueError("a held import, and no other, says why it is held")
-        if self.status != "published" and (self.edits or (self.released_rows is not None and self.released_rows.num_rows)):
+        released = self.released_rows is not None and self.released_rows.num_rows > 0
+        if self.status != "published" and (self.edits or released or self.waiting is not None):
             raise ValueError("only a published import changes the quarantine and the edits of others")
         if self.finished_at.tzinfo is None:
             raise ValueError("finished_at needs a time zone")

@@ -31,7 +31,7 @@ from roster_etl.canonical.ledger import (
 )
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse import bulk_load, waiting_rows
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
 from roster_etl.store.warehouse.import_result import (
     REJECTED_ROWS_SCHEMA,
@@ -103,6 +103,8 @@ def conclude(connection: sa.Connection, import_result: ImportResult) -> None:
         replace_rejected(connection, number, import_result.rejected_rows)
     if import_result.released_rows is not None:
         _remove_from_quarantine(connection, import_result.released_rows)
+    if import_result.waiting is not None:
+        waiting_rows.record_waits(connection, number, import_result.waiting)
     for edit in import_result.edits:
         _apply_edit(connection, number, edit, import_result.finished_at)
     if import_result.hold is not None:
@@ -240,6 +242,7 @@ def _location_keys(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedA
 def replace_rejected(connection: sa.Connection, import_id: int, rejected: pa.Table) -> None:
     """Write the refused rows (schema REJECTED) of the import, instead of those that the ledger has. Raises UnknownImport."""
     _replace_rows(connection, REJECTED_ROWS, import_id, _with_identity(connection, import_id, rejected))
+    waiting_rows.forget_import(connection, import_id)
     update_import(connection, import_id, quarantined=bool(rejected.num_rows))
 
 
@@ -287,6 +290,7 @@ def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) 
         sa.delete(REJECTED_ROWS).where(place.in_(sa.select(*(staged.c[name] for name in RELEASED_ROWS_SCHEMA.names))))
     )
     bulk_load.unstage(connection, staged)
+    waiting_rows.forget_rows(connection, released_rows)
     unmark_quarantined(connection, released_rows["import_id"].unique().to_pylist())
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import bulk_load, ledger_write, people, purged_person, reconciliation, roster_read
+from roster_etl.store.warehouse import bulk_load, ledger_write, people, purged_person, reconciliation, roster_read, waiting_rows
 from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purged_person import KINDS_SHARING_ID_COLUMNS, USER_ID_COLUMNS
 
@@ -47,6 +47,7 @@ class PurgeScope:
 
 def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
     """Delete what `scope` covers, in the transaction of `connection`. Returns the number of deleted versions by table."""
+    waiting_rows.forget_feeds(connection, scope.district_id)
     if scope.person is not None:
         counts = _remove_person(connection, scope.district_id, *scope.person, scope.values)
         purged_person.remove_links(connection, scope.district_id, *scope.person, scope.persons)
@@ -145,6 +146,7 @@ def _remove_findings_of_records(connection: sa.Connection, locations: Collection
                 following = (FINDINGS.c.import_id == import_id, FINDINGS.c.cause_id.in_(gone))
                 connection.execute(sa.update(FINDINGS).where(*following).values(cause_id=None))
             connection.execute(sa.delete(table).where(*at))
+        waiting_rows.forget_row(connection, import_id, file, row)
     ledger_write.unmark_quarantined(connection, {import_id for import_id, _, _ in locations})
 
 
@@ -216,6 +218,7 @@ def _delete_import_rows(connection: sa.Connection, imports: Collection[int], tab
     for some in ledger_write.batched_ids(imports):
         for table in tables:
             connection.execute(sa.delete(table).where(table.c.import_id.in_(some)))
+        waiting_rows.forget_imports(connection, some)
     ledger_write.unmark_quarantined(connection, imports)
 
 

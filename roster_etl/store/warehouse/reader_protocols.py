@@ -81,8 +81,8 @@ class RosterReader(Protocol):
         Other ids in the key must be among `ids`, too; those of enrollments without a section need not.
         """
 
-    def versions_before_rename(self, district_id: str, source: str, table: str, /) -> pa.Table:
-        """Return the versions (``full_schema``) of records that were gone when their id changed."""
+    def versions_before_rename(self, district_id: str, source: str, table: str, old_ids: pa.Array | None = None, /) -> pa.Table:
+        """Return the versions (``full_schema``) of records that were gone when their id changed, from one of `old_ids` if given."""
 
     def since(self, district_id: str, source: str, table: str, import_id: int, /) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) that ended at import `import_id` or later, and the current ones that began then."""
@@ -104,3 +104,15 @@ class RosterReader(Protocol):
 
     def open_quarantine(self, district_id: str, source: str, /) -> pa.Table:
         """Return the rejected rows that may be retried: ``import_id``, ``file``, ``kind``, ``row``, ``record``, ``code`` (the first)."""
+
+    def rows_waiting_for(self, district_id: str, source: str, awaits: pa.Array, /) -> pa.Table:
+        """Return those rows of `open_quarantine` that wait for one of the hashes `awaits`."""
+
+    def waits_recorded(self, district_id: str, source: str, /) -> dict[str, Any] | None:
+        """Return which import recorded last what the feed's rows wait for (``import_id``), and the ``basis`` of it; None: it is not recorded."""
+
+    def has_quarantine(self, district_id: str, source: str, /) -> bool:
+        """Return whether rows of the feed are in the quarantine."""
+
+    def imports_published_after(self, district_id: str, source: str, import_id: int, limit: int, /) -> list[dict[str, Any]]:
+        """Return the next imports that were published for the feed after import `import_id` ended, in publishing order."""

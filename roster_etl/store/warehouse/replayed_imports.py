@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES
 from roster_etl.canonical.sql_types import Timestamp
-from roster_etl.store.warehouse import ledger_write
+from roster_etl.store.warehouse import ledger_write, waiting_rows
 from roster_etl.store.warehouse.import_result import REJECTED_ROWS_SCHEMA
 
 Row = Mapping[str, Any]
@@ -42,6 +42,8 @@ def write_import_end(
 ) -> None:
     """Write the original result of the import of `row`. ``findings``, ``rejected``: None keeps what the ledger has."""
     number = row["import_id"]
+    if rejected is not None:
+        waiting_rows.forget_feeds(connection, row["district_id"], row["source"])
     if rejected is not None:
         ledger_write.replace_rejected(
             connection, number, pa.Table.from_pylist([dict(one) for one in rejected], REJECTED_ROWS_SCHEMA)

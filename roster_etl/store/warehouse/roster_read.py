@@ -434,14 +434,22 @@ def _is_removed(table: RosterTable) -> str:
     return " AND ".join((LEFT, *(f"NOT EXISTS (SELECT 1 FROM {history} AS newer WHERE {same} AND {which})" for which in later)))
 
 
-def versions_before_rename(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return versions closed before their record's id changed, with all columns: another record may use the old id now."""
+def versions_before_rename(
+    connection: sa.Connection, district_id: str, source: str, name: str, old_ids: pa.Array | None = None
+) -> pa.Table:
+    """Return versions closed before their record's id changed, with all columns: another record may use the old id now.
+
+    Args: old_ids: only changes of these ids.
+    """
     table, history, changes = TABLES[name], history_table(name), history_table("id_changes")
     column = next((column for entity, column in ID_COLUMNS.get(name, ()) if entity == name), None)
     if column is None:
         return table.full_schema.empty_table()
     feed = [of.c[own] == value for of in (changes, history) for own, value in (("district_id", district_id), ("source", source))]
     older = [history.c[column] == changes.c.old_id, history.c.valid_from_import < changes.c.valid_from_import]
+    staged = None if old_ids is None else bulk_load.stage(connection, "wanted_old", pa.table({"wanted": old_ids}))
+    if staged is not None:
+        older.append(changes.c.old_id.in_(sa.select(staged.c.wanted)))
     # The index of keys begins with the kind.
     kinds = [history.c.user_kind.in_(USER_KINDS)] if table.key[0] == "user_kind" else []
     found = (changes.c.version_id, changes.c.valid_from_import.label("changed"), history.c.version_id.label("older"))
@@ -458,7 +466,10 @@ def versions_before_rename(connection: sa.Connection, district_id: str, source: 
     query = sa.select(*_columns(connection, history, table.full_schema)).distinct()
     query = query.join_from(last, history, last.c.last == history.c.version_id)
     query = query.where(history.c.valid_to_import < last.c.changed).order_by(history.c.version_id)
-    return bulk_load.fetch(connection, query, table.full_schema)
+    found = bulk_load.fetch(connection, query, table.full_schema)
+    if staged is not None:
+        bulk_load.unstage(connection, staged)
+    return found
 
 
 def by_index(history: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:

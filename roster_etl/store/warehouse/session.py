@@ -34,6 +34,7 @@ from roster_etl.store.warehouse import (
     reconciliation,
     replayed_imports,
     roster_read,
+    waiting_rows,
 )
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
@@ -91,6 +92,10 @@ class SqlRoster(_Queries):
     trace = _query(roster_read.trace)
     overrides = _query(ledger_read.overrides)
     open_quarantine = _query(ledger_read.open_quarantine)
+    rows_waiting_for = _query(waiting_rows.rows_waiting_for)
+    waits_recorded = _query(waiting_rows.waits_recorded)
+    has_quarantine = _query(waiting_rows.has_quarantine)
+    imports_published_after = _query(change_feed.imports_published_after)
 
 
 class ComparedRoster(SqlRoster):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import OVERRIDES
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes import ChangeInput, ChangeResult
+from roster_etl.engine.changes import ChangeFile, ChangeResult, IdChange, apply_changes, apply_with_retries
+from roster_etl.engine.changes.retries import Prepare
 from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
@@ -24,16 +27,20 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review.approve import ApprovalRequest, PlanOutdated, apply_approval, validate_approval
 from roster_etl.pipeline.review.dry_run import check_upload
+from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps import apply_changes as step
 from roster_etl.pipeline.steps.plan import plan_import
+from roster_etl.pipeline.steps.retry_quarantine import quarantined_rows
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
+from roster_etl.pipeline.steps.waiting_rows import FeedQuarantine
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.registry.registry import District, Feed
+from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors import vendor
 from tests.stagings import lose
 
@@ -47,6 +54,7 @@ class Roster:
 
     def __init__(self, home: Path, folder: Path) -> None:
         self.workspace, self.folder, self.count = Workspace.open(home), folder, 0
+        self.tried = 0  # rows of the quarantine that the last upload tried again
         self.workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
 
     def put(self, **files: str) -> Path:
@@ -71,27 +79,42 @@ class Roster:
         return [(q["file"], q["row"]) for q in self.workspace.warehouse.roster.open_quarantine("lincoln", "canvas").to_pylist()]
 
 
+def all_id_changes(reader: RosterReader) -> list[IdChange]:
+    """Return the ID changes of all imports, in their order, without those that were undone."""
+    found = [
+        row for row in reader.trace("id_changes", {}, "lincoln", "canvas").to_pylist() if row["close_reason"] in (None, "changed")
+    ]
+    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
+    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
+
+
 @pytest.fixture
 def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roster:
-    """A district whose uploads are applied twice: beside the removed records that their rows may name, and beside all."""
+    """A district whose uploads are applied twice: beside the removed records that their rows may name and the rows that may apply now, and beside all."""
     made = Roster(home, tmp_path / "uploads")
-    apply, feed = step.apply_changes, ("lincoln", "canvas")
+    feed = ("lincoln", "canvas")
 
-    def applied(plan: ChangePlan, given: ChangeInput) -> ChangeResult:
-        result, reader = apply(plan, given), made.workspace.warehouse.roster
-        if not _is_anything_gone(made.workspace):
+    def applied(
+        plan: ChangePlan, own: Sequence[ChangeFile], current: Mapping[str, pa.Table], quarantine: FeedQuarantine, prepare: Prepare
+    ) -> ChangeResult:
+        result, reader = apply_with_retries(plan, own, current, quarantine, prepare), made.workspace.warehouse.roster
+        made.tried, waiting = quarantine.tried.num_rows, reader.open_quarantine(*feed)
+        if not waiting.num_rows and not _is_anything_gone(made.workspace):
             return result
+        given = replace(prepare(list(quarantined_rows(quarantine.upload, waiting))), id_changes=all_id_changes(reader))
         renamed = {change.entity for change in given.id_changes}
         everything = {name: reader.last_removed_versions(*feed, name) for name in given.current}
         hidden = {name: step._with_hidden(reader, feed, name, everything[name]) for name in renamed & set(everything)}
-        whole = apply(plan, replace(given, past=everything | hidden))
-        assert {name: table.to_pylist() for name, table in whole.tables.items()} == {
-            name: table.to_pylist() for name, table in result.tables.items()
+        whole = apply_changes(plan, replace(given, past=everything | hidden))
+        assert {name: sorted(map(repr, table.to_pylist())) for name, table in whole.tables.items()} == {
+            name: sorted(map(repr, table.to_pylist())) for name, table in result.tables.items()
         }
         assert whole.findings.to_pylist() == result.findings.to_pylist()
+        assert sorted(whole.released) == sorted(result.released)
+        assert sorted(whole.superseded) == sorted(result.superseded)
         return result
 
-    monkeypatch.setattr(step, "apply_changes", applied)
+    monkeypatch.setattr(step, "apply_with_retries", applied)
     return made
 
 
@@ -456,3 +479,58 @@ def test_two_people_under_one_id_stay_apart_for_more_than_one_night(roster: Rost
     roster.upload(users=f"{USERS}u1,ann,active,Ann Lee\n")
 
     assert roster.records("enrollments", "user_id") == [("u1",)]
+
+
+WAITING = "course_id,user_id,role,status\nc1,u2,student,active\nc1,u3,student,active\n"
+
+
+def test_of_the_rows_that_wait_only_those_are_tried_of_which_something_happened(roster: Roster) -> None:
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\n", e=WAITING)
+    tried = []
+    for files in (
+        {"u": f"{USERS}u1,a,active,Anna\n"},
+        {"u": f"{USERS}u3,c,active,Cy\n"},
+        {"e": "course_id,user_id,role,status\nc1,u2,student,deleted\n"},
+        {"u": f"{USERS}u2,b,active,Bob\n"},
+    ):
+        roster.upload(**files)
+        tried.append(roster.tried)
+
+    assert tried == [0, 1, 0, 1]  # the third upload takes the place of a row that waits, which need not be tried
+    assert roster.records("enrollments", "user_id") == [("u3",)]
+
+
+def test_rows_are_tried_again_after_an_edit_an_undo_a_purge_or_under_other_options(roster: Roster) -> None:
+    workspace, other = roster.workspace, f"{COURSE}c2,D,Other,active\n"
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\n", e=WAITING)
+    roster.upload(u=f"{USERS}u2,a,active,Bob\n")  # the login is another's
+    set_override(
+        workspace,
+        Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "u1"}, field="username"),
+        "z",
+        "A. Steward",
+    )
+    roster.upload(c=COURSE)
+    assert (roster.tried, roster.records("enrollments", "user_id")) == (3, [("u2",)])
+
+    roster.upload(u=f"{USERS}u4,q,active,Di\n")
+    number = roster.upload(u=f"{USERS}u5,q,active,Eve\n")["import_id"]
+    undo = plan_undo(workspace, number - 1, "A. Steward")
+    publish_undo(workspace, undo, workspace.warehouse.ledger.hold(undo)["plan_sha256"], "A. Steward")
+    roster.upload(c=other)
+    assert (roster.tried, ("u5", "q") in roster.records("users", "user_id", "username")) == (1, True)
+
+    purge(workspace, PurgeTarget(district_id="lincoln", person=("user", "u5")), by="A. Steward")
+    roster.upload(c=COURSE)
+    assert roster.tried == 1
+    roster.upload(c=other)
+    assert roster.tried == 0
+    roster.upload({"skip_deletes": "true"}, c=COURSE)
+    assert roster.tried == 1
+
+
+def test_a_row_that_is_rejected_each_night_is_in_quarantine_once_also_beside_a_data_set(roster: Roster) -> None:
+    for name in ("Ann", "Anna", "Annie"):
+        roster.upload({"diffing_data_set_identifier": "all"}, u=f"{USERS}u1,a,active,{name}\nu9,,active,Nobody\n")
+
+    assert roster.quarantine == [("u.csv", 3)]

@@ -17,9 +17,18 @@ import pytest
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
-from roster_etl.canonical.ledger import EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS
+from roster_etl.canonical.ledger import EXPORTS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS, WAITING_FOR
 from roster_etl.canonical.receipts import RECEIPTS
-from roster_etl.store.warehouse import Warehouse, bulk_load, export_ledger, feed_status_read, ledger_read, receipts, roster_read
+from roster_etl.store.warehouse import (
+    Warehouse,
+    bulk_load,
+    export_ledger,
+    feed_status_read,
+    ledger_read,
+    receipts,
+    roster_read,
+    waiting_rows,
+)
 from tests.pipeline.work import count_imports
 from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user
 
@@ -45,6 +54,9 @@ READERS: dict[str, Callable[[sa.Connection, int], Any]] = {
     "published before": lambda c, n: ledger_read.published_imports(c, *LONG, "attendance", before=n, limit=2),
     "open holds": lambda c, _: (ledger_read.holds(c), ledger_read.holds(c, *LONG)),
     "open quarantine": lambda c, _: ledger_read.open_quarantine(c, *LONG),
+    "rows that wait": lambda c, n: (
+        waiting_rows.rows_waiting_for(c, *LONG, pa.array([n])), waiting_rows.waits_recorded(c, *LONG), waiting_rows.has_quarantine(c, *LONG)
+    ),
     "refused since": lambda c, n: ledger_read.quarantined_since(c, [n]),
     "formats": lambda c, _: (ledger_read.sources(c, "lincoln"), ledger_read.published_sources(c, "lincoln")),
     "status of feeds": lambda c, _: feed_status_read.newest_of_feeds(c, [(*LONG, ""), (*LONG, "attendance"), (*SHORT, "")]),
@@ -87,6 +99,7 @@ def fill(url: str, imports: int) -> None:
         IMPORT_FILES: [{"import_id": n, "file": "students.csv", "kind": "students", "rows_read": 9} for n in numbers],
         FINDINGS: [{"import_id": n, "id": 1, "severity": "reject", "code": "bad_date", "message": "bad", "count": 1} for n in numbers],
         REJECTED_ROWS: [{"import_id": imports, "file": "students.csv", "row": 2, "code": "bad_date", "record": "{}", "record_hash": "a", "refused_at": at[imports]}],
+        WAITING_FOR: [{"import_id": n, "file": "students.csv", "row": 2, "awaits": n} for n in numbers],
         HOLDS: [{"import_id": n, "reason": "x", "plan_sha256": "0", "created_at": at[n], "decision": "discarded"} for n in numbers if status[n] == "discarded"],
         EXPORTS: [
             {**feed[n], "format": "dyknow", "options": {}, "destination": "out", "destination_name": "app", "status": "written", "started_at": at[n], "files": [], "losses": [], "requested_by": "s"}

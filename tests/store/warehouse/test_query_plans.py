@@ -34,6 +34,7 @@ from roster_etl.store.warehouse import (
     Hold,
     ImportFile,
     PurgeScope,
+    WaitingRows,
     Warehouse,
     audit,
     bulk_load,
@@ -49,6 +50,7 @@ from roster_etl.store.warehouse import (
     reconciliation,
     replayed_imports,
     roster_read,
+    waiting_rows,
 )
 from roster_etl.store.warehouse.database import Database
 from tests.ledgers import in_transaction
@@ -299,6 +301,15 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "hold": lambda c: ledger_read.hold(c, number),
         "quarantined_rows": lambda c: (ledger_read.quarantined_rows(c, number), ledger_read.quarantined_rows(c, None, *feed)),
         "open_quarantine": lambda c: ledger_read.open_quarantine(c, *feed),
+        "record_waits": lambda c: waiting_rows.record_waits(c, number, _waits(number)),
+        "rows_waiting_for": lambda c: waiting_rows.rows_waiting_for(c, *feed, pa.array([1, 2])),
+        "waits_recorded": lambda c: waiting_rows.waits_recorded(c, *feed),
+        "has_quarantine": lambda c: waiting_rows.has_quarantine(c, *feed),
+        "forget_row": lambda c: waiting_rows.forget_row(c, other, "students.csv", 2),
+        "forget_rows": lambda c: waiting_rows.forget_rows(c, _waits(other).tried),
+        "forget_import": lambda c: waiting_rows.forget_import(c, other),
+        "forget_imports": lambda c: waiting_rows.forget_imports(c, [other]),
+        "forget_feeds": lambda c: (waiting_rows.forget_feeds(c, *feed), waiting_rows.forget_feeds(c, "lincoln")),
         "quarantined_since": lambda c: ledger_read.quarantined_since(c, [number, other]),
         "overrides": lambda c: (ledger_read.overrides(c, *feed), ledger_read.overrides(c, *feed, ended=True)),
         "sources": lambda c: (ledger_read.sources(c, None), ledger_read.sources(c, "lincoln")),
@@ -314,7 +325,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         + [roster_read.current_keys(c, *feed, "users", {"user_kind": "student"})],
         "removed_versions_of": lambda c: roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"])),
         "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
-        "versions_before_rename": lambda c: [roster_read.versions_before_rename(c, *feed, name) for name in every],
+        "versions_before_rename": lambda c: [
+            roster_read.versions_before_rename(c, *feed, name, ids) for name in every for ids in (None, pa.array(["a", "b"]))
+        ],
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
         "since": lambda c: roster_read.since(c, *feed, "users", number),
@@ -420,6 +433,12 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
 RECORD = ("clever", "student", "a")
 
 
+def _waits(number: int) -> WaitingRows:
+    """Return that the row that import `number` refused waits for something."""
+    tried = pa.table([[number], ["students.csv"], [2]], schema=RELEASED_ROWS_SCHEMA)
+    return WaitingRows(awaited=tried.append_column("awaits", pa.array([1])), tried=tried, otherwise=2, basis="b")
+
+
 def _a_difference() -> dict[str, Any]:
     return dict.fromkeys(reconciliation.DIFFERENCE) | {"table_name": "users", "kind": "ambiguous"}
 
@@ -455,7 +474,7 @@ def test_every_reader_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
         calls = _readers(number, other)
         assert set(calls) == _public(ledger_read) | _public(roster_read) | _public(change_feed) | _public(receipts) | _public(
             reconciliation
-        ) | _public(export_ledger) | _public(people) | _public(feed_status_read)
+        ) | _public(export_ledger) | _public(people) | _public(feed_status_read) | _public(waiting_rows)
         with explained(monkeypatch) as plans, warehouse.reading() as connection:
             for call in calls.values():
                 call(connection)
