@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roster_etl.store.files.folder import create_private_folder
@@ -39,12 +39,12 @@ class RunLocks:
     def one_at_a_time(self, work: str) -> Iterator[None]:
         """Wait until no other process of this machine does `work`, and hold its lock for the block."""
         create_private_folder(self._folder)
-        name = hashlib.sha256(work.encode()).hexdigest()[:16]
-        lock = os.open(self._folder / f"work-{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        file = self._folder / f"work-{hashlib.sha256(work.encode()).hexdigest()[:16]}.lock"
+        lock = _lock_file(file)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
+            file.unlink(missing_ok=True)
             os.close(lock)
 
     def is_dead(self, run_id: str) -> bool:
@@ -67,3 +67,14 @@ class RunLocks:
 
     def _file(self, run_id: str) -> Path:
         return self._folder / f"run-{run_id}.lock"
+
+
+def _lock_file(file: Path) -> int:
+    """Create and lock a file that its holder removes in the end: one that was removed while we waited is nobody's."""
+    while True:
+        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(file), os.fstat(lock)):
+                return lock
+        os.close(lock)

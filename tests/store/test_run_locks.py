@@ -60,3 +60,4 @@ def test_work_is_done_by_one_process_at_a_time_and_other_work_beside_it(tmp_path
     process.stdout.close()
 
     assert (waited, rest, process.wait()) == (True, b"works\n", 0)
+    assert list(tmp_path.iterdir()) == []
