@@ -49,7 +49,7 @@ def home(saved, tmp_path, uploads) -> Path:
         (place / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
         import_day(place, uploads / "a")
 
-    saved.copy("one-day", make, tmp_path)
+    saved.copy("export-moments", make, tmp_path)
     return tmp_path / "home"
 
 

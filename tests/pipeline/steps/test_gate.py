@@ -49,7 +49,7 @@ def run(home: Path, source: str, upload: Path) -> dict[str, Any]:
 @pytest.mark.sampled
 @pytest.mark.parametrize("source", kinds(sorted(discover_vendors())))
 def test_an_import_with_a_broken_row_is_one_request_and_any_other_none(
-    home: Path, tmp_path: Path, asked: list[str], source: str
+    home: Path, tmp_path: Path, real_gates: None, asked: list[str], source: str
 ) -> None:
     write_sample(vendor(source), tmp_path / "upload", students=12, seed=3)
 
