@@ -61,7 +61,7 @@ def _mapped_spec(table: str, vendors: Sequence[Vendor]) -> dg.AssetSpec:
     filling = [vendor for vendor in vendors if table in tables_of(vendor)]
     return dg.AssetSpec(
         roster_key(table),
-        deps=[_of_a_format(key) for vendor in filling for key in mapped_from(vendor, table)],
+        deps=[_without_partition(key) for vendor in filling for key in mapped_from(vendor, table)],
         partitions_def=DISTRICTS,
         skippable=True,  # no feed of the district may fill it
         group_name="roster",
@@ -76,10 +76,7 @@ def _plan_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:
     planned = [vendor_key(vendor.format.name, PLANNED) for vendor in vendors]
     return dg.AssetSpec(
         PLAN,
-        deps=[
-            *(roster_key(table) for table in filled_tables(vendors)),
-            *map(_of_a_format, [*_unmapped_files(vendors), *planned]),
-        ],
+        deps=[*map(_without_partition, [*map(roster_key, filled_tables(vendors)), *_unmapped_files(vendors), *planned])],
         partitions_def=DISTRICTS,
         skippable=True,
         group_name="roster",
@@ -117,7 +114,7 @@ def _report_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:
     reported = [vendor_key(vendor.format.name, REPORTED) for vendor in vendors]
     return dg.AssetSpec(
         REPORT,
-        deps=[*(warehouse_key(table) for table in filled_tables(vendors)), *map(_of_a_format, reported)],
+        deps=[*map(_without_partition, [*map(warehouse_key, filled_tables(vendors)), *reported])],
         partitions_def=DISTRICTS,
         skippable=True,
         group_name="report",
@@ -129,5 +126,9 @@ def _report_spec(vendors: Sequence[Vendor]) -> dg.AssetSpec:
     )
 
 
-def _of_a_format(key: dg.AssetKey) -> dg.AssetDep:
+def _without_partition(key: dg.AssetKey) -> dg.AssetDep:
+    """Return a dependency on an asset of another partition set, or on a table that not every district has.
+
+    Dagster would call a plan "unsynced" for each table that was never made for its district.
+    """
     return dg.AssetDep(key, partition_mapping=NO_PARTITION)
