@@ -23,6 +23,15 @@ _ROW_KINDS = ("table_left_out", "row_left_out", "rows_joined")
 Rows = list[dict[str, Any]]
 
 
+def make_home(folder: Path, url: str, *uploads: Path) -> None:
+    """Make a home where `uploads` of the district ``lincoln`` were imported, in the format Clever."""
+    home = folder / "home"
+    home.mkdir()
+    (home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
+    for upload in uploads:
+        assert call("import", upload, "--district", "lincoln", "--format", "clever", home=home).code == 0
+
+
 def make_district(feed: str, folder: Path, url: str) -> None:
     """Make a home with a district that has one feed, two days of it; the second day's roster is the current one."""
     home = folder / "home"

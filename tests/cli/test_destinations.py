@@ -15,6 +15,7 @@ from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.files.export_target import LocalTarget
 from roster_etl.store.landing.sftp_target import SftpTarget
 from tests.cli.calling import call
+from tests.exporting import make_home
 
 pytestmark = pytest.mark.usefixtures("direct_imports")
 
@@ -22,14 +23,7 @@ pytestmark = pytest.mark.usefixtures("direct_imports")
 @pytest.fixture
 def home(saved, tmp_path, uploads) -> Path:
     """A home where the first day of the district ``lincoln`` was imported."""
-
-    def make(folder: Path, url: str) -> None:
-        place = folder / "home"
-        place.mkdir()
-        (place / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
-        assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=place).code == 0
-
-    saved.copy("one-day", make, tmp_path)
+    saved.copy("one-day", lambda folder, url: make_home(folder, url, uploads / "a"), tmp_path)
     return tmp_path / "home"
 
 

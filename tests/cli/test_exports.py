@@ -13,6 +13,7 @@ import pytest
 from roster_etl.projections.samples import write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
+from tests.exporting import make_home
 
 pytestmark = pytest.mark.usefixtures("direct_imports")
 
@@ -22,15 +23,7 @@ HEADER = ["sourcedId", "status", "dateLastModified"]
 @pytest.fixture
 def home(saved, tmp_path, uploads) -> Path:
     """A home where two days of the district ``lincoln`` were imported."""
-
-    def make(folder: Path, url: str) -> None:
-        place = folder / "home"
-        place.mkdir()
-        (place / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
-        for day in ("a", "b"):
-            assert call("import", uploads / day, "--district", "lincoln", "--format", "clever", home=place).code == 0
-
-    saved.copy("two-days", make, tmp_path)
+    saved.copy("two-days", lambda folder, url: make_home(folder, url, uploads / "a", uploads / "b"), tmp_path)
     return tmp_path / "home"
 
 

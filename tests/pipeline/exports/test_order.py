@@ -15,6 +15,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
+from tests.exporting import make_home
 
 pytestmark = pytest.mark.usefixtures("direct_imports")
 KINDS = ("clever", "edfi", "canonical")
@@ -42,14 +43,7 @@ def uploads(tmp_path_factory) -> Path:
 @pytest.fixture
 def home(saved, tmp_path, uploads) -> Path:
     """A home where one day of the district ``lincoln`` was imported."""
-
-    def make(folder: Path, url: str) -> None:
-        place = folder / "home"
-        place.mkdir()
-        (place / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n')
-        import_day(place, uploads / "a")
-
-    saved.copy("export-moments", make, tmp_path)
+    saved.copy("export-moments", lambda folder, url: make_home(folder, url, uploads / "a"), tmp_path)
     return tmp_path / "home"
 
 
