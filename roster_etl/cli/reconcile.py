@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -63,9 +63,7 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     if district is None:
         raise UsageError(problem="--district: which district's feeds are compared")
     require_known_district(call, district)
-    for name in table or ():
-        if name not in RULES:
-            raise UnknownTable(table=name, hint=suggestion(name, RULES, "the tables"))
+    _require_tables(table or ())
     results = [
         reconcile_pair(call.workspace, pair, full=full or None)
         for pair in published_pairs(call.workspace, district, _feeds(between))
@@ -73,6 +71,12 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     document = _document(call, district, results, table, values=values)
     call.show_result(document, *_lines(document))
     return HELD if fail_over is not None and document["open"] > fail_over else 0
+
+
+def _require_tables(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in RULES:
+            raise UnknownTable(table=name, hint=suggestion(name, RULES, "the tables"))
 
 
 def _feeds(between: str | None) -> list[str] | None:

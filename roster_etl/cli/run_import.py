@@ -38,12 +38,12 @@ def run_order(call: Call, order: Order) -> tuple[dict[str, Any], Failure | None]
     """
     order = resolve_file_set(call.workspace, order)
     changes = expects_change(call.workspace, order)
-    from roster_etl.orchestration.jobs.in_process_runs import count_steps, execute_import
+    from roster_etl.orchestration.jobs.in_process_runs import count_run_steps, execute_import
 
     begun: list[str] = []
     try:
         what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
-        with call.progress(count_steps(order), what) as progress:
+        with call.progress(count_run_steps(order), what) as progress:
             done = execute_import(
                 call.settings.home, order, receive_first=changes is False, on_step=progress, on_start=begun.append
             )

@@ -32,10 +32,14 @@ class QuarantineReader(Protocol):
     def load(self, texts: pa.Array) -> bool:
         """Load the rows that wait for one of `texts`. Returns whether there were further ones."""
 
+    def load_all(self) -> None:
+        """Load all rows."""
+
     def places_not_loaded(self, texts: pa.Array) -> Sequence[RowReference]:
         """Return the rows that wait for one of `texts` and were not loaded."""
 
 
+_MOST_ROUNDS = 3  # then all rows are tried: of rows that wait for one another in a chain, each round would release one
 Prepare = Callable[[Sequence[ChangeFile]], ChangeInput]
 """Returns the input of the upload with these retried rows."""
 
@@ -52,6 +56,7 @@ def apply_with_retries(
     Args: current: table → its current versions. The quarantine has loaded what waited for changes before this upload.
     """
     quarantine.load(_texts_of_upload(plan, sources, current))
+    rounds = 0
     while True:
         inputs = prepare(quarantine.sources)
         while quarantine.load(_texts_of_strangers(plan, inputs)):
@@ -59,6 +64,9 @@ def apply_with_retries(
         result = apply_changes(plan, inputs)
         if not quarantine.load(result.touched):
             break
+        rounds += 1
+        if rounds == _MOST_ROUNDS:
+            quarantine.load_all()
     replaced = quarantine.places_not_loaded(result.described)
     return replace(result, superseded=(*result.superseded, *replaced))
 

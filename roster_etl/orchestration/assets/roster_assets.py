@@ -106,23 +106,11 @@ def planned_asset(vendor: Vendor) -> dg.AssetsDefinition:
     Its step evaluates the checks on files and tables too: it is the first step after all of them, so that an import needs one
     request to the Great Expectations process. A step that is retried evaluates them again.
     """
-    source = vendor.format.name
-    key, partitions = vendor_key(source, PLANNED), feed_partitions(source)
-    spec = dg.AssetSpec(
-        key,
-        deps=[vendor_key(source, MAPPED)],
-        partitions_def=partitions,
-        skippable=True,  # no step follows one that is not published
-        group_name=source,
-        kinds={"pyarrow"},
-        owners=OWNERS,
-        description="What publishing an upload would change, and whether it may be published. The plan is shown as `roster/plan` of the district.",
-        metadata=code_references({"plan": Path(plan_module.__file__)}),
-    )
+    source, key, partitions = vendor.format.name, _planned_key(vendor), feed_partitions(vendor.format.name)
 
     @dg.multi_asset(
         name=step_of(source, PLANNED),
-        specs=[spec],
+        specs=[_planned_spec(vendor)],
         check_specs=[one for asset, suite in file_suites([vendor]).items() for one in suite_specs(asset, suite, partitions)],
         can_subset=True,  # a run may have the files of one file set
         required_resource_keys=RESOURCES,
@@ -148,6 +136,25 @@ def planned_asset(vendor: Vendor) -> dg.AssetsDefinition:
                 _end_run(context, upload, plan.decision, how)
 
     return planned
+
+
+def _planned_key(vendor: Vendor) -> dg.AssetKey:
+    return vendor_key(vendor.format.name, PLANNED)
+
+
+def _planned_spec(vendor: Vendor) -> dg.AssetSpec:
+    source = vendor.format.name
+    return dg.AssetSpec(
+        _planned_key(vendor),
+        deps=[vendor_key(source, MAPPED)],
+        partitions_def=feed_partitions(source),
+        skippable=True,  # no step follows one that is not published
+        group_name=source,
+        kinds={"pyarrow"},
+        owners=OWNERS,
+        description="What publishing an upload would change, and whether it may be published. The plan is shown as `roster/plan` of the district.",
+        metadata=code_references({"plan": Path(plan_module.__file__)}),
+    )
 
 
 def _plan(context: dg.AssetExecutionContext, run_context: RunContext, upload: Upload) -> tuple[PlanDecision, Metadata]:

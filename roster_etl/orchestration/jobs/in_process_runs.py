@@ -117,7 +117,7 @@ def execute_import(
         return FinishedRun(import_id=_import_id(here, run.run_id), summary=visit.summary)
 
 
-def count_steps(order: Order) -> int:
+def count_run_steps(order: Order) -> int:
     """Return the largest number of steps of the import of `order`."""
     return len(vendor_keys(order.source, order.file_set or ""))
 

@@ -48,8 +48,7 @@ class FeedQuarantine:
         recorded = roster.waits_recorded(*self._feed)
         changed = self._changed_since(recorded["import_id"]) if recorded and recorded["basis"] == self.basis else None
         if self.others_wait and changed is None:
-            self.others_wait = False
-            self._add(roster.open_quarantine(*self._feed))
+            self.load_all()
         elif changed is not None:
             self.load(changed)
 
@@ -68,6 +67,11 @@ class FeedQuarantine:
         """Load the rows that wait for one of `texts`. Returns whether there were further ones."""
         return self._add(self._waiting_for(texts))
 
+    def load_all(self) -> None:
+        """Load all rows."""
+        self.others_wait = False
+        self._add(self._without_loaded(self._roster.open_quarantine(*self._feed)))
+
     def places_not_loaded(self, texts: pa.Array) -> list[RowReference]:
         """Return the rows that wait for one of `texts` and were not loaded."""
         return _places(self._waiting_for(texts))
@@ -76,8 +80,10 @@ class FeedQuarantine:
         """Return the rows that wait for one of `texts`, without those that were loaded."""
         if not self.others_wait or not len(texts):
             return OPEN_QUARANTINE.empty_table()
-        found = self._roster.rows_waiting_for(*self._feed, hash_texts(self._feed, texts))
-        return found.filter(pa.array([place not in self._places for place in _places(found)], pa.bool_()))
+        return self._without_loaded(self._roster.rows_waiting_for(*self._feed, hash_texts(self._feed, texts)))
+
+    def _without_loaded(self, rows: pa.Table) -> pa.Table:
+        return rows.filter(pa.array([place not in self._places for place in _places(rows)], pa.bool_()))
 
     def _add(self, rows: pa.Table) -> bool:
         if not rows.num_rows:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.changes import Override
+from roster_etl.engine.changes import Override, apply_changes, retries
 from tests.engine.changes.test_hostile import HEADERS, Rows
 from tests.sampling import every
 from tests.vendors.canvas.folding import District
@@ -100,3 +100,24 @@ def test_in_batch_mode_a_waiting_row_keeps_no_enrollment_that_the_upload_leaves_
     district.upload({"enrollments": f"{enrollments}\nc1,,u2,,student,active,"}, batch_mode=True, batch_mode_term_id="T1")
 
     assert district.lines("enrollments", ["user_id"]) == ["u2"]
+
+
+def test_rows_that_wait_for_one_another_in_a_chain_apply_the_upload_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    applied: list[int] = []
+
+    def counted(*given: Any) -> Any:
+        applied.append(1)
+        return apply_changes(*given)
+
+    district, head = District(), "account_id,parent_account_id,name,status"
+    monkeypatch.setattr(retries, "apply_changes", counted)
+    for number in reversed(range(12)):
+        district.upload({"accounts": f"{head}\na{number},a{number + 1},A,active"})
+    assert len(district.quarantine) == 12
+
+    district.upload({"accounts": f"{head}\na12,,A,active"})  # what waited is tried before it
+    applied.clear()
+    district.upload({"accounts": f"{head}\nz,,Z,active"})
+
+    assert (district.tried, len(district.quarantine)) == (12, 0)
+    assert len(applied) == 4

@@ -500,6 +500,17 @@ def test_of_the_rows_that_wait_only_those_are_tried_of_which_something_happened(
     assert roster.records("enrollments", "user_id") == [("u3",)]
 
 
+def test_rows_that_wait_for_one_another_in_a_chain_are_each_read_once_and_apply_together(roster: Roster) -> None:
+    head = "account_id,parent_account_id,name,status\n"
+    for number in reversed(range(5)):
+        roster.upload(a=f"{head}a{number},a{number + 1},A,active\n")
+    roster.upload(a=f"{head}a5,,A,active\n")  # what waited is tried before it
+    roster.upload(a=f"{head}z,,Z,active\n")
+
+    assert (roster.tried, roster.quarantine) == (5, [])
+    assert len(roster.records("organizations", "organization_id")) == 7
+
+
 def test_rows_are_tried_again_after_an_edit_an_undo_a_purge_or_under_other_options(roster: Roster) -> None:
     workspace, other = roster.workspace, f"{COURSE}c2,D,Other,active\n"
     roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\n", e=WAITING)

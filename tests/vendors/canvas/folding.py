@@ -303,6 +303,9 @@ class Loaded:
         self.places.update(more)
         return bool(more)
 
+    def load_all(self) -> None:
+        self.places.update(self.district.waiting)
+
     def places_not_loaded(self, texts: pa.Array) -> Sequence[RowReference]:
         asked, waiting = set(texts.to_pylist()), self.district.waiting
         found = {place for place, awaited in self.district.awaited.items() if awaited & asked and place in waiting}
