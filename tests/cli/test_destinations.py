@@ -14,6 +14,7 @@ from roster_etl.pipeline.exports import export_roster
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.files.export_target import LocalTarget
 from roster_etl.store.landing.sftp_target import SftpTarget
+from roster_etl.store.run_locks import RunLocks
 from tests.cli.calling import call
 from tests.exporting import make_home
 
@@ -260,6 +261,22 @@ def test_an_export_waits_for_another_one_to_its_place_and_exchanges_what_that_le
 
     assert (done, first.document["status"], second.document["status"]) == ([False], "written", "written")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {file["file"] for file in second.document["files"]}
+
+
+def test_what_another_export_left_since_the_place_was_looked_at_is_exchanged_as_well(home, tmp_path, monkeypatch):
+    words = ("--district", "lincoln", "--to", tmp_path / "out", "--replace", "--json")
+    turn = RunLocks.one_at_a_time
+
+    def late(locks: RunLocks, work: str) -> Any:
+        monkeypatch.setattr(RunLocks, "one_at_a_time", turn)
+        assert call("export", "dyknow", *words, home=home).code == 0
+        return turn(locks, work)
+
+    monkeypatch.setattr(RunLocks, "one_at_a_time", late)
+    document = call("export", "clever", *words, home=home).document
+
+    assert document["status"] == "written"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {file["file"] for file in document["files"]}
 
 
 def test_refusals_however_many_do_not_hide_what_an_export_has_left_there(home, uploads, tmp_path, monkeypatch):

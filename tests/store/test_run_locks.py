@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import select
 import signal
 import subprocess
@@ -61,3 +63,23 @@ def test_work_is_done_by_one_process_at_a_time_and_other_work_beside_it(tmp_path
 
     assert (waited, rest, process.wait()) == (True, b"works\n", 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_was_removed_while_somebody_waited_for_it_is_nobodys(tmp_path: Path) -> None:
+    locks = RunLocks(tmp_path)
+    with locks.one_at_a_time("sftp://a"):
+        (file,) = tmp_path.iterdir()
+    removed = os.open(file, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(removed, fcntl.LOCK_EX)
+    process = subprocess.Popen([sys.executable, "-c", WAIT, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"waits\n"
+    assert not select.select([process.stdout], [], [], 0.3)[0]
+    file.unlink()
+    with locks.one_at_a_time("sftp://a"):
+        os.close(removed)
+        waited = not select.select([process.stdout], [], [], 0.3)[0]
+    rest = process.stdout.read()
+    process.stdout.close()
+
+    assert (waited, rest, process.wait()) == (True, b"works\n", 0)

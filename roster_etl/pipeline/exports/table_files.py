@@ -58,10 +58,9 @@ def _scoped_tables(
     store = ColumnSpool(workspace.settings.scratch)
     place = (resolved.order.district_id, resolved.source)
     with workspace.warehouse.read() as session:
-        moment = resolved.moment_to_read(session) or resolved.as_of
         tables = {
             name: _as_known(
-                session.roster.as_of(moment, name, *place, order=(*spec.key, "version_id"), collect=store.collect)  # type: ignore[call-arg]
+                session.roster.as_of(resolved.as_of, name, *place, order=(*spec.key, "version_id"), collect=store.collect)  # type: ignore[call-arg]
             )
             for name, spec in TABLES.items()
         }

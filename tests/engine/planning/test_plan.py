@@ -326,7 +326,10 @@ def test_a_rejected_row_of_another_file_keeps_no_person_whom_their_own_file_does
     }
     after: dict[str, Sequence[Row]] = {
         "users": [user(2, source_file="users.csv")],
-        "student_profiles": [{**profile, "source_file": "demographics.csv", REFUSED: True}],
+        "student_profiles": [
+            {**profile, "source_file": "demographics.csv", REFUSED: True},
+            user(3, source_file="users.csv", **{REFUSED: True}),  # a rejected row of somebody else
+        ],
         "enrollments": [{**before["enrollments"][0], REFUSED: True}],
     }
     plan = plan_of(before, after)
@@ -340,10 +343,12 @@ def test_a_rejected_row_of_another_file_keeps_no_person_whom_their_own_file_does
 
 def test_a_rejected_row_of_their_own_file_keeps_a_person_whatever_other_files_have() -> None:
     profile, person = user(1, source_file="users.csv"), user(1, source_file="users.csv")
-    rejected = [{**profile, "source_file": name, REFUSED: True} for name in ("demographics.csv", "users.csv")]
-    plan = plan_of({"users": [person], "student_profiles": [profile]}, {"users": [], "student_profiles": rejected})
+    kind = replace(CERTAIN, file_of=lambda name: name.partition("-")[0].removesuffix(".csv"))
+    for file in ("users.csv", "users-2.csv"):
+        rejected = [{**profile, "source_file": name, REFUSED: True} for name in ("demographics.csv", file)]
+        after: dict[str, Sequence[Row]] = {"users": [], "student_profiles": rejected}
 
-    assert plan.is_empty
+        assert plan_of({"users": [person], "student_profiles": [profile]}, after, kind).is_empty
 
 
 # ---- the plan's name
