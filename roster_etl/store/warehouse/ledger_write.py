@@ -242,7 +242,7 @@ def _location_keys(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedA
 def replace_rejected(connection: sa.Connection, import_id: int, rejected: pa.Table) -> None:
     """Write the refused rows (schema REJECTED) of the import, instead of those that the ledger has. Raises UnknownImport."""
     _replace_rows(connection, REJECTED_ROWS, import_id, _with_identity(connection, import_id, rejected))
-    waiting_rows.forget_import(connection, import_id)
+    waiting_rows.forget_imports(connection, [import_id])
     update_import(connection, import_id, quarantined=bool(rejected.num_rows))
 
 

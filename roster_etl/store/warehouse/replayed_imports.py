@@ -44,7 +44,6 @@ def write_import_end(
     number = row["import_id"]
     if rejected is not None:
         waiting_rows.forget_feeds(connection, row["district_id"], row["source"])
-    if rejected is not None:
         ledger_write.replace_rejected(
             connection, number, pa.Table.from_pylist([dict(one) for one in rejected], REJECTED_ROWS_SCHEMA)
         )

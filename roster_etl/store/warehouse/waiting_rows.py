@@ -120,16 +120,6 @@ def forget_rows(connection: sa.Connection, places: pa.Table) -> None:
     bulk_load.unstage(connection, staged)
 
 
-def forget_import(connection: sa.Connection, import_id: int) -> None:
-    """Delete what the rows of an import wait for; if it was recorded, all rows of its feed are tried again by the next import."""
-    gone = sa.delete(WAITING_FOR).where(WAITING_FOR.c.import_id == import_id)
-    if connection.execute(gone).rowcount:
-        feed = connection.execute(
-            sa.select(IMPORTS.c.district_id, IMPORTS.c.source).where(IMPORTS.c.import_id == import_id)
-        ).one()
-        forget_feeds(connection, *feed)
-
-
 def forget_feeds(connection: sa.Connection, district_id: str, *sources: str) -> None:
     """Have the next import of these feeds of a district, or of all its feeds, try all rows of the quarantine again."""
     which = [WAITING_FEEDS.c.source.in_(sources)] if sources else []

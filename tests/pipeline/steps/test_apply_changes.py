@@ -30,6 +30,7 @@ from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps import apply_changes as step
+from roster_etl.pipeline.steps import waiting_rows
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.retry_quarantine import quarantined_rows
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
@@ -509,6 +510,19 @@ def test_rows_that_wait_for_one_another_in_a_chain_are_each_read_once_and_apply_
 
     assert (roster.tried, roster.quarantine) == (5, [])
     assert len(roster.records("organizations", "organization_id")) == 7
+
+
+def test_after_very_many_edits_all_rows_are_tried_again(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\n", e=WAITING)
+    edit = Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "u1"}, field="full_name")
+    tried = []
+    for most in (2, 1):
+        set_override(roster.workspace, edit, f"Ann {most}", "A. Steward")
+        monkeypatch.setattr(waiting_rows, "_MOST_IMPORTS", most)
+        roster.upload(t=f"term_id,name,status\nt{most},Term,active\n")
+        tried.append(roster.tried)
+
+    assert tried == [0, 2]
 
 
 def test_rows_are_tried_again_after_an_edit_an_undo_a_purge_or_under_other_options(roster: Roster) -> None:

@@ -307,7 +307,6 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "has_quarantine": lambda c: waiting_rows.has_quarantine(c, *feed),
         "forget_row": lambda c: waiting_rows.forget_row(c, other, "students.csv", 2),
         "forget_rows": lambda c: waiting_rows.forget_rows(c, _waits(other).tried),
-        "forget_import": lambda c: waiting_rows.forget_import(c, other),
         "forget_imports": lambda c: waiting_rows.forget_imports(c, [other]),
         "forget_feeds": lambda c: (waiting_rows.forget_feeds(c, *feed), waiting_rows.forget_feeds(c, "lincoln")),
         "quarantined_since": lambda c: ledger_read.quarantined_since(c, [number, other]),
