@@ -4,4 +4,4 @@ Belongs here: tables, columns and indexes, revision by revision. Views hold no d
 after every migration, as ``canonical.history`` declares them.
 """
 
-HEAD = "0016"
+HEAD = "0017"
