@@ -72,7 +72,8 @@ def interrupted(roster: Roster, rows: WaitingRows, published: list[int]) -> None
     elif what == "undo" and published:
         number = plan_undo(workspace, published.pop(), "Pat")
         hold = workspace.warehouse.ledger.hold(number)
-        publish_undo(workspace, number, hold["plan_sha256"], "Pat")
+        if hold:  # it would change something
+            publish_undo(workspace, number, hold["plan_sha256"], "Pat")
     elif what == "purge" and people:
         purge(workspace, PurgeTarget(district_id="lincoln", person=("user", rows.choose.choice(people))), by="Pat")
 
