@@ -309,11 +309,7 @@ def _numbers(imports: Sequence[int]) -> str:
 
 def _change(undo: _Undo, name: str) -> TableChange:
     table, ended = undo.plan.tables[name], undo.since[name].ended
-
-    def opens() -> pa.Table:
-        return ended.take(table.opens)
-
-    return TableChange(opens=opens, closes=table.closes)
+    return TableChange(opens=lambda: (ended, table.opens), closes=table.closes)
 
 
 def _write_undo_manifest(
