@@ -24,8 +24,13 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
 }
 LEFT = "valid_to_import IS NOT NULL AND close_reason <> 'changed'"
 """SQL of the versions that no newer version of the same record replaced, in the words of the index that holds them."""
-_FOUND_BY = {"users": ("state_id", "number", "email"), "courses": ("number",), "sections": ("course_id",)}
-"""Columns by which feeds are compared: records that share a value are found by it."""
+_FOUND_BY = {
+    "users": ("state_id", "number", "email"),
+    "courses": ("number",),
+    "sections": ("course_id",),
+    "id_changes": ("old_id", "new_id"),
+}
+"""Columns by which current records are found that share a value: feeds are compared by it, and ID changes are read by either ID."""
 _CURRENT_KEY = {"enrollments": ("section_id", "user_kind", "user_id", "course_id", "role", "associated_user_id")}
 """The order of the key in the index of current keys, where it is not that of the table: feeds are compared by section and user."""
 _REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
