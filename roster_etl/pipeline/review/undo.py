@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
-
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
