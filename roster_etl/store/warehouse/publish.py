@@ -225,8 +225,9 @@ def _key_order(rows: pa.Table, places: pa.Array | None, table: RosterTable) -> p
     Sorted rows fill the index sequentially, in half the time of a random order. ``places``: the rows to open; None: all.
     """
     key = current_key(table)
-    keys = rows.select(list(key)) if places is None or len(places) == rows.num_rows else rows.select(list(key)).take(places)
-    order = pc.sort_indices(keys, sort_keys=[(column, "ascending", "at_start") for column in key])  # NULL as ''
-    if pc.all(pc.less(order[:-1], order[1:])).as_py() is False:
-        return order if keys.num_rows == rows.num_rows else places.take(order)
-    return None if keys.num_rows == rows.num_rows else places
+    chosen = places if places is not None and len(places) < rows.num_rows else None
+    keys = rows.select(list(key)) if chosen is None else rows.select(list(key)).take(chosen)
+    order = pc.sort_indices(keys, sort_keys=[(column, "ascending", "at_start") for column in key])  # NULL as '' in the index
+    if pc.all(pc.less(order[:-1], order[1:])).as_py() is not False:
+        return chosen
+    return order if chosen is None else chosen.take(order)
