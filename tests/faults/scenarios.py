@@ -26,7 +26,8 @@ from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, I
 from roster_etl.canonical.people import PERSON_LINKS
 from roster_etl.canonical.reconciliation import FEED_DECISIONS, RECONCILIATION
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated
-from roster_etl.pipeline.maintenance.backup import NoBackup, restore
+from roster_etl.pipeline.maintenance.backup import restore
+from roster_etl.pipeline.maintenance.backup_manifest import NoBackup
 from roster_etl.pipeline.reconciliation.decisions import as_document
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
