@@ -55,6 +55,11 @@ def key_expressions(table: RosterTable, prefix: str = "") -> tuple[str, ...]:
     return tuple(f"coalesce({prefix}{name}, '')" if name in table.optional_key else f"{prefix}{name}" for name in table.key)
 
 
+def current_key(table: RosterTable) -> tuple[str, ...]:
+    """Return the key of `table` in the order of the index of current keys."""
+    return _CURRENT_KEY.get(table.name, table.key)
+
+
 def _column(column: RosterColumn, required: set[str]) -> sa.Column[Any]:
     return sa.Column(column.name, _TYPES[column.type](), nullable=column.name not in required, comment=column.comment)
 
@@ -67,9 +72,7 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     name = history_name(table.name)
     feed, expressions = ("district_id", "source"), dict(zip(table.key, key_expressions(table), strict=True))
     key = [sa.text(expression) for expression in (*feed, *expressions.values())]
-    found_by = [
-        sa.text(expression) for expression in (*feed, *map(expressions.__getitem__, _CURRENT_KEY.get(table.name, table.key)))
-    ]
+    found_by = [sa.text(expression) for expression in (*feed, *map(expressions.__getitem__, current_key(table)))]
     current, closed = sa.text("valid_to_import IS NULL"), sa.text("valid_to_import IS NOT NULL")
     yield sa.Index(f"uq_{name}_current", *found_by, unique=True, sqlite_where=current, postgresql_where=current)
     yield sa.Index(f"ix_{name}_opened", "valid_from_import")
