@@ -34,6 +34,11 @@ Form = Literal[
 ]  # fmt: skip
 
 
+def table_columns(table: str, *columns: str) -> tuple[str, ...]:
+    """Return columns of a canonical table as ``table.column``."""
+    return tuple(f"{table}.{column}" for column in columns)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OutColumn:
     """One column of a file.

@@ -4,9 +4,7 @@ Belongs here: which column holds what, and the rules of the format. A class that
 of destinations matters most here. The order of columns was read from the vendor's pages, not from its templates.
 """
 
-from __future__ import annotations
-
-from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import apple, classes, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
@@ -120,9 +118,7 @@ EXPORT = ExportFormat(
     newline="\n",
     also_holds=(
         "organizations.type",
-        "enrollments.role",
-        "enrollments.status",
-        "enrollments.course_id",
+        *table_columns("enrollments", "role", "status", "course_id"),
         "users.full_name",
         "users.status",
         "user_roles.role",
