@@ -113,7 +113,7 @@ def list_(
             _redacted_path(feed.path),
             f"paused, {why}" if (why := d.pause_reason(feed.format, datetime.now(UTC))) else "",
             f"{feed.expected_by} {found[key].state}" if (key := f"{d.id}/{feed.format}") in found else "",
-            _options_text(feed.options),
+            " ".join(f"{name}={text}" for name, text in feed.options.items()),
         )
         for d in scan.districts
         for feed in d.feeds
@@ -333,10 +333,6 @@ def _window_document(window: Window) -> dict[str, Any]:
 
 def _redacted_path(path: str) -> str:
     return redact(path)
-
-
-def _options_text(options: Any) -> str:
-    return " ".join(f"{name}={text}" for name, text in options.items())
 
 
 def expect(
