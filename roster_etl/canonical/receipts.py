@@ -5,7 +5,7 @@ Belongs here: the table. What a receipt says is in ``pipeline.reporting.receipts
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import sqlalchemy as sa
 

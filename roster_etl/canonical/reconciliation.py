@@ -5,7 +5,7 @@ Belongs here: the tables, and the allowed values of their columns.
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import sqlalchemy as sa
 

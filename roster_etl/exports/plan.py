@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.arrays import Array
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.spec import File, Option
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from roster_etl.exports.arrays import Array
-    from roster_etl.exports.export_tables import ExportTables
 
 PERSON_ID = "person_id"
 PERSON_ID_OPTION = Option(

@@ -4,6 +4,8 @@ Belongs here: which column holds what, and the rules of the format. A class that
 of destinations matters most here. The order of columns was read from the vendor's pages, not from its templates.
 """
 
+from __future__ import annotations
+
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import apple, classes, people, schools

@@ -3,6 +3,8 @@
 Belongs here: the resources and the rules. The records are made in ``exports.rules.edfi``.
 """
 
+from __future__ import annotations
+
 from roster_etl.exports.plan import ExportFormat, Resource, table_columns
 from roster_etl.exports.rules import (
     classes,
