@@ -34,7 +34,6 @@ from roster_etl.exports.plan import OutColumn, OutFile
 from roster_etl.spec.errors import RosterError
 
 Formulas = Literal["guard", "keep", "refuse"]
-FORMULA_MODES: Final[tuple[str, ...]] = ("guard", "keep", "refuse")
 
 _RUNS = r"^[=+\-@\t\r]"
 _NUMBER = r"^[+-]?[0-9][0-9 ().,x-]*$"
