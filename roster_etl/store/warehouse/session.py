@@ -39,7 +39,6 @@ from roster_etl.store.warehouse import (
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
 from roster_etl.store.warehouse.import_result import ImportResult, TableChange
-from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 
 Connect = Callable[[], AbstractContextManager[sa.Connection]]
@@ -67,8 +66,8 @@ def _query(
     return method
 
 
-class SqlRoster(_Queries):
-    """The queries of ``readers.RosterReader``."""
+class RosterReader(_Queries):
+    """Queries on the published roster of a feed: what an upload is compared with. All see one snapshot."""
 
     base = _query(publish.base_import)
     last_published = _query(ledger_read.last_published)
@@ -99,7 +98,7 @@ class SqlRoster(_Queries):
     imports_published_after = _query(change_feed.imports_published_after)
 
 
-class ComparedRoster(SqlRoster):
+class ComparedRoster(RosterReader):
     """The roster that a dry run compares with: that of another warehouse, on a connection to it.
 
     Distinct values include those of the scratch database: another file set of the same upload may have added them.
@@ -264,7 +263,7 @@ class ReadSession:
         self._stack = ExitStack()
         self._connection: sa.Connection | None = None
         self._closed = False
-        self.roster = SqlRoster(self.connection)
+        self.roster = RosterReader(self.connection)
         self.ledger = SqlLedger(self.connection)
         self.receipts = SqlReceipts(self.connection)
         self.reconciliation = SqlReconciliation(self.connection)
@@ -303,7 +302,7 @@ class WriteSession:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self.roster = SqlRoster(lambda: nullcontext(connection))
+        self.roster = RosterReader(lambda: nullcontext(connection))
         self.ledger = SqlLedger(lambda: nullcontext(connection))
         self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
         self.reconciliation = SqlReconciliationWriter(lambda: nullcontext(connection))
