@@ -44,7 +44,7 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 	@$(VENV)/bin/dagster dev $(ARGS)
 
 check: $(VENV)/.dev ## what CI runs: lint, types, import contracts, generated files, documentation site, tests
-	@failed=0; $(MAKE) -k -j 2 static || failed=$$?; $(MAKE) tests || failed=$$?; exit $$failed
+	@$(PY) tools/run_together.py '$(MAKE) -k static' '$(MAKE) tests'
 
 static: lint types contracts generated docs
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,9 +16,17 @@ import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.direct_imports", "tests.pg", "tests.prepared", "tests.s3", "tests.saved", "tests.speed"]
+pytest_plugins = [
+    "tests.browser",
+    "tests.direct_imports",
+    "tests.pg",
+    "tests.prepared",
+    "tests.s3",
+    "tests.saved",
+    "tests.speed",
+    "tests.wheel",
+]
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG", "AWS_")
 _LOCAL_NAMES = {None, "", "localhost", "ip6-localhost", socket.gethostname()}
 
@@ -113,25 +120,3 @@ def home(tmp_path: Path) -> Path:
     path = tmp_path / "home"
     path.mkdir(mode=0o700)
     return path
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of a Chromium, or the test is skipped."""
-    for name in (os.environ.get("CHROMIUM"), *_BROWSERS):
-        if name and (path := shutil.which(name)):
-            return path
-    pytest.skip(f"no Chromium on this machine (looked for {', '.join(_BROWSERS)}, and $CHROMIUM)")
-
-
-@pytest.fixture
-def page(chromium: str):
-    """A fresh browser page, which reaches this machine only."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # No sandbox: containers and CI machines run as root. No other host resolves.
-        rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", rules])
-        yield browser.new_page()
-        browser.close()

@@ -83,6 +83,11 @@ class SavedFolders:
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """Return this process's copy of a folder that `make` fills once for all processes of tests."""
+    return Path(shutil.copytree(shared_folder(factory, name, make), factory.mktemp(name), dirs_exist_ok=True))
+
+
+def shared_folder(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder that `make` fills once for all processes of tests, for those that change nothing in it."""
     base = factory.getbasetemp()
     original = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / f"once-{name}"
     original.mkdir(exist_ok=True)
@@ -94,7 +99,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(original / "folder")
             (original / "made").touch()
         fcntl.flock(lock, fcntl.LOCK_UN)  # also for a child that has the file open still
-    return Path(shutil.copytree(original / "folder", factory.mktemp(name), dirs_exist_ok=True))
+    return original / "folder"
 
 
 def _name_of(url: str) -> str:

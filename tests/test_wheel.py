@@ -1,87 +1,28 @@
-"""The built wheel works outside the checkout: suites, settings and templates are in it.
-
-Belongs here: building the wheel, and running it in an environment that has the libraries of ``requirements.lock`` and no others. They are
-links to those that are installed here, which `make setup` installed from the lock, with its hashes; ``make faults`` installs them anew.
-"""
+"""The built wheel works outside the checkout: suites, settings and templates are in it. That `dagster dev` serves it: ``end_to_end/test_ui.py``."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from roster_etl.cli.demo import story as demo
-from roster_etl.cli.demo.processes import free_port
 from roster_etl.vendors import discover_vendors
 from tests.processes import processes_that_name
 from tests.sampling import ALL
+from tests.wheel import ROOT, build_wheel, environment, site_packages
 
-ROOT = Path(__file__).resolve().parent.parent
-MODULE = "roster_etl.orchestration.definitions"
-
-
-def build_wheel(folder: Path) -> Path:
-    """Build the wheel in a copy of the sources below `folder`, so that nothing is left in the checkout."""
-    copy = folder / "sources"
-    for name in ("roster_etl", "expectations"):
-        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    code = f"from setuptools.build_meta import build_wheel; build_wheel({str(folder)!r})"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=copy, capture_output=True, check=True)
-    shutil.rmtree(copy)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
-def site_packages(environment: Path) -> Path:
-    (found,) = environment.glob("lib/python*/site-packages")
-    return found
-
-
-def locked() -> Iterator[str]:
-    """Yield the libraries that the lock names for this machine."""
-    for line in (ROOT / "requirements.lock").read_text("utf-8").splitlines():
-        if line[:1].isalnum():
-            requirement = Requirement(line.rstrip("\\"))
-            if requirement.marker is None or requirement.marker.evaluate():
-                yield requirement.name
-
-
-def link_libraries(site: Path) -> None:
-    """Link what the libraries of the lock have installed here, and nothing else, into an empty ``site-packages``."""
-    for name in locked():
-        found = distribution(name)
-        for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
-            if not (site / top).exists():
-                (site / top).symlink_to(Path(str(found.locate_file(top))))
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory) -> Path:
-    """The Python of an environment with the wheel and the libraries of the lock."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
-    link_libraries(site_packages(folder / "env"))
-    python = folder / "env" / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--disable-pip-version-check")
-    subprocess.run([*pip, "--no-deps", "--no-index", str(build_wheel(folder))], check=True)
-    return python
-
-
-def environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+COMMANDS = """
+import contextlib, io, json, sys
+from roster_etl.cli import main
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        code = main(words)
+    print(json.dumps([code, out.getvalue()]))
+"""
 
 
 def run(python: Path, folder: Path, *words: object, code: int = 0, timeout: float = 120) -> str:
@@ -94,106 +35,74 @@ def run(python: Path, folder: Path, *words: object, code: int = 0, timeout: floa
     return done.stdout
 
 
-def test_the_environment_imports_the_wheel_and_not_the_checkout(python: Path, tmp_path: Path):
+def answers(python: Path, folder: Path, *commands: str) -> list[tuple[int, str]]:
+    """Run commands in `folder`, one after the other in one process, and return the exit code and the standard output of each."""
+    words = json.dumps([command.split() for command in commands])
+    command = [python, "-c", COMMANDS, words]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [(code, out) for code, out in map(json.loads, done.stdout.splitlines())]
+
+
+def test_the_environment_imports_the_wheel_and_not_the_checkout(wheel_python: Path, tmp_path: Path):
     code = "import roster_etl, importlib.metadata as m; print(roster_etl.__path__[0]); print(*m.entry_points(name='roster-etl'))"
-    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run([wheel_python, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
     place, entry = done.stdout.splitlines()
 
-    assert Path(place).parent == site_packages(python.parents[1])
+    assert Path(place).parent == site_packages(wheel_python.parents[1])
     assert "roster_etl.cli:entry" in entry
-    assert (python.parent / "roster-etl").is_file()
+    assert (wheel_python.parent / "roster-etl").is_file()
 
 
-def test_the_environment_has_no_library_that_only_tests_need(python: Path, tmp_path: Path):
+def test_the_environment_has_no_library_that_only_tests_need(wheel_python: Path, tmp_path: Path):
     code = "import importlib.util as u; print([n for n in ('pytest', 'hypothesis', 'coverage', 'botocore', 'celery') if u.find_spec(n)])"
-    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run([wheel_python, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
 
 
-def test_the_wheel_samples_checks_imports_and_reports(python: Path, tmp_path: Path):
-    run(python, tmp_path, "sample", "clever", "upload", "--students", "30")
-    checked = json.loads(run(python, tmp_path, "check", "upload", "--format", "clever", "--json"))
-    imported = json.loads(run(python, tmp_path, "import", "upload", "--district", "lincoln", "--format", "clever", "--json"))
-    report = Path(run(python, tmp_path, "report", "1").strip())
-    health = json.loads(run(python, tmp_path, "doctor", "--json"))
+def test_the_wheel_samples_checks_imports_and_reports(wheel_python: Path, tmp_path: Path):
+    done = answers(
+        wheel_python,
+        tmp_path,
+        "sample clever upload --students 30",
+        "check upload --format clever --json",
+        "import upload --district lincoln --format clever --json",
+        "report 1",
+        "doctor --json",
+    )
+    (_, _), (_, checked), (_, imported), (_, report), (_, health) = done
 
-    assert checked["status"] == "publishable"
-    assert imported["status"] == "published"
+    assert [code for code, _ in done] == [0] * len(done)
+    assert json.loads(checked)["status"] == "publishable"
+    assert json.loads(imported)["status"] == "published"
     assert (tmp_path / "dagster_home" / "dagster.yaml").is_file()
-    assert report.is_relative_to(tmp_path / "dagster_home")
-    assert all(line["ok"] for line in health)
+    assert Path(report.strip()).is_relative_to(tmp_path / "dagster_home")
+    assert all(line["ok"] for line in json.loads(health))
 
 
-def test_a_suite_of_the_home_replaces_the_one_in_the_wheel(python: Path, tmp_path: Path):
-    run(python, tmp_path, "sample", "clever", "upload", "--students", "30")
-    suite = json.loads((site_packages(python.parents[1]) / "roster_etl/expectations/clever/students.json").read_text("utf-8"))
+def test_a_suite_of_the_home_replaces_the_one_in_the_wheel(wheel_python: Path, tmp_path: Path):
+    suite = json.loads(
+        (site_packages(wheel_python.parents[1]) / "roster_etl/expectations/clever/students.json").read_text("utf-8")
+    )
     own = tmp_path / "dagster_home" / "expectations" / "clever" / "students.json"
-    own.parent.mkdir(parents=True, mode=0o700)
+    own.parent.mkdir(parents=True)
+    own.parents[2].chmod(0o700)
     own.write_text(json.dumps({**suite, "expectations": "none"}))
-    error = json.loads(run(python, tmp_path, "check", "upload", "--format", "clever", "--json", code=1))["error"]
+    words = ("sample clever upload --students 30", "check upload --format clever --json")
+    (sampled, _), (code, checked) = answers(wheel_python, tmp_path, *words)
 
-    assert str(own) in error["message"]
-
-
-@pytest.mark.e2e
-@pytest.mark.slow
-def test_dagster_dev_serves_the_wheels_definitions(python: Path, tmp_path: Path):
-    port = free_port()
-    words = ["dev", "-m", MODULE, "-h", "127.0.0.1", "-p", str(port)]
-    # Whoever runs the tests may ignore interrupts, and so would all that they start: the server begins with Python's own handler.
-    code = (
-        "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        f"sys.argv = ['dagster', *{words!r}]; runpy.run_module('dagster', run_name='__main__', alter_sys=True)"
-    )
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [python, "-c", code],
-            cwd=tmp_path,
-            env={**environment(), "DAGSTER_HOME": str(tmp_path), "ROSTER_ETL_HOME": str(tmp_path / "home")},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        assert "landing_zone" in _sensors(port, time.monotonic() + 120), (tmp_path / "log").read_text()[-2000:]
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(60)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _sensors(port: int, deadline: float) -> list[str]:
-    """Return the names of the sensors that the UI's server has loaded, as soon as it answers."""
-    query = "{workspaceOrError{... on Workspace{locationEntries{locationOrLoadError{... on RepositoryLocation{repositories{sensors{name}}}}}}}}"
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                entries = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
-        except OSError:
-            time.sleep(0.5)
-            continue
-        repositories = [r for entry in entries for r in (entry["locationOrLoadError"] or {}).get("repositories", [])]
-        if repositories:
-            return [sensor["name"] for repository in repositories for sensor in repository["sensors"]]
-        time.sleep(0.5)
-    return []
+    assert (sampled, code) == (0, 1)
+    assert str(own) in json.loads(checked)["error"]["message"]
 
 
 @pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.sftp
 @pytest.mark.timeout(500)
-def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_process(python: Path, tmp_path: Path):
+def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_process(wheel_python: Path, tmp_path: Path):
     home = tmp_path / "demo"
-    document = json.loads(run(python, tmp_path, "demo", "--students", "24", "--json", "--home", home, timeout=480))
+    document = json.loads(run(wheel_python, tmp_path, "demo", "--students", "24", "--json", "--home", home, timeout=480))
     second = document["imports"][len(document["imports"]) // 2 :]
     rosters = [d for d in second if d["file_set"] in (None, "roster")]
 

@@ -24,8 +24,13 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
 }
 LEFT = "valid_to_import IS NOT NULL AND close_reason <> 'changed'"
 """SQL of the versions that no newer version of the same record replaced, in the words of the index that holds them."""
-_FOUND_BY = {"users": ("state_id", "number", "email"), "courses": ("number",), "sections": ("course_id",)}
-"""Columns by which feeds are compared: records that share a value are found by it."""
+_FOUND_BY = {
+    "users": ("state_id", "number", "email"),
+    "courses": ("number",),
+    "sections": ("course_id",),
+    "id_changes": ("old_id", "new_id"),
+}
+"""Columns by which current records are found that share a value: feeds are compared by it, and ID changes are read by either ID."""
 _CURRENT_KEY = {"enrollments": ("section_id", "user_kind", "user_id", "course_id", "role", "associated_user_id")}
 """The order of the key in the index of current keys, where it is not that of the table: feeds are compared by section and user."""
 _REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
@@ -50,6 +55,11 @@ def key_expressions(table: RosterTable, prefix: str = "") -> tuple[str, ...]:
     return tuple(f"coalesce({prefix}{name}, '')" if name in table.optional_key else f"{prefix}{name}" for name in table.key)
 
 
+def current_key(table: RosterTable) -> tuple[str, ...]:
+    """Return the key of `table` in the order of the index of current keys."""
+    return _CURRENT_KEY.get(table.name, table.key)
+
+
 def _column(column: RosterColumn, required: set[str]) -> sa.Column[Any]:
     return sa.Column(column.name, _TYPES[column.type](), nullable=column.name not in required, comment=column.comment)
 
@@ -62,9 +72,7 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     name = history_name(table.name)
     feed, expressions = ("district_id", "source"), dict(zip(table.key, key_expressions(table), strict=True))
     key = [sa.text(expression) for expression in (*feed, *expressions.values())]
-    found_by = [
-        sa.text(expression) for expression in (*feed, *map(expressions.__getitem__, _CURRENT_KEY.get(table.name, table.key)))
-    ]
+    found_by = [sa.text(expression) for expression in (*feed, *map(expressions.__getitem__, current_key(table)))]
     current, closed = sa.text("valid_to_import IS NULL"), sa.text("valid_to_import IS NOT NULL")
     yield sa.Index(f"uq_{name}_current", *found_by, unique=True, sqlite_where=current, postgresql_where=current)
     yield sa.Index(f"ix_{name}_opened", "valid_from_import")

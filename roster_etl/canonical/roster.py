@@ -520,6 +520,7 @@ ID_CHANGES = RosterTable(
         _text("old_id", "The id before"),
         _text("new_id", "The id after"),
     ),
+    holds_events=True,
 )
 
 # In publishing order: a referenced table comes before the tables that refer to it.

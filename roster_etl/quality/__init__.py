@@ -24,25 +24,3 @@ from roster_etl.quality.tolerance_overrides import (
     registry_overrides,
 )
 from roster_etl.quality.verdict import CheckResult, Verdict
-
-__all__ = [
-    "VERDICT_COLUMNS",
-    "CheckResult",
-    "GatesUnavailable",
-    "SuiteBroken",
-    "SuiteError",
-    "ToleranceOverride",
-    "Verdict",
-    "apply_overrides",
-    "apply_refused_rows_limits",
-    "check_overrides",
-    "evaluate_suite",
-    "evaluate_suites",
-    "has_broken_rules",
-    "load_effective_suites",
-    "load_suite",
-    "load_suites",
-    "registry_overrides",
-    "render_data_docs",
-    "start_gx_process",
-]

@@ -3,7 +3,8 @@
 Belongs here: the file format, appending to it, and reading one entry of it. Does not belong here: which entries a container has
 (``pipeline.staging``), or where containers are stored (``staging_frames``).
 
-A file begins with a magic and random bytes, so that a file that replaced another one is told from it. An entry is a head (magic, length of its name, size of its content), the name, and the content. The size is written last, so that a
+A file begins with a magic and random bytes, so that a file that replaced another one is told from it. An entry is a head (magic, length of its name, size of its content), the name, and the content.
+NULs after the name let the content begin at a multiple of 64: Arrow reads numbers where they lie in the mapped file. The size is written last, so that a
 process that is killed leaves an entry without a size: it does not count, and the next entry replaces it. Of several entries of one name
 the last counts.
 """
@@ -29,6 +30,7 @@ _TOKEN = 8  # random bytes after it
 _MAGIC = b"ITEM"
 _HEAD = struct.Struct("<4sIQ")
 _UNFINISHED = (1 << 64) - 1
+_ALIGNED = 64
 
 
 class ContainerDamaged(Exception):
@@ -68,7 +70,7 @@ class Container:
                 if not self._end:
                     self._token = _FILE + secrets.token_bytes(_TOKEN)
                     self._end = file.write(self._token)
-                key = name.encode("utf-8")
+                key = _padded(name, self._end)
                 file.write(_HEAD.pack(_MAGIC, len(key), _UNFINISHED) + key)
                 start = file.tell()
                 fill(file)
@@ -83,11 +85,16 @@ class Container:
         return name in self._current()
 
     def read(self, name: str) -> pa.Buffer:
-        """Return the content of the entry `name`. Raises FileNotFoundError: it does not exist; ContainerDamaged."""
+        """Return the content of the entry `name`, mapped from the file: a column that is not looked at is not read.
+
+        An entry that was written whole is never changed or cut off, and a file that is removed lasts until nothing refers to it.
+
+        Raises: FileNotFoundError: it does not exist; ContainerDamaged.
+        """
         entry = self._current().get(name)
         if entry is None:
             raise FileNotFoundError(name)
-        with pa.OSFile(str(self.path)) as file:
+        with pa.memory_map(str(self.path)) as file:
             file.seek(entry.start)
             content = file.read_buffer(entry.size)
         if content.size != entry.size:
@@ -136,6 +143,12 @@ class Container:
             start = end + _HEAD.size + letters
             if size == _UNFINISHED or start + size > length:
                 break  # its writer was killed, or is still writing
-            entries[file.read(letters).decode("utf-8")] = _Entry(start, size)
+            entries[file.read(letters).rstrip(b"\0").decode("utf-8")] = _Entry(start, size)
             end = start + size
         self._entries, self._end, self._token = entries, end, beginning
+
+
+def _padded(name: str, at: int) -> bytes:
+    """Return `name` with NULs after it, so that what follows its head and it, from the position `at`, begins at a multiple of `_ALIGNED`."""
+    key = name.encode("utf-8")
+    return key + bytes(-(at + _HEAD.size + len(key)) % _ALIGNED)

@@ -46,8 +46,8 @@ def test_what_may_be_null_in_a_key():
     }
 
 
-def test_attendance_alone_is_made_of_events():
-    assert [name for name, table in TABLES.items() if table.holds_events] == ["attendance"]
+def test_attendance_and_id_changes_are_made_of_events():
+    assert [name for name, table in TABLES.items() if table.holds_events] == ["attendance", "id_changes"]
 
 
 def test_the_arrow_schema_follows_from_the_columns():

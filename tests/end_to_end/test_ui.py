@@ -8,11 +8,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,9 @@ from roster_etl.store.registry.district import Destination
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
+from tests.wheel import environment
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
-ROOT = Path(__file__).resolve().parents[2]
 STARTS_S, RUNS_S = 120, 180
 NEVER, KINDED = "0 0 1 1 *", {"user_ids": "kinded"}
 GRAPH = defs.resolve_asset_graph()
@@ -44,7 +44,7 @@ OF_DISTRICTS = [key for key in ALL if GRAPH.get(key).partitions_def == DISTRICTS
 
 
 class Ui:
-    """`dagster dev` on a home of its own."""
+    """`dagster dev` on a home of its own, as it is asked by GraphQL."""
 
     def __init__(self, home: Path, port: int) -> None:
         self.workspace = Workspace.open(home)
@@ -67,7 +67,7 @@ class Ui:
 
 
 @pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+def ui(tmp_path_factory: pytest.TempPathFactory, wheel_python: Path) -> Iterator[Ui]:
     """The UI on two districts, both published, the newest import of lincoln held."""
     folder = tmp_path_factory.mktemp("ui")
     home = folder / "home"
@@ -86,18 +86,26 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with _DagsterDev(home, port, folder / "log") as running:
+    with _DagsterDev(wheel_python, home, port, folder / "log") as running:
         yield running
 
 
 class _DagsterDev:
-    def __init__(self, home: Path, port: int, log: Path) -> None:
+    """`dagster dev` of the built wheel, in the folder of the home: nothing of it comes from the checkout."""
+
+    # Whoever runs the tests may ignore interrupts, and so would all that they start: the server begins with Python's own handler.
+    COMMAND = (
+        "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.argv = ['dagster', 'dev', *sys.argv[1:]]; runpy.run_module('dagster', run_name='__main__', alter_sys=True)"
+    )
+
+    def __init__(self, python: Path, home: Path, port: int, log: Path) -> None:
         self.ui, self.log = Ui(home, port), log
-        environ = {**os.environ, "DAGSTER_HOME": str(home), VARIABLE: str(home), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "dagster", "dev", "-p", str(port)]
+        environ = {**environment(), "DAGSTER_HOME": str(home), VARIABLE: str(home)}
+        command = [python, "-c", self.COMMAND, "-w", str(home / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environ, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                command, cwd=home, env=environ, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
 
     def __enter__(self) -> Ui:
@@ -116,12 +124,13 @@ class _DagsterDev:
             return False
 
     def __exit__(self, *_: object) -> None:
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, how)
-                self.process.wait(8)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
+        os.killpg(self.process.pid, signal.SIGINT)
+        try:
+            self.process.wait(60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 def wait_for(holds: Callable[[], Any], seconds: float, about: Callable[[], object] = lambda: "") -> Any:
@@ -132,6 +141,16 @@ def wait_for(holds: Callable[[], Any], seconds: float, about: Callable[[], objec
             return found
         time.sleep(1)
     raise AssertionError(f"not within {seconds} s: {about()}")
+
+
+def test_dagster_dev_serves_the_wheels_definitions(ui: Ui, wheel_python: Path):
+    found = ui.ask(
+        "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on RepositoryLocation { repositories { sensors { name } } } } } } } }"
+    )
+    (entry,) = found["workspaceOrError"]["locationEntries"]
+    (repository,) = entry["locationOrLoadError"]["repositories"]
+
+    assert "landing_zone" in {sensor["name"] for sensor in repository["sensors"]}
 
 
 def test_the_graph_shows_where_a_published_table_comes_from(ui: Ui, page):
@@ -330,7 +349,7 @@ def _import_run(ui: Ui, import_id: int) -> dict[str, Any] | None:
 
 @pytest.fixture
 def stopped(ui: Ui, tmp_path: Path) -> int:
-    """A held import of monroe. Before the browser: the two have an event loop each."""
+    """A held import of monroe."""
     write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
     path = without_half_of_the_students(tmp_path / "monroe")
     return run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(path)))

@@ -26,7 +26,8 @@ from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, I
 from roster_etl.canonical.people import PERSON_LINKS
 from roster_etl.canonical.reconciliation import FEED_DECISIONS, RECONCILIATION
 from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated
-from roster_etl.pipeline.maintenance.backup import NoBackup, restore
+from roster_etl.pipeline.maintenance.backup import restore
+from roster_etl.pipeline.maintenance.backup_manifest import NoBackup
 from roster_etl.pipeline.reconciliation.decisions import as_document
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
@@ -407,6 +408,41 @@ def seen(warehouse: Warehouse) -> str:
     return json.dumps(parts)
 
 
+class Reader:
+    """A reader who looks again and again at a warehouse, and remembers each state that was visible."""
+
+    def __init__(self, place: Place, warehouse: Warehouse) -> None:
+        self.states: set[str] = set()
+        self._warehouse, self._written = warehouse, _Written(place.url)
+
+    def glance(self) -> None:
+        """Look, unless nothing can have been written since the last look."""
+        if self._written.since_last_time():
+            self.states.add(seen(self._warehouse))
+
+
+class _Written:
+    """Whether something was written: the files of SQLite tell it; of another database it is always believed."""
+
+    def __init__(self, url: str) -> None:
+        path = url.removeprefix("sqlite:///")
+        self._files = [Path(f"{path}{end}") for end in ("", "-wal", "-journal")] if path != url else []
+        self._then: list[tuple[int, int] | None] = []
+
+    def since_last_time(self) -> bool:
+        now = [_size_and_moment(file) for file in self._files]
+        then, self._then = self._then, now
+        return not now or now != then
+
+
+def _size_and_moment(file: Path) -> tuple[int, int] | None:
+    try:
+        about = file.stat()
+    except FileNotFoundError:
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
 def of_others(warehouse: Warehouse) -> list[str]:
     """Return every row of the other district, whole: nobody touches them."""
     lines = []
@@ -482,8 +518,9 @@ def kill_and_recover(place: Place, scenario: Scenario, fault: str, clean: Clean)
     else:
         with place.opened() as workspace:
             others = of_others(workspace.warehouse)
-            killed = place.do(scenario.act, scenario.how, fault, lambda: states.add(seen(workspace.warehouse)))
-            states.add(seen(workspace.warehouse))
+            reader = Reader(place, workspace.warehouse)
+            killed = place.do(scenario.act, scenario.how, fault, reader.glance)
+            states = {*reader.states, seen(workspace.warehouse)}
     assert killed.code == KILLED, f"{fault} was not reached: {killed.log}"
     assert scenario.name in _SEVERAL or states <= {clean.before, clean.after}, "a half state was visible"
     if scenario.act == "rebuild":

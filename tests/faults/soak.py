@@ -22,7 +22,8 @@ import sqlalchemy as sa
 from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
-from roster_etl.pipeline.maintenance.backup import NoBackup, restore
+from roster_etl.pipeline.maintenance.backup import restore
+from roster_etl.pipeline.maintenance.backup_manifest import NoBackup
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.fault_injection import POINTS

@@ -101,3 +101,27 @@ def test_a_file_that_is_none_of_ours_is_damaged(path: Path) -> None:
 
     with pytest.raises(ContainerDamaged):
         Container(path).has("a")
+
+
+@pytest.mark.parametrize("name", ["a", "b" * 43, "c" * 44, "d" * 45, "mapped/enrollments", "ä"])
+def test_content_begins_at_a_multiple_of_64_whatever_the_name_and_what_is_before(path: Path, name: str) -> None:
+    container = Container(path)
+    container.append("before", lambda file: file.write(b"odd"))
+    container.append(name, lambda file: file.write(b"content"))
+
+    read = Container(path).read(name)
+    assert read.to_pybytes() == b"content"
+    assert path.read_bytes().index(b"content") % 64 == 0
+    assert read.address % 64 == 0
+
+
+def test_what_was_read_stays_as_it_was_when_the_file_is_appended_to_replaced_or_removed(path: Path) -> None:
+    container = Container(path)
+    container.append("one", lambda file: file.write(b"first"))
+    first = container.read("one")
+    container.append("one", lambda file: file.write(b"second"))
+    second = container.read("one")
+    container.append("one", lambda file: file.write(b"third"), replace=True)
+    path.unlink()
+
+    assert (first.to_pybytes(), second.to_pybytes()) == (b"first", b"second")

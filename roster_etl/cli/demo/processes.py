@@ -16,9 +16,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roster_etl.cli.global_options import UsageError
+from roster_etl.spec.errors import RosterError
 from roster_etl.store.child_path import child_python_path
 
 _SHUTDOWN_SECONDS = 12.0
+
+
+class DemoStuck(RosterError):
+    """An event that the demo waits for did not happen."""
+
+    code = "demo_stuck"
+    template = "the demo waited {seconds:.0f} seconds for {what}; see {log}"
 
 
 @contextmanager

@@ -24,7 +24,8 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.demo.application import USER, DemoApplication
-from roster_etl.cli.demo.processes import free_port, require_free_port, running_process
+from roster_etl.cli.demo.code_server import code_server
+from roster_etl.cli.demo.processes import DemoStuck, free_port, require_free_port, running_process
 from roster_etl.cli.demo.second_feed import SecondFeed
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.history import feed_label
@@ -36,7 +37,6 @@ from roster_etl.demo_server.sftp_upload import make_key, upload_files
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.projections.samples import write_next_day, write_sample
-from roster_etl.spec.errors import RosterError
 from roster_etl.spec.sample_types import SampleChange
 from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.registry.registry import District, Feed
@@ -60,13 +60,6 @@ TIMEOUT_SECONDS = 240.0  # seconds for one round of imports on a slow machine; t
 _FEED_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
 _FAST_ENVIRONMENT = {"ROSTER_ETL_SENSOR_SECONDS": "2"}
 _POLL_SECONDS = 0.5
-
-
-class DemoStuck(RosterError):
-    """An event that the demo waits for did not happen."""
-
-    code = "demo_stuck"
-    template = "the demo waited {seconds:.0f} seconds for {what}; see {log}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,13 +167,17 @@ def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict], application: 
     with home_instance(call.home) as instance:  # two processes that create the same storage at once fail
         instance.get_runs_count()
     passwords = {guest.password_variable: guest.password for guest in districts if guest.password}
-    with running_process(
-        "dagster._daemon",
-        ["run", "-w", str(_workspace_file(call))],
-        environment={**_home_variables(call), **_FAST_ENVIRONMENT, **passwords, **application.environment},
-        folder=call.home,
-        log=_log_file(call),
-    ) as process:
+    environment = {**_home_variables(call), **_FAST_ENVIRONMENT, **passwords, **application.environment}
+    with (
+        code_server(environment, folder=call.home, log=_log_file(call)) as workspace_file,
+        running_process(
+            "dagster._daemon",
+            ["run", "-w", str(workspace_file)],
+            environment=environment,
+            folder=call.home,
+            log=_log_file(call),
+        ) as process,
+    ):
         yield process
 
 
@@ -400,7 +397,8 @@ class DemoRun:
         reported: set[tuple[int, str]] = set()
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
-            known = {(guest.id, name): self._imports(guest, name) for guest, name in only or self._district_file_sets()}
+            with self.call.warehouse.read():  # one connection for all of them
+                known = {(guest.id, name): self._imports(guest, name) for guest, name in only or self._district_file_sets()}
             for row in (rows[count - 1] for rows in known.values() if len(rows) >= count):
                 if (row["import_id"], row["status"]) not in reported:
                     reported.add((row["import_id"], row["status"]))

@@ -22,30 +22,3 @@ from roster_etl.engine.changes.upload_diff import (
     diff_upload,
 )
 from roster_etl.mapping.change_plan import changed_tables
-
-__all__ = [
-    "AWAITED",
-    "NEXT",
-    "WATCHED",
-    "ChangeFile",
-    "ChangeInput",
-    "ChangeResult",
-    "DiffBaseline",
-    "EarlierImport",
-    "IdChange",
-    "Override",
-    "OverrideChange",
-    "QuarantineReader",
-    "RowReference",
-    "UploadDiff",
-    "UploadedFile",
-    "apply_changes",
-    "apply_with_retries",
-    "changed_tables",
-    "choose_baseline",
-    "collect_named_ids",
-    "diff_upload",
-    "keep_in_quarantine",
-    "mark_shared_ids",
-    "texts_of_versions",
-]

@@ -29,7 +29,7 @@ def record_id_change(state: State, entity: str, old: str, new: str, origin: tupl
     """Record an id change: in the table, and for rows still to be read. The same change may recur after a reversal."""
     table, key = state.table("id_changes"), (entity, old, new)
     known = table.find_live(key)
-    values: dict[str, object] = {}
+    values: dict[str, object] = {"extensions": "{}"}
     if known is not None:
         more = json.loads(known.values["extensions"] or "{}")
         values["extensions"] = json.dumps(more | {CHANGE_COUNT: more.get(CHANGE_COUNT, 1) + 1})

@@ -271,8 +271,15 @@ class WorkingTable:
         return combine_chunks(self.rows.column(name))
 
     def mapped_table(self) -> pa.Table:
-        """Return the rows of the new state and, marked by ``_refused``, ``_deleted`` and ``_close``, the versions to close."""
+        """Return the rows of the new state and, marked by ``_refused``, ``_deleted`` and ``_close``, the versions to close.
+
+        Of events only the rows that are new or changed: what an upload does not name stays, and was not read.
+        """
         self.flush()
+        if self.target.holds_events:
+            return _mark_closing(
+                self.rows.filter(pa.array(self.dirty)), pa.nulls(int(self.dirty.sum()), pa.string())
+            ).combine_chunks()
         places, reasons = self._versions_to_close()
         words = pa.array([REASONS[code] for code in reasons], pa.string())
         rows = _mark_closing(self.rows, pa.nulls(self.rows.num_rows, pa.string()))

@@ -23,7 +23,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, DynamicPartitionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import create_db_conn_string
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory, _runs_directory
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory, _runs_directory, _schedule_directory
 from dagster._serdes import ConfigurableClassData
 
 from roster_etl.orchestration.runtime import event_statements
@@ -31,6 +31,7 @@ from roster_etl.orchestration.runtime.new_run_logs import content_of_new_log, pl
 from roster_etl.orchestration.runtime.run_materializations import RunMaterializations
 from roster_etl.orchestration.runtime.run_storage import BriefRunStorage
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
+from roster_etl.orchestration.runtime.tick_times import LeapProofScheduleStorage
 
 MODULE, CLASS = __name__, "CompactSqliteStorage"
 _DICTIONARY = 1
@@ -250,13 +251,14 @@ def load_new_run_log() -> None:
 
 
 class CompactSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage in a home, with the compact event log, and fewer queries about runs."""
+    """Dagster's SQLite storage in a home, with the compact event log, fewer queries about runs, and ticks that outlast a leap of the clock."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
         if is_tested_dagster("runs stored with fewer queries"):
             self._run_storage = BriefRunStorage(create_db_conn_string(_runs_directory(base_dir), "runs"), inst_data)
         self._event_log_storage = CompactSqliteEventLog(_event_logs_directory(base_dir))
+        self._schedule_storage = LeapProofScheduleStorage.from_local(_schedule_directory(base_dir))
 
     @classmethod
     def config_type(cls) -> Any:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from roster_etl.canonical.ledger import ExportStatus
 from roster_etl.exports.cells import FormulasFound
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.scope import check_left_out
 from roster_etl.frames.arrow import release_memory
@@ -21,15 +22,12 @@ from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resol
 from roster_etl.pipeline.exports.read_roster import read_roster
 from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.reporting.receipts.issue import receipts_enabled, sign_export
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.export_target import ExportTarget, open_local_or_object
 from roster_etl.store.files.urls import redact, scheme
-
-if TYPE_CHECKING:
-    from roster_etl.exports.export_tables import ExportTables
-    from roster_etl.pipeline.workspace import Workspace
-    from roster_etl.store.registry.district import Feed
+from roster_etl.store.registry.district import Feed
 
 
 class StrictLosses(RosterError):

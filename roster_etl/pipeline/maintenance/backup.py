@@ -45,18 +45,6 @@ from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.files.urls import local_path, redact
 from roster_etl.store.warehouse import AuditEntry, ImportResult, Warehouse
 
-__all__ = [
-    "BackupResult",
-    "BackupSummary",
-    "BackupTargetNotEmpty",
-    "NoBackup",
-    "PurgedMeanwhile",
-    "RestoreResult",
-    "back_up",
-    "restore",
-    "verify_backup",
-]
-
 
 class BackupTargetNotEmpty(PermanentError):
     """The target of a backup or a restore is not empty."""

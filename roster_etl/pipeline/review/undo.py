@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
-
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
@@ -312,11 +310,7 @@ def _numbers(imports: Sequence[int]) -> str:
 
 def _change(undo: _Undo, name: str) -> TableChange:
     table, ended = undo.plan.tables[name], undo.since[name].ended
-
-    def opens() -> pa.Table:
-        return ended.take(table.opens)
-
-    return TableChange(opens=opens, closes=table.closes)
+    return TableChange(opens=lambda: (ended, table.opens), closes=table.closes)
 
 
 def _write_undo_manifest(

@@ -31,6 +31,7 @@ from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_tab
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
+from roster_etl.pipeline.steps.earlier_id_changes import EarlierIdChanges
 from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.steps.waiting_rows import FeedQuarantine
@@ -78,11 +79,11 @@ def apply_upload_changes(
 def _applied(roster: RosterReader, upload: Upload, given: ChangeInput, quarantine: FeedQuarantine | None) -> ChangeResult:
     """Apply the upload, with those rows of the quarantine that may apply now."""
     assert upload.vendor.change_plan is not None
-    own = given.sources
+    own, earlier = given.sources, EarlierIdChanges(roster, (upload.district_id, upload.source))
 
     def prepare(retried: Sequence[ChangeFile]) -> ChangeInput:
         inputs = replace(given, sources=[*retried, *own], others_wait=quarantine is not None and quarantine.others_wait)
-        return _with_past(roster, upload, inputs)
+        return _with_past(roster, upload, inputs, earlier)
 
     if quarantine is None:
         return apply_changes(upload.vendor.change_plan, prepare(()))
@@ -121,7 +122,7 @@ def _change_input(
     results = staging_of(workspace, upload).file_results(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
-    names = tables_of(upload.vendor)
+    names = [name for name in tables_of(upload.vendor) if name != _ID_CHANGES]  # read once it is known which ids matter
     return ChangeInput(
         sources=list(_sources(validated, results)),
         current={name: roster.versions(name, roster.current_hashes(*feed, name).column("version_id")) for name in names},
@@ -132,49 +133,37 @@ def _change_input(
     )
 
 
-def _with_past(roster: RosterReader, upload: Upload, given: ChangeInput) -> ChangeInput:
+def _with_past(roster: RosterReader, upload: Upload, given: ChangeInput, earlier: EarlierIdChanges) -> ChangeInput:
     """Return the input with the ID changes, and the last versions of removed records, that its rows may be about.
 
     The own ids of removed records may lead to further ones: a removed section names its course. What ever went, or changed its id, is more
     every night.
     """
-    feed, names = (upload.district_id, upload.source), [name for name in given.current if name != _ID_CHANGES]
-    ids, _ = _named_ids(roster, upload, given, given.current)
+    feed, names = (upload.district_id, upload.source), list(given.current)
+    ids, _ = _named_ids(upload, given, given.current, earlier)
     past = roster.removed_versions_of(*feed, names, ids)
-    more, changes = _named_ids(roster, upload, given, {**given.current, **_both(given.current, past)})
+    more, changes = _named_ids(upload, given, {**given.current, **_both(given.current, past)}, earlier)
     past = past if len(more) == len(ids) else roster.removed_versions_of(*feed, names, more)
-    past |= {name: roster.last_removed_versions(*feed, name) for name in given.current if name == _ID_CHANGES}
     old = {entity: pa.array(sorted({c.old for c in changes if c.entity == entity})) for entity in {c.entity for c in changes}}
     past = {
         name: _with_hidden(roster, feed, name, versions, old[name]) if name in old else versions
         for name, versions in past.items()
     }
-    return replace(given, id_changes=changes, past=past)
+    return replace(given, current={**given.current, _ID_CHANGES: earlier.current}, id_changes=changes, past=past)
 
 
 def _named_ids(
-    roster: RosterReader, upload: Upload, given: ChangeInput, records: Mapping[str, pa.Table]
+    upload: Upload, given: ChangeInput, records: Mapping[str, pa.Table], earlier: EarlierIdChanges
 ) -> tuple[pa.Array, list[IdChange]]:
     """Return the ids that rows name, or that `records` with these ids name, and the ID changes of any of them."""
     assert upload.vendor.change_plan is not None
     changes: list[IdChange] = []
     while True:
         ids = collect_named_ids(upload.vendor.change_plan, given.sources, records, changes)
-        found = _id_changes(roster, (upload.district_id, upload.source), given.current[_ID_CHANGES], ids)
+        found = earlier.of(ids)
         if len(found) == len(changes):
             return ids, changes
         changes = found
-
-
-def _id_changes(roster: RosterReader, feed: tuple[str, str], current: pa.Table, ids: pa.Array) -> list[IdChange]:
-    """Return the ID changes of earlier imports from or to one of `ids`, in their order, without those that were undone."""
-    named = (pc.is_in(current.column(name), value_set=ids) for name in ("old_id", "new_id"))
-    chosen = current.filter(pc.or_(*named))
-    again = chosen.filter(pc.not_equal(chosen.column("extensions"), "{}"))  # the same change, made more than once
-    before = roster.versions_by_key(*feed, _ID_CHANGES, again, past=True).to_pylist() if again.num_rows else []
-    found = [*chosen.to_pylist(), *(row for row in before if row["close_reason"] == "changed")]
-    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
-    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
 def _both(current: Mapping[str, pa.Table], past: Mapping[str, pa.Table]) -> dict[str, pa.Table]:

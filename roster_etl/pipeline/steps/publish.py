@@ -89,11 +89,12 @@ def _id_change_rows(staging: Staging, upload: Upload) -> dict[str, TableChange]:
 
 
 def _change(staging: Staging, name: str, tables: Mapping[str, pa.Table]) -> TableChange:
-    def opens() -> pa.Table:
-        opening = staging.opens(name)
-        if PLACE in opening.column_names:
-            mapped, places = tables[name], combine_chunks(opening.column(PLACE))
-            opening = mapped if len(places) == mapped.num_rows else mapped.take(places)
-        return opening.drop_columns([REFUSED, DELETED])
+    def opens() -> tuple[pa.Table, pa.Array | None]:
+        opening, places = staging.opens(name), None
+        if (
+            PLACE in opening.column_names
+        ):  # the rows stay where they are, so that they are copied once, in the order of the writer
+            opening, places = tables[name], combine_chunks(opening.column(PLACE))
+        return opening.drop_columns([REFUSED, DELETED]), places
 
     return TableChange(opens=opens, closes=staging.closes(name))

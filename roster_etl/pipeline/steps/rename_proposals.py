@@ -27,6 +27,7 @@ from roster_etl.engine.planning.rename_detection import (
     propose_renames,
 )
 from roster_etl.engine.transform.mapper import key_text
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload
@@ -131,7 +132,7 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
         found = Staging(workspace.frames, row["district_id"], import_id).renames()
     else:
         raise BadRename(import_id=import_id, problem=f"it is {row['status']}, and removes nobody")
-    known = _known_id_changes(workspace, feed)
+    known = _known_id_changes(workspace, feed, found)
     pairs = key_text(found, ("old_id", "new_id"))
     return number_proposals(found).filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
 
@@ -191,16 +192,16 @@ def _detect_published_proposals(workspace: Workspace, feed: tuple[str, str], imp
     return propose_renames(_people({**closed, "users": absent}), _people({**opened, "users": came}))
 
 
-def _known_id_changes(workspace: Workspace, feed: tuple[str, str]) -> pa.Table:
-    ids = workspace.warehouse.roster.current_hashes(*feed, TABLE).column("version_id")
-    return workspace.warehouse.roster.versions(TABLE, ids)
+def _known_id_changes(workspace: Workspace, feed: tuple[str, str], changes: pa.Table) -> pa.Table:
+    """Return the current ID changes of the old IDs of `changes`, and some others."""
+    return workspace.warehouse.roster.id_changes_of(*feed, pc.unique(combine_chunks(changes.column("old_id"))))
 
 
 def _new_id_changes(workspace: Workspace, feed: tuple[str, str], approved: pa.Table) -> pa.Table:
     rows = id_change_rows(approved)
     if not rows.num_rows:
         return rows
-    known = _known_id_changes(workspace, feed)
+    known = _known_id_changes(workspace, feed, rows)
     return rows.filter(pc.invert(pc.is_in(key_text(rows, TABLES[TABLE].key), value_set=key_text(known, TABLES[TABLE].key))))
 
 

@@ -127,13 +127,13 @@ class TableChange:
     """The changes that publishing makes to one table.
 
     ``opens``: business columns, and ``source_file``, ``source_row``, ``row_hash``, ``derived``, ``extensions``; one row per
-    version; or a function that loads them, so that only one table at a time is in memory.
+    version; or a function that loads them, so that only one table at a time is in memory, with the positions of those rows that open (None: all).
     ``closes``: ``version_id``, ``close_reason``; one row per current version to close.
     """
 
-    opens: pa.Table | Callable[[], pa.Table]
+    opens: pa.Table | Callable[[], tuple[pa.Table, pa.Array | None]]
     closes: pa.Table
 
-    def rows_to_open(self) -> pa.Table:
-        """Return the rows to open; calls the loader if `opens` is one."""
-        return self.opens() if callable(self.opens) else self.opens
+    def rows_to_open(self) -> tuple[pa.Table, pa.Array | None]:
+        """Return rows, and the positions in them of those to open (None: all); calls the loader if `opens` is one."""
+        return self.opens() if callable(self.opens) else (self.opens, None)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from roster_etl.canonical.history import history_table
+from roster_etl.canonical.history import current_key, history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
 from roster_etl.frames.prefetch import prefetch
@@ -27,7 +27,7 @@ from roster_etl.store.warehouse.import_result import ImportResult, TableChange
 
 _GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
 _CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
-_SLICE = 65_536  # rows staged at a time; bounds the memory that staging needs
+_SLICE = 32_768  # rows staged at a time; bounds the memory that staging needs
 
 
 def opening_schema(table: RosterTable) -> pa.Schema:
@@ -175,11 +175,12 @@ def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlic
     for name in TABLES:
         if name not in changes:
             continue
-        opens = changes[name].rows_to_open()
+        opens, places = changes[name].rows_to_open()
         schema = opening_schema(TABLES[name])
         rows = opens.select(schema.names).cast(schema)
-        order = _key_order(rows, TABLES[name])
-        for start in range(0, rows.num_rows, _SLICE):
+        order = _key_order(rows, places, TABLES[name])
+        rows = rows if order is None else rows.combine_chunks()  # once: each take would do it again
+        for start in range(0, rows.num_rows if order is None else len(order), _SLICE):
             part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
             same = _constant_columns(part)
             yield _OpeningSlice(name, part.select([column for column in schema.names if column not in same]), same)
@@ -218,10 +219,15 @@ def _constant_columns(rows: pa.Table) -> dict[str, Any]:
     return same
 
 
-def _key_order(rows: pa.Table, table: RosterTable) -> pa.Array | None:
-    """Return the row positions that sort `rows` by key; None: they are sorted already.
+def _key_order(rows: pa.Table, places: pa.Array | None, table: RosterTable) -> pa.Array | None:
+    """Return the positions of the rows to open, in the order of the index of current keys; None: all rows, which have that order already.
 
-    Sorted rows fill the index of current keys sequentially, in half the time of a random order.
+    Sorted rows fill the index sequentially, in half the time of a random order. ``places``: the rows to open; None: all.
     """
-    order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in table.key])
-    return None if pc.all(pc.less(order[:-1], order[1:])).as_py() is not False else order
+    key = current_key(table)
+    chosen = places if places is not None and len(places) < rows.num_rows else None
+    keys = rows.select(list(key)) if chosen is None else rows.select(list(key)).take(chosen)
+    order = pc.sort_indices(keys, sort_keys=[(column, "ascending", "at_start") for column in key])  # NULL as '' in the index
+    if pc.all(pc.less(order[:-1], order[1:])).as_py() is not False:
+        return chosen
+    return order if chosen is None else chosen.take(order)

@@ -81,6 +81,9 @@ class RosterReader(Protocol):
         Other ids in the key must be among `ids`, too; those of enrollments without a section need not.
         """
 
+    def id_changes_of(self, district_id: str, source: str, ids: pa.Array, /) -> pa.Table:
+        """Return the current ID changes (``full_schema``) from or to one of `ids`."""
+
     def versions_before_rename(self, district_id: str, source: str, table: str, old_ids: pa.Array | None = None, /) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed, from one of `old_ids` if given."""
 

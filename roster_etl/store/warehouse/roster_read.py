@@ -385,6 +385,25 @@ def last_removed_versions(connection: sa.Connection, district_id: str, source: s
     return bulk_load.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
 
 
+def id_changes_of(connection: sa.Connection, district_id: str, source: str, ids: pa.Array) -> pa.Table:
+    """Return the current ID changes from or to one of `ids`, with all columns, by the indexes of either ID."""
+    history = history_name("id_changes")
+    staged = bulk_load.stage(connection, "wanted_ids", pa.table({"wanted": ids}))
+    feed = [bulk_load.literal(connection, sa.literal(own)) for own in (district_id, source)]
+    arms = []
+    for column in ("old_id", "new_id"):
+        same = f"{_current(feed, 'e.')} AND e.{column} = w.wanted"
+        arms.append(
+            f"SELECT e.version_id FROM {staged.name} AS w {bulk_load.looked_up(connection, history, 'e', 'e.version_id', same)}"
+        )
+    query: sa.Select[Any] = sa.select(sa.literal_column("found.version_id")).select_from(
+        sa.text(f"({' UNION '.join(arms)}) AS found")
+    )
+    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
+    bulk_load.unstage(connection, staged)
+    return versions(connection, "id_changes", found.column("version_id"))
+
+
 def removed_versions_of(
     connection: sa.Connection, district_id: str, source: str, names: Sequence[str], ids: pa.Array
 ) -> dict[str, pa.Table]:

@@ -84,6 +84,7 @@ class SqlRoster(_Queries):
     current_keys = _query(roster_read.current_keys)
     current_records = _query(roster_read.current_records)
     removed_versions_of = _query(roster_read.removed_versions_of)
+    id_changes_of = _query(roster_read.id_changes_of)
     versions_before_rename = _query(roster_read.versions_before_rename)
     since = _query(roster_read.since)
     versions_touched_by = _query(roster_read.versions_touched_by)

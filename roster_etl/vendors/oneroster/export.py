@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from roster_etl.exports.arrays import texts
+from roster_etl.exports.arrays import Array, texts
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import classes, oneroster_classes, oneroster_contacts, oneroster_people, oneroster_sessions, people
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
-    from roster_etl.exports.export_tables import ExportTables
 
 _MARKS = (OutColumn("status", form="empty"), OutColumn("dateLastModified", form="empty"))
 _MANIFEST_11 = (

@@ -14,7 +14,8 @@ import pytest
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance import backup
-from roster_etl.pipeline.maintenance.backup import BackupTargetNotEmpty, NoBackup, PurgedMeanwhile, back_up, restore
+from roster_etl.pipeline.maintenance.backup import BackupTargetNotEmpty, PurgedMeanwhile, back_up, restore
+from roster_etl.pipeline.maintenance.backup_manifest import NoBackup
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
 from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace

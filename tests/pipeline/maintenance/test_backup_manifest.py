@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 
 from roster_etl.pipeline.maintenance import backup
-from roster_etl.pipeline.maintenance.backup import BackupTargetNotEmpty, NoBackup, back_up, restore, verify_backup
-from roster_etl.pipeline.maintenance.backup_manifest import VERSION
+from roster_etl.pipeline.maintenance.backup import BackupTargetNotEmpty, back_up, restore, verify_backup
+from roster_etl.pipeline.maintenance.backup_manifest import VERSION, NoBackup
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec.errors import RosterError

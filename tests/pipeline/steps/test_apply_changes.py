@@ -91,8 +91,12 @@ def all_id_changes(reader: RosterReader) -> list[IdChange]:
 
 @pytest.fixture
 def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roster:
-    """A district whose uploads are applied twice: beside the removed records that their rows may name and the rows that may apply now, and beside all."""
-    made = Roster(home, tmp_path / "uploads")
+    """A district whose uploads are applied twice (`applied_twice`)."""
+    return applied_twice(Roster(home, tmp_path / "uploads"), monkeypatch)
+
+
+def applied_twice(made: Roster, monkeypatch: pytest.MonkeyPatch) -> Roster:
+    """Let uploads be applied beside what their rows may name and what may apply now, and beside all: removed records, ID changes, waiting rows."""
     feed = ("lincoln", "canvas")
 
     def applied(
@@ -103,6 +107,8 @@ def roster(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roste
         if not waiting.num_rows and not _is_anything_gone(made.workspace):
             return result
         given = replace(prepare(list(quarantined_rows(quarantine.upload, waiting))), id_changes=all_id_changes(reader))
+        ids = reader.current_hashes(*feed, "id_changes").column("version_id")
+        given = replace(given, current={**given.current, "id_changes": reader.versions("id_changes", ids)})
         renamed = {change.entity for change in given.id_changes}
         everything = {name: reader.last_removed_versions(*feed, name) for name in given.current}
         hidden = {name: step._with_hidden(reader, feed, name, everything[name]) for name in renamed & set(everything)}

@@ -17,6 +17,7 @@ from roster_etl.store.warehouse import (
     TableChange,
     UnknownImport,
     Warehouse,
+    publish,
 )
 from tests.ledgers import in_transaction
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, enrollment, published, user, version_of
@@ -253,6 +254,38 @@ def test_rows_are_numbered_in_the_order_of_their_keys(warehouse):
 
 def test_rows_may_be_loaded_when_their_table_is_published(warehouse):
     loaded = change("users", [user("a")])
-    published(warehouse, {"users": TableChange(opens=lambda: loaded.opens, closes=loaded.closes)})
+    published(warehouse, {"users": TableChange(opens=lambda: (loaded.opens, None), closes=loaded.closes)})
 
     assert rows(warehouse, "SELECT user_id FROM users") == [("a",)]
+
+
+@pytest.mark.parametrize("places", [[0, 1, 2], [0, 2], [2, 0], [1], []])
+def test_of_loaded_rows_those_at_the_given_places_are_opened_in_the_order_of_their_keys(warehouse, places):
+    loaded = change("users", [user(name) for name in "acb"])
+    published(warehouse, {"users": TableChange(opens=lambda: (loaded.opens, pa.array(places, pa.int64())), closes=loaded.closes)})
+
+    found = rows(warehouse, "SELECT user_id FROM users_history ORDER BY version_id")
+    assert found == sorted(("acb"[place],) for place in places)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_rows_of_several_slices_are_all_opened(warehouse, monkeypatch, size):
+    monkeypatch.setattr(publish, "_SLICE", size)
+    loaded = change("users", [user(name) for name in "edcba"])
+    published(warehouse, {"users": TableChange(opens=lambda: (loaded.opens, pa.array([0, 2, 4])), closes=loaded.closes)})
+
+    assert rows(warehouse, "SELECT user_id FROM users_history ORDER BY version_id") == [("a",), ("c",), ("e",)]
+
+
+def test_enrollments_are_opened_in_the_order_of_the_index_of_current_keys(warehouse):
+    taken = [("c1", "s2", "u1"), ("c2", "s1", "u2"), ("c2", "s1", "u1"), ("c1", None, "u3")]
+    new = [enrollment(who, course_id=course, section_id=section) for course, section, who in taken]
+    published(warehouse, {"enrollments": change("enrollments", new)})
+
+    found = rows(warehouse, "SELECT course_id, section_id, user_id FROM enrollments_history ORDER BY version_id")
+    index = rows(
+        warehouse,
+        "SELECT course_id, section_id, user_id FROM enrollments_history WHERE valid_to_import IS NULL "
+        "ORDER BY coalesce(section_id, ''), user_kind, user_id, course_id",
+    )
+    assert found == index

@@ -78,6 +78,12 @@ class Current:
     def count_by_school(self) -> Mapping[str, int]:
         return Counter(v for v in self.table.column(self.school).to_pylist() if v) if self.school else {}
 
+    def versions_by_key(self, keys: pa.Table) -> pa.Table:
+        return self.table.filter(pc.is_in(key_text(self.table, keys.column_names), value_set=key_text(keys, keys.column_names)))
+
+    def count(self) -> int:
+        return self.table.num_rows
+
 
 @dataclass
 class District:
@@ -234,7 +240,7 @@ class District:
                 self._close(name, reasons)
                 self._open(name, rows.take(planned.opens))
             wanted, there = (sorted(combine_chunks(t.column(HASH)).to_pylist()) for t in (kept, self.current[name]))
-            assert wanted == there, f"{name}: the plan does not lead to the state that the fold wants"
+            assert target.holds_events or wanted == there, f"{name}: the plan does not lead to the state that the fold wants"
 
     def _close(self, name: str, reasons: Mapping[int, str]) -> None:
         table, target = self.current[name], TABLES[name]

@@ -15,8 +15,6 @@ from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 _TYPES: dict[str, Any] = {
     "text": sa.Text(),
@@ -218,12 +216,6 @@ def upgrade() -> None:
         op.create_table(name, *_columns(columns), *primary, **options)
         for index, on in indexes.items():
             op.create_index(index, name, list(on))
-
-
-def downgrade() -> None:
-    """Drop every table."""
-    for name in (*(f"{name}_history" for name in _HISTORIES), *_LEDGER):
-        op.drop_table(name)
 
 
 def _columns(specification: str) -> list[sa.Column[Any]]:

@@ -9,8 +9,6 @@ from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 _SQLITE = (
     "CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
@@ -53,10 +51,3 @@ def upgrade() -> None:
     op.create_index("ix_audit_district_id", "audit", ["district_id", "entry_id"])
     for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL:
         op.get_bind().exec_driver_sql(statement)
-
-
-def downgrade() -> None:
-    """Drop the table with all its entries."""
-    op.drop_table("audit")
-    if op.get_bind().dialect.name == "postgresql":
-        op.get_bind().exec_driver_sql("DROP FUNCTION audit_is_append_only()")

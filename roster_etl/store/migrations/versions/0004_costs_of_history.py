@@ -16,8 +16,6 @@ from roster_etl.canonical.sql_types import Timestamp
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 _HISTORIES = (
     "organizations", "terms", "term_dates", "users", "user_roles", "student_profiles", "contacts", "courses", "sections", "enrollments",
@@ -45,20 +43,6 @@ def upgrade() -> None:
     for name in _HISTORIES:
         on, gone = ["district_id", "source", "version_id"], sa.text(_GONE)
         op.create_index(f"ix_{name}_history_gone", f"{name}_history", on, sqlite_where=gone, postgresql_where=gone)
-
-
-def downgrade() -> None:
-    """Drop the indexes and the columns."""
-    for name in _HISTORIES:
-        op.drop_index(f"ix_{name}_history_gone", f"{name}_history")
-    op.drop_index("ix_imports_status", "imports")
-    op.drop_index("ix_imports_district", "imports")
-    op.drop_index("ix_holds_open", "holds")
-    op.drop_index("ix_rejected_rows_record", "rejected_rows")
-    op.drop_index("ix_rejected_rows_place", "rejected_rows")
-    op.create_index("ix_rejected_rows_import_id", "rejected_rows", ["import_id"])
-    op.drop_column("rejected_rows", "refused_at")
-    op.drop_column("rejected_rows", "record_hash")
 
 
 def _fill_postgresql(connection: sa.Connection) -> None:

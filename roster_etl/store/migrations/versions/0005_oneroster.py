@@ -14,8 +14,6 @@ from roster_etl.canonical.sql_types import NUMBERED, Timestamp
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 _TYPES: dict[str, Any] = {"text": sa.Text(), "integer": sa.BigInteger(), "timestamp": Timestamp()}
 
@@ -46,15 +44,6 @@ def upgrade() -> None:
             op.add_column(f"{name}_history", _column(word))
     for name, (key, columns) in _TABLES.items():
         _create_history(f"{name}_history", key, columns)
-
-
-def downgrade() -> None:
-    """Drop the tables and the columns."""
-    for name in _TABLES:
-        op.drop_table(f"{name}_history")
-    for name, columns in _ADDED.items():
-        for word in columns.split():
-            op.drop_column(f"{name}_history", word.partition(":")[0])
 
 
 def _column(word: str, *, needed: bool = False) -> sa.Column[Any]:

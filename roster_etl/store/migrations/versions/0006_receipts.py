@@ -9,8 +9,6 @@ from roster_etl.canonical.sql_types import JsonText
 
 revision = "0006"
 down_revision = "0005"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -36,8 +34,3 @@ def upgrade() -> None:
     for name, condition in (("unsigned", "sha256 IS NULL"), ("undecided", "undecided")):
         where = sa.text(condition)
         op.create_index(f"ix_receipts_{name}", "receipts", ["district_id", "source"], sqlite_where=where, postgresql_where=where)
-
-
-def downgrade() -> None:
-    """Drop the table; the receipts themselves stay in the archive."""
-    op.drop_table("receipts")

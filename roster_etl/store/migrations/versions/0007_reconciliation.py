@@ -9,8 +9,6 @@ from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 _OPEN = "closed_at IS NULL"
 
@@ -46,8 +44,3 @@ def upgrade() -> None:
     on, where = ["district_id", "source_a", "source_b", "table_name"], sa.text(_OPEN)
     op.create_index("ix_reconciliation_open", "reconciliation", on, sqlite_where=where, postgresql_where=where)
     op.create_index("ix_reconciliation_district", "reconciliation", ["district_id", "difference_id"])
-
-
-def downgrade() -> None:
-    """Drop the table, with what people decided."""
-    op.drop_table("reconciliation")

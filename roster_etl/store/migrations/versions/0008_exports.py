@@ -9,8 +9,6 @@ from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0008"
 down_revision = "0007"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -39,8 +37,3 @@ def upgrade() -> None:
     op.create_index("ix_exports_district", "exports", ["district_id", "export_id"])
     op.create_index("ix_exports_destination", "exports", ["district_id", "destination_name", "export_id"])
     op.create_index("ix_exports_place", "exports", ["district_id", "destination", "export_id"])
-
-
-def downgrade() -> None:
-    """Drop the table with all its rows."""
-    op.drop_table("exports")

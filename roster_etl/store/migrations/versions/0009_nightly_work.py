@@ -6,15 +6,8 @@ from alembic import op
 
 revision = "0009"
 down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     """Create the index."""
     op.create_index("ix_imports_finished", "imports", ["district_id", "source", "status", "finished_at", "import_id"])
-
-
-def downgrade() -> None:
-    """Drop the index."""
-    op.drop_index("ix_imports_finished", "imports")

@@ -9,8 +9,6 @@ from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0010"
 down_revision = "0009"
-branch_labels = None
-depends_on = None
 
 _WHERE = {"open": "valid_to IS NULL", "past": "valid_to IS NOT NULL"}
 
@@ -78,10 +76,3 @@ def _create_links() -> None:
             op.create_index(f"ix_person_links_{which}_{side}", "person_links", on, sqlite_where=where, postgresql_where=where)
     op.create_index("ix_person_links_opened", "person_links", ["valid_from_import"])
     op.create_index("ix_person_links_closed", "person_links", ["valid_to_import"])
-
-
-def downgrade() -> None:
-    """Drop the tables, with what people decided."""
-    op.drop_index("ix_reconciliation_closed", "reconciliation")
-    for name in ("reconciliation_state", "feed_decisions", "person_links"):
-        op.drop_table(name)

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
-branch_labels = None
-depends_on = None
 
 _INDEXES = {
     "ix_imports_of_feed": ["district_id", "source", "import_id"],
@@ -35,19 +33,8 @@ def upgrade() -> None:
     _replace(*_UNDECIDED, "undecided = 1", "undecided")
 
 
-def downgrade() -> None:
-    """Drop the indexes and the column."""
-    _replace(_UNSIGNED[0], "", "sha256 IS NULL", "sha256 IS NULL")
-    _replace(_UNDECIDED[0], "", "undecided", "undecided")
-    for name in _INDEXES:
-        op.drop_index(name, "imports")
-    op.drop_index("ix_imports_finished", "imports")
-    op.create_index("ix_imports_finished", "imports", _FINISHED)
-    op.drop_column("imports", "quarantined")
-
-
 def _replace(index: str, column: str, sqlite: str, postgresql: str) -> None:
-    """Create an index of open receipts again, on the feed and another column, if any."""
+    """Create an index of open receipts again, on the feed and another column."""
     op.drop_index(index, "receipts")
-    columns = ["district_id", "source", *([column] if column else [])]
+    columns = ["district_id", "source", column]
     op.create_index(index, "receipts", columns, sqlite_where=sa.text(sqlite), postgresql_where=sa.text(postgresql))

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0012"
 down_revision = "0011"
-branch_labels = None
-depends_on = None
 
 _VALUES = (("users", "state_id"), ("users", "number"), ("users", "email"), ("courses", "number"), ("sections", "course_id"))
 
@@ -27,12 +25,3 @@ def upgrade() -> None:
         value = sa.text("lower(email)" if column == "email" else column)
         by: tuple[str | sa.TextClause, ...] = ("district_id", "source", value)
         op.create_index(f"ix_{table}_history_{column}", f"{table}_history", by, sqlite_where=known, postgresql_where=known)
-
-
-def downgrade() -> None:
-    """Drop the indexes."""
-    for table, column in _VALUES:
-        op.drop_index(f"ix_{table}_history_{column}", f"{table}_history")
-    op.drop_index("ix_person_links_decided", "person_links")
-    for key in ("key_a", "key_b"):
-        op.drop_index(f"ix_reconciliation_open_{key}", "reconciliation")

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0013"
 down_revision = "0012"
-branch_labels = None
-depends_on = None
 
 _FEED = ("district_id", "source", "kind", "status")
 
@@ -25,8 +23,3 @@ def upgrade() -> None:
     op.get_bind().exec_driver_sql(
         f"INSERT INTO import_counts ({names}, imports) SELECT {names}, count(*) FROM imports GROUP BY {names}"
     )
-
-
-def downgrade() -> None:
-    """Drop the table."""
-    op.drop_table("import_counts")

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0014"
 down_revision = "0013"
-branch_labels = None
-depends_on = None
 
 _NAME, _TABLE = "ix_enrollments_history_unsure", "enrollments_history"
 
@@ -17,8 +15,3 @@ def upgrade() -> None:
     """Create the index."""
     unsure = sa.text("valid_to_import IS NULL AND user_kind = 'user'")
     op.create_index(_NAME, _TABLE, ["district_id", "source", "user_id"], sqlite_where=unsure, postgresql_where=unsure)
-
-
-def downgrade() -> None:
-    """Drop the index."""
-    op.drop_index(_NAME, _TABLE)

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0015"
 down_revision = "0014"
-branch_labels = None
-depends_on = None
 
 _NAME, _TABLE = "uq_enrollments_history_current", "enrollments_history"
 _FEED = ("district_id", "source")
@@ -18,11 +16,6 @@ _SECTION, _USER, _REST = "coalesce(section_id, '')", ("user_kind", "user_id"), (
 def upgrade() -> None:
     """Create the index anew."""
     _replace(*_FEED, _SECTION, *_USER, "course_id", *_REST)
-
-
-def downgrade() -> None:
-    """Create the index as it was."""
-    _replace(*_FEED, "course_id", _SECTION, *_USER, *_REST)
 
 
 def _replace(*expressions: str) -> None:

@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0016"
 down_revision = "0015"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -30,9 +28,3 @@ def upgrade() -> None:
         sa.Column("basis", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("district_id", "source", name="pk_waiting_feeds"),
     )
-
-
-def downgrade() -> None:
-    """Drop the tables."""
-    op.drop_table("waiting_feeds")
-    op.drop_table("waiting_for")
