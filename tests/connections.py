@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import Pool
 
-from roster_etl.store.warehouse.session import RosterReader, SqlLedger, WriteSession
+from roster_etl.store.warehouse.session import SqlLedger, SqlRoster, WriteSession
 
 _DRIVERS = (adbc.Connection, psycopg.Connection)  # Dagster's own storage uses sqlite3
 
@@ -65,7 +65,7 @@ def counted_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[tuple[s
         counts.clear()
 
     with monkeypatch.context() as patch:
-        for queries in (RosterReader, SqlLedger):
+        for queries in (SqlRoster, SqlLedger):
             for name, query in list(vars(queries).items()):
                 if not name.startswith("__"):
                     patch.setattr(queries, name, _counting(query, partial(_count, counts, f"{queries.__name__}.{name}")))

@@ -20,8 +20,8 @@ from tests.connections import Connections, counted_connections, counted_queries
 
 MOST_PUBLISHED, MOST_UNCHANGED = 12, 4
 ASKED_TWICE = {
-    "RosterReader.current_hashes",  # of changes: they are applied to the roster before the gates, and compared with it after them
-    "RosterReader.versions",  # as above; only where no row has changed, so that no version is named
+    "SqlRoster.current_hashes",  # of changes: they are applied to the roster before the gates, and compared with it after them
+    "SqlRoster.versions",  # as above; only where no row has changed, so that no version is named
 }
 
 

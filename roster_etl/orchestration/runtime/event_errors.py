@@ -13,7 +13,11 @@ from typing import Any, TextIO
 
 from roster_etl.store.library_logs import OWN_LOGGER
 
-BEGINS = "Exception while writing logger call to event log"
+BEGINS = (
+    "Exception while writing logger call to event log",
+    "Exception while storing event batch",
+    "Falling back to storing multiple single-event storage requests",
+)
 
 
 class _WithoutEventErrors:

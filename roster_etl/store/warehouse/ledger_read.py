@@ -70,10 +70,7 @@ def published_imports(
     before: int | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the rows of imports that were published for a feed, newest first: from `since` on, or `limit` of those `before` one.
-
-    Give `since` or `limit`: all that were ever published are more every night.
-    """
+    """Return the rows of imports that were published for a feed, newest first: from `since` on, or `limit` of those `before` one."""
     return imports(connection, district_id, source, "published", limit, file_set, since=since, before=before)
 
 

@@ -21,15 +21,16 @@ from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purge import PurgeScope
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.session import (
     ComparedRoster,
     Readers,
     ReadSession,
-    RosterReader,
     SqlLedger,
     SqlPeople,
     SqlReceipts,
     SqlReconciliation,
+    SqlRoster,
     WriteSession,
 )
 
@@ -137,7 +138,7 @@ class Warehouse:
     @property
     def roster(self) -> RosterReader:
         """Single queries on the published roster."""
-        roster = RosterReader(self.reading)
+        roster = SqlRoster(self.reading)
         return roster if self._compare_with is None else ComparedRoster(self._compare_with.reading, roster)
 
     @property

@@ -10,9 +10,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.instance import types
+from dagster._core.instance.methods import event_methods
 
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
-from roster_etl.orchestration.runtime.event_errors import event_errors_unprinted
+from roster_etl.orchestration.runtime.event_errors import BEGINS, event_errors_unprinted
 
 
 def lose_an_event(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +34,16 @@ def lose_an_event(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with home_instance(home) as instance:
         monkeypatch.setattr(instance, "handle_new_event", full)
         talking.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_the_lines_are_those_of_this_dagster_and_others_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    sources = [Path(module.__file__ or "").read_text("utf-8") for module in (types, event_methods)]
+    with event_errors_unprinted():
+        for line in (*BEGINS, "lincoln/clever: clever/upload"):
+            sys.stderr.write(f"{line}: and more\n")
+
+    assert [line for line in BEGINS if not any(line in text for text in sources)] == []
+    assert capsys.readouterr().err == "lincoln/clever: clever/upload: and more\n"
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
