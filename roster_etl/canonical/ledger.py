@@ -15,11 +15,9 @@ from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timesta
 ImportKind = Literal["upload", "override", "undo", "purge"]
 ImportStatus = Literal["running", "published", "unchanged", "held", "rejected", "failed", "discarded"]
 Decision = Literal["approved", "discarded", "superseded"]
-IMPORT_KINDS: Final[tuple[str, ...]] = get_args(ImportKind)
 IMPORT_STATUSES: Final[tuple[str, ...]] = get_args(ImportStatus)
 DECISIONS: Final[tuple[str, ...]] = get_args(Decision)
 ExportStatus = Literal["written", "refused", "failed"]
-EXPORT_STATUSES: Final[tuple[str, ...]] = get_args(ExportStatus)
 
 
 def _text(name: str, comment: str, *, nullable: bool = True, primary_key: bool = False) -> sa.Column[Any]:

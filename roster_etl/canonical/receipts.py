@@ -3,16 +3,13 @@
 Belongs here: the table. What a receipt says is in ``pipeline.reporting.receipts.statement``; the receipts themselves are files of the archive.
 """
 
-from __future__ import annotations
-
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
 from roster_etl.canonical.sql_types import METADATA, JsonText
 
 ReceiptKind = Literal["import", "decision", "undo", "export", "purge", "key"]
-RECEIPT_KINDS: Final[tuple[str, ...]] = get_args(ReceiptKind)
 
 _UNSIGNED, _UNDECIDED = sa.text("sha256 IS NULL"), sa.text("undecided")
 

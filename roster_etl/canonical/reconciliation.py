@@ -3,9 +3,7 @@
 Belongs here: the tables, and the allowed values of their columns.
 """
 
-from __future__ import annotations
-
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
@@ -14,7 +12,6 @@ from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timesta
 DifferenceKind = Literal["missing_in_a", "missing_in_b", "differs", "only_one_knows", "ambiguous"]
 CloseReason = Literal["agrees", "gone", "superseded"]
 DifferenceDecision = Literal["accepted", "ignored"]
-DIFFERENCE_KINDS: Final[tuple[str, ...]] = get_args(DifferenceKind)
 
 _OPEN, _CLOSED = sa.text("closed_at IS NULL"), sa.text("closed_at IS NOT NULL")
 

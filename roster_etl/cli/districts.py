@@ -110,10 +110,10 @@ def list_(
             d.name,
             feed.format,
             district_time_zone(d, feed.format),
-            _redacted_path(feed.path),
+            redact(feed.path),
             f"paused, {why}" if (why := d.pause_reason(feed.format, datetime.now(UTC))) else "",
             f"{feed.expected_by} {found[key].state}" if (key := f"{d.id}/{feed.format}") in found else "",
-            _options_text(feed.options),
+            " ".join(f"{name}={text}" for name, text in feed.options.items()),
         )
         for d in scan.districts
         for feed in d.feeds
@@ -312,7 +312,7 @@ def _document(district: District, freshness: Mapping[str, Freshness] | None = No
 def _feed_document(district: District, feed: Feed) -> dict[str, Any]:
     return {
         "format": feed.format,
-        "path": _redacted_path(feed.path),
+        "path": redact(feed.path),
         "options": dict(feed.options),
         "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
         "pause": district.pause_reason(feed.format, datetime.now(UTC)),
@@ -329,14 +329,6 @@ def _expectation_document(district: District, feed: Feed, freshness: Mapping[str
 def _window_document(window: Window) -> dict[str, Any]:
     days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
     return {**days, "reason": window.reason, "pause": window.pause, "options": dict(window.options), "feeds": list(window.feeds)}
-
-
-def _redacted_path(path: str) -> str:
-    return redact(path)
-
-
-def _options_text(options: Any) -> str:
-    return " ".join(f"{name}={text}" for name, text in options.items())
 
 
 def expect(

@@ -6,19 +6,18 @@ Belongs here: functions of arrays, of the same length in and out. No table names
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.frames.arrow import combine_chunks
 
-if TYPE_CHECKING:
-    Array: TypeAlias = "pa.Array[Any]"
-    Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
-    Offsets: TypeAlias = "np.ndarray[Any, np.dtype[np.int32]]"
-
+Array: TypeAlias = pa.Array
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Offsets: TypeAlias = npt.NDArray[np.int32]
 UNIT = "\x1f"
 
 

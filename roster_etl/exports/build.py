@@ -8,20 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, each_distinct, mask, present
+from roster_etl.exports.arrays import Array, column, each_distinct, mask, present
 from roster_etl.exports.cells import Formulas, write_cells
 from roster_etl.exports.export_tables import ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 _UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or nothing has to
 

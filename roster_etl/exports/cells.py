@@ -7,24 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, constant, each_distinct, mask, nulls, present, recoded, same, text_bytes
+from roster_etl.exports.arrays import (
+    Array,
+    Mask,
+    choose,
+    column,
+    constant,
+    each_distinct,
+    mask,
+    nulls,
+    present,
+    recoded,
+    same,
+    text_bytes,
+)
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.losses import Losses, LossKind, Reason
 from roster_etl.exports.plan import OutColumn, OutFile
 from roster_etl.spec.errors import RosterError
 
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
-
 Formulas = Literal["guard", "keep", "refuse"]
-FORMULA_MODES: Final[tuple[str, ...]] = ("guard", "keep", "refuse")
 
 _RUNS = r"^[=+\-@\t\r]"
 _NUMBER = r"^[+-]?[0-9][0-9 ().,x-]*$"

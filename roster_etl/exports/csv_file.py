@@ -8,16 +8,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import text_bytes
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
+from roster_etl.exports.arrays import Array, text_bytes
 
 _NEEDS_QUOTES = np.isin(np.arange(256), [ord(sign) for sign in '",\r\n'])
 BATCH = 65_536

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from roster_etl.exports.arrays import each_distinct
+from roster_etl.exports.arrays import Array, each_distinct
 from roster_etl.exports.cells import local_midnight_of
 from roster_etl.frames.timestamps import INSTANT
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 
 def round_days(moments: Array, zone: str, *, up: bool) -> Array:

@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, compound, constant, is_in, nulls, positions, present, same
+from roster_etl.exports.arrays import Array, Mask, choose, compound, constant, is_in, nulls, positions, present, same
 from roster_etl.exports.build import BuiltFile
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 _DELTA_COLUMNS = {"oneroster": ("status", "dateLastModified"), "canvas": ("status",)}
 _GONE = {"oneroster": "tobedeleted", "canvas": "deleted"}

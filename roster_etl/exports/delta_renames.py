@@ -9,18 +9,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import texts
 from roster_etl.exports.build import BuiltFile
-
-if TYPE_CHECKING:
-    from roster_etl.exports.delta import Snapshot
-    from roster_etl.exports.export_tables import ExportTables
-    from roster_etl.exports.plan import RenameFile
+from roster_etl.exports.delta import Snapshot
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.plan import RenameFile
 
 CHANGE_COUNT = "times"
 """The extra column of ``id_changes`` that counts a change that was made again after it had been undone."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import (
+    Array,
+    Mask,
     choose,
     column,
     constant,
@@ -35,9 +37,6 @@ from roster_etl.exports.arrays import (
     with_columns,
 )
 from roster_etl.exports.losses import Losses, LossKind, Reason
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 ROW = "_n"
 _MADE_UP: tuple[Reason, ...] = ("missing_required", "synthetic", "name_split")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, each_distinct, present, same
+from roster_etl.exports.arrays import Array, Mask, column, each_distinct, present, same
 from roster_etl.exports.export_tables import ROW, ColumnStore, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
 from roster_etl.frames.arrow import common_codes
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 _VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
 

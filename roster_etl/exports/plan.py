@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.arrays import Array
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.spec import File, Option
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from roster_etl.exports.arrays import Array
-    from roster_etl.exports.export_tables import ExportTables
 
 PERSON_ID = "person_id"
 PERSON_ID_OPTION = Option(
@@ -32,6 +30,11 @@ Form = Literal[
     "text", "us_date", "iso_date", "us_first_day", "us_last_day", "iso_first_day", "iso_end_day", "iso_last_day", "instant",
     "Y/N", "true/false", "True/False", "TRUE/FALSE", "empty",
 ]  # fmt: skip
+
+
+def table_columns(table: str, *columns: str) -> tuple[str, ...]:
+    """Return columns of a canonical table as ``table.column``."""
+    return tuple(f"{table}.{column}" for column in columns)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,18 +6,26 @@ Belongs here: joins that several formats share, each as a function that returns 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, equals, keys_of, lookup, mask, nulls, positions, present, with_columns
+from roster_etl.exports.arrays import (
+    Array,
+    choose,
+    column,
+    equals,
+    keys_of,
+    lookup,
+    mask,
+    nulls,
+    positions,
+    present,
+    with_columns,
+)
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import OutColumn, Rows
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 _USER = ("user_kind", "user_id")
 

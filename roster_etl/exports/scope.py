@@ -6,20 +6,16 @@ Belongs here: what a caller asks to leave out, before a format is considered. Ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.exports.arrays import column, equals, is_in, keys_of, lookup, present, with_columns
+from roster_etl.exports.arrays import Array, Mask, column, equals, is_in, keys_of, lookup, present, with_columns
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import ExportFormat
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.similar_names import similar_name_hint
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 
 class UnknownSchool(PermanentError):

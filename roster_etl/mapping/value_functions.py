@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
@@ -26,9 +26,8 @@ import pyarrow.compute as pc
 from roster_etl.frames.arrow import to_chunked_array
 from roster_etl.frames.timestamps import INSTANT, parse_timestamps
 
-if TYPE_CHECKING:
-    Chunk: TypeAlias = "pa.Array[Any]"
-    Chunks: TypeAlias = "pa.ChunkedArray[Any]"
+Chunk: TypeAlias = pa.Array
+Chunks: TypeAlias = pa.ChunkedArray
 
 Values = Callable[..., pd.Series]
 

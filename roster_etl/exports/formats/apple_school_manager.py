@@ -6,7 +6,7 @@ of destinations matters most here. The order of columns was read from the vendor
 
 from __future__ import annotations
 
-from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import apple, classes, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
@@ -120,9 +120,7 @@ EXPORT = ExportFormat(
     newline="\n",
     also_holds=(
         "organizations.type",
-        "enrollments.role",
-        "enrollments.status",
-        "enrollments.course_id",
+        *table_columns("enrollments", "role", "status", "course_id"),
         "users.full_name",
         "users.status",
         "user_roles.role",

@@ -5,7 +5,7 @@ Belongs here: the resources and the rules. The records are made in ``exports.rul
 
 from __future__ import annotations
 
-from roster_etl.exports.plan import ExportFormat, Resource
+from roster_etl.exports.plan import ExportFormat, Resource, table_columns
 from roster_etl.exports.rules import (
     classes,
     edfi,
@@ -19,15 +19,7 @@ from roster_etl.exports.rules import (
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
 from roster_etl.spec import Option
 
-_USER = (
-    "users.user_id",
-    "users.first_name",
-    "users.middle_name",
-    "users.last_name",
-    "users.state_id",
-    "users.full_name",
-    "users.status",
-)
+_USER = table_columns("users", "user_id", "first_name", "middle_name", "last_name", "state_id", "full_name", "status")
 
 EXPORT = ExportFormat(
     name="edfi",
@@ -38,13 +30,7 @@ EXPORT = ExportFormat(
             "schools",
             records=edfi.schools,
             key=("schoolId",),
-            holds=(
-                "organizations.organization_id",
-                "organizations.name",
-                "organizations.type",
-                "organizations.state_id",
-                "organizations.number",
-            ),
+            holds=table_columns("organizations", "organization_id", "name", "type", "state_id", "number"),
         ),
         Resource(
             "students",
@@ -56,26 +42,13 @@ EXPORT = ExportFormat(
             "studentSchoolAssociations",
             records=edfi.student_schools,
             key=("schoolReference", "studentReference"),
-            holds=(
-                "user_roles.user_id",
-                "user_roles.organization_id",
-                "user_roles.role",
-                "user_roles.is_primary",
-                "student_profiles.grade",
-            ),
+            holds=(*table_columns("user_roles", "user_id", "organization_id", "role", "is_primary"), "student_profiles.grade"),
         ),
         Resource(
             "studentEducationOrganizationAssociations",
             records=edfi.student_organizations,
             key=("educationOrganizationReference", "studentReference"),
-            holds=(
-                "student_profiles.sex",
-                "student_profiles.gender",
-                "student_profiles.race",
-                "student_profiles.races",
-                "student_profiles.hispanic",
-                "users.email",
-            ),
+            holds=(*table_columns("student_profiles", "sex", "gender", "race", "races", "hispanic"), "users.email"),
         ),
         Resource("staffs", records=edfi.staffs, key=("staffUniqueId",)),
         Resource("staffSchoolAssociations", records=edfi.staff_schools, key=("schoolReference", "staffReference")),
@@ -98,29 +71,23 @@ EXPORT = ExportFormat(
             "sections",
             records=edfi_classes.sections,
             key=("sectionIdentifier", "courseOfferingReference"),
-            holds=(
-                "sections.section_id",
-                "sections.course_id",
-                "sections.home_course_id",
-                "sections.organization_id",
-                "sections.term_id",
-                "sections.name",
-            ),
+            holds=table_columns("sections", "section_id", "course_id", "home_course_id", "organization_id", "term_id", "name"),
         ),
         Resource(
             "studentSectionAssociations",
             records=edfi_classes.student_sections,
             key=("sectionReference", "studentReference", "beginDate"),
-            holds=(
-                "enrollments.section_id",
-                "enrollments.course_id",
-                "enrollments.user_id",
-                "enrollments.role",
-                "enrollments.organization_id",
-                "enrollments.start_at",
-                "enrollments.end_at",
-                "enrollments.status",
-                "enrollments.is_primary",
+            holds=table_columns(
+                "enrollments",
+                "section_id",
+                "course_id",
+                "user_id",
+                "role",
+                "organization_id",
+                "start_at",
+                "end_at",
+                "status",
+                "is_primary",
             ),
         ),
         Resource("staffSectionAssociations", records=edfi_classes.staff_sections, key=("sectionReference", "staffReference")),
@@ -128,14 +95,7 @@ EXPORT = ExportFormat(
             "contacts",
             records=edfi.contact_records,
             key=("contactUniqueId",),
-            holds=(
-                "contacts.user_id",
-                "contacts.contact_id",
-                "contacts.name",
-                "contacts.email",
-                "contacts.phone",
-                "contacts.relationship",
-            ),
+            holds=table_columns("contacts", "user_id", "contact_id", "name", "email", "phone", "relationship"),
         ),
         Resource("studentContactAssociations", records=edfi.student_contacts, key=("contactReference", "studentReference")),
     ),

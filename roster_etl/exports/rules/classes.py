@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Array,
     column,
     equals,
     first_rows,
@@ -23,9 +22,6 @@ from roster_etl.exports.arrays import (
 )
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 
 def taught_sections(work: ExportTables) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Mask,
     choose,
     column,
     constant,
@@ -26,9 +25,6 @@ from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.classes import join_records
 from roster_etl.exports.rules.people import students, teachers, with_email
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Mask
 
 _WORD = "_word"
 LEAD_WORD = "School Tech Lead"

@@ -6,21 +6,17 @@ Belongs here: terms, courses and sections of formats that have no ids for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, first_rows, lookup, present, same, with_columns
+from roster_etl.exports.arrays import Array, choose, column, first_rows, lookup, present, same, with_columns
 from roster_etl.exports.cells import day_texts
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.classes import join_records
 from roster_etl.frames.arrow import to_arrow_array
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 Derive = Callable[..., pd.Series]
 

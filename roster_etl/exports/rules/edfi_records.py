@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import column
+from roster_etl.exports.arrays import Mask, column
 from roster_etl.exports.cells import local_midnight_of
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.rules.people import students as are_students
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Mask
 
 Record = dict[str, Any]
 _AT_ONCE = 10_000

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Array,
     choose,
     column,
     constant,
@@ -25,9 +25,6 @@ from roster_etl.exports.arrays import (
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 _HOMEROOM = "Homeroom/advisory"
 _OTHER_GRADE = {"OT": "Other"}

@@ -5,12 +5,12 @@ Belongs here: what contacts become, and what of them comes back. Does not belong
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Array,
+    Mask,
     choose,
     column,
     constant,
@@ -28,9 +28,6 @@ from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.oneroster_people import add_rows
 from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN
 from roster_etl.exports.rules.people import IdClash
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 _PARENTS, _GUARDIANS = ("mother", "father", "parent", "stepparent", "stepmother", "stepfather"), ("guardian", "foster")
 _RELATIVES = ("grand", "aunt", "uncle", "sibling", "brother", "sister", "cousin", "relative")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Array,
     choose,
     column,
     compound,
@@ -36,9 +36,6 @@ from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.oneroster_classes import comma_list
 from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
 from roster_etl.exports.rules.people import enrolled_as
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array
 
 ROLE_ORDER_11 = ("student", "teacher", "admin", "aide", "proctor", "guardian", "parent", "relative")
 _ADMINS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Array,
+    Mask,
     choose,
     column,
     constant,
@@ -28,9 +29,6 @@ from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.rules.schools import is_school
 from roster_etl.frames.timestamps import INSTANT
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 ID_PATTERN = r"^[0-9A-Za-z._/@-]{1,255}$"
 _IDS = (

@@ -6,13 +6,14 @@ Belongs here: rules over users, roles and profiles. Does not belong here: column
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Array,
+    Mask,
     choose,
     column,
     compound,
@@ -30,9 +31,6 @@ from roster_etl.exports.arrays import (
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.spec.errors import RosterError
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Array, Mask
 
 PARENT_ROLES = ("parent", "guardian", "relative")
 

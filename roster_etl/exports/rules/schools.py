@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import choose, column, constant, equals, is_in, nulls, present
+from roster_etl.exports.arrays import Mask, choose, column, constant, equals, is_in, nulls, present
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
-
-if TYPE_CHECKING:
-    from roster_etl.exports.arrays import Mask
 
 
 def is_school(work: ExportTables) -> Mask:

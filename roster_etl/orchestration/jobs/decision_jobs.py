@@ -25,7 +25,6 @@ from roster_etl.orchestration.assets.metadata import (
     report_links,
     report_metadata,
 )
-from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import UPLOAD, district_tags, redacted_failures, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.runtime.partitions import add_partitions
@@ -132,20 +131,12 @@ def _undo_import() -> dg.JobDefinition:
     @dg.op(name=STEP_BY_JOB[UNDO], required_resource_keys={"run_context"}, description="Plan the state before an import.")
     def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
         with redacted_failures(context):
-            run_context: RunContext = context.resources.run_context
-            with run_context.workspace.warehouse.attempt(
-                decision_entry(run_context.workspace, "undo", config.import_id, config.by)
-            ):
-                _require_idle_district(context, run_context.workspace, config.import_id)
-                number = plan_undo(
-                    run_context.workspace, config.import_id, validate_decider(config.by), run_id=context.run.run_id
-                )
-            row = _tag_run_with_import(context, run_context.workspace, number)
-            _log_report(
-                context,
-                run_context.workspace,
-                publish_report(run_context.workspace, read_import_summary(run_context.workspace, number)),
-            )
+            workspace: Workspace = context.resources.run_context.workspace
+            with workspace.warehouse.attempt(decision_entry(workspace, "undo", config.import_id, config.by)):
+                _require_idle_district(context, workspace, config.import_id)
+                number = plan_undo(workspace, config.import_id, validate_decider(config.by), run_id=context.run.run_id)
+            row = _tag_run_with_import(context, workspace, number)
+            _log_report(context, workspace, publish_report(workspace, read_import_summary(workspace, number)))
             if row["status"] == "held":
                 metadata = {**_plan_metadata(row), **decision_metadata(context.run, number, row["summary"]["sha256"])}
                 _log_materialization(context, PLAN, row, metadata)
@@ -161,17 +152,14 @@ def _undo_import() -> dg.JobDefinition:
 @contextmanager
 def _decision_run(context: dg.OpExecutionContext, import_id: int, action: Action, by: str) -> Iterator[Workspace]:
     """Run a decision in the block, audited, and tag the run with its import as it is afterwards, even if the decision failed."""
-    run_context: RunContext = context.resources.run_context
-    with (
-        redacted_failures(context),
-        run_context.workspace.warehouse.attempt(decision_entry(run_context.workspace, action, import_id, by)),
-    ):
-        _require_idle_district(context, run_context.workspace, import_id)
+    workspace: Workspace = context.resources.run_context.workspace
+    with redacted_failures(context), workspace.warehouse.attempt(decision_entry(workspace, action, import_id, by)):
+        _require_idle_district(context, workspace, import_id)
         try:
-            yield run_context.workspace
+            yield workspace
         finally:
-            if _import_exists(run_context.workspace, import_id):
-                _tag_run_with_import(context, run_context.workspace, import_id)
+            if _import_exists(workspace, import_id):
+                _tag_run_with_import(context, workspace, import_id)
 
 
 def _require_idle_district(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:

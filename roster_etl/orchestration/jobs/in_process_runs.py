@@ -29,6 +29,7 @@ from roster_etl.orchestration.jobs.build import decision_definitions, definition
 from roster_etl.orchestration.jobs.recorded_run import RecordedRun
 from roster_etl.orchestration.runtime.current_home import current_home, use_home
 from roster_etl.orchestration.runtime.dagster_storage import open_instance, translate_storage_errors
+from roster_etl.orchestration.runtime.event_errors import event_errors_unprinted
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.home_config import ensure_config
 from roster_etl.orchestration.runtime.partitions import add_partitions
@@ -99,6 +100,7 @@ def execute_import(
         order = replace(resolve_file_set(workspace, order), run_id=str(uuid4()))
     with ExitStack() as stack:
         stack.enter_context(translate_storage_errors())  # events that cannot be stored
+        stack.enter_context(event_errors_unprinted())
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))
@@ -129,6 +131,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
     """
     with ExitStack() as stack:
         stack.enter_context(translate_storage_errors())  # events that cannot be stored
+        stack.enter_context(event_errors_unprinted())
         visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(pooled_connections(here))

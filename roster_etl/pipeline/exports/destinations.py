@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from roster_etl.pipeline.exports.export_roster import Shrunk, export_roster, open_target
 from roster_etl.pipeline.exports.order import ExportOrder, export_options, published_source
 from roster_etl.pipeline.exports.shrink_gate import ShrinkGate, last_sent
 from roster_etl.pipeline.reporting.next_steps import NextStep
 from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.registry.district import Destination, Feed
 from roster_etl.vendors.export_formats import export_format
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.workspace import Workspace
 
 
 def send(workspace: Workspace, district_id: str, name: str, *, requested_by: str, accept_shrink: bool = False) -> dict[str, Any]:

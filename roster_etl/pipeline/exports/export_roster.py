@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from roster_etl.canonical.ledger import ExportStatus
 from roster_etl.exports.cells import FormulasFound
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.people import IdClash
 from roster_etl.exports.scope import check_left_out
 from roster_etl.frames.arrow import release_memory
@@ -19,16 +20,14 @@ from roster_etl.pipeline.exports import json_lines, table_files, vendor_files
 from roster_etl.pipeline.exports.export_progress import ExportProgress
 from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resolve_order
 from roster_etl.pipeline.exports.read_roster import read_roster
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.reporting.receipts.issue import receipts_enabled, sign_export
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.export_target import ExportTarget, open_local_or_object
 from roster_etl.store.files.urls import redact, scheme
-
-if TYPE_CHECKING:
-    from roster_etl.exports.export_tables import ExportTables
-    from roster_etl.pipeline.workspace import Workspace
-    from roster_etl.store.registry.district import Feed
+from roster_etl.store.registry.district import Feed
 
 
 class StrictLosses(RosterError):
@@ -57,6 +56,7 @@ Gate = Callable[[Sequence[Mapping[str, Any]]], bool]
 """Sees the files before they are moved: False means that they need not be sent. It raises Shrunk."""
 
 
+@on_one_connection
 def export_roster(
     workspace: Workspace, order: ExportOrder, *, login: Feed | None = None, gate: Gate | None = None
 ) -> dict[str, Any]:

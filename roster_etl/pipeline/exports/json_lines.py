@@ -11,20 +11,17 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from roster_etl.exports.build import prepare
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.pipeline.exports.export_progress import ExportProgress
+from roster_etl.pipeline.exports.order import ResolvedExport
 from roster_etl.pipeline.exports.read_back import ReadBackFailed
 from roster_etl.pipeline.exports.read_roster import read_roster
-
-if TYPE_CHECKING:
-    from roster_etl.exports.export_tables import ExportTables
-    from roster_etl.pipeline.exports.export_progress import ExportProgress
-    from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.workspace import Workspace
-
+from roster_etl.pipeline.workspace import Workspace
 
 _AT_ONCE = 1_000
 

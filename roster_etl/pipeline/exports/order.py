@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from roster_etl.exports.plan import ExportFormat
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RegistryError, UnknownDistrict
 from roster_etl.spec.options import BadOption, parse_option
+from roster_etl.store.registry.district import District
+from roster_etl.store.warehouse import Readers
 from roster_etl.vendors.export_formats import export_format, export_formats
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.workspace import Workspace
-    from roster_etl.store.registry.district import District
-    from roster_etl.store.warehouse import Readers
 
 
 class SeveralFeeds(PermanentError):

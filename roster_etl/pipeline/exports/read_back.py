@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +26,8 @@ from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile,
 from roster_etl.exports.arrays import column, same
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.export_tables import ColumnStore
+from roster_etl.exports.plan import ExportFormat
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks, row_codes, shares_code
 from roster_etl.frames.mapped_bytes import Content
 from roster_etl.mapping.column_plan import (
@@ -44,11 +46,6 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.options import resolve_options
 from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import tables_of
-
-if TYPE_CHECKING:
-    from roster_etl.exports.export_tables import ColumnStore
-    from roster_etl.exports.plan import ExportFormat
-
 
 _ROW_BY_ROW = (Computed, CurrentSpan, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
 _ROWS_AT_ONCE = 100_000

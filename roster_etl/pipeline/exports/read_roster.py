@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,12 +16,10 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
+from roster_etl.pipeline.exports.order import ResolvedExport
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.column_spool import ColumnSpool
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.workspace import Workspace
 
 _LARGE = frozenset({"enrollments", "attendance"})
 """Tables that no rule reads in the order of their keys: sorting them would cost more than reading."""

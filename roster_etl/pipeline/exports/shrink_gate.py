@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roster_etl.pipeline.exports.export_roster import Shrunk
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import Destination
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.workspace import Workspace
 
 
 def last_sent(workspace: Workspace, district_id: str, name: str) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,19 +17,16 @@ from roster_etl.exports.arrays import column, each_distinct, same
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.cells import escape_formulas, instant_text, number_text, refuse_formulas, without_breaks
 from roster_etl.exports.csv_file import csv_bytes
-from roster_etl.exports.export_tables import ROW, ExportTables
+from roster_etl.exports.export_tables import ROW, ColumnStore, ExportTables
+from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import PERSON_ID
 from roster_etl.exports.scope import leave_out, narrow
+from roster_etl.pipeline.exports.export_progress import ExportProgress
+from roster_etl.pipeline.exports.order import ResolvedExport
 from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
 from roster_etl.pipeline.reconciliation.person_ids import person_ids
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.column_spool import ColumnSpool
-
-if TYPE_CHECKING:
-    from roster_etl.exports.export_tables import ColumnStore
-    from roster_etl.exports.losses import Losses
-    from roster_etl.pipeline.exports.export_progress import ExportProgress
-    from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.workspace import Workspace
 
 _CLOSING = ("valid_to_import", "valid_to", "close_reason")
 _BATCH = 65_536

@@ -8,22 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from roster_etl.exports.build import BuiltFile, build_files, prepare
 from roster_etl.exports.cells import refuse_formulas
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.delta import Snapshot, delta_files
 from roster_etl.exports.delta_renames import Renames, rename_file, renamed_records, say_renames
+from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.measure_losses import count_roundtrip_losses
+from roster_etl.pipeline.exports.export_progress import ExportProgress
+from roster_etl.pipeline.exports.order import ResolvedExport
 from roster_etl.pipeline.exports.read_back import compare_cells, read_back, read_back_changes
 from roster_etl.pipeline.exports.read_roster import read_roster
-
-if TYPE_CHECKING:
-    from roster_etl.exports.export_tables import ExportTables
-    from roster_etl.pipeline.exports.export_progress import ExportProgress
-    from roster_etl.pipeline.exports.order import ResolvedExport
-    from roster_etl.pipeline.workspace import Workspace
+from roster_etl.pipeline.workspace import Workspace
 
 
 def write(

@@ -70,7 +70,7 @@ def _minimal_manifest(row: Mapping[str, Any]) -> Document:
         source=row["source"],
         upload_id=row["upload_id"] or "",
         run_id=row["run_id"],
-        received_at=_text(row["received_at"] or row["started_at"]),
+        received_at=(row["received_at"] or row["started_at"]).isoformat(),
         options=row["options"] or {},
         settings="",
         content="",
@@ -124,10 +124,6 @@ def _ledger_state(summary: ImportSummary, rejected: Sequence[Mapping[str, Any]] 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat()
 
 
 def is_manifest_outdated(workspace: Workspace, row: Document) -> bool:

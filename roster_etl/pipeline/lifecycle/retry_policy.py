@@ -52,16 +52,12 @@ def is_retryable(row: Mapping[str, Any]) -> bool:
         row["kind"] == "upload"
         and row["status"] == "failed"
         and not is_parked(row)
-        and error.get("code") not in _permanent_codes()
+        and error.get("code") not in {kind.code for kind in _kinds(PermanentError)}
     )
 
 
 def _is_same_attempt(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return row["status"] == "failed" and row["kind"] == "upload" and row["upload_id"] == other["upload_id"]
-
-
-def _permanent_codes() -> set[str]:
-    return {kind.code for kind in _kinds(PermanentError)}
 
 
 def _kinds(kind: type[RosterError]) -> Iterable[type[RosterError]]:

@@ -51,7 +51,7 @@ class ChangedEnrollments:
         shared |= self._in_a(0, moved[0]) | self._in_a(1, moved[1])
         own = [self._own(at, shared) for at in (0, 1)]
         for feed, seats in zip(feeds, own, strict=True):
-            feed.read_enrollments(WantedEnrollments(seats=_as_wanted(seats)))
+            feed.read_enrollments(WantedEnrollments(seats=[(place, user_of(user)) for place, user in seats]))
         self._touched = [changed[at] | own[at] | moved[at] for at in (0, 1)]
         self._ensure(self._touched)
 
@@ -113,10 +113,6 @@ def seats_of(rows: pa.Table) -> list[Seat]:
     """Return the place and the user of each enrollment."""
     places = map(place_of, text_values(rows, "section_id"), text_values(rows, "course_id"))
     return list(zip(places, record_ids(rows, "users").tolist(), strict=True))
-
-
-def _as_wanted(seats: Iterable[Seat]) -> list[tuple[Place, tuple[str, str]]]:
-    return [(place, user_of(user)) for place, user in seats]
 
 
 def _sides(both: Iterable[set[str]]) -> Sides:

@@ -19,7 +19,6 @@ from roster_etl.engine.reconcile.person_groups import (
     UserIdChange,
     components,
     join,
-    ordered,
     same_feed_conflicts,
     with_person_id,
 )
@@ -178,8 +177,3 @@ def _row(link: PersonLink) -> dict[str, Any]:
         for name in ("source", "user_kind", "user_id")
     }
     return {**sides, **{name: getattr(link, name) for name in ("person_id", "verdict", "rule", "decided_by", "reason")}}
-
-
-def pair_of(one: PersonRecord, other: PersonRecord) -> tuple[PersonRecord, PersonRecord]:
-    """Return two records in the order in which a link has them."""
-    return ordered(one, other)

@@ -47,7 +47,7 @@ def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any
         "charts": _charts(document.get("history", ())),
         **_school_parts(document),
     }
-    return _template().render(
+    return load_template().render(
         d=document,
         headline=headline(document),
         about=_hold_text(document["hold"]),
@@ -169,13 +169,9 @@ def _openable(location: str) -> str:
     return "" if is_url(location) or not location else Path(location).as_uri()
 
 
-def load_template() -> None:
-    """Compile the page's template now, for the processes that are forked from this one."""
-    _template()
-
-
 @cache
-def _template() -> Template:
+def load_template() -> Template:
+    """Return the page's template, compiled once: also for the processes that are forked from this one."""
     from jinja2 import Environment
 
     from roster_etl.pipeline.reporting import templates

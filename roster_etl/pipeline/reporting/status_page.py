@@ -116,7 +116,7 @@ def _is_recent(document: Path, pause: float) -> bool:
 def index_page(status: StatusOverview) -> str:
     """Return the page: what needs a person, a summary of the rest, and the table of all feeds."""
     lines = [(feed, status_line(feed, status.now)) for feed in status.feeds]
-    return _template().render(
+    return load_template().render(
         status=status,
         waiting=[pair for pair in lines if pair[0].needs],
         lines=lines,
@@ -199,13 +199,9 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
-def load_template() -> None:
-    """Compile the page's template now, for the processes that are forked from this one."""
-    _template()
-
-
 @cache
-def _template() -> Template:
+def load_template() -> Template:
+    """Return the page's template, compiled once: also for the processes that are forked from this one."""
     from jinja2 import Environment
 
     from roster_etl.pipeline.reporting import templates

@@ -31,13 +31,9 @@ def check_foreign_upload(
     gone = closing.absent("users").select(_PERSON)
     born = workspace.warehouse.roster.versions_by_key(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
     opened = users.rows_to_open(lambda: tables["users"]).select(_PERSON)
-    come = _people_without(opened, closing.replaced("users").select(_KEY))
+    come = opened.join(closing.replaced("users").select(_KEY), _KEY, join_type="left anti")
     born_there = tables["student_profiles"] if "student_profiles" in tables else born.slice(0, 0)
     return detect_foreign_upload(_join_birth_dates(gone, born), _join_birth_dates(come, born_there), current=users.current)
-
-
-def _people_without(people: pa.Table, others: pa.Table) -> pa.Table:
-    return people.join(others, _KEY, join_type="left anti")
 
 
 def _join_birth_dates(people: pa.Table, profiles: pa.Table) -> pa.Table:

@@ -5,6 +5,7 @@ Sources: the document, and the behaviour of the vendor's own programs (README.md
 
 from roster_etl.mapping.change_plan import ChangeColumn, ChangePlan, ReferenceRule, RoleNames, RowKind
 from roster_etl.mapping.value_functions import parse_boolean, parse_timestamp
+from roster_etl.vendors.canvas.codes import ENTITIES
 
 CLEAR = "<delete>"
 LIVING = {"active": "active", "deleted": "deleted"}
@@ -289,15 +290,7 @@ CHANGE_PLAN = ChangePlan(
         "enrollments": {"user_kind": "user"},
         "logins": {"user_kind": "user"},
     },
-    entities={
-        "account": "organizations",
-        "term": "terms",
-        "course": "courses",
-        "section": "sections",
-        "group": "groups",
-        "group_category": "group_categories",
-        "user": "users",
-    },
+    entities=ENTITIES,
     roles=RoleNames(
         built_in={"student": "student", "teacher": "teacher", "ta": "ta", "designer": "designer", "observer": "observer"},
         by_name={

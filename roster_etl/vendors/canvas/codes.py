@@ -8,7 +8,6 @@ CLEAR = "<delete>"
 BOOLEANS = ("true", "false", "1", "0", "yes", "no", "y", "n", "t", "f", "on", "off")
 ENROLLMENT_TYPES = ("StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment")
 USER_TYPES = ("administrative", "observer", "staff", "student", "student_other", "teacher", CLEAR)
-RENAMED = ("account", "term", "course", "section", "group", "group_category", "user")
 
 TRUTH = {
     "true": True,
@@ -33,6 +32,7 @@ ENTITIES = {
     "group_category": "group_categories",
     "user": "users",
 }
+RENAMED = (*ENTITIES,)
 
 RECODES: Mapping[tuple[str, str], Mapping[str, object]] = {
     ("change_sis_id", "type"): ENTITIES,

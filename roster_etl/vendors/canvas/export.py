@@ -3,7 +3,7 @@
 Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
 """
 
-from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, RenameFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, RenameFile, table_columns
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import canvas, people, schools
 from roster_etl.exports.rules.words import USER_IDS
@@ -146,13 +146,7 @@ ENROLLMENTS = OutFile(
     "enrollments.csv",
     table="enrollments",
     rows=canvas.own_enrollment_rows,
-    key=(
-        "enrollments.course_id",
-        "enrollments.section_id",
-        "enrollments.user_id",
-        "enrollments.role",
-        "enrollments.associated_user_id",
-    ),
+    key=table_columns("enrollments", "course_id", "section_id", "user_id", "role", "associated_user_id"),
     identity=("course_id", "section_id", "user_id", "role", "associated_user_id"),
     when="rows",
     columns=(

@@ -4,7 +4,7 @@ Belongs here: which column holds what, in the published order, and the rules of 
 """
 
 from roster_etl.canonical.codes import GRADES
-from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
+from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import catapult, classes, contacts, people, schools
 from roster_etl.mapping.value_functions import derived_id
@@ -131,27 +131,15 @@ EXPORT = ExportFormat(
     ),
     also_holds=(
         "organizations.type",
-        "courses.course_id",
-        "courses.organization_id",
-        "courses.status",
-        "courses.is_homeroom",
-        "sections.section_id",
-        "sections.course_id",
-        "sections.home_course_id",
-        "enrollments.section_id",
-        "enrollments.course_id",
-        "enrollments.role",
-        "enrollments.status",
-        "enrollments.is_primary",
+        *table_columns("courses", "course_id", "organization_id", "status", "is_homeroom"),
+        *table_columns("sections", "section_id", "course_id", "home_course_id"),
+        *table_columns("enrollments", "section_id", "course_id", "role", "status", "is_primary"),
         "users.full_name",
         "users.status",
         "user_roles.user_id",
         "user_roles.role",
         "student_profiles.user_id",
-        "contacts.user_id",
-        "contacts.contact_id",
-        "contacts.position",
-        "contacts.type",
+        *table_columns("contacts", "user_id", "contact_id", "position", "type"),
     ),
     rules=(
         people.active_enrollments("student", "teacher"),

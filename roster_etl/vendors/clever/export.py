@@ -4,7 +4,7 @@ Belongs here: which column holds what, and the rules of the format. The rules ar
 """
 
 from roster_etl.canonical.codes import RACES
-from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile
+from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile, table_columns
 from roster_etl.exports.rows import contacts_rows, enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
 from roster_etl.exports.rules import classes, clever_staff, contacts, derived_ids, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS
@@ -180,15 +180,9 @@ EXPORT = ExportFormat(
     also_holds=(
         "organizations.type",
         "terms.term_id",
-        "courses.course_id",
-        "courses.organization_id",
-        "courses.status",
-        "sections.course_id",
-        "sections.home_course_id",
-        "sections.term_id",
-        "enrollments.course_id",
-        "enrollments.role",
-        "enrollments.status",
+        *table_columns("courses", "course_id", "organization_id", "status"),
+        *table_columns("sections", "course_id", "home_course_id", "term_id"),
+        *table_columns("enrollments", "course_id", "role", "status"),
         "users.full_name",
         "users.status",
         "user_roles.is_primary",

@@ -4,31 +4,6 @@ Belongs here: literals. Keys are compared without regard to case. Source: "Stude
 element Entry Grade Level, where single digits need their leading zero.
 """
 
-GRADE_OPTIONS = (
-    "IT",
-    "PR",
-    "PK",
-    "TK",
-    "KG",
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "07",
-    "08",
-    "09",
-    "10",
-    "11",
-    "12",
-    "13",
-    "PS",
-    "UG",
-    "Other",
-    "OT",
-)
-
 # CEDS spells out the last one; other systems export its two letters.
 GRADES = {
     "IT": "IT",
@@ -54,6 +29,7 @@ GRADES = {
     "Other": "OT",
     "OT": "OT",
 }
+GRADE_OPTIONS = (*GRADES,)
 
 # (file, column) -> its table. Every option of these columns must be in the table.
 RECODES = {("students", "grade"): GRADES}

@@ -1,10 +1,11 @@
 """academicSessions.csv, as the CSV Binding states it (4.1 in 1.2; the same columns in 1.1)."""
 
+from typing import Any
+
 from roster_etl.spec import Choice, Column, Date, File, Identity, NotBefore, SchoolYear, SelfReference
 from roster_etl.vendors.oneroster.codes import EXTENDED, SESSION_TYPES
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 
-_IDENTITY = Identity(columns=("title", "type"))
 _TITLE = Column("title", required=True, note="The session's name.")
 _TYPE_NOTE = "What the session is. 1.2 allows terms of one's own that begin with ext:."
 _REST = (
@@ -23,46 +24,33 @@ _RULES = (
     SelfReference(column="parentSourcedId", key="sourcedId"),
 )
 
+_BOTH_VERSIONS: dict[str, Any] = {
+    "name": "academicSessions",
+    "file_name": "academicSessions.csv",
+    "title": "School years, semesters, terms and grading periods",
+    "identity": Identity(columns=("title", "type")),
+    "rules": _RULES,
+    **DATA_FILE,
+}
+
 ACADEMIC_SESSIONS = File(
-    name="academicSessions",
-    file_name="academicSessions.csv",
-    title="School years, semesters, terms and grading periods",
     source="4.1",
-    key=KEY,
     columns=(
         *COMMON,
         _TITLE,
         Column("type", required=True, cell_format=Choice((*SESSION_TYPES,), prefix=EXTENDED), note=_TYPE_NOTE),
         *_REST,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )
 
 ACADEMIC_SESSIONS_OF_1_1 = File(
-    name="academicSessions",
-    file_name="academicSessions.csv",
-    title="School years, semesters, terms and grading periods",
     source="1.1",
-    key=KEY,
     columns=(
         *COMMON,
         _TITLE,
         Column("type", required=True, cell_format=Choice((*SESSION_TYPES,)), note=_TYPE_NOTE),
         *_REST,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )

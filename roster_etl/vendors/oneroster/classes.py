@@ -1,10 +1,11 @@
 """classes.csv, as the CSV Binding states it (4.3 in 1.2; the same columns in 1.1)."""
 
+from typing import Any
+
 from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferencedRecordType, SameLength
 from roster_etl.vendors.oneroster.codes import CLASS_TYPES, EXTENDED, GRADE_OPTIONS
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE, SCHOOL
 
-_IDENTITY = Identity(columns=("title", "classCode", "courseSourcedId", "schoolSourcedId"))
 _BEFORE = (
     Column("title", required=True, note="The class's name."),
     Column("grades", cell_format=ListOf(Choice(GRADE_OPTIONS)), note="Grades of those who learn in it."),
@@ -32,46 +33,33 @@ _RULES = (
     ReferencedRecordType(column="schoolSourcedId", file="orgs", key="sourcedId", type_column="type", expected=SCHOOL),
 )
 
+_BOTH_VERSIONS: dict[str, Any] = {
+    "name": "classes",
+    "file_name": "classes.csv",
+    "title": "Classes: a course taught to a group",
+    "identity": Identity(columns=("title", "classCode", "courseSourcedId", "schoolSourcedId")),
+    "rules": _RULES,
+    **DATA_FILE,
+}
+
 CLASSES = File(
-    name="classes",
-    file_name="classes.csv",
-    title="Classes: a course taught to a group",
     source="4.3",
-    key=KEY,
     columns=(
         *COMMON,
         *_BEFORE,
         Column("classType", required=True, cell_format=Choice((*CLASS_TYPES,), prefix=EXTENDED), note=_TYPE_NOTE),
         *_AFTER,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )
 
 CLASSES_OF_1_1 = File(
-    name="classes",
-    file_name="classes.csv",
-    title="Classes: a course taught to a group",
     source="1.1",
-    key=KEY,
     columns=(
         *COMMON,
         *_BEFORE,
         Column("classType", required=True, cell_format=Choice((*CLASS_TYPES,)), note=_TYPE_NOTE),
         *_AFTER,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )

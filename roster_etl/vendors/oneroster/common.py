@@ -3,10 +3,11 @@
 Source: CSV Binding 1.2, section 2, and 1.1.
 """
 
+from typing import Any
+
 from roster_etl.spec import Choice, Column, DateTime, Identifier, RowChanges, RowCondition
 from roster_etl.vendors.oneroster.codes import DELETED, FORMER_STATUS, STATUSES
 
-KEY = ("sourcedId",)
 SOURCED_ID = Column(
     "sourcedId",
     required=True,
@@ -27,7 +28,14 @@ DATE_LAST_MODIFIED = Column(
     note="Needed in a delta file, blank in a bulk file.",
 )
 COMMON = (SOURCED_ID, STATUS, DATE_LAST_MODIFIED)
-CHANGES = RowChanges(status="status", modified="dateLastModified")
-REMOVED = RowCondition(column="status", values=DELETED)
-EXTENSIONS = ("metadata.",)
+DATA_FILE: dict[str, Any] = {
+    "key": ("sourcedId",),
+    "required": False,
+    "carried_forward": True,
+    "deleted": RowCondition(column="status", values=DELETED),
+    "changes": RowChanges(status="status", modified="dateLastModified"),
+    "exact_case": True,
+    "extensions": ("metadata.",),
+}
+"""How each data file behaves."""
 SCHOOL = ("school",)

@@ -2,7 +2,7 @@
 
 from roster_etl.spec import Choice, Column, File, Identity, ListOf, Reference, ReferencedRecordType, SameLength
 from roster_etl.vendors.oneroster.codes import GRADE_OPTIONS
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 
 _IDENTITY = Identity(columns=("title", "courseCode", "orgSourcedId"))
 COURSES = File(
@@ -10,7 +10,6 @@ COURSES = File(
     file_name="courses.csv",
     title="Courses of the catalogue",
     source="4.5",
-    key=KEY,
     columns=(
         *COMMON,
         Column(
@@ -28,13 +27,7 @@ COURSES = File(
         Column("subjects", cell_format=ListOf(), note="Its subjects; no commas inside one."),
         Column("subjectCodes", cell_format=ListOf(), note="The codes of the subjects, in the same order."),
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
     identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
     rules=(
         SameLength(columns=("subjects", "subjectCodes")),
         ReferencedRecordType(
@@ -45,4 +38,5 @@ COURSES = File(
             expected=("schoolYear",),
         ),
     ),
+    **DATA_FILE,
 )

@@ -1,10 +1,11 @@
 """demographics.csv, as the CSV Binding states it (4.6 in 1.2; the same columns in 1.1)."""
 
+from typing import Any
+
 from roster_etl.spec import Choice, Column, Date, File, Identity, Reference
 from roster_etl.vendors.oneroster.codes import EXTENDED, FLAGS, SEXES, SEXES_OF_1_1
-from roster_etl.vendors.oneroster.common import CHANGES, DATE_LAST_MODIFIED, EXTENSIONS, KEY, REMOVED, STATUS
+from roster_etl.vendors.oneroster.common import DATA_FILE, DATE_LAST_MODIFIED, STATUS
 
-_IDENTITY = Identity(columns=("birthDate", "sex"))
 RACE_COLUMNS = (
     "americanIndianOrAlaskaNative",
     "asian",
@@ -34,34 +35,22 @@ _REST = (
 )
 _SEX_NOTE = "The word as given is kept in sex; gender has the code."
 
+_BOTH_VERSIONS: dict[str, Any] = {
+    "name": "demographics",
+    "file_name": "demographics.csv",
+    "title": "Birth, sex and race of users",
+    "identity": Identity(columns=("birthDate", "sex")),
+    **DATA_FILE,
+}
+
 DEMOGRAPHICS = File(
-    name="demographics",
-    file_name="demographics.csv",
-    title="Birth, sex and race of users",
     source="4.6",
-    key=KEY,
     columns=(*_FIRST, Column("sex", cell_format=Choice((*SEXES,), prefix=EXTENDED), note=_SEX_NOTE), *_REST),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
+    **_BOTH_VERSIONS,
 )
 
 DEMOGRAPHICS_OF_1_1 = File(
-    name="demographics",
-    file_name="demographics.csv",
-    title="Birth, sex and race of users",
     source="1.1",
-    key=KEY,
     columns=(*_FIRST, Column("sex", cell_format=Choice((*SEXES_OF_1_1,)), note=_SEX_NOTE), *_REST),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
+    **_BOTH_VERSIONS,
 )

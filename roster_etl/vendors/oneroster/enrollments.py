@@ -1,5 +1,7 @@
 """enrollments.csv, as the CSV Binding states it (4.7 in 1.2; the same columns in 1.1)."""
 
+from typing import Any
+
 from roster_etl.spec import (
     AllowedOnlyWhere,
     AtMostOne,
@@ -14,9 +16,8 @@ from roster_etl.spec import (
     WithinPeriods,
 )
 from roster_etl.vendors.oneroster.codes import CUSTOM_ENROLLMENT_ROLES, ENROLLMENT_ROLES, EXTENDED, FLAGS
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED, SCHOOL
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE, SCHOOL
 
-_IDENTITY = Identity(columns=("userSourcedId", "classSourcedId", "role"))
 _CLASS = Reference("classes", "sourcedId", disambiguated_by=(("schoolSourcedId", "schoolSourcedId"),))
 _USER = Reference("users", "sourcedId", disambiguated_by=(("schoolSourcedId", "primaryOrgSourcedId"),))
 _USER_OF_1_1 = Reference("users", "sourcedId", disambiguated_by=(("schoolSourcedId", "orgSourcedIds"),))
@@ -53,12 +54,17 @@ _RULES = (
     ),
 )
 
+_BOTH_VERSIONS: dict[str, Any] = {
+    "name": "enrollments",
+    "file_name": "enrollments.csv",
+    "title": "Who learns and teaches in which class",
+    "identity": Identity(columns=("userSourcedId", "classSourcedId", "role")),
+    "rules": _RULES,
+    **DATA_FILE,
+}
+
 ENROLLMENTS = File(
-    name="enrollments",
-    file_name="enrollments.csv",
-    title="Who learns and teaches in which class",
     source="4.7",
-    key=KEY,
     columns=(
         *COMMON,
         *_WHERE,
@@ -71,22 +77,11 @@ ENROLLMENTS = File(
         ),
         *_WHEN,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )
 
 ENROLLMENTS_OF_1_1 = File(
-    name="enrollments",
-    file_name="enrollments.csv",
-    title="Who learns and teaches in which class",
     source="1.1",
-    key=KEY,
     columns=(
         *COMMON,
         *_WHERE,
@@ -99,12 +94,5 @@ ENROLLMENTS_OF_1_1 = File(
         ),
         *_WHEN,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )

@@ -2,14 +2,13 @@
 
 from roster_etl.spec import AtMostOne, Choice, Column, Date, File, Identity, NotBefore, Reference
 from roster_etl.vendors.oneroster.codes import EXTENDED, ROLE_TYPES, ROLES
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 
 ROLES_FILE = File(
     name="roles",
     file_name="roles.csv",
     title="What users are, and where",
     source="4.13",
-    key=KEY,
     columns=(
         *COMMON,
         Column(
@@ -36,15 +35,10 @@ ROLES_FILE = File(
             note="The login that the role is carried out with.",
         ),
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
     identity=Identity(columns=("userSourcedId", "orgSourcedId", "role")),
-    exact_case=True,
-    extensions=EXTENSIONS,
     rules=(
         NotBefore(column="endDate", other="beginDate", clear_both=True),
         AtMostOne(by=("userSourcedId", "orgSourcedId"), where=(("roleType", "primary"),), begin="beginDate", end="endDate"),
     ),
+    **DATA_FILE,
 )

@@ -1,7 +1,7 @@
 """userProfiles.csv, as section 4.19 of the CSV Binding 1.2 states it; 1.1 has no such file."""
 
 from roster_etl.spec import Column, File, Identity, Reference
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 
 _IDENTITY = Identity(columns=("userSourcedId", "username"))
 _AS_EXTENSION = "Kept in the extensions of the login."
@@ -11,7 +11,6 @@ USER_PROFILES = File(
     file_name="userProfiles.csv",
     title="Further logins of users",
     source="4.19",
-    key=KEY,
     columns=(
         *COMMON,
         Column(
@@ -29,11 +28,6 @@ USER_PROFILES = File(
         Column("username", required=True, note="The name to log in with."),
         Column("password", secret=True, note="Never read, blanked before anything is stored."),
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
     identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
+    **DATA_FILE,
 )

@@ -1,10 +1,11 @@
 """users.csv, as the CSV Binding states it: 4.21 in 1.2, with roles in a file of their own, and the columns of 1.1."""
 
+from typing import Any
+
 from roster_etl.spec import Choice, Column, Email, File, Identity, ListOf, Reference, SelfReference
 from roster_etl.vendors.oneroster.codes import ENABLED, GRADE_OPTIONS, USER_ROLES
-from roster_etl.vendors.oneroster.common import CHANGES, COMMON, EXTENSIONS, KEY, REMOVED
+from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 
-_IDENTITY = Identity(columns=("givenName", "familyName", "email", "username", "identifier"))
 _ENABLED = Column("enabledUser", required=True, cell_format=Choice((*ENABLED,)), note="Whether the user may log in.")
 _USERNAME = Column("username", required=True, note="The name to log in with.")
 _NAMES = (
@@ -20,16 +21,20 @@ _NAMES = (
     Column("grades", cell_format=ListOf(Choice(GRADE_OPTIONS)), note="Grades; of students."),
     Column("password", secret=True, note="Never read, blanked before anything is stored."),
 )
-_RULES = (SelfReference(column="agentSourcedIds", key="sourcedId", loops=True),)
 _NOT_IN_1_2 = ("role", "orgSourcedIds")
 _NOT_LOADED = "Resources are not loaded."
 
+_BOTH_VERSIONS: dict[str, Any] = {
+    "name": "users",
+    "file_name": "users.csv",
+    "title": "Everybody: students, teachers, parents and others",
+    "identity": Identity(columns=("givenName", "familyName", "email", "username", "identifier")),
+    "rules": (SelfReference(column="agentSourcedIds", key="sourcedId", loops=True),),
+    **DATA_FILE,
+}
+
 USERS = File(
-    name="users",
-    file_name="users.csv",
-    title="Everybody: students, teachers, parents and others",
     source="4.21",
-    key=KEY,
     columns=(
         *COMMON,
         _ENABLED,
@@ -52,23 +57,12 @@ USERS = File(
         ),
         Column("pronouns", note="Pronouns."),
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
     ignored_columns=_NOT_IN_1_2,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )
 
 USERS_OF_1_1 = File(
-    name="users",
-    file_name="users.csv",
-    title="Everybody: students, teachers, parents and others",
     source="1.1",
-    key=KEY,
     columns=(
         *COMMON,
         _ENABLED,
@@ -83,12 +77,5 @@ USERS_OF_1_1 = File(
         _USERNAME,
         *_NAMES,
     ),
-    required=False,
-    carried_forward=True,
-    deleted=REMOVED,
-    changes=CHANGES,
-    identity=_IDENTITY,
-    exact_case=True,
-    extensions=EXTENSIONS,
-    rules=_RULES,
+    **_BOTH_VERSIONS,
 )

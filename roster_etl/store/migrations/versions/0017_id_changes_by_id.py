@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0017"
 down_revision = "0016"
-branch_labels = None
-depends_on = None
 
 _TABLE, _COLUMNS = "id_changes_history", ("old_id", "new_id")
 
@@ -19,9 +17,3 @@ def upgrade() -> None:
         known = sa.text(f"valid_to_import IS NULL AND {column} IS NOT NULL")
         name = f"ix_{_TABLE}_{column}"
         op.create_index(name, _TABLE, ["district_id", "source", column], sqlite_where=known, postgresql_where=known)
-
-
-def downgrade() -> None:
-    """Drop the indexes."""
-    for column in _COLUMNS:
-        op.drop_index(f"ix_{_TABLE}_{column}", _TABLE)

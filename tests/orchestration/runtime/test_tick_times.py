@@ -1,0 +1,53 @@
+"""A wall clock that was set back keeps no sensor from its next tick."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, SensorInstigatorData
+from dagster._daemon.sensor import get_elapsed
+
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
+
+DAY = 86_400.0
+SENSOR = RemoteInstigatorOrigin(
+    repository_origin=RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("roster_etl"), "__repository__"),
+    instigator_name="landing_zone",
+)
+
+
+def read_back(home: Path, *, ticked: float, began: float) -> list[InstigatorState]:
+    """Return what is read of a sensor whose last tick ended and began so many seconds after now, by either way of reading."""
+    now = time.time()
+    data = SensorInstigatorData(
+        last_tick_timestamp=now + ticked,
+        last_tick_start_timestamp=now + began,
+        last_run_key="upload/7",
+        min_interval=30,
+        cursor="where it was",
+    )
+    state = InstigatorState(SENSOR, InstigatorType.SENSOR, InstigatorStatus.RUNNING, data)
+    with home_instance(home) as instance:
+        instance.add_instigator_state(state)
+        one = instance.get_instigator_state(state.instigator_origin_id, state.selector_id)
+        assert one is not None
+        return [one, *instance.all_instigator_state()]
+
+
+@pytest.mark.parametrize(("ticked", "began"), [(DAY, DAY), (-10.0, DAY), (DAY, -10.0)])
+def test_a_tick_that_is_still_to_come_is_not_waited_for(home: Path, ticked: float, began: float) -> None:
+    for state in read_back(home, ticked=ticked, began=began):
+        elapsed = get_elapsed(state)
+        assert elapsed is None or elapsed >= 10
+        assert isinstance(state.instigator_data, SensorInstigatorData)
+        assert (state.instigator_data.cursor, state.instigator_data.last_run_key) == ("where it was", "upload/7")
+
+
+def test_a_tick_of_a_moment_ago_is_still_waited_for(home: Path) -> None:
+    for state in read_back(home, ticked=-10.0, began=-11.0):
+        elapsed = get_elapsed(state)
+        assert elapsed is not None
+        assert 10 <= elapsed < 30
