@@ -87,6 +87,10 @@ class Warehouse:
         """Close the connections that are kept. The object can still be used."""
         self._database.close()
 
+    def keep_connection(self) -> AbstractContextManager[None]:
+        """Keep a connection open between the sessions of the block: SQLite reads the definitions of all tables for each new one."""
+        return self._database.keep_connection()
+
     def migrate(self) -> str | None:
         """Migrate the database to this version's schema, and return its previous revision (None: none)."""
         return schema.migrate(self._database)
