@@ -32,6 +32,7 @@ from roster_etl.store.default_home import VARIABLE
 from roster_etl.store.registry.district import Destination
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
+from tests.browser import InThread
 from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
 from tests.wheel import environment
 
@@ -41,6 +42,22 @@ NEVER, KINDED = "0 0 1 1 *", {"user_ids": "kinded"}
 GRAPH = defs.resolve_asset_graph()
 ALL = GRAPH.executable_asset_keys
 OF_DISTRICTS = [key for key in ALL if GRAPH.get(key).partitions_def == DISTRICTS and key.path[0] != "export"]
+
+
+@pytest.fixture(scope="module")
+def context(browser: InThread) -> Iterator[InThread]:
+    """What the pages of this module share: the cache, so that the UI's code is fetched and compiled once."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: InThread) -> Iterator[InThread]:
+    """A new page."""
+    page = context.new_page()
+    yield page
+    page.close()
 
 
 class Ui:
