@@ -215,3 +215,8 @@ def _postgresql_engine(url: URL) -> sa.Engine:
         hide_parameters=True,
         connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
     )
+
+
+def read_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    """Return the rows of a query, each by the names of its columns."""
+    return [dict(row) for row in connection.execute(query).mappings()]
