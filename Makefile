@@ -8,7 +8,7 @@ PY = $(VENV)/bin/python
 PYTHON =
 ARGS =
 # More than there are cores: half of the time the tests wait for daemons, browsers, servers and quiet periods.
-JOBS = 3
+JOBS = 4
 SIZES = 10000 100000
 DISTRICTS = 1000
 UPLOADING = 200

@@ -15,16 +15,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import Pool
 
-from roster_etl.store.warehouse.session import RosterReader, SqlLedger, WriteSession
+from roster_etl.store.warehouse.session import SqlLedger, SqlRoster, WriteSession
 
 _DRIVERS = (adbc.Connection, psycopg.Connection)  # Dagster's own storage uses sqlite3
 
 
 class Connections:
-    """The number of connections taken, in use now, and in use at most at one time."""
+    """The number of connections made, taken, in use now, and in use at most at one time."""
 
     def __init__(self) -> None:
-        self.opened = self.in_use = self.most_in_use = 0
+        self.made = self.opened = self.in_use = self.most_in_use = 0
+
+    def new(self, connection: object, *_: object) -> None:
+        """Count a connection that did not exist before."""
+        self.made += isinstance(connection, _DRIVERS)
 
     def taken(self, connection: object, *_: object) -> None:
         """Count a connection."""
@@ -42,11 +46,13 @@ class Connections:
 def counted_connections() -> Iterator[Connections]:
     """Count the connections to any warehouse until the block ends."""
     counted = Connections()
+    sa.event.listen(Pool, "connect", counted.new)
     sa.event.listen(Pool, "checkout", counted.taken)
     sa.event.listen(Pool, "checkin", counted.returned)
     try:
         yield counted
     finally:
+        sa.event.remove(Pool, "connect", counted.new)
         sa.event.remove(Pool, "checkout", counted.taken)
         sa.event.remove(Pool, "checkin", counted.returned)
 
@@ -65,7 +71,7 @@ def counted_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[tuple[s
         counts.clear()
 
     with monkeypatch.context() as patch:
-        for queries in (RosterReader, SqlLedger):
+        for queries in (SqlRoster, SqlLedger):
             for name, query in list(vars(queries).items()):
                 if not name.startswith("__"):
                     patch.setattr(queries, name, _counting(query, partial(_count, counts, f"{queries.__name__}.{name}")))

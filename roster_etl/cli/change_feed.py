@@ -126,7 +126,7 @@ def metrics(
 
 
 def _measure(call: Call) -> list[Metric]:
-    from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
+    from roster_etl.orchestration.runtime.dagster_storage import last_ticks
 
     return measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
 

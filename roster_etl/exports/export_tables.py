@@ -206,6 +206,11 @@ class ExportTables:
         columns = [made.get(field.name, pa.nulls(size, field.type)) for field in rows.schema]
         self.tables[table] = self.store.keep(pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]))
 
+    def add_row(self, table: str, values: Mapping[str, object]) -> None:
+        """Add one record; columns that are not in `values` are null."""
+        schema = self.table(table).schema
+        self.add_rows(table, {name: pa.array([value], schema.field(name).type) for name, value in values.items()}, 1)
+
     def cascade(self, reason: Reason = "parent_left_out") -> None:
         """Leave out records whose parent was left out, and empty links to records that were."""
         for table, columns, parent, parent_columns in _PARENTS:

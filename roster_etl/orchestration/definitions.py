@@ -17,7 +17,6 @@ from roster_etl.orchestration.jobs.reread_landing import reread_landing
 from roster_etl.orchestration.jobs.rerun_failed import rerun_failed
 from roster_etl.orchestration.jobs.send_rosters import send_rosters
 from roster_etl.orchestration.jobs.trace_record import trace_record_job
-from roster_etl.orchestration.runtime.destination_names import loaded_destination_names
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import enable_forkserver
 from roster_etl.orchestration.runtime.migration_scripts import cache_migration_scripts
@@ -26,13 +25,29 @@ from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, 
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone_sensor
 from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.orchestration.sensors.today_sensor import today_sensor
+from roster_etl.spec.errors import RosterError
+from roster_etl.store.default_home import default_home
+from roster_etl.store.registry.registry import open_registry
+from roster_etl.store.settings import Settings
 from roster_etl.vendors import discover_vendors
+
+
+def _destination_names() -> tuple[str, ...]:
+    """Return the names in the registry's index; none if there is no home yet, or it cannot be read: each run and tick says why.
+
+    A destination that was added later is sent all the same; its asset appears when the code location is reloaded.
+    """
+    try:
+        return open_registry(Settings.load(default_home())).destination_names()
+    except (RosterError, OSError, UnicodeDecodeError):
+        return ()
+
 
 VENDORS = tuple(discover_vendors().values())
 CHECKS = checks(VENDORS)
 FRESHNESS_CHECK_KEYS = check_keys(CHECKS)
 JOBS = import_jobs(VENDORS, CHECKS)
-DESTINATIONS = loaded_destination_names()
+DESTINATIONS = _destination_names()
 defs = label_assets(
     build_definitions(
         VENDORS,

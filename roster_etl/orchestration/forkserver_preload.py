@@ -8,12 +8,14 @@ from __future__ import annotations
 import gc
 
 from roster_etl.orchestration.definitions import defs
+from roster_etl.orchestration.runtime.compact_event_log import load_new_run_log
 from roster_etl.orchestration.runtime.dagster_storage import load_default_config
 from roster_etl.orchestration.runtime.migration_scripts import load_migration_scripts
 from roster_etl.pipeline.reporting import mail_content, report_page, status_page
 from roster_etl.quality.gx_preload import preload
 
 load_migration_scripts()
+load_new_run_log()
 load_default_config()
 mail_content.load_templates()
 report_page.load_template()

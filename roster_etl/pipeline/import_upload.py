@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting.announce import publish_report, try_publish_report
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
@@ -41,6 +42,7 @@ def import_upload(workspace: Workspace, order: Order, on_progress: ProgressCallb
     return import_and_report(workspace, order, on_progress).summary.import_id
 
 
+@on_one_connection
 def import_and_report(workspace: Workspace, order: Order, on_progress: ProgressCallback = lambda _: None) -> ImportReport:
     """Import one upload as `import_upload` does. Returns the report that was written of it."""
     received = receive_upload(workspace, order)

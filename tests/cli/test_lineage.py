@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import RosterReader
+from roster_etl.store.warehouse import SqlRoster
 from tests.cli.calling import call
 
 
@@ -157,7 +157,7 @@ def test_a_moment_is_read_in_the_time_zone_of_the_feed(home: Path, monkeypatch: 
     call("districts", "add", "lincoln", "--format", "clever", "--option", "time_zone=America/Denver", home=home)
     asked: list[datetime] = []
     empty = TABLES["users"].full_schema.empty_table()
-    monkeypatch.setattr(RosterReader, "as_of", lambda _self, moment, *_: asked.append(moment) or empty)
+    monkeypatch.setattr(SqlRoster, "as_of", lambda _self, moment, *_: asked.append(moment) or empty)
 
     assert call("as-of", "2026-09-01T08:00", "users", "--district", "lincoln", home=home).code == 0
     assert asked == [datetime(2026, 9, 1, 14, tzinfo=UTC)]

@@ -113,3 +113,20 @@ def test_who_shares_a_code() -> None:
     assert shares_code(np.array([5, 1, 5, 7, 1, 9])).tolist() == [True, True, True, False, True, False]
     assert shares_code(np.array([3, 1, 2])).tolist() == [False, False, False]
     assert shares_code(np.array([], dtype=np.int64)).tolist() == []
+
+
+@pytest.fixture
+def memory_pool():
+    """Give the tests that follow the pool of before."""
+    before = pa.default_memory_pool()
+    yield
+    pa.set_memory_pool(before)
+
+
+@pytest.mark.usefixtures("memory_pool")
+@pytest.mark.parametrize(("largest", "pool"), [(0, "system"), (64 << 20, "system"), ((64 << 20) + 1, "jemalloc")])
+def test_only_an_import_of_small_files_keeps_freed_memory(largest: int, pool: str) -> None:
+    arrow.use_jemalloc()
+    arrow.use_memory_for(largest)
+
+    assert pa.default_memory_pool().backend_name == pool

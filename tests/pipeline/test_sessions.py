@@ -20,8 +20,8 @@ from tests.connections import Connections, counted_connections, counted_queries
 
 MOST_PUBLISHED, MOST_UNCHANGED = 12, 4
 ASKED_TWICE = {
-    "RosterReader.current_hashes",  # of changes: they are applied to the roster before the gates, and compared with it after them
-    "RosterReader.versions",  # as above; only where no row has changed, so that no version is named
+    "SqlRoster.current_hashes",  # of changes: they are applied to the roster before the gates, and compared with it after them
+    "SqlRoster.versions",  # as above; only where no row has changed, so that no version is named
 }
 
 
@@ -35,10 +35,11 @@ def test_an_import_opens_few_connections_one_at_a_time_and_asks_for_a_fact_once(
     opened = {}
     with counted_connections() as connections:
         for name, day in (("first", "day1"), ("again", "day1"), ("next day", "day2")):
-            before = connections.opened
+            before, made = connections.opened, connections.made
             with counted_queries(monkeypatch) as repeated:
                 import_id = import_upload(workspace, _order(tmp_path / day, source))
             count = connections.opened - before
+            assert connections.made - made == 1, day
             opened[name] = str(workspace.warehouse.ledger.import_(import_id)["status"]), count
             assert {query for query in repeated if query[0] not in allowed} == set(), day
             assert all(count == 1 for count in repeated.values()), day

@@ -65,15 +65,14 @@ def roles_from_enrollments(work: ExportTables) -> None:
     without = ~is_in(keys, work.user_keys("user_roles"))
     schools = school_of(work, without)
     missing = without & present(schools)
-    users, rows = work.table("users").filter(pa.array(missing)), work.table("user_roles")
+    users = work.table("users").filter(pa.array(missing))
     made = {
         "user_kind": column(users, "user_kind"),
         "user_id": column(users, "user_id"),
         "role": column(users, "user_kind"),
         "organization_id": schools.filter(pa.array(missing)),
     }
-    columns = [made.get(field.name, pa.nulls(users.num_rows, field.type)) for field in rows.schema]
-    work.tables["user_roles"] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.add_rows("user_roles", made, users.num_rows)
     work.losses.add("value_made_up", "missing_required", users.num_rows, table="user_roles")
 
 

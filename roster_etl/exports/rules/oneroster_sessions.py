@@ -89,9 +89,7 @@ def district_organization(work: ExportTables) -> None:
         root = work.district_id
         if root in set(column(rows, "organization_id").to_pylist()):
             raise IdClash(count=1, format="OneRoster")
-        made = {"organization_id": root, "type": "district", "name": work.district_name}
-        row = pa.table([pa.array([made.get(field.name)], field.type) for field in rows.schema], schema=rows.schema)
-        work.tables["organizations"] = pa.concat_tables([rows, row]).combine_chunks()
+        work.add_row("organizations", {"organization_id": root, "type": "district", "name": work.district_name})
         work.losses.add("value_made_up", "synthetic", 1, table="organizations")
         parents = work.col("organizations", "parent_organization_id")
         top = ~present(parents) & ~equals(work.col("organizations", "organization_id"), root)
@@ -187,8 +185,7 @@ def sections_have_terms(work: ExportTables) -> None:
 def _add_school_year(work: ExportTables) -> str:
     year = school_year(work, local_midnight_of(work.moment, work.zone)[0])
     term_id = f"sy-{year}"
-    rows = work.table("terms")
-    if term_id in set(column(rows, "term_id").to_pylist()):
+    if term_id in set(work.col("terms", "term_id").to_pylist()):
         return term_id
     start, end = school_year_dates(work, year)
     made = {
@@ -199,15 +196,14 @@ def _add_school_year(work: ExportTables) -> str:
         "start_at": start,
         "end_at": end,
     }
-    row = pa.table([pa.array([made.get(field.name)], field.type) for field in rows.schema], schema=rows.schema)
-    work.tables["terms"] = pa.concat_tables([rows, row]).combine_chunks()
+    work.add_row("terms", made)
     work.losses.add("value_made_up", "synthetic", 1, table="terms")
     return term_id
 
 
 def _list_terms(work: ExportTables) -> None:
     """Say the term of every section in the list of its terms, too."""
-    rows, sections = work.table("section_terms"), work.table("sections")
+    sections = work.table("sections")
     missing = present(column(sections, "term_id")) & ~is_in(
         column(sections, "section_id"), work.col("section_terms", "section_id")
     )
@@ -217,8 +213,7 @@ def _list_terms(work: ExportTables) -> None:
         "term_id": column(chosen, "term_id"),
         "position": pa.array(np.ones(chosen.num_rows, dtype=np.int64)),
     }
-    columns = [made.get(field.name, pa.nulls(chosen.num_rows, field.type)) for field in rows.schema]
-    work.tables["section_terms"] = pa.concat_tables([rows, pa.table(columns, schema=rows.schema)]).combine_chunks()
+    work.add_rows("section_terms", made, chosen.num_rows)
     work.losses.add("value_made_up", "missing_required", chosen.num_rows, table="section_terms")
 
 

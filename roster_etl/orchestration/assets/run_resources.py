@@ -251,3 +251,28 @@ def _fail_unfinished_import(context: dg.InitResourceContext, run_context: RunCon
     try_publish_report(run_context.workspace, upload.import_id, broken, run_context.summary)
     if context.instance is not None and context.run is not None:
         context.instance.add_run_tags(context.run.run_id, {"import_status": "failed"})
+
+
+class FrameIOManager(dg.IOManager):
+    """Writes and reads the tables of the run's import in the home's staging, as Arrow.
+
+    Steps read them from the run's context, not through inputs: a roster table is made of the files of one format, although every
+    format that fills it is upstream in the graph.
+    """
+
+    def __init__(self, run_context: RunContext) -> None:
+        self._run_context = run_context
+
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table) -> None:
+        """Write the table of an asset."""
+        self._run_context.write_frame(context.asset_key.path, obj)
+
+    def load_input(self, context: dg.InputContext) -> pa.Table:
+        """Return the table of an asset, of the run's import. Raises FrameError."""
+        return self._run_context.read_frame(context.asset_key.path)
+
+
+@dg.io_manager(required_resource_keys={"run_context"}, description="Arrow tables under the home's staging, one folder an import.")
+def frame_io_manager(context: dg.InitResourceContext) -> FrameIOManager:
+    """Return the IO manager of this run's context."""
+    return FrameIOManager(context.resources.run_context)

@@ -18,10 +18,9 @@ from roster_etl.orchestration.assets.district_assets import district_assets
 from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
 from roster_etl.orchestration.assets.import_selections import vendor_keys
-from roster_etl.orchestration.assets.io_manager import frame_io_manager
 from roster_etl.orchestration.assets.reconciliation_asset import reconciliation_asset, reconciliation_checks
 from roster_etl.orchestration.assets.roster_assets import mapped_asset, planned_asset
-from roster_etl.orchestration.assets.run_resources import run_context_resource
+from roster_etl.orchestration.assets.run_resources import frame_io_manager, run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
 from roster_etl.orchestration.assets.today_asset import today_asset
 from roster_etl.orchestration.assets.vendor_assets import file_asset, upload_asset

@@ -27,6 +27,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_lo
 from dagster._serdes import ConfigurableClassData
 
 from roster_etl.orchestration.runtime import event_statements
+from roster_etl.orchestration.runtime.new_run_logs import content_of_new_log, place_new_log
 from roster_etl.orchestration.runtime.run_materializations import RunMaterializations
 from roster_etl.orchestration.runtime.run_storage import BriefRunStorage
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
@@ -114,16 +115,12 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - Dagster's signature
         file = Path(str(engine.url.database))
-        is_new_run = file.name != f"{INDEX_SHARD_NAME}.db" and not file.exists()
-        if is_new_run:
-            with engine.connect() as connection:
-                connection.exec_driver_sql(f"PRAGMA page_size = {_PAGE_BYTES}")
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # writes the first page, which fixes their size
-        super()._initdb(engine, for_index_shard)
-        if is_new_run:
-            with engine.begin() as connection:
-                for name in _NEEDLESS_INDEXES:
-                    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        if file.name == f"{INDEX_SHARD_NAME}.db" or file.exists():
+            super()._initdb(engine, for_index_shard)
+        elif not is_tested_dagster("tables of a new run copied") or not place_new_log(file, content_of_new_log(_make_run_log)):
+            _prepare_run_log(engine)
+            super()._initdb(engine, for_index_shard)
+            _drop_needless_indexes(engine)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event in the file of its run; in the index too, if it is about an asset, a check, or the run as a whole."""
@@ -225,6 +222,32 @@ class CompactSqliteEventLog(SqliteEventLogStorage):
     def _get_latest_materialization_records(self, raw_asset_rows: Any) -> Mapping[dg.AssetKey, dg.EventLogRecord | None]:
         found = None if self.kept is None else self.kept.of_rows(raw_asset_rows)
         return super()._get_latest_materialization_records(raw_asset_rows) if found is None else found
+
+
+def _prepare_run_log(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # writes the first page, which fixes their size
+
+
+def _drop_needless_indexes(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for name in _NEEDLESS_INDEXES:
+            connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+
+
+def _make_run_log(file: Path) -> None:
+    """Create the file of a run that has no event yet, with Dagster's own statements."""
+    engine = sa.create_engine(create_db_conn_string(str(file.parent), file.stem), poolclass=sa.pool.NullPool)
+    _prepare_run_log(engine)
+    SqliteEventLogStorage._initdb(None, engine)  # type: ignore[arg-type] # noqa: SLF001 - it reads nothing of a storage
+    _drop_needless_indexes(engine)
+
+
+def load_new_run_log() -> None:
+    """Make the tables of a new run now, for the processes that are forked from this one."""
+    if is_tested_dagster("tables of a new run copied"):
+        content_of_new_log(_make_run_log)
 
 
 class CompactSqliteStorage(DagsterSqliteStorage):

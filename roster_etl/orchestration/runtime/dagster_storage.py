@@ -1,6 +1,6 @@
 """Open Dagster's own storage of a home with safe error messages: SQLite in the home, or PostgreSQL by ``dagster.yaml``.
 
-Belongs here: opening it, and checking it for ``doctor``. Its content is Dagster's; rosters are never stored there.
+Belongs here: opening it, checking it for ``doctor``, and the ticks of its sensors. Its content is Dagster's; rosters are never stored there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import dagster as dg
 from dagster._config import process_config, resolve_to_config_type
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 
@@ -66,6 +67,19 @@ def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Ite
         instance = dg.DagsterInstance.from_ref(ref)
     with instance:
         yield instance
+
+
+def last_ticks(home: Path) -> dict[str, float]:
+    """Return the time of each sensor's last tick, in seconds since 1970; empty if Dagster never ran in `home`."""
+    if not (home / "dagster.yaml").exists():
+        return {}
+    found: dict[str, float] = {}
+    with open_instance(home) as instance:
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+            if ticks:
+                found[state.instigator_name] = max(found.get(state.instigator_name, 0.0), ticks[0].timestamp)
+    return found
 
 
 def describe_storage(home: Path) -> str:

@@ -20,6 +20,7 @@ from roster_etl.pipeline.exports import json_lines, table_files, vendor_files
 from roster_etl.pipeline.exports.export_progress import ExportProgress
 from roster_etl.pipeline.exports.order import ExportOrder, ResolvedExport, resolve_order
 from roster_etl.pipeline.exports.read_roster import read_roster
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.reporting.receipts.issue import receipts_enabled, sign_export
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
@@ -55,6 +56,7 @@ Gate = Callable[[Sequence[Mapping[str, Any]]], bool]
 """Sees the files before they are moved: False means that they need not be sent. It raises Shrunk."""
 
 
+@on_one_connection
 def export_roster(
     workspace: Workspace, order: ExportOrder, *, login: Feed | None = None, gate: Gate | None = None
 ) -> dict[str, Any]:

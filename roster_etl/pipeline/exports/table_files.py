@@ -57,7 +57,7 @@ def _scoped_tables(
     with workspace.warehouse.read() as session:
         tables = {
             name: _as_known(
-                session.roster.as_of(resolved.as_of, name, *place, order=(*spec.key, "version_id"), collect=store.collect)
+                session.roster.as_of(resolved.as_of, name, *place, order=(*spec.key, "version_id"), collect=store.collect)  # type: ignore[call-arg]
             )
             for name, spec in TABLES.items()
         }

@@ -24,6 +24,7 @@ from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_loc
 from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.maintenance.rebuild_feeds import feeds_checkpoint
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.reconciliation.decisions import rewrite_decisions
 from roster_etl.pipeline.reconciliation.person_ids import persons_without
 from roster_etl.pipeline.reconciliation.reconcile import try_reconcile_published
@@ -357,6 +358,7 @@ def _checkpoints(workspace: Workspace, district_id: str) -> set[str]:
     return {key for document in documents for key in document.get("checkpoint", {}).values()}
 
 
+@on_one_connection
 def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping[str, int]) -> None:
     """Bring every manifest up to date with the ledger, and store a checkpoint of the remaining roster with the newest."""
     changed = workspace.archive.pending_removal(district_id)["members"]

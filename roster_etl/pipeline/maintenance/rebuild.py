@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -82,8 +83,11 @@ def rebuild_district(
         raise NothingArchived(district_id=district_id)
     _require_replayable(documents)
     differs = []
-    with scratch_folder(workspace.settings.scratch) as folder, _open_replay(workspace, url, folder) as replay:
+    with ExitStack() as opened:
+        folder = opened.enter_context(scratch_folder(workspace.settings.scratch))
+        replay = opened.enter_context(_open_replay(workspace, url, folder))
         replay.warehouse.migrate()
+        opened.enter_context(replay.warehouse.keep_connection())
         if known := replay.warehouse.ledger.imports(district_id):
             raise WarehouseNotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
         feeds = ReplayedFeeds(replay, workspace, district_id, documents)

@@ -21,6 +21,7 @@ from roster_etl.engine.transform.mapper import HASH
 from roster_etl.engine.transform.overrides import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.pipeline.lineage.source_imports import row_name, source_import
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, require_one_record, roster_table
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.review.cleared_edits import SourceValue, source_value
 from roster_etl.pipeline.review.derived_values import sections_after, with_derived, with_own_value
 from roster_etl.pipeline.review.manual_import import RosterBase, carry_over_summary, publish_manual_import, roster_base
@@ -53,6 +54,7 @@ class Target:
     field: str
 
 
+@on_one_connection
 def set_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
     """Set a column by hand; imports keep the value until the edit is cleared. Returns the number of the new import.
 
@@ -84,6 +86,7 @@ def _publish_set(workspace: Workspace, table: RosterTable, target: Target, value
     return _publish_edit(workspace, target, basis, before, after, edit, sections)
 
 
+@on_one_connection
 def clear_override(workspace: Workspace, target: Target, by: str) -> int:
     """Clear an edit: the column has its own value again, at once where that is known (``cleared_edits``), else with the next upload.
 

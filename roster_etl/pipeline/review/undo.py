@@ -20,6 +20,7 @@ from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.close_superseded_holds import close_named_holds, close_replaced_holds, refresh_files
 from roster_etl.pipeline.lifecycle.hold_races import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_import_on_error
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.plan_decision import PlanChanged, decision_of_plan
 from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest
@@ -67,6 +68,7 @@ class _Undo:
     carried_summary: Mapping[str, Any]
 
 
+@on_one_connection
 def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | None = None) -> int:
     """Plan the state before import `import_id`, and hold that plan for approval. Returns the number of the new import.
 
@@ -90,6 +92,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     return number
 
 
+@on_one_connection
 def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> ImportSummary:
     """Publish the undo that is held as import `import_id`, if its plan still has the hash `sha256`.
 

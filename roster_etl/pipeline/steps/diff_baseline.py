@@ -16,7 +16,7 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.pipeline.steps.validate import limits_of
 from roster_etl.pipeline.uploads.archived_uploads import newest_first
-from roster_etl.pipeline.uploads.undone_imports import without_undone
+from roster_etl.pipeline.uploads.effective_uploads import without_undone
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roster_etl.engine.csv.other_formats import oneroster_files
-from roster_etl.frames.arrow import findings_table
+from roster_etl.frames.arrow import findings_table, use_memory_for
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
@@ -130,6 +130,7 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     except Exception as error:
         fail_import(workspace, upload, error)
         raise
+    use_memory_for(max((member.size for member in received.upload.members), default=0))
     staging = staging_of(workspace, upload)
     staging.write_upload(received.upload)
     staging.flush()

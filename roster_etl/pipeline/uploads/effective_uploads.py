@@ -1,15 +1,15 @@
-"""Find the uploads of a feed from which files go on to later ones.
+"""Find the uploads of a feed that still count, from which files go on to later ones.
 
-Belongs here: which uploads count, and in which order they are looked at. What goes on is decided in ``apply_upload_manifest`` and
+Belongs here: which imports an undo reverted, which uploads count, and in which order they are looked at. What goes on is decided in ``apply_upload_manifest`` and
 ``carry_forward``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
-from roster_etl.pipeline.uploads.undone_imports import undone_imports
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError
@@ -26,10 +26,10 @@ def effective_uploads(workspace: Workspace, upload: Upload) -> Iterator[tuple[in
     for limit in (_RECENT, None):
         with workspace.warehouse.read() as session:
             rows = session.ledger.imports(upload.district_id, upload.source, None, limit, upload.file_set)
-        undone = undone_imports([row for row in reversed(rows) if row["status"] == "published"])
+        counted = {row["import_id"] for row in without_undone(row for row in rows if row["status"] == "published")}
         for row in rows:
             number = int(row["import_id"])
-            if row["kind"] != "upload" or row["status"] not in ("published", "held") or number in seen | undone:
+            if row["kind"] != "upload" or number in seen or not (row["status"] == "held" or number in counted):
                 continue
             seen.add(number)
             with suppress(ArchiveError):  # its manifest is older than the archive keeps
@@ -37,3 +37,13 @@ def effective_uploads(workspace: Workspace, upload: Upload) -> Iterator[tuple[in
                 yield number, tuple(Member(**member) for member in document["members"])
         if len(rows) < _RECENT:
             return
+
+
+def without_undone(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the imports in `rows` (published, newest first) that still count. Reads no more rows than its caller asks for."""
+    undone: set[int] = set()
+    for row in rows:
+        if row["import_id"] in undone:
+            continue
+        undone.update((row["summary"] or {}).get("undoes", ()))
+        yield row

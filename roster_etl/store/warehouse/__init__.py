@@ -32,16 +32,17 @@ from roster_etl.store.warehouse.import_result import (
 )
 from roster_etl.store.warehouse.ledger_read import OPEN_QUARANTINE
 from roster_etl.store.warehouse.purge import PurgeScope
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 from roster_etl.store.warehouse.session import (
     Readers,
-    RosterReader,
     SqlLedger,
     SqlPeople,
     SqlPeopleWriter,
     SqlReceipts,
     SqlReconciliation,
     SqlReconciliationWriter,
+    SqlRoster,
     WriteSession,
 )
 from roster_etl.store.warehouse.warehouse import Warehouse

@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool
 from sqlalchemy.util import LRUCache
 
 from roster_etl.store.warehouse import sqlite_adbc, vacuum
 from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, translate_database_errors
+from roster_etl.store.warehouse.sqlite_pool import KeepingPool
 
 Connection: TypeAlias = sa.Connection  # of the session that a caller hands on without using it
 BUSY_TIMEOUT_S = 60
@@ -34,13 +34,14 @@ _NEW_FILE = (f"busy_timeout = {BUSY_TIMEOUT_S * 1000}", *_PRAGMAS, "page_size = 
 
 
 _COMPILED: LRUCache[Any, Any] = LRUCache(1000)
-"""The compiled statements of all SQLite warehouses of this process: a warehouse has two engines, and a process opens many."""
+"""The compiled statements of all SQLite warehouses of this process, which opens many."""
 
 
 class Database:
     """One database, with read transactions and write transactions.
 
-    On SQLite no connection stays open between transactions, so the file can be copied, moved and opened by others.
+    On SQLite no connection stays open between transactions, so the file can be copied, moved and opened by others, but inside
+    `keep_connection`.
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
@@ -49,8 +50,8 @@ class Database:
         self.path = Path(str(self.url.database)) if self.is_sqlite else None
         if self.is_sqlite:
             pragmas = (f"busy_timeout = {int(busy_timeout_s * 1000)}", *_PRAGMAS)
-            self._reader = _sqlite_engine(self.url, "BEGIN", pragmas)
-            self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pragmas)
+            self._reader: sa.Engine = _sqlite_engine(self.url, pragmas)
+            self._writer: sa.Engine = self._reader.execution_options(isolation_level=sqlite_adbc.WRITES)
         else:
             self._writer = _postgresql_engine(self.url)
             # At the default level, a read would see commits between two statements.
@@ -85,6 +86,16 @@ class Database:
         return not is_local and mode not in ("require", "verify-ca", "verify-full")
 
     @contextmanager
+    def keep_connection(self) -> Iterator[None]:
+        """Keep one connection to a SQLite file open between the transactions of the block. PostgreSQL's are kept anyway."""
+        pool = self._reader.pool
+        if not isinstance(pool, KeepingPool):
+            yield
+            return
+        with pool.keeping():
+            yield
+
+    @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that reads one snapshot of the database, whatever others write meanwhile."""
         with translate_database_errors(self.place), self._reader.begin() as connection:
@@ -102,7 +113,7 @@ class Database:
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        once = _sqlite_engine(self.url, "BEGIN", _NEW_FILE)
+        once = _sqlite_engine(self.url, _NEW_FILE)
         with translate_database_errors(self.place), once.connect():
             return True
 
@@ -126,7 +137,7 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         copy.chmod(0o600)
         shutil.move(copy, self.path)
-        once = _sqlite_engine(self.url, "BEGIN", _NEW_FILE)
+        once = _sqlite_engine(self.url, _NEW_FILE)
         try:
             with translate_database_errors(self.place), once.connect():
                 return True
@@ -191,8 +202,8 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=sqlite_adbc.NAME)
 
 
-def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> sa.Engine:
-    engine = sa.create_engine(url, begin=begin, pragmas=pragmas, poolclass=NullPool, hide_parameters=True)
+def _sqlite_engine(url: URL, pragmas: tuple[str, ...]) -> sa.Engine:
+    engine = sa.create_engine(url, pragmas=pragmas, poolclass=KeepingPool, hide_parameters=True)
     return engine.execution_options(compiled_cache=_COMPILED)
 
 
@@ -204,3 +215,8 @@ def _postgresql_engine(url: URL) -> sa.Engine:
         hide_parameters=True,
         connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
     )
+
+
+def read_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    """Return the rows of a query, each by the names of its columns."""
+    return [dict(row) for row in connection.execute(query).mappings()]

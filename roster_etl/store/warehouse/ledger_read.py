@@ -24,6 +24,7 @@ from roster_etl.canonical.ledger import (
     ImportStatus,
 )
 from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse.database import read_rows
 from roster_etl.store.warehouse.errors import UnknownImport
 
 IS_QUARANTINED: sa.ColumnElement[bool] = IMPORTS.c.quarantined == sa.true()
@@ -57,7 +58,7 @@ def imports(
     for name, value in wanted.items():
         if value is not None:
             query = query.where(IMPORTS.c[name] == value)
-    return _dicts(connection, query)
+    return read_rows(connection, query)
 
 
 def published_imports(
@@ -70,16 +71,13 @@ def published_imports(
     before: int | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the rows of imports that were published for a feed, newest first: from `since` on, or `limit` of those `before` one.
-
-    Give `since` or `limit`: all that were ever published are more every night.
-    """
+    """Return the rows of imports that were published for a feed, newest first: from `since` on, or `limit` of those `before` one."""
     return imports(connection, district_id, source, "published", limit, file_set, since=since, before=before)
 
 
 def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     """Return the import. Raises UnknownImport."""
-    found = _dicts(connection, sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id))
+    found = read_rows(connection, sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id))
     if not found:
         raise UnknownImport(import_id=import_id)
     return found[0]
@@ -104,7 +102,7 @@ def import_counts(connection: sa.Connection, district_id: str | None = None) -> 
         newest(IMPORTS.c.finished_at, IMPORTS.c.finished_at, IMPORTS.c.import_id).label("finished_at"),
     )
     query = sa.select(*feed, *numbers).where(counts.imports > 0).order_by(*feed)
-    return _dicts(connection, query if district_id is None else query.where(counts.district_id == district_id))
+    return read_rows(connection, query if district_id is None else query.where(counts.district_id == district_id))
 
 
 def row_counts(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -116,7 +114,9 @@ def row_counts(connection: sa.Connection, import_ids: Sequence[int]) -> list[dic
     found: list[dict[str, Any]] = []
     for start in range(0, len(import_ids), _IDS_PER_QUERY):
         some = import_ids[start : start + _IDS_PER_QUERY]
-        found += _dicts(connection, sa.select(files.import_id, *sums).where(files.import_id.in_(some)).group_by(files.import_id))
+        found += read_rows(
+            connection, sa.select(files.import_id, *sums).where(files.import_id.in_(some)).group_by(files.import_id)
+        )
     return found
 
 
@@ -125,13 +125,13 @@ def import_times(connection: sa.Connection, import_ids: Sequence[int]) -> list[d
     found: list[dict[str, Any]] = []
     for start in range(0, len(import_ids), _IDS_PER_QUERY):
         some = IMPORTS.c.import_id.in_(import_ids[start : start + _IDS_PER_QUERY])
-        found += _dicts(connection, sa.select(IMPORTS.c.import_id, IMPORTS.c.started_at, IMPORTS.c.finished_at).where(some))
+        found += read_rows(connection, sa.select(IMPORTS.c.import_id, IMPORTS.c.started_at, IMPORTS.c.finished_at).where(some))
     return found
 
 
 def imports_after(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
     """Return imports with a higher id, in ascending order."""
-    return _dicts(
+    return read_rows(
         connection, sa.select(IMPORTS).where(IMPORTS.c.import_id > import_id).order_by(IMPORTS.c.import_id).limit(limit)
     )
 
@@ -160,7 +160,7 @@ def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[
         sa.select(files.import_id, *sums).join(newest, newest.c.import_id == files.import_id).group_by(files.import_id).subquery()
     )
     query = sa.select(*chosen, *(rows.c[name.name] for name in sums)).join(newest, newest.c.import_id == IMPORTS.c.import_id)
-    return _dicts(connection, query.outerjoin(rows, rows.c.import_id == IMPORTS.c.import_id).order_by(IMPORTS.c.import_id))
+    return read_rows(connection, query.outerjoin(rows, rows.c.import_id == IMPORTS.c.import_id).order_by(IMPORTS.c.import_id))
 
 
 def last_published(
@@ -174,19 +174,19 @@ def last_published(
         query = query.where(IMPORTS.c.kind == kind)
     if file_set is not None:
         query = query.where(IMPORTS.c.file_set == file_set)
-    found = _dicts(connection, query.order_by(IMPORTS.c.import_id.desc()).limit(1))
+    found = read_rows(connection, query.order_by(IMPORTS.c.import_id.desc()).limit(1))
     return found[0] if found else None
 
 
 def files(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
     """Return the files of the import, ordered by name."""
     query = sa.select(IMPORT_FILES).where(IMPORT_FILES.c.import_id == import_id).order_by(IMPORT_FILES.c.file)
-    return _dicts(connection, query)
+    return read_rows(connection, query)
 
 
 def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
     """Return the gate results of the import, ordered by name."""
-    return _dicts(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
+    return read_rows(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
 
 
 _IDS_PER_QUERY = 500  # ids per query
@@ -234,7 +234,7 @@ def previous_finding_counts(
     place = (FINDINGS.c.code, FINDINGS.c.file, FINDINGS.c.field)
     total = sa.cast(sa.func.sum(FINDINGS.c.count), sa.BigInteger()).label("count")
     query = sa.select(*place, total).where(FINDINGS.c.import_id == before.scalar_subquery())
-    return _dicts(connection, query.where(FINDINGS.c.severity.in_(severities)).group_by(*place))
+    return read_rows(connection, query.where(FINDINGS.c.severity.in_(severities)).group_by(*place))
 
 
 def holds(
@@ -249,12 +249,12 @@ def holds(
     for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source)):
         if wanted is not None:
             query = query.where(column == wanted)
-    return _dicts(connection, query.order_by(found.c.import_id.desc()))
+    return read_rows(connection, query.order_by(found.c.import_id.desc()))
 
 
 def hold(connection: sa.Connection, import_id: int) -> dict[str, Any] | None:
     """Return the hold of the import; None: it was never held."""
-    found = _dicts(connection, sa.select(HOLDS).where(HOLDS.c.import_id == import_id))
+    found = read_rows(connection, sa.select(HOLDS).where(HOLDS.c.import_id == import_id))
     return found[0] if found else None
 
 
@@ -328,7 +328,7 @@ def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> l
     ).subquery("first")
     counted = sa.select(first.c.file, first.c.code, first.c.since, sa.func.count().label("rows"))
     order = (first.c.since, first.c.file, first.c.code)
-    return _dicts(connection, counted.group_by(first.c.file, first.c.code, first.c.since).order_by(*order))
+    return read_rows(connection, counted.group_by(first.c.file, first.c.code, first.c.since).order_by(*order))
 
 
 def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
@@ -336,7 +336,7 @@ def overrides(connection: sa.Connection, district_id: str, source: str, *, ended
     kept = OVERRIDES.c
     query = sa.select(OVERRIDES).where(kept.district_id == district_id, kept.source == source)
     query = query if ended else query.where(kept.cleared_at.is_(None))
-    return _dicts(connection, query.order_by(kept.override_id))
+    return read_rows(connection, query.order_by(kept.override_id))
 
 
 def sources(connection: sa.Connection, district_id: str | None = None) -> list[str]:
@@ -359,7 +359,3 @@ def published_sources(connection: sa.Connection, district_id: str) -> list[str]:
         for source in sources(connection, district_id)
         if connection.execute(sa.select(IMPORTS.c.import_id).where(*published, IMPORTS.c.source == source).limit(1)).first()
     ]
-
-
-def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(query).mappings()]

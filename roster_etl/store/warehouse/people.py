@@ -17,6 +17,7 @@ from roster_etl.canonical.history import history_table
 from roster_etl.canonical.people import DECISION, PERSON_LINKS, LinkCloseReason
 from roster_etl.canonical.sql_types import Timestamp
 from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse.database import read_rows
 
 _AT_ONCE = 500
 _SIDES = ("a", "b")
@@ -36,13 +37,13 @@ def links(connection: sa.Connection, district_id: str, *, past: bool = False) ->
     """Return the links of a district that hold, and with ``past`` those that did, in the order of their numbers."""
     query = sa.select(PERSON_LINKS).where(PERSON_LINKS.c.district_id == district_id)
     arms = [PERSON_LINKS.c.valid_to.is_(None), *([PERSON_LINKS.c.valid_to.is_not(None)] if past else [])]
-    rows = (row for arm in arms for row in _dicts(connection, query.where(arm)))
+    rows = (row for arm in arms for row in read_rows(connection, query.where(arm)))
     return sorted(rows, key=lambda row: row["link_id"])
 
 
 def link(connection: sa.Connection, number: int) -> dict[str, Any] | None:
     """Return a link by its number; None: there is none."""
-    found = _dicts(connection, sa.select(PERSON_LINKS).where(PERSON_LINKS.c.link_id == number))
+    found = read_rows(connection, sa.select(PERSON_LINKS).where(PERSON_LINKS.c.link_id == number))
     return found[0] if found else None
 
 
@@ -54,7 +55,7 @@ def links_of(
     for condition in _of_records(district_id, records):
         arms = [PERSON_LINKS.c.valid_to.is_(None), *([PERSON_LINKS.c.valid_to.is_not(None)] if past else [])]
         for arm in arms:
-            found |= {row["link_id"]: row for row in _dicts(connection, sa.select(PERSON_LINKS).where(condition, arm))}
+            found |= {row["link_id"]: row for row in read_rows(connection, sa.select(PERSON_LINKS).where(condition, arm))}
     return [found[number] for number in sorted(found)]
 
 
@@ -110,14 +111,14 @@ def links_of_person(connection: sa.Connection, district_id: str, person_id: str)
     """Return the links of a person, those that hold and those that did."""
     of = PERSON_LINKS.c
     query = sa.select(PERSON_LINKS).where(of.district_id == district_id, of.person_id == person_id)
-    return [row for arm in (of.valid_to.is_(None), of.valid_to.is_not(None)) for row in _dicts(connection, query.where(arm))]
+    return [row for arm in (of.valid_to.is_(None), of.valid_to.is_not(None)) for row in read_rows(connection, query.where(arm))]
 
 
 def decided_links(connection: sa.Connection, district_id: str, source_a: str, source_b: str) -> list[dict[str, Any]]:
     """Return the links between records of two feeds that hold and that a steward decided; A sorts before B."""
     of = PERSON_LINKS.c
     where = (of.district_id == district_id, of.source_a == source_a, of.source_b == source_b, of.valid_to.is_(None))
-    return _dicts(connection, sa.select(PERSON_LINKS).where(*where, of.rule == DECISION))
+    return read_rows(connection, sa.select(PERSON_LINKS).where(*where, of.rule == DECISION))
 
 
 def person_ids(
@@ -250,7 +251,3 @@ def _batches(records: Iterable[Record]) -> Iterator[tuple[str, str, list[str]]]:
     for (source, kind), ids in groups.items():
         for start in range(0, len(ids), _AT_ONCE):
             yield source, kind, ids[start : start + _AT_ONCE]
-
-
-def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(query).mappings()]

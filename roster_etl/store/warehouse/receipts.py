@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import HOLDS, IMPORTS
 from roster_etl.canonical.receipts import RECEIPTS
+from roster_etl.store.warehouse.database import read_rows
 
 _KINDS = {"upload": "import", "undo": "undo", "purge": "purge", "override": "decision"}
 _NOT_FINAL = ("held", "failed")  # a held import is decided, a failed one may be resumed
@@ -21,31 +22,31 @@ _NOT_FINAL = ("held", "failed")  # a held import is decided, a failed one may be
 def listing(connection: sa.Connection, district_id: str, source: str | None = None) -> list[dict[str, Any]]:
     """Return the receipts of a district, or of one feed, in the order of their chains."""
     query = sa.select(RECEIPTS).where(RECEIPTS.c.district_id == district_id).order_by(RECEIPTS.c.source, RECEIPTS.c.number)
-    return _dicts(connection, query if source is None else query.where(RECEIPTS.c.source == source))
+    return read_rows(connection, query if source is None else query.where(RECEIPTS.c.source == source))
 
 
 def unsigned(connection: sa.Connection, district_id: str, source: str) -> list[dict[str, Any]]:
     """Return the receipts of a feed that have a number and are not signed yet, in the order of their chain."""
-    found = _dicts(connection, sa.select(RECEIPTS).where(*_feed(district_id, source), RECEIPTS.c.sha256.is_(None)))
+    found = read_rows(connection, sa.select(RECEIPTS).where(*_feed(district_id, source), RECEIPTS.c.sha256.is_(None)))
     return sorted(found, key=lambda row: row["number"])
 
 
 def of_import(connection: sa.Connection, import_id: int) -> dict[str, Any] | None:
     """Return the newest receipt of an import, signed or not; None: it has none."""
     query = sa.select(RECEIPTS).where(RECEIPTS.c.import_id == import_id).order_by(RECEIPTS.c.number.desc()).limit(1)
-    return next(iter(_dicts(connection, query)), None)
+    return next(iter(read_rows(connection, query)), None)
 
 
 def receipt_by_number(connection: sa.Connection, district_id: str, source: str, number: int) -> dict[str, Any] | None:
     """Return one receipt of a feed; None: there is none with this number."""
     query = sa.select(RECEIPTS).where(*_feed(district_id, source), RECEIPTS.c.number == number)
-    return next(iter(_dicts(connection, query)), None)
+    return next(iter(read_rows(connection, query)), None)
 
 
 def last(connection: sa.Connection, district_id: str, source: str) -> dict[str, Any] | None:
     """Return the newest receipt of a feed; None: it has none."""
     query = sa.select(RECEIPTS).where(*_feed(district_id, source)).order_by(RECEIPTS.c.number.desc()).limit(1)
-    return next(iter(_dicts(connection, query)), None)
+    return next(iter(read_rows(connection, query)), None)
 
 
 def key_of_chain(connection: sa.Connection, district_id: str, source: str) -> str | None:
@@ -148,7 +149,7 @@ def _ended(connection: sa.Connection, district_id: str, source: str, covered: in
     query = sa.select(*columns).where(
         IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status != "running", these, ~known
     )
-    return [{**row, "kind": _KINDS[row["kind"]]} for row in _dicts(connection, query)]
+    return [{**row, "kind": _KINDS[row["kind"]]} for row in read_rows(connection, query)]
 
 
 def _decided(connection: sa.Connection, district_id: str, source: str) -> list[dict[str, Any]]:
@@ -161,7 +162,7 @@ def _decided(connection: sa.Connection, district_id: str, source: str) -> list[d
         .where(*_feed(district_id, source), RECEIPTS.c.undecided == sa.true(), IMPORTS.c.status != "running")
     )
     events = []
-    for row in _dicts(connection, query):
+    for row in read_rows(connection, query):
         status = "superseded" if row["status"] == "held" and row["decision"] == "superseded" else row["status"]
         if status == row["stated"]:
             continue
@@ -197,7 +198,3 @@ def _roster_import(connection: sa.Connection, district_id: str, source: str, eve
 
 def _feed(district_id: str, source: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     return RECEIPTS.c.district_id == district_id, RECEIPTS.c.source == source
-
-
-def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(query).mappings()]

@@ -21,6 +21,7 @@ from roster_etl.canonical.reconciliation import (
     DifferenceDecision,
 )
 from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse.database import read_rows
 
 _AT_ONCE = 500
 _IDENTITY = ("table_name", "key_a", "key_b", "kind", "field", "value_a", "value_b")
@@ -34,7 +35,7 @@ def open_differences(connection: sa.Connection, pair: Pair, table: str | None = 
     """Return the open differences of two feeds, or those of one table, in the order of their numbers."""
     chosen = (*_pair(pair), RECONCILIATION.c.closed_at.is_(None))
     query = sa.select(RECONCILIATION).where(*chosen).order_by(RECONCILIATION.c.difference_id)
-    return _dicts(connection, query if table is None else query.where(RECONCILIATION.c.table_name == table))
+    return read_rows(connection, query if table is None else query.where(RECONCILIATION.c.table_name == table))
 
 
 def open_identities(connection: sa.Connection, pair: Pair) -> list[tuple[Any, ...]]:
@@ -82,7 +83,7 @@ def open_counts(connection: sa.Connection, district_id: str) -> list[dict[str, A
     of = RECONCILIATION.c
     by = (of.source_a, of.source_b, of.table_name, of.kind, of.field, of.organization_id, of.decision)
     query = sa.select(*by, sa.func.count().label("differences"), sa.func.min(of.first_seen).label("oldest"))
-    return _dicts(connection, query.where(of.district_id == district_id, of.closed_at.is_(None)).group_by(*by).order_by(*by))
+    return read_rows(connection, query.where(of.district_id == district_id, of.closed_at.is_(None)).group_by(*by).order_by(*by))
 
 
 def counts_at(connection: sa.Connection, district_id: str, moment: datetime) -> list[dict[str, Any]]:
@@ -103,7 +104,7 @@ def counts_at(connection: sa.Connection, district_id: str, moment: datetime) -> 
     )
     query = sa.select(*by, *counts).where(of.district_id == district_id).group_by(*by)
     arms = (of.closed_at.is_(None), sa.and_(of.closed_at.is_not(None), of.closed_at > moment, known))
-    return [row for arm in arms for row in _dicts(connection, query.where(arm))]
+    return [row for arm in arms for row in read_rows(connection, query.where(arm))]
 
 
 def _number(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
@@ -114,13 +115,13 @@ def undecided_counts(connection: sa.Connection) -> list[dict[str, Any]]:
     """Return, for each district and two feeds, the number of open differences that nobody has decided about (``differences``)."""
     by = (RECONCILIATION.c.district_id, RECONCILIATION.c.source_a, RECONCILIATION.c.source_b)
     waiting = (RECONCILIATION.c.closed_at.is_(None), RECONCILIATION.c.decision.is_(None))
-    return _dicts(connection, sa.select(*by, sa.func.count().label("differences")).where(*waiting).group_by(*by))
+    return read_rows(connection, sa.select(*by, sa.func.count().label("differences")).where(*waiting).group_by(*by))
 
 
 def all_differences(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
     """Return all differences of a district, open and closed, in the order of their numbers."""
     query = sa.select(RECONCILIATION).where(RECONCILIATION.c.district_id == district_id)
-    return _dicts(connection, query.order_by(RECONCILIATION.c.difference_id))
+    return read_rows(connection, query.order_by(RECONCILIATION.c.difference_id))
 
 
 def restore_differences(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -132,7 +133,7 @@ def restore_differences(connection: sa.Connection, rows: Sequence[Mapping[str, A
 def open_differences_of(connection: sa.Connection, pair: Pair, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the open differences of two feeds that have these values, such as ``table_name``, ``kind``, ``field``, ``key_a`` and ``key_b``."""
     chosen = (*_pair(pair), RECONCILIATION.c.closed_at.is_(None), *_having(identity))
-    return _dicts(connection, sa.select(RECONCILIATION).where(*chosen))
+    return read_rows(connection, sa.select(RECONCILIATION).where(*chosen))
 
 
 def last_closed_difference_of(
@@ -141,7 +142,7 @@ def last_closed_difference_of(
     """Return the difference with these values that was closed last, at a moment or before it; empty: there is none."""
     closed = RECONCILIATION.c.closed_at
     query = sa.select(RECONCILIATION).where(*_pair(pair), closed.is_not(None), closed <= until, *_having(identity))
-    return _dicts(connection, query.order_by(closed.desc(), RECONCILIATION.c.difference_id.desc()).limit(1))
+    return read_rows(connection, query.order_by(closed.desc(), RECONCILIATION.c.difference_id.desc()).limit(1))
 
 
 def _having(values: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
@@ -153,7 +154,7 @@ def differences(connection: sa.Connection, numbers: Sequence[int]) -> list[dict[
     """Return differences by number."""
     found: list[dict[str, Any]] = []
     for start in range(0, len(numbers), _AT_ONCE):
-        found += _dicts(
+        found += read_rows(
             connection, sa.select(RECONCILIATION).where(RECONCILIATION.c.difference_id.in_(numbers[start : start + _AT_ONCE]))
         )
     return found
@@ -208,14 +209,14 @@ def remove_differences(connection: sa.Connection, district_id: str, *, before: d
 
 def comparison_state(connection: sa.Connection, pair: Pair) -> dict[str, Any] | None:
     """Return up to which imports two feeds were compared; None: they were not, or must be compared again as a whole."""
-    found = _dicts(connection, sa.select(RECONCILIATION_STATE).where(*_state_of(pair)))
+    found = read_rows(connection, sa.select(RECONCILIATION_STATE).where(*_state_of(pair)))
     return found[0] if found else None
 
 
 def compared_feeds(connection: sa.Connection, district_id: str) -> list[dict[str, Any]]:
     """Return up to which imports each two feeds of a district were compared."""
     query = sa.select(RECONCILIATION_STATE).where(RECONCILIATION_STATE.c.district_id == district_id)
-    return _dicts(connection, query.order_by(RECONCILIATION_STATE.c.source_a, RECONCILIATION_STATE.c.source_b))
+    return read_rows(connection, query.order_by(RECONCILIATION_STATE.c.source_a, RECONCILIATION_STATE.c.source_b))
 
 
 def set_compared(connection: sa.Connection, pair: Pair, state: Mapping[str, Any]) -> None:
@@ -260,7 +261,7 @@ def decisions(
     of = FEED_DECISIONS.c
     query = sa.select(FEED_DECISIONS).where(of.district_id == district_id).order_by(of.decision_id.desc()).limit(newest)
     query = query if before is None else query.where(of.decision_id < before)
-    return _dicts(connection, query)[::-1]
+    return read_rows(connection, query)[::-1]
 
 
 def remove_decisions(connection: sa.Connection, district_id: str) -> None:
@@ -280,7 +281,3 @@ def _as_text(column: sa.Column[Any]) -> sa.ColumnElement[str]:
 def _pair(pair: Pair) -> tuple[sa.ColumnElement[bool], ...]:
     columns = (RECONCILIATION.c.district_id, RECONCILIATION.c.source_a, RECONCILIATION.c.source_b)
     return tuple(column == value for column, value in zip(columns, pair, strict=True))
-
-
-def _dicts(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(query).mappings()]

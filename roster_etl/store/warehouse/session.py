@@ -39,6 +39,7 @@ from roster_etl.store.warehouse import (
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import translate_database_errors
 from roster_etl.store.warehouse.import_result import ImportResult, TableChange
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn
 
 Connect = Callable[[], AbstractContextManager[sa.Connection]]
@@ -66,8 +67,8 @@ def _query(
     return method
 
 
-class RosterReader(_Queries):
-    """Queries on the published roster of a feed: what an upload is compared with. All see one snapshot."""
+class SqlRoster(_Queries):
+    """The queries of ``readers.RosterReader``."""
 
     base = _query(publish.base_import)
     last_published = _query(ledger_read.last_published)
@@ -98,7 +99,7 @@ class RosterReader(_Queries):
     imports_published_after = _query(change_feed.imports_published_after)
 
 
-class ComparedRoster(RosterReader):
+class ComparedRoster(SqlRoster):
     """The roster that a dry run compares with: that of another warehouse, on a connection to it.
 
     Distinct values include those of the scratch database: another file set of the same upload may have added them.
@@ -263,7 +264,7 @@ class ReadSession:
         self._stack = ExitStack()
         self._connection: sa.Connection | None = None
         self._closed = False
-        self.roster = RosterReader(self.connection)
+        self.roster = SqlRoster(self.connection)
         self.ledger = SqlLedger(self.connection)
         self.receipts = SqlReceipts(self.connection)
         self.reconciliation = SqlReconciliation(self.connection)
@@ -302,7 +303,7 @@ class WriteSession:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self.roster = RosterReader(lambda: nullcontext(connection))
+        self.roster = SqlRoster(lambda: nullcontext(connection))
         self.ledger = SqlLedger(lambda: nullcontext(connection))
         self.receipts = SqlReceiptWriter(lambda: nullcontext(connection))
         self.reconciliation = SqlReconciliationWriter(lambda: nullcontext(connection))

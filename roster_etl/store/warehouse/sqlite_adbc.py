@@ -20,6 +20,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
 
 NAME = "sqlite+roster_adbc"
+READS, WRITES = "DEFERRED", "IMMEDIATE"
 
 # ADBC takes the type of a result's column from the first batch of rows: a column with NULL there and text later would
 # fail. Hence one batch for every result that SQLAlchemy reads.
@@ -58,7 +59,7 @@ class AdbcExecutionContext(SQLiteExecutionContext):
 
 
 class AdbcSqliteDialect(SQLiteDialect):
-    """SQLite over ADBC. ``begin``: the statement that starts a transaction; ``BEGIN IMMEDIATE`` for write transactions."""
+    """SQLite over ADBC. The isolation level ``IMMEDIATE`` is for transactions that write, ``DEFERRED`` for those that read."""
 
     driver = "roster_adbc"
     supports_statement_cache = True
@@ -68,9 +69,8 @@ class AdbcSqliteDialect(SQLiteDialect):
     favor_returning_over_lastrowid = True
     supports_sane_rowcount = False  # ADBC does not report how many rows an UPDATE changed
 
-    def __init__(self, begin: str = "BEGIN", pragmas: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, pragmas: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._begin = begin
         self._pragmas = pragmas
 
     def __eq__(self, other: object) -> bool:
@@ -101,21 +101,37 @@ class AdbcSqliteDialect(SQLiteDialect):
         connection = self.loaded_dbapi.connect(*cargs, **cparams, autocommit=True)
         try:
             for pragma in self._pragmas:
-                _run(connection, f"PRAGMA {pragma}")
+                execute_statement(connection, f"PRAGMA {pragma}")
         except BaseException:
             connection.close()
             raise
         return connection
 
+    def get_isolation_level_values(self, dbapi_conn: Any) -> Any:
+        """Return how a transaction may begin."""
+        return [READS, WRITES]
+
+    def get_default_isolation_level(self, dbapi_conn: Any) -> Any:
+        """Return how a transaction begins if nothing else is asked for."""
+        return READS
+
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
+        """Return how the next transaction of the connection begins."""
+        return getattr(dbapi_connection, "isolation_level", READS)
+
+    def set_isolation_level(self, dbapi_connection: Any, level: str | None) -> None:
+        """Set how the next transactions of the connection begin."""
+        dbapi_connection.isolation_level = level or READS
+
     def do_begin(self, dbapi_connection: Any) -> None:
         """Begin a transaction; a write transaction waits for the lock, up to the busy timeout."""
-        _run(dbapi_connection, self._begin)
+        execute_statement(dbapi_connection, f"BEGIN {self.get_isolation_level(dbapi_connection)}")
         dbapi_connection.in_transaction = True
 
     def do_commit(self, dbapi_connection: Any) -> None:
         """Commit, if a transaction is open."""
         if getattr(dbapi_connection, "in_transaction", False):
-            _run(dbapi_connection, "COMMIT")
+            execute_statement(dbapi_connection, "COMMIT")
             dbapi_connection.in_transaction = False
 
     def do_rollback(self, dbapi_connection: Any) -> None:
@@ -123,7 +139,7 @@ class AdbcSqliteDialect(SQLiteDialect):
         if getattr(dbapi_connection, "in_transaction", False):
             dbapi_connection.in_transaction = False
             try:
-                _run(dbapi_connection, "ROLLBACK")
+                execute_statement(dbapi_connection, "ROLLBACK")
             except AdbcError as error:
                 if "no transaction is active" not in str(error):  # SQLite has rolled back: its disk is full, or cannot be read
                     raise
@@ -133,7 +149,7 @@ class AdbcSqliteDialect(SQLiteDialect):
         cursor.executemany(statement, [tuple(values) for values in parameters])
 
 
-def _run(connection: Any, statement: str) -> None:
+def execute_statement(connection: Any, statement: str) -> None:
     """Execute a statement whose result, if any, is of no interest: a third of the time that a cursor takes."""
     with AdbcStatement(connection.adbc_connection) as executed:
         executed.set_sql_query(statement)

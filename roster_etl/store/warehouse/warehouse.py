@@ -21,15 +21,16 @@ from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purge import PurgeScope
+from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.session import (
     ComparedRoster,
     Readers,
     ReadSession,
-    RosterReader,
     SqlLedger,
     SqlPeople,
     SqlReceipts,
     SqlReconciliation,
+    SqlRoster,
     WriteSession,
 )
 
@@ -86,6 +87,10 @@ class Warehouse:
         """Close the connections that are kept. The object can still be used."""
         self._database.close()
 
+    def keep_connection(self) -> AbstractContextManager[None]:
+        """Keep a connection open between the sessions of the block: SQLite reads the definitions of all tables for each new one."""
+        return self._database.keep_connection()
+
     def migrate(self) -> str | None:
         """Migrate the database to this version's schema, and return its previous revision (None: none)."""
         return schema.migrate(self._database)
@@ -137,7 +142,7 @@ class Warehouse:
     @property
     def roster(self) -> RosterReader:
         """Single queries on the published roster."""
-        roster = RosterReader(self.reading)
+        roster = SqlRoster(self.reading)
         return roster if self._compare_with is None else ComparedRoster(self._compare_with.reading, roster)
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from roster_etl.exports.arrays import Array, texts
 from roster_etl.exports.export_tables import ExportTables
-from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile
+from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile, Rows
 from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import classes, oneroster_classes, oneroster_contacts, oneroster_people, oneroster_sessions, people
 from roster_etl.exports.rules.words import SCHOOL_YEAR_BEGINS, USER_IDS
@@ -26,95 +26,92 @@ _MANIFEST_12 = (
     "scoreScales", "userProfiles", "userResources",
 )  # fmt: skip
 
-ORGS = OutFile(
+
+def _data_file(
+    name: str,
+    table: str,
+    rows: Rows,
+    id_column: str,
+    *columns: OutColumn,
+    extensions: str = "metadata.",
+    said_extensions: tuple[str, ...] = (),
+) -> OutFile:
+    """Return a file of records of `table`: their id, the two marks that every file has, and `columns`."""
+    id_ = f"{table}.{id_column}"
+    return OutFile(
+        name,
+        table=table,
+        rows=rows,
+        key=(id_,),
+        identity=("sourcedId",),
+        when="rows",
+        columns=(OutColumn("sourcedId", value=id_, required=True), *_MARKS, *columns),
+        extensions=extensions,
+        said_extensions=said_extensions,
+    )
+
+
+ORGS = _data_file(
     "orgs.csv",
-    table="organizations",
-    rows=table_rows("organizations"),
-    key=("organizations.organization_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
-    columns=(
-        OutColumn("sourcedId", value="organizations.organization_id", required=True),
-        *_MARKS,
-        OutColumn("name", value="organizations.name", required=True),
-        OutColumn("type", value="organizations.type", required=True),
-        OutColumn("identifier", value="organizations.number"),
-        OutColumn("parentSourcedId", value="organizations.parent_organization_id"),
-    ),
+    "organizations",
+    table_rows("organizations"),
+    "organization_id",
+    OutColumn("name", value="organizations.name", required=True),
+    OutColumn("type", value="organizations.type", required=True),
+    OutColumn("identifier", value="organizations.number"),
+    OutColumn("parentSourcedId", value="organizations.parent_organization_id"),
 )
 
-SESSIONS = OutFile(
+SESSIONS = _data_file(
     "academicSessions.csv",
-    table="terms",
-    rows=table_rows("terms"),
-    key=("terms.term_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
-    columns=(
-        OutColumn("sourcedId", value="terms.term_id", required=True),
-        *_MARKS,
-        OutColumn("title", value="terms.name", required=True),
-        OutColumn("type", value="terms.type", required=True),
-        OutColumn("startDate", value="terms.start_at", form="iso_first_day", required=True),
-        OutColumn("endDate", value="terms.end_at", form="iso_end_day", required=True),
-        OutColumn("parentSourcedId", value="terms.parent_term_id"),
-        OutColumn("schoolYear", value="terms.school_year", required=True),
-    ),
+    "terms",
+    table_rows("terms"),
+    "term_id",
+    OutColumn("title", value="terms.name", required=True),
+    OutColumn("type", value="terms.type", required=True),
+    OutColumn("startDate", value="terms.start_at", form="iso_first_day", required=True),
+    OutColumn("endDate", value="terms.end_at", form="iso_end_day", required=True),
+    OutColumn("parentSourcedId", value="terms.parent_term_id"),
+    OutColumn("schoolYear", value="terms.school_year", required=True),
 )
 
-COURSES = OutFile(
+COURSES = _data_file(
     "courses.csv",
-    table="courses",
-    rows=oneroster_classes.course_rows,
-    key=("courses.course_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
-    columns=(
-        OutColumn("sourcedId", value="courses.course_id", required=True),
-        *_MARKS,
-        OutColumn("schoolYearSourcedId", value="courses.term_id"),
-        OutColumn("title", value="courses.name", required=True),
-        OutColumn("courseCode", value="courses.number"),
-        OutColumn("grades", value="grade_list", holds=("courses.grades",)),
-        OutColumn("orgSourcedId", value="courses.organization_id", required=True),
-        OutColumn("subjects", value="subject_list", holds=("courses.subjects",)),
-        OutColumn("subjectCodes", value="code_list", holds=("courses.subject_codes",)),
-    ),
+    "courses",
+    oneroster_classes.course_rows,
+    "course_id",
+    OutColumn("schoolYearSourcedId", value="courses.term_id"),
+    OutColumn("title", value="courses.name", required=True),
+    OutColumn("courseCode", value="courses.number"),
+    OutColumn("grades", value="grade_list", holds=("courses.grades",)),
+    OutColumn("orgSourcedId", value="courses.organization_id", required=True),
+    OutColumn("subjects", value="subject_list", holds=("courses.subjects",)),
+    OutColumn("subjectCodes", value="code_list", holds=("courses.subject_codes",)),
 )
 
-CLASSES = OutFile(
+CLASSES = _data_file(
     "classes.csv",
-    table="sections",
-    rows=oneroster_classes.class_rows,
-    key=("sections.section_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
-    columns=(
-        OutColumn("sourcedId", value="sections.section_id", required=True),
-        *_MARKS,
-        OutColumn("title", value="sections.name", required=True),
-        OutColumn("grades", value="grade_list", holds=("sections.grades", "sections.grade")),
-        OutColumn(
-            "courseSourcedId", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True
-        ),
-        OutColumn("classCode", value="sections.number"),
-        OutColumn("classType", value="sections.class_type", required=True),
-        OutColumn("location", value="sections.location"),
-        OutColumn("schoolSourcedId", value="sections.organization_id", required=True),
-        OutColumn(
-            "termSourcedIds",
-            value="term_list",
-            holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"),
-            required=True,
-        ),
-        OutColumn("subjects", value="subject_list", holds=("sections.subjects", "sections.subject")),
-        OutColumn("subjectCodes", value="code_list", holds=("sections.subject_codes",)),
-        OutColumn("periods", value="period_list", holds=("sections.period",)),
+    "sections",
+    oneroster_classes.class_rows,
+    "section_id",
+    OutColumn("title", value="sections.name", required=True),
+    OutColumn("grades", value="grade_list", holds=("sections.grades", "sections.grade")),
+    OutColumn(
+        "courseSourcedId", value="sections.course_id", holds=("sections.course_id", "sections.home_course_id"), required=True
     ),
+    OutColumn("classCode", value="sections.number"),
+    OutColumn("classType", value="sections.class_type", required=True),
+    OutColumn("location", value="sections.location"),
+    OutColumn("schoolSourcedId", value="sections.organization_id", required=True),
+    OutColumn(
+        "termSourcedIds",
+        value="term_list",
+        holds=("sections.term_id", "section_terms.section_id", "section_terms.term_id", "section_terms.position"),
+        required=True,
+    ),
+    OutColumn("subjects", value="subject_list", holds=("sections.subjects", "sections.subject")),
+    OutColumn("subjectCodes", value="code_list", holds=("sections.subject_codes",)),
+    OutColumn("periods", value="period_list", holds=("sections.period",)),
 )
 
 _CONTACTS = ("contacts.user_id", "contacts.contact_id", "contacts.name", "contacts.relationship", "contacts.phone", "contacts.email", "contacts.position", "contacts.contact_user_id")  # fmt: skip
@@ -162,117 +159,88 @@ _USER_COLUMNS = {
 
 
 def _users(version: str) -> OutFile:
-    return OutFile(
+    return _data_file(
         "users.csv",
-        table="users",
-        rows=oneroster_people.user_rows,
-        key=("users.user_id",),
-        identity=("sourcedId",),
-        when="rows",
-        extensions="metadata.",
-        columns=(OutColumn("sourcedId", value="users.user_id", required=True), *_MARKS, *_USER_COLUMNS[version]),
+        "users",
+        oneroster_people.user_rows,
+        "user_id",
+        *_USER_COLUMNS[version],
     )
 
 
-ROLES = OutFile(
+ROLES = _data_file(
     "roles.csv",
-    table="user_roles",
-    rows=oneroster_people.role_rows,
-    key=("user_roles.role_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
-    columns=(
-        OutColumn("sourcedId", value="user_roles.role_id", required=True),
-        *_MARKS,
-        OutColumn("userSourcedId", value="user_roles.user_id", required=True),
-        OutColumn("roleType", value="role_type", holds=("user_roles.is_primary",), required=True),
-        OutColumn("role", value="user_roles.role", required=True),
-        OutColumn("beginDate", value="user_roles.start_at", form="iso_first_day"),
-        OutColumn("endDate", value="user_roles.end_at", form="iso_end_day"),
-        OutColumn("orgSourcedId", value="user_roles.organization_id", required=True),
-        OutColumn("userProfileSourcedId", value="user_roles.login_user_id"),
-    ),
+    "user_roles",
+    oneroster_people.role_rows,
+    "role_id",
+    OutColumn("userSourcedId", value="user_roles.user_id", required=True),
+    OutColumn("roleType", value="role_type", holds=("user_roles.is_primary",), required=True),
+    OutColumn("role", value="user_roles.role", required=True),
+    OutColumn("beginDate", value="user_roles.start_at", form="iso_first_day"),
+    OutColumn("endDate", value="user_roles.end_at", form="iso_end_day"),
+    OutColumn("orgSourcedId", value="user_roles.organization_id", required=True),
+    OutColumn("userProfileSourcedId", value="user_roles.login_user_id"),
 )
 
-ENROLLMENTS = OutFile(
+ENROLLMENTS = _data_file(
     "enrollments.csv",
-    table="enrollments",
-    rows=oneroster_classes.enrollment_rows,
-    key=("enrollments.enrollment_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
-    columns=(
-        OutColumn("sourcedId", value="enrollments.enrollment_id", required=True),
-        *_MARKS,
-        OutColumn(
-            "classSourcedId",
-            value="enrollments.section_id",
-            holds=("enrollments.section_id", "enrollments.course_id"),
-            required=True,
-        ),
-        OutColumn("schoolSourcedId", value="enrollments.organization_id", required=True),
-        OutColumn("userSourcedId", value="enrollments.user_id", required=True),
-        OutColumn("role", value="enrollments.role", required=True),
-        OutColumn("primary", value="enrollments.is_primary", form="true/false"),
-        OutColumn("beginDate", value="enrollments.start_at", form="iso_first_day"),
-        OutColumn("endDate", value="enrollments.end_at", holds=("enrollments.end_at", "enrollments.status"), form="iso_end_day"),
+    "enrollments",
+    oneroster_classes.enrollment_rows,
+    "enrollment_id",
+    OutColumn(
+        "classSourcedId",
+        value="enrollments.section_id",
+        holds=("enrollments.section_id", "enrollments.course_id"),
+        required=True,
     ),
+    OutColumn("schoolSourcedId", value="enrollments.organization_id", required=True),
+    OutColumn("userSourcedId", value="enrollments.user_id", required=True),
+    OutColumn("role", value="enrollments.role", required=True),
+    OutColumn("primary", value="enrollments.is_primary", form="true/false"),
+    OutColumn("beginDate", value="enrollments.start_at", form="iso_first_day"),
+    OutColumn("endDate", value="enrollments.end_at", holds=("enrollments.end_at", "enrollments.status"), form="iso_end_day"),
 )
 
-DEMOGRAPHICS = OutFile(
+DEMOGRAPHICS = _data_file(
     "demographics.csv",
-    table="student_profiles",
-    rows=oneroster_people.demographic_rows,
-    key=("student_profiles.user_id",),
-    identity=("sourcedId",),
-    when="rows",
-    columns=(
-        OutColumn("sourcedId", value="student_profiles.user_id", required=True),
-        *_MARKS,
-        OutColumn("birthDate", value="student_profiles.birth_date", form="iso_date"),
-        OutColumn("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
-        OutColumn(
-            "americanIndianOrAlaskaNative",
-            value="american_indian",
-            holds=("student_profiles.races", "student_profiles.race"),
-            form="true/false",
-        ),
-        OutColumn("asian", value="asian", form="true/false"),
-        OutColumn("blackOrAfricanAmerican", value="black", form="true/false"),
-        OutColumn("nativeHawaiianOrOtherPacificIslander", value="pacific", form="true/false"),
-        OutColumn("white", value="white", form="true/false"),
-        OutColumn("demographicRaceTwoOrMoreRaces", value="two_or_more", form="true/false"),
-        OutColumn("hispanicOrLatinoEthnicity", value="student_profiles.hispanic", form="true/false"),
-        OutColumn("countryOfBirthCode", value="student_profiles.birth_country"),
-        OutColumn("stateOfBirthAbbreviation", value="student_profiles.birth_state"),
-        OutColumn("cityOfBirth", value="student_profiles.birth_city"),
-        OutColumn("publicSchoolResidenceStatus", value="student_profiles.residence_status"),
+    "student_profiles",
+    oneroster_people.demographic_rows,
+    "user_id",
+    OutColumn("birthDate", value="student_profiles.birth_date", form="iso_date"),
+    OutColumn("sex", value="student_profiles.sex", holds=("student_profiles.sex", "student_profiles.gender")),
+    OutColumn(
+        "americanIndianOrAlaskaNative",
+        value="american_indian",
+        holds=("student_profiles.races", "student_profiles.race"),
+        form="true/false",
     ),
+    OutColumn("asian", value="asian", form="true/false"),
+    OutColumn("blackOrAfricanAmerican", value="black", form="true/false"),
+    OutColumn("nativeHawaiianOrOtherPacificIslander", value="pacific", form="true/false"),
+    OutColumn("white", value="white", form="true/false"),
+    OutColumn("demographicRaceTwoOrMoreRaces", value="two_or_more", form="true/false"),
+    OutColumn("hispanicOrLatinoEthnicity", value="student_profiles.hispanic", form="true/false"),
+    OutColumn("countryOfBirthCode", value="student_profiles.birth_country"),
+    OutColumn("stateOfBirthAbbreviation", value="student_profiles.birth_state"),
+    OutColumn("cityOfBirth", value="student_profiles.birth_city"),
+    OutColumn("publicSchoolResidenceStatus", value="student_profiles.residence_status"),
+    extensions="",
 )
 
-PROFILES = OutFile(
+PROFILES = _data_file(
     "userProfiles.csv",
-    table="logins",
-    rows=oneroster_people.profile_rows,
-    key=("logins.login_user_id",),
-    identity=("sourcedId",),
-    when="rows",
-    extensions="metadata.",
+    "logins",
+    oneroster_people.profile_rows,
+    "login_user_id",
+    OutColumn("userSourcedId", value="logins.user_id", required=True),
+    OutColumn("profileType", value="x_profileType", required=True),
+    OutColumn("vendorId", value="logins.authentication_provider_id", required=True),
+    OutColumn("applicationId", value="x_applicationId"),
+    OutColumn("description", value="x_description"),
+    OutColumn("credentialType", value="x_credentialType", required=True),
+    OutColumn("username", value="logins.username", required=True),
+    OutColumn("password", form="empty"),
     said_extensions=("profileType", "applicationId", "description", "credentialType"),
-    columns=(
-        OutColumn("sourcedId", value="logins.login_user_id", required=True),
-        *_MARKS,
-        OutColumn("userSourcedId", value="logins.user_id", required=True),
-        OutColumn("profileType", value="x_profileType", required=True),
-        OutColumn("vendorId", value="logins.authentication_provider_id", required=True),
-        OutColumn("applicationId", value="x_applicationId"),
-        OutColumn("description", value="x_description"),
-        OutColumn("credentialType", value="x_credentialType", required=True),
-        OutColumn("username", value="logins.username", required=True),
-        OutColumn("password", form="empty"),
-    ),
 )
 
 

@@ -9,8 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from roster_etl.orchestration.assets.io_manager import FrameIOManager
-from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
+from roster_etl.orchestration.assets.run_resources import FrameIOManager, RunContext, mapped_tables
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 

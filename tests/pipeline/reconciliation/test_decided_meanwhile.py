@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,8 +28,10 @@ from roster_etl.pipeline.reconciliation.reconcile import reconcile
 from roster_etl.pipeline.reporting import announce
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.settings import Settings
+from tests.pipeline.reconciliation.conftest import copied, make_two_feeds
 from tests.pipeline.reconciliation.feeds import PAIR, Rows, canvas_users, run
 from tests.sampling import every
+from tests.saved import SavedFolders
 
 pytestmark = pytest.mark.both_databases  # whoever waits for whom is decided by locks, which are others on each
 
@@ -64,10 +66,16 @@ def rebuilt(workspace: Workspace, target: Path) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.fixture
-def renamed(lincoln: Workspace, clever: Path, tmp_path: Path) -> Workspace:
+def renamed(saved: SavedFolders, clever: Path, database: str, tmp_path: Path) -> Iterator[Workspace]:
     """The district with a user whom both feeds know under another name."""
-    run(lincoln, "canvas", canvas_users(clever, tmp_path / "one", named("Zoe")))
-    return lincoln
+
+    def make(folder: Path, url: str) -> None:
+        workspace = make_two_feeds(folder, url, clever)
+        run(workspace, "canvas", canvas_users(clever, folder / "one", named("Zoe")))
+        workspace.close()
+
+    with copied(saved, "a renamed user", make, tmp_path, database) as workspace:
+        yield workspace
 
 
 def named(name: str) -> Any:
@@ -184,26 +192,30 @@ def test_a_decision_that_is_repeated_is_made_once(renamed: Workspace) -> None:
     assert [row["reason"] for row in decided(renamed)] == ["known", "known since May"]
 
 
-def _decide_and_die(settings: Settings, point: str, number: int) -> None:
-    """Decide, and be killed at a fault point."""
-    vars(deciding)["fault_point"] = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == point else None
-    decide(Workspace(settings), "ignore", [number], by="A. Steward")
+def _decide_and_die(settings: Settings, point: str, number: int) -> int:
+    """Decide in a child, which is killed at a fault point. Returns how it ended."""
+    child = os.fork()
+    if not child:
+        vars(deciding)["fault_point"] = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == point else None
+        decide(Workspace(settings), "ignore", [number], by="A. Steward")
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.parametrize(("point", "made"), [("people.decide", 0), ("people.decided", 1), ("people.archived", 1)])
-def test_a_decision_that_is_killed_is_made_once_or_not_at_all(renamed: Workspace, point: str, made: int) -> None:
-    number = open_(renamed)[0]["difference_id"]
-    renamed.warehouse.close()
-    process = multiprocessing.get_context("spawn").Process(target=_decide_and_die, args=(renamed.settings, point, number))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+def test_a_decision_that_is_killed_is_made_once_or_not_at_all(renamed: Workspace) -> None:
+    numbers = [row["difference_id"] for row in open_(renamed)]
+    points = {"people.decide": 0, "people.decided": 1, "people.archived": 1}
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for before, ((point, made), number) in enumerate(zip(points.items(), numbers, strict=False)):
+            renamed.warehouse.close()
+            assert pool.submit(_decide_and_die, renamed.settings, point, number).result(60) == -signal.SIGKILL
 
-    assert [row["decision"] for row in open_(renamed)[:1]] == (["ignored"] if made else [None])
-    assert len(decided(renamed)) == made
-    decide(renamed, "ignore", [number], by="A. Steward")  # as whoever saw it die does
-    assert len(decided(renamed)) == 1
-    assert renamed.archive.decisions("lincoln") == (decided(renamed)[0]["decision_id"],)
+            found = {row["difference_id"]: row["decision"] for row in open_(renamed)}
+            assert found[number] == ("ignored" if made else None), point
+            assert len(decided(renamed)) == before + made, point
+            decide(renamed, "ignore", [number], by="A. Steward")  # as whoever saw it die does
+            assert len(decided(renamed)) == before + 1, point
+            assert renamed.archive.decisions("lincoln") == tuple(row["decision_id"] for row in decided(renamed)), point
 
 
 def _decide_and_die_at(settings: Settings, statement: int, number: int) -> None:

@@ -23,8 +23,8 @@ from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.steps.hold_policy import _older_upload_findings
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
+from roster_etl.pipeline.uploads.effective_uploads import without_undone
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.uploads.undone_imports import without_undone
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.district import District, Feed

@@ -8,6 +8,7 @@ import pytest
 
 from roster_etl.demo_server.sftp_server import Account, SftpServer
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
+from roster_etl.pipeline.steps import receive
 from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -32,3 +33,15 @@ def test_a_path_on_the_feeds_server_is_reached_with_the_feeds_log_in(
 
     release_import(workspace, upload.import_id)
     assert upload.member("students")
+
+
+def test_memory_is_set_up_for_the_largest_file_of_the_upload(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(receive, "use_memory_for", told.append)
+    workspace = Workspace.open(home)
+    write_sample(vendor("clever"), tmp_path / "today", students=5, seed=1)
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever", path=str(tmp_path / "today")),)))
+    upload = receive_upload(workspace, Order(district_id="lincoln", source="clever", path=str(tmp_path / "today"))).upload
+
+    release_import(workspace, upload.import_id)
+    assert told == [max(path.stat().st_size for path in (tmp_path / "today").glob("*.csv"))]

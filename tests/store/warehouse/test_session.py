@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.store.warehouse import ImportResult, Warehouse
+from roster_etl.store.warehouse import ImportResult, RosterReader, SqlRoster, Warehouse
 from tests.rosters import change, published, user
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -107,3 +108,9 @@ def test_a_dry_run_reads_the_roster_it_compares_with_in_and_outside_of_a_session
         assert session.roster.count_current("lincoln", "clever", "users") == 1
         assert scratch.roster.count_current("lincoln", "clever", "users") == 1
         assert session.ledger.imports() == []
+
+
+def test_sql_has_every_query_of_the_protocol() -> None:
+    names = {name for name, _ in inspect.getmembers(RosterReader) if not name.startswith("_")}
+
+    assert names == {name for name in vars(SqlRoster) if not name.startswith("_")}
