@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ def pytest_configure() -> None:
     sys.addaudithook(_stay_on_this_machine)
     for name in [name for name in os.environ if name.startswith(_OWN_SETTINGS)]:
         del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a command in the background; tests interrupt what they start
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update({"GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "TZ": "UTC", "NO_COLOR": "1"})
 
 

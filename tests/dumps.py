@@ -18,10 +18,11 @@ _OF_PEOPLE = ("audit",)
 def dump(warehouse: Warehouse, district_id: str | None = None) -> dict[str, list[str]]:
     """Return the rows of every table as sorted lines; of one district where named. The audit tells of people, not of imports."""
     tables = [table for table in METADATA.sorted_tables if table.name not in (*_OF_PEOPLE, *_DERIVED)]
-    return {table.name: _lines(warehouse, table, district_id) for table in tables}
+    with warehouse.reading() as connection:
+        return {table.name: _lines(connection, table, district_id) for table in tables}
 
 
-def _lines(warehouse: Warehouse, table: sa.Table, district_id: str | None) -> list[str]:
+def _lines(connection: sa.Connection, table: sa.Table, district_id: str | None) -> list[str]:
     columns = [column for column in table.columns if column.name not in ("version_id", "override_id", "entry_id")]
     query = sa.select(*columns)
     if table is IMPORT_COUNTS:
@@ -31,8 +32,7 @@ def _lines(warehouse: Warehouse, table: sa.Table, district_id: str | None) -> li
     elif district_id is not None:
         imports = METADATA.tables["imports"]
         query = query.where(table.c.import_id.in_(sa.select(imports.c.import_id).where(imports.c.district_id == district_id)))
-    with warehouse.reading() as connection:
-        return sorted(_line(row) for row in connection.execute(query).mappings())
+    return sorted(_line(row) for row in connection.execute(query).mappings())
 
 
 def _line(row: Any) -> str:

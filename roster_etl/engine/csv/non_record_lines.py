@@ -20,9 +20,12 @@ from roster_etl.engine.csv.record_scan import NO_RECORD, REPEATED, SOUND, Codes
 WHITE = " \t\ufeff\u00a0"
 LAST_ROWS = 10
 """Totals and counts are looked for among so many last records."""
+_BETWEEN = r"\s_.\-"
 _ROWS = 1 << 16  # tested at a time
 
-_RULER = r"^\s*[-=_*~+\x{2013}\x{2014}\x{2500}\x{2501}\x{2550}][-=_*~+\x{2013}\x{2014}\x{2500}\x{2501}\x{2550}\s]*$"
+_RULES = r"-=_*~+|.#:\x{2013}\x{2014}\x{2500}\x{2501}\x{2502}\x{253c}\x{2550}"
+_RULER = rf"^\s*([{_RULES}][{_RULES}\s]*|(?i:\(?null\)?|\\N|#?n/a|none|nil))\s*$"
+"""A cell of a ruler, or of a line in which an export writes its word for an empty value everywhere."""
 _FOOTER = re.compile(
     r"\(?[0-9][0-9,.]* *(rows?|records?|lines?)( (affected|selected|returned|exported|fetched|processed|in set))?\)?\.?"
     r"|(grand |sub-?)?totals?( (rows?|records?|lines?|count))? ?[:=]? ?[0-9,.]*"
@@ -70,8 +73,14 @@ def _where_in(columns: Sequence[pa.Array[Any]], test: Any) -> npt.NDArray[np.int
 
 
 def _is_name(column: pa.Array[Any], name: str) -> pa.Array[Any]:
-    trimmed: Any = pc.fill_null(pc.utf8_lower(pc.utf8_trim(column, WHITE)), pa.scalar(""))
-    return pc.equal(trimmed, pa.scalar(name.lower()))
+    """In any case, and with other blanks or signs between its words: ``Student ID`` is ``student_id`` once more."""
+    letters = [char for char in name if not re.match(rf"[{_BETWEEN}]", char)]
+    if not letters:
+        trimmed: Any = pc.utf8_trim(column, WHITE)
+        return pc.equal(trimmed, pa.scalar(name))
+    between = rf"[{_BETWEEN}\x{{feff}}\x{{00a0}}]*"
+    pattern = f"(?i)^{between}{between.join(map(re.escape, letters))}{between}$"
+    return pc.fill_null(pc.match_substring_regex(column, pattern), False)
 
 
 def _is_ruler(column: pa.Array[Any]) -> pa.Array[Any]:

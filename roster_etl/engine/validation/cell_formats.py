@@ -141,8 +141,9 @@ def _(form: Identifier, values: pa.Array) -> np.ndarray:
 @_matches_format.register
 def _(form: SchoolYear, values: pa.Array) -> np.ndarray:
     shaped = _to_mask(pc.match_substring_regex(values, SCHOOL_YEAR))
-    pairs = (text.partition("-") for text in values.to_pylist())
-    return shaped & np.array([not last or int(last) == int(first) + 1 for first, _, last in pairs], dtype=bool)
+    texts = values.filter(pa.array(shaped)).to_pylist()
+    shaped[shaped] = [not last or int(last) == int(first) + 1 for first, _, last in (text.partition("-") for text in texts)]
+    return shaped
 
 
 @_matches_format.register

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.canonical.ledger import ImportStatus
+from roster_etl.pipeline.one_connection import on_one_connection
 from roster_etl.pipeline.reporting.findings_summary import fold_findings
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
@@ -99,6 +100,7 @@ def summarize_import(session: Readers | WriteSession, import_id: int, *, folded:
     )
 
 
+@on_one_connection
 def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
     """Return the document of one import, read from the ledger. Raises UnknownImport."""
     return import_document(workspace, read_import_summary(workspace, import_id, folded=True))

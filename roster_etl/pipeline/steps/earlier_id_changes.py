@@ -20,17 +20,12 @@ _TABLE = "id_changes"
 
 
 class EarlierIdChanges:
-    """The ID changes of a feed, as far as they were asked for.
-
-    Those of an ID are looked up once. Where an upload names more IDs than ever changed, all are read: that costs less.
-    """
+    """The ID changes of a feed, as far as they were asked for. Those of an ID are looked up once."""
 
     def __init__(self, roster: RosterReader, feed: tuple[str, str]) -> None:
         """Read nothing yet."""
         self._roster, self._feed = roster, feed
-        self._count: int | None = None
         self._asked = pa.array([], pa.string())
-        self._is_whole = False
         self.current = TABLES[_TABLE].full_schema.empty_table()
         """The current versions that were read."""
 
@@ -45,14 +40,7 @@ class EarlierIdChanges:
     def _read(self, ids: pa.Array) -> None:
         """Read the changes of those of `ids` that were not asked for before."""
         asked = ids.filter(pc.invert(pc.is_in(ids, value_set=self._asked)))
-        if self._is_whole or not len(asked):
-            return
-        if self._count is None:
-            self._count = self._roster.count_current(*self._feed, _TABLE)
-        self._is_whole = self._count <= len(asked)
-        if self._is_whole:
-            numbers = self._roster.current_hashes(*self._feed, _TABLE).column("version_id")
-            self.current = self._roster.versions(_TABLE, numbers) if self._count else self.current
+        if not len(asked):
             return
         self._asked = pa.concat_arrays([self._asked, asked])
         found = self._roster.id_changes_of(*self._feed, asked)

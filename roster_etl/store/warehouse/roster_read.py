@@ -386,22 +386,35 @@ def last_removed_versions(connection: sa.Connection, district_id: str, source: s
 
 
 def id_changes_of(connection: sa.Connection, district_id: str, source: str, ids: pa.Array) -> pa.Table:
-    """Return the current ID changes from or to one of `ids`, with all columns, by the indexes of either ID."""
-    history = history_name("id_changes")
+    """Return the current ID changes from or to one of `ids`, with all columns.
+
+    They are looked up by the indexes of either ID; if the feed has fewer changes than `ids`, all are read, which costs less.
+    """
+    feed = (district_id, source)
+    if _has_fewer_id_changes(connection, feed, len(ids)):
+        every = versions(connection, "id_changes", current_hashes(connection, *feed, "id_changes").column("version_id"))
+        old, new = (pc.is_in(every.column(name), value_set=ids) for name in ("old_id", "new_id"))
+        return every.filter(pc.or_(old, new))
+    history, own = history_name("id_changes"), [bulk_load.literal(connection, sa.literal(name)) for name in feed]
     staged = bulk_load.stage(connection, "wanted_ids", pa.table({"wanted": ids}))
-    feed = [bulk_load.literal(connection, sa.literal(own)) for own in (district_id, source)]
     arms = []
     for column in ("old_id", "new_id"):
-        same = f"{_current(feed, 'e.')} AND e.{column} = w.wanted"
-        arms.append(
-            f"SELECT e.version_id FROM {staged.name} AS w {bulk_load.looked_up(connection, history, 'e', 'e.version_id', same)}"
-        )
-    query: sa.Select[Any] = sa.select(sa.literal_column("found.version_id")).select_from(
-        sa.text(f"({' UNION '.join(arms)}) AS found")
-    )
+        same = f"{_current(own, 'e.')} AND e.{column} = w.wanted"
+        found_by = bulk_load.looked_up(connection, history, "e", "e.version_id", same)
+        arms.append(f"SELECT e.version_id FROM {staged.name} AS w {found_by}")
+    rows = sa.text(f"({' UNION '.join(arms)}) AS found")
+    query: sa.Select[Any] = sa.select(sa.literal_column("found.version_id")).select_from(rows)
     found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
     bulk_load.unstage(connection, staged)
     return versions(connection, "id_changes", found.column("version_id"))
+
+
+def _has_fewer_id_changes(connection: sa.Connection, feed: tuple[str, str], count: int) -> bool:
+    """Return whether a feed has fewer than `count` current ID changes. Costs at most `count` of them."""
+    of = history_table("id_changes").c
+    own = (of.district_id == feed[0], of.source == feed[1], of.valid_to_import.is_(None))
+    some = sa.select(sa.literal(1)).where(*own).limit(count).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) < count
 
 
 def removed_versions_of(

@@ -25,11 +25,40 @@ def codes(*lines: str, header: str = "id,name,grade") -> dict[int, str]:
         "---,,---",
         "___,___,___",
         "\u2500\u2500,\u2500,\u2500",
+        "|---|,|---|,|---|",
+        "|,|,|",
+        "...,.....,.",
+        "####,##,#",
+        "+--,+--,:--:",
+        "\u2502,\u253c\u2500,\u2502",
+        "NULL,NULL,NULL",
+        "null,,null",
+        "(null),(NULL),(null)",
+        "\\N,\\N,\\N",
+        "N/A,n/a,#N/A",
     ],
 )
 def test_a_ruler_is_no_record_wherever_it_stands(line: str) -> None:
     assert codes(line, "1,Ada,3") == {2: "not_a_record"}
     assert codes("1,Ada,3", line, *(f"{n},Bo,4" for n in range(2, 30))) == {3: "not_a_record"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Student ID,First Name,grade",
+        "student_id,first_name,grade",
+        "StudentId,FirstName,Grade",
+        "STUDENT-ID,first.name,\ufeffGrade",
+    ],
+)
+def test_the_header_with_other_signs_between_its_words_is_a_repeated_header(line: str) -> None:
+    assert codes("1,Ada,3", line, "2,Bo,4", header="Student_id,First_name,Grade") == {3: "repeated_header"}
+
+
+@pytest.mark.parametrize("line", ["1,null,.", "#1,-,-", "null,Ada,3", "student,first,grade"])
+def test_a_record_with_one_real_cell_is_one(line: str) -> None:
+    assert codes("1,Ada,3", line, "2,Bo,4", header="Student_id,First_name,Grade") == {}
 
 
 @pytest.mark.parametrize("line", ["ID,Name,Grade", "id,NAME,grade", '" Id ","NAME",grade'])

@@ -31,7 +31,7 @@ def values(content: bytes) -> list[tuple[str | None, ...]]:
     "text", ["NULL", "NA", "None", "nan", "N/A", "007", "1E5", "=SUM(1)", "O'Brien", " padded\t", "\u00a0", "\u200b"]
 )
 def test_text_arrives_as_it_was_sent(text: str) -> None:
-    assert values(f"a,b\n{text},{text}\n".encode()) == [(text, text)]
+    assert values(f"a,b\n1,{text}\n{text},1\n".encode()) == [("1", text), (text, "1")]
 
 
 def test_empty_cells_are_null_quoted_or_not() -> None:

@@ -10,7 +10,7 @@ import pytest
 from roster_etl.engine.validation.cell_formats import describe_format, find_invalid, finding_code, parse_dates
 from roster_etl.frames.arrow import text_series, to_chunked_array
 from roster_etl.mapping import value_functions
-from roster_etl.spec import CellFormat, Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
+from roster_etl.spec import CellFormat, Choice, Date, Decimal, Digits, Email, Phone, SchoolYear, Status, Text, WholeNumber
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
 RANGES = Choice(options=GRADES.options, ranges=True)
@@ -27,6 +27,7 @@ GOOD: dict[CellFormat, tuple[str, ...]] = {
     Digits(): ("0", "007", "9" * 30),
     WholeNumber(minimum=0, maximum=10): ("0", "10", "007"),
     YEAR: ("1900", "3000", "2031"),
+    SchoolYear(): ("2026", "2025-2026"),
     Decimal(): ("3", "3.75", "-0.5", "+4", "4.", ".5"),
     US: ("08/01/2012", "8/1/2012", "02/29/2024", "12/31/9999", "01/01/0001"),
     Date(pattern="YYYY-MM-DD"): ("2024-02-29", "2024-2-9"),
@@ -42,6 +43,7 @@ BAD: dict[CellFormat, tuple[str, ...]] = {
     Digits(): ("", "-1", "1.0", "1E5", "1 000", "٣", "x7"),
     WholeNumber(minimum=0, maximum=10): ("11", "-1", "+1", "1.0", "1E1", "", "٣", "9" * 30),
     YEAR: ("1899", "3001", "02000", "20x4", "200"),
+    SchoolYear(): ("26", "2025-2027", "2025-26", "2025-", "a-b", "2025-x", "|---|", "-", "2025-2026-2027", "٢٠٢٥-٢٠٢٦"),
     Decimal(): ("3,75", "1e3", "NaN", "inf", "", ".", "-", "1.2.3", "1 000", "٣"),
     US: ("02/30/2024", "02/29/2023", "13/01/2012", "00/01/2012", "8/1/12", "2012-08-01", "08/01/2012 00:00", "01/01/0000", ""),
     Date(pattern="YYYY-MM-DD"): ("2024-02-30", "02/09/2024"),

@@ -323,7 +323,9 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "current_keys": lambda c: [roster_read.current_keys(c, *feed, name, {}) for name in every]
         + [roster_read.current_keys(c, *feed, "users", {"user_kind": "student"})],
         "removed_versions_of": lambda c: roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"])),
-        "id_changes_of": lambda c: roster_read.id_changes_of(c, *feed, pa.array(["a", "b"])),
+        "id_changes_of": lambda c: [
+            roster_read.id_changes_of(c, *feed, pa.array([str(n) for n in range(count)], pa.string())) for count in (0, 1, 500)
+        ],
         "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
         "versions_before_rename": lambda c: [
             roster_read.versions_before_rename(c, *feed, name, ids) for name in every for ids in (None, pa.array(["a", "b"]))

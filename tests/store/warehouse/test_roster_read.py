@@ -250,3 +250,15 @@ def test_ids_that_all_of_some_feeds_have_now_are_found(warehouse):
         elsewhere = session.ids_in_feeds("madison", ("canvas", "clever"), "sections", pa.array(["a"]))
 
     assert (found.to_pylist(), elsewhere.to_pylist()) == (["a"], [])
+
+
+def test_id_changes_are_found_by_either_id_whether_few_or_many_are_asked_for(warehouse: Warehouse) -> None:
+    rows = [{"entity": "users", "old_id": f"o{number}", "new_id": f"n{number}"} for number in range(6)]
+    published(warehouse, {"id_changes": change("id_changes", rows)})
+
+    def found(*ids: str) -> list[str]:
+        return sorted(warehouse.roster.id_changes_of(DISTRICT, SOURCE, pa.array(ids, pa.string())).column("old_id").to_pylist())
+
+    assert found("o1", "n4") == ["o1", "o4"]
+    assert found("o1", "n4", *(f"x{number}" for number in range(9))) == ["o1", "o4"]
+    assert (found("x"), found()) == ([], [])
