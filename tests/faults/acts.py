@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -131,12 +131,15 @@ def resume(home: Path) -> None:
 
 
 def approve(home: Path) -> None:
-    """Approve what is held."""
+    """Approve what is held. What an approved roster changes in the plan of the district's attendance has to be shown anew, and stays held."""
+    from roster_etl.pipeline.plan_decision import PlanChanged
     from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 
     with _open(home) as workspace:
         for hold in workspace.warehouse.ledger.holds():
-            apply_approval(workspace, validate_approval(workspace, ApprovalRequest(import_id=hold["import_id"], by="A. Steward")))
+            request = ApprovalRequest(import_id=hold["import_id"], by="A. Steward")
+            with suppress(PlanChanged):
+                apply_approval(workspace, validate_approval(workspace, request))
 
 
 def discard(home: Path) -> None:
