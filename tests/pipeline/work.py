@@ -74,7 +74,7 @@ def counted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[W
         return counted_rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger_read, "_dicts", counting(ledger_read._dicts))
+        patch.setattr(ledger_read, "read_rows", counting(ledger_read.read_rows))
         patch.setattr(bulk_load, "fetch", counting(bulk_load.fetch))
         sa.event.listen(sa.Engine, "before_cursor_execute", statement)
         _counting.append((str(workspace.home), work))

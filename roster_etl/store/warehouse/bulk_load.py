@@ -28,6 +28,7 @@ _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
     pa.timestamp("us", tz="UTC"): Timestamp(),
 }
 _CSV_BLOCK = 16 * 1024 * 1024
+_HUGE = 1_000_000  # rows of a result that stays where the driver has put it
 BATCH_ROWS = 65_536
 
 
@@ -72,8 +73,16 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
     """
     if connection.dialect.name == "sqlite":
         with connection.execute(query) as result:  # compiled once a process, and read as one batch
-            return _cast_columns(result.cursor.fetch_arrow_table(), schema)
+            return _cast_columns(_in_own_memory(result.cursor.fetch_arrow_table()), schema)
     return _cast_columns(_copy_out(connection, query, schema), schema)
+
+
+def _in_own_memory(rows: pa.Table) -> pa.Table:
+    """Return a copy of a result that is not huge. ADBC reserves 160 MB of addresses a column, for the largest result that there may be.
+
+    Twenty tables that are read would hold 70 GB of them, and a process that has reserved more than the machine's memory cannot fork.
+    """
+    return pa.concat_tables([rows, rows.slice(rows.num_rows)]).combine_chunks() if rows.num_rows < _HUGE else rows
 
 
 Collect = Callable[[Iterable[pa.RecordBatch], pa.Schema, Sequence[str]], pa.Table]

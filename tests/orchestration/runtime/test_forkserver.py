@@ -86,7 +86,8 @@ GX_CLIENT.start()
 print(threading.active_count(), [name for name in ("asyncssh", "boto3", "scipy.stats._stats_py") if name in sys.modules])
 from roster_etl.orchestration.runtime.migration_scripts import CachedScripts
 from roster_etl.pipeline.reporting import mail_content, report_page, status_page
-print(len(CachedScripts._known), [module._template.cache_info().currsize for module in (report_page, mail_content, status_page)])
+templates = (report_page.load_template, mail_content._template, status_page.load_template)
+print(len(CachedScripts._known), [template.cache_info().currsize for template in templates])
 print(GX_CLIENT.run_expectations([SuiteRequest(name="s", expectations=[rule], lines=lines)]), GX_CLIENT._process)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,8 @@
-"""Rows travel in batches, with the types of the roster whatever the first batch has."""
+"""Rows travel in batches, with the types of the roster whatever the first batch has, and a result takes the memory of its rows."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -32,3 +34,24 @@ def test_batches_are_the_rows_of_one_fetch_also_where_the_first_ones_are_null(wa
     assert pa.Table.from_batches(batches, schema=schema) == whole
     assert whole.num_rows == SIZE
     assert max(batch.num_rows for batch in batches) <= (rows if warehouse_url.startswith("sqlite") else SIZE)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="the system does not tell how many addresses a process has reserved"
+)
+def test_a_result_reserves_the_memory_of_its_rows_and_not_that_of_the_largest_one(tmp_path):
+    names = [f"column_{number}" for number in range(20)]
+    query = sa.select(*(sa.literal("value").label(name) for name in names))
+    schema = pa.schema([(name, pa.string()) for name in names])
+    with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
+        with warehouse.read() as session, session.ledger._connect() as connection:
+            before = _reserved_mb()
+            results = [bulk_load.fetch(connection, query, schema) for _ in range(3)]
+            reserved = _reserved_mb() - before
+
+    assert [result.to_pylist() for result in results] == [[dict.fromkeys(names, "value")]] * 3
+    assert reserved < 1000  # 9,600 where each column keeps the room that the driver reserved
+
+
+def _reserved_mb() -> int:
+    return int(Path("/proc/self/statm").read_text("utf-8").split()[0]) * 4096 >> 20
