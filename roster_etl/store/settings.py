@@ -286,12 +286,11 @@ class Settings:
 
 
 _STORES = ("warehouse", "archive", "staging", "districts")
-_NUMBERS = (int, float)
 _TEAM = re.compile(r"team:[A-Za-z0-9_-]+")
 
 
 def _key_types(of: type) -> dict[str, tuple[type, ...]]:
-    kinds = {str: (str,), tuple: (list,), int: (int,), float: _NUMBERS, bool: (bool,)}
+    kinds = {str: (str,), tuple: (list,), int: (int,), bool: (bool,)}
     return {f.name: kinds[type(f.default)] for f in fields(of)}
 
 
@@ -383,7 +382,13 @@ def _problems(table: str, given: Any) -> list[str]:
             problems.append(f'unknown key "{table}.{key}"{spelling_hint(key, list(_KEYS[table]))}')
         elif isinstance(value, bool) is not (bool in allowed) or not isinstance(value, allowed):
             wanted = (
-                "true or false" if bool in allowed else "text" if str in allowed else "a list" if list in allowed else "a number"
+                "true or false"
+                if bool in allowed
+                else "text"
+                if str in allowed
+                else "a list"
+                if list in allowed
+                else "a whole number"
             )
             problems.append(f'"{table}.{key}" must be {wanted}, found {type(value).__name__}')
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and not value > 0:

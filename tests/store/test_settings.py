@@ -55,12 +55,14 @@ def test_relative_places_are_below_the_home(tmp_path: Path) -> None:
         ("[landing]\nstall_second=1", 'unknown key "landing.stall_second"; did you mean "stall_seconds"?'),
         ("[zzz]\n", "known are: alerts, archive, catalog, districts"),
         ("archive='x'", '"archive" must be a table'),
-        ("[limits]\narchive_ratio='many'", '"limits.archive_ratio" must be a number, found str'),
+        ("[limits]\narchive_ratio='many'", '"limits.archive_ratio" must be a whole number, found str'),
         ("[limits]\narchive_ratio=true", "found bool"),
         ("[limits]\narchive_ratio=0", "must be more than 0"),
         ("[landing]\ntick_seconds=31", '"landing.tick_seconds" must be at most 30'),
         ("[landing]\ntick_looks=65", '"landing.tick_looks" must be at most 64'),
-        ("[landing]\ntick_looks=1.5", '"landing.tick_looks" must be a number, found float'),
+        ("[landing]\nreread_hours=0.5", '"landing.reread_hours" must be a whole number, found float'),
+        ("[landing]\nreread_hours=0", '"landing.reread_hours" must be more than 0'),
+        ("[landing]\ntick_looks=1.5", '"landing.tick_looks" must be a whole number, found float'),
         ("[archive]\nurl=3", '"archive.url" must be text'),
         ("[archive", "not a TOML file"),
     ],
@@ -170,6 +172,7 @@ def test_a_switch_is_true_or_false(home: Path):
 
     (home / "roster_etl.toml").write_text("[reports]\ndata_docs = 1\n[mail]\nport = true\n")
     with pytest.raises(
-        SettingsError, match='"reports.data_docs" must be true or false, found int; "mail.port" must be a number, found bool'
+        SettingsError,
+        match='"reports.data_docs" must be true or false, found int; "mail.port" must be a whole number, found bool',
     ):
         Settings.load(home, {})

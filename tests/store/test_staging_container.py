@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from roster_etl.store.staging_container import Container, ContainerDamaged
@@ -125,3 +127,19 @@ def test_what_was_read_stays_as_it_was_when_the_file_is_appended_to_replaced_or_
     path.unlink()
 
     assert (first.to_pybytes(), second.to_pybytes()) == (b"first", b"second")
+
+
+def test_a_large_entry_is_read_without_copying_it(path: Path) -> None:
+    container = Container(path)
+    container.append("large", lambda file: file.write(bytes(1 << 20)))
+    before = pa.total_allocated_bytes()
+    content = container.read("large")
+    assert (content.size, pa.total_allocated_bytes() - before) == (1 << 20, 0)
+
+
+def test_a_file_that_became_shorter_under_its_reader_is_read_anew(path: Path) -> None:
+    container = Container(path)
+    for name in ("one", "two"):
+        container.append(name, lambda file: file.write(b"content"))
+    os.truncate(path, path.stat().st_size - 1)
+    assert (container.has("one"), container.has("two")) == (True, False)

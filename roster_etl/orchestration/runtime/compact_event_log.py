@@ -7,6 +7,7 @@ before are read as they are.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -31,7 +32,7 @@ from roster_etl.orchestration.runtime.new_run_logs import content_of_new_log, pl
 from roster_etl.orchestration.runtime.run_materializations import RunMaterializations
 from roster_etl.orchestration.runtime.run_storage import BriefRunStorage
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
-from roster_etl.orchestration.runtime.tick_times import LeapProofScheduleStorage
+from roster_etl.orchestration.runtime.tick_times import LeapProofScheduleStorage, wait_by_monotonic_clock
 
 MODULE, CLASS = __name__, "CompactSqliteStorage"
 _DICTIONARY = 1
@@ -259,6 +260,7 @@ class CompactSqliteStorage(DagsterSqliteStorage):
             self._run_storage = BriefRunStorage(create_db_conn_string(_runs_directory(base_dir), "runs"), inst_data)
         self._event_log_storage = CompactSqliteEventLog(_event_logs_directory(base_dir))
         self._schedule_storage = LeapProofScheduleStorage.from_local(_schedule_directory(base_dir))
+        wait_by_monotonic_clock(sys.modules.get("dagster._daemon.daemon"))
 
     @classmethod
     def config_type(cls) -> Any:

@@ -19,7 +19,8 @@ from roster_etl.mapping.column_plan import (
     OfUpload,
 )
 from roster_etl.mapping.combinators import looked_up, or_else, unless_same_lookup, with_constants
-from roster_etl.mapping.value_functions import derived_id, digits, joined, parse_decimal, parse_short_us_date, recode
+from roster_etl.mapping.common_plans import ACTIVE, active_enrollment, named_user, role_at_school, user_key
+from roster_etl.mapping.value_functions import derived_id, digits, parse_decimal, parse_short_us_date, recode
 from roster_etl.vendors.catapult_connect.codes import (
     GRADES,
     HOMEROOM_PERIODS,
@@ -27,8 +28,6 @@ from roster_etl.vendors.catapult_connect.codes import (
     PRIMARY,
     SECONDARY,
 )
-
-_FULL_NAME = From("Name.First", "Name.Last", via=joined(" "), derived=True)
 
 _OWN_CODE = From("School Site Name", via=looked_up, option="site_codes", derived=True)
 
@@ -56,8 +55,7 @@ def _contacts(kind: str, position: int) -> Mapping:
         to="contacts",
         steps=(AnyGiven(columns=(name, phone, email)),),
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("ID"),
+            **user_key("student", "ID"),
             "contact_id": From(name, via=with_constants(derived_id("contact"), "", kind), derived=True),
             "name": From(name),
             "type": Const(kind),
@@ -116,47 +114,29 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="students",
         to="users",
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("ID"),
-            "first_name": From("Name.First"),
-            "last_name": From("Name.Last"),
-            "full_name": _FULL_NAME,
+            **named_user("student", "ID", "Name.First", "Name.Last"),
             "email": From("Email"),
             "phone": From("MobileNumber", via=digits),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
         source="staff",
         to="users",
         columns={
-            "user_kind": Const("staff"),
-            "user_id": From("ID"),
-            "first_name": From("Name.First"),
-            "last_name": From("Name.Last"),
-            "full_name": _FULL_NAME,
+            **named_user("staff", "ID", "Name.First", "Name.Last"),
             "email": From("Email"),
             "title": From("Title"),
             "phone": From("Mobile_number", via=digits),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
-    Mapping(
-        source="students",
-        to="user_roles",
-        columns={
-            "user_kind": Const("student"),
-            "user_id": From("ID"),
-            "organization_id": From("School"),
-            "role": Const("student"),
-        },
-    ),
+    role_at_school("students", "student", "ID", "School"),
     Mapping(
         source="staff",
         to="user_roles",
         columns={
-            "user_kind": Const("staff"),
-            "user_id": From("ID"),
+            **user_key("staff", "ID"),
             "organization_id": From("School"),
             "role": Const("staff"),
             "title": From("Title"),
@@ -166,8 +146,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="students",
         to="student_profiles",
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("ID"),
+            **user_key("student", "ID"),
             "grade": From("Grade", via=recode(GRADES)),
             "home_language": From("PrimaryLanguage"),
             "zip": From("ZipCode"),
@@ -203,7 +182,7 @@ MAPPINGS: tuple[Mapping, ...] = (
                 ),
                 Const(False, derived=True),
             ),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
@@ -224,15 +203,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="staff_to_student",
         to="enrollments",
         merges=True,
-        columns={
-            "course_id": _COURSE_ID,
-            "section_id": _SECTION_ID,
-            "user_kind": Const("student"),
-            "user_id": From("Student"),
-            "role": Const("student"),
-            "organization_id": From("School"),
-            "status": Const("active", derived=True),
-        },
+        columns=active_enrollment(_COURSE_ID, _SECTION_ID, user_key("student", "Student"), "student", "School"),
     ),
     Mapping(
         source="staff_to_student",
@@ -242,12 +213,11 @@ MAPPINGS: tuple[Mapping, ...] = (
         columns={
             "course_id": _COURSE_ID,
             "section_id": _SECTION_ID,
-            "user_kind": Const("staff"),
-            "user_id": From("Teacher"),
+            **user_key("staff", "Teacher"),
             "role": Const("teacher"),
             "is_primary": Const(True, derived=True),
             "organization_id": From("School"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(

@@ -23,6 +23,7 @@ from roster_etl.mapping.column_plan import (
     Unpivot,
 )
 from roster_etl.mapping.combinators import if_first_given, us_day_end, us_day_start, with_us_dates
+from roster_etl.mapping.common_plans import ACTIVE, active_enrollment, named_user, user_key
 from roster_etl.mapping.value_functions import (
     chained,
     coalesce,
@@ -143,8 +144,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         to="users",
         extensions=True,
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("Student_id"),
+            **user_key("student", "Student_id"),
             "number": From("Student_number"),
             "state_id": From("State_id"),
             "first_name": From("First_name"),
@@ -156,7 +156,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
             "email": From("Student_email"),
             "username": From("Username"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
@@ -164,8 +164,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         to="users",
         extensions=True,
         columns={
-            "user_kind": Const("teacher"),
-            "user_id": From("Teacher_id"),
+            **user_key("teacher", "Teacher_id"),
             "number": From("Teacher_number"),
             "state_id": From("State_teacher_id"),
             "first_name": From("First_name"),
@@ -175,7 +174,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             "email": From("Teacher_email"),
             "username": From("Username"),
             "title": From("Title"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
@@ -184,15 +183,11 @@ MAPPINGS: tuple[Mapping, ...] = (
         extensions=True,
         merges=True,
         columns={
-            "user_kind": Const("staff"),
-            "user_id": From("Staff_id"),
-            "first_name": From("First_name"),
-            "last_name": From("Last_name"),
-            "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
+            **named_user("staff", "Staff_id", "First_name", "Last_name"),
             "email": From("Staff_email"),
             "username": From("Username"),
             "title": From("Title"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
@@ -203,23 +198,18 @@ MAPPINGS: tuple[Mapping, ...] = (
         is_fallback=True,
         note="The file that staff.csv replaced; where both name a person, staff.csv counts.",
         columns={
-            "user_kind": Const("staff"),
-            "user_id": From("Staff_id"),
-            "first_name": From("First_name"),
-            "last_name": From("Last_name"),
-            "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
+            **named_user("staff", "Staff_id", "First_name", "Last_name"),
             "email": From("Admin_email"),
             "username": From("Username"),
             "title": From("Admin_title"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
         source="students",
         to="user_roles",
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("Student_id"),
+            **user_key("student", "Student_id"),
             "organization_id": From("School_id"),
             "role": Const("student"),
             "is_primary": Const(True),
@@ -229,8 +219,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="teachers",
         to="user_roles",
         columns={
-            "user_kind": Const("teacher"),
-            "user_id": From("Teacher_id"),
+            **user_key("teacher", "Teacher_id"),
             "organization_id": From("School_id"),
             "role": Const("teacher"),
             "title": From("Title"),
@@ -244,8 +233,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ForEvery(column="School_id", value=EVERY_SCHOOL, file="schools", take="School_id", name="every_school"),
         ),
         columns={
-            "user_kind": Const("staff"),
-            "user_id": From("Staff_id"),
+            **user_key("staff", "Staff_id"),
             "organization_id": FirstOf(From("School_id"), From("every_school", derived=True)),
             "role": _STAFF_ROLE,
             "title": From("Title"),
@@ -258,8 +246,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         is_fallback=True,
         steps=(_ADMIN_LEADS,),
         columns={
-            "user_kind": Const("staff"),
-            "user_id": From("Staff_id"),
+            **user_key("staff", "Staff_id"),
             "organization_id": From("School_id"),
             "role": _STAFF_ROLE,
             "title": From("Admin_title"),
@@ -269,8 +256,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="students",
         to="student_profiles",
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("Student_id"),
+            **user_key("student", "Student_id"),
             "grade": From("Grade", via=recode(GRADES)),
             "gender": From("Gender", via=recode(GENDERS)),
             "birth_date": From("DOB", via=parse_us_date),
@@ -299,8 +285,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         steps=(OnlyRows(column="Contact_name"), RowNumber(by="Student_id", name="position")),
         merges=True,
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("Student_id"),
+            **user_key("student", "Student_id"),
             "contact_id": FirstOf(
                 From("Contact_sis_id"),
                 From("Contact_name", "Contact_relationship", "Contact_type", via=derived_id("contact"), derived=True),
@@ -328,7 +313,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             "number": From("Course_number"),
             "name": From("Course_name"),
             "description": From("Course_description"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
@@ -386,15 +371,9 @@ MAPPINGS: tuple[Mapping, ...] = (
         to="enrollments",
         extensions=True,
         steps=(_SECTION_COURSE,),
-        columns={
-            "course_id": _course_id("section_school"),
-            "section_id": From("Section_id"),
-            "user_kind": Const("student"),
-            "user_id": From("Student_id"),
-            "role": Const("student"),
-            "organization_id": From("School_id"),
-            "status": Const("active", derived=True),
-        },
+        columns=active_enrollment(
+            _course_id("section_school"), From("Section_id"), user_key("student", "Student_id"), "student", "School_id"
+        ),
     ),
     Mapping(
         source="sections",
@@ -404,12 +383,11 @@ MAPPINGS: tuple[Mapping, ...] = (
         columns={
             "course_id": _COURSE_ID,
             "section_id": From("Section_id"),
-            "user_kind": Const("teacher"),
-            "user_id": From("teacher"),
+            **user_key("teacher", "teacher"),
             "role": Const("teacher"),
             "is_primary": From("place", via=recode({"1": True}, otherwise=False)),
             "organization_id": From("School_id"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
 )

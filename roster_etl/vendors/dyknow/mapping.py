@@ -6,6 +6,7 @@ Belongs here: which column goes where, by which function. ``engine`` runs the ma
 
 from roster_etl.mapping.column_plan import Const, From, Lookup, Mapping, Unpivot
 from roster_etl.mapping.combinators import day_end, day_start, of_dates
+from roster_etl.mapping.common_plans import ACTIVE, active_enrollment, named_user, role_at_school, user_key
 from roster_etl.mapping.value_functions import derived_id, joined, recode
 from roster_etl.vendors.dyknow.codes import GRADES
 
@@ -43,55 +44,28 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="students",
         to="users",
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("student_id"),
-            "first_name": From("first_name"),
-            "last_name": From("last_name"),
-            "full_name": From("first_name", "last_name", via=joined(" "), derived=True),
+            **named_user("student", "student_id", "first_name", "last_name"),
             "email": From("student_email"),
             "username": From("username"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
         source="teachers",
         to="users",
         columns={
-            "user_kind": Const("teacher"),
-            "user_id": From("teacher_id"),
-            "first_name": From("first_name"),
-            "last_name": From("last_name"),
-            "full_name": From("first_name", "last_name", via=joined(" "), derived=True),
+            **named_user("teacher", "teacher_id", "first_name", "last_name"),
             "email": From("teacher_email"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
-    Mapping(
-        source="students",
-        to="user_roles",
-        columns={
-            "user_kind": Const("student"),
-            "user_id": From("student_id"),
-            "organization_id": From("school_id"),
-            "role": Const("student"),
-        },
-    ),
-    Mapping(
-        source="teachers",
-        to="user_roles",
-        columns={
-            "user_kind": Const("teacher"),
-            "user_id": From("teacher_id"),
-            "organization_id": From("school_id"),
-            "role": Const("teacher"),
-        },
-    ),
+    role_at_school("students", "student", "student_id", "school_id"),
+    role_at_school("teachers", "teacher", "teacher_id", "school_id"),
     Mapping(
         source="students",
         to="student_profiles",
         columns={
-            "user_kind": Const("student"),
-            "user_id": From("student_id"),
+            **user_key("student", "student_id"),
             "grade": From("grade", via=recode(GRADES)),
         },
     ),
@@ -104,7 +78,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             "course_id": _COURSE_ID,
             "organization_id": From("school_id"),
             "name": From("course_name"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
         },
     ),
     Mapping(
@@ -124,29 +98,19 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="enrollments",
         to="enrollments",
         steps=(_SECTION_COURSE,),
-        columns={
-            "course_id": From("section_school", "course_name", via=derived_id("course"), derived=True),
-            "section_id": From("section_id"),
-            "user_kind": Const("student"),
-            "user_id": From("student_id"),
-            "role": Const("student"),
-            "organization_id": From("school_id"),
-            "status": Const("active", derived=True),
-        },
+        columns=active_enrollment(
+            From("section_school", "course_name", via=derived_id("course"), derived=True),
+            From("section_id"),
+            user_key("student", "student_id"),
+            "student",
+            "school_id",
+        ),
     ),
     Mapping(
         source="sections",
         to="enrollments",
         steps=(Unpivot(columns=("teacher_id",), family="teacher_{n}_id", value="teacher", position="place"),),
         note="All teachers of a section are equal: the document assigns them all, in no other order than that of their names.",
-        columns={
-            "course_id": _COURSE_ID,
-            "section_id": From("section_id"),
-            "user_kind": Const("teacher"),
-            "user_id": From("teacher"),
-            "role": Const("teacher"),
-            "organization_id": From("school_id"),
-            "status": Const("active", derived=True),
-        },
+        columns=active_enrollment(_COURSE_ID, From("section_id"), user_key("teacher", "teacher"), "teacher", "school_id"),
     ),
 )

@@ -5,6 +5,7 @@ Belongs here: which column goes where, by which function. ``engine`` runs the ma
 """
 
 from roster_etl.mapping.column_plan import AssignUnique, Const, FirstOf, From, Lookup, Mapping, OnlyRows, WarnIfDifferent
+from roster_etl.mapping.common_plans import user_key
 from roster_etl.mapping.value_functions import joined, recode
 from roster_etl.spec import RowCondition
 from roster_etl.vendors.mastery_connect.codes import FLAGS, GENDERS, GRADES, RACES, ROLES, STATUSES, STUDENT, TEACHER
@@ -33,8 +34,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             ),
         ),
         columns={
-            "user_kind": Const("user"),
-            "user_id": From("user_id"),
+            **user_key("user", "user_id"),
             "number": From("student_number"),
             "state_id": From("student_state_number"),
             "first_name": From("first_name"),
@@ -49,8 +49,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         source="users",
         to="user_roles",
         columns={
-            "user_kind": Const("user"),
-            "user_id": From("user_id"),
+            **user_key("user", "user_id"),
             "organization_id": From("account_id"),
             "role": From("user_role", via=recode(ROLES)),
         },
@@ -61,8 +60,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         steps=(OnlyRows(column="user_role", values=STUDENT),),
         note="Of teachers, the columns of students are not read.",
         columns={
-            "user_kind": Const("user"),
-            "user_id": From("user_id"),
+            **user_key("user", "user_id"),
             "grade": From("student_grade", via=recode(GRADES)),
             "gender": From("student_gender", via=recode(GENDERS)),
             "race": From("student_race", via=recode(RACES)),
@@ -122,8 +120,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         columns={
             "course_id": From("course_id"),
             "section_id": From("section_id"),
-            "user_kind": Const("user"),
-            "user_id": From("user_id"),
+            **user_key("user", "user_id"),
             "role": From("role", via=recode(ROLES)),
             "organization_id": From("course_account", derived=True),
             "status": _STATUS,

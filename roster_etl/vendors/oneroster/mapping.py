@@ -23,6 +23,7 @@ from roster_etl.mapping.column_plan import (
     WarnUnmatched,
 )
 from roster_etl.mapping.combinators import day_end, day_start
+from roster_etl.mapping.common_plans import ACTIVE, user_key
 from roster_etl.mapping.list_functions import (
     completed_after_last_day,
     completed_when_past,
@@ -177,8 +178,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         extensions=True,
         merges=True,
         columns={
-            "user_kind": Const("user"),
-            "user_id": From("userSourcedId"),
+            **user_key("user", "userSourcedId"),
             "organization_id": From("orgSourcedId"),
             "role": From("role"),
             "is_primary": From("roleType", via=recode(ROLE_TYPES)),
@@ -319,7 +319,7 @@ MAPPINGS: tuple[Mapping, ...] = (
             "term_id": From("schoolYearSourcedId"),
             "number": From("courseCode"),
             "name": From("title"),
-            "status": Const("active", derived=True),
+            "status": ACTIVE,
             **_LISTS,
         },
     ),
@@ -388,8 +388,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         columns={
             "course_id": From("course"),
             "section_id": From("classSourcedId"),
-            "user_kind": Const("user"),
-            "user_id": From("userSourcedId"),
+            **user_key("user", "userSourcedId"),
             "role": From("role"),
             "is_primary": From("primary", via=recode(FLAGS)),
             "organization_id": From("schoolSourcedId"),
@@ -417,8 +416,7 @@ MAPPINGS: tuple[Mapping, ...] = (
         kept_as_extensions=("profileType", "credentialType", "description", "applicationId"),
         columns={
             "login_user_id": From("sourcedId"),
-            "user_kind": Const("user"),
-            "user_id": From("userSourcedId"),
+            **user_key("user", "userSourcedId"),
             "username": From("username"),
             "authentication_provider_id": FirstOf(From("vendorId"), From("applicationId")),
         },

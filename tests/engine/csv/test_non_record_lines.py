@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from roster_etl.engine.csv import non_record_lines
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
 
@@ -36,6 +37,8 @@ def codes(*lines: str, header: str = "id,name,grade") -> dict[int, str]:
         "(null),(NULL),(null)",
         "\\N,\\N,\\N",
         "N/A,n/a,#N/A",
+        "None,none,",
+        "nil,nil,nil",
     ],
 )
 def test_a_ruler_is_no_record_wherever_it_stands(line: str) -> None:
@@ -56,7 +59,9 @@ def test_the_header_with_other_signs_between_its_words_is_a_repeated_header(line
     assert codes("1,Ada,3", line, "2,Bo,4", header="Student_id,First_name,Grade") == {3: "repeated_header"}
 
 
-@pytest.mark.parametrize("line", ["1,null,.", "#1,-,-", "null,Ada,3", "student,first,grade"])
+@pytest.mark.parametrize(
+    "line", ["1,null,.", "#1,-,-", "null,Ada,3", "student,first,grade", "7,Null,", "7,None,N/A", "None,Nil,3", ",Null,3"]
+)
 def test_a_record_with_one_real_cell_is_one(line: str) -> None:
     assert codes("1,Ada,3", line, "2,Bo,4", header="Student_id,First_name,Grade") == {}
 
@@ -104,3 +109,13 @@ def test_a_repeated_header_in_another_case_stays_one_without_its_secrets() -> No
     blanked = blank_columns(b"id,Password\n1,x\nID,PASSWORD\n2,password\n", lambda name: name.casefold() == "password")
 
     assert blanked == b"id,Password\n1,\nID,PASSWORD\n2,\n"
+
+
+@pytest.mark.parametrize(("after", "told"), [(9, {3: "not_a_record"}), (10, {})])
+def test_a_count_is_looked_for_among_the_last_ten_records(after: int, told: dict[int, str]) -> None:
+    assert codes("1,Ada,3", "Total,,2", *(f"{number},Bo,4" for number in range(after))) == told
+
+
+def test_a_ruler_is_found_at_its_place_in_a_later_part_of_a_long_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(non_record_lines, "_ROWS", 4)
+    assert codes(*(f"{number},Bo,4" for number in range(6)), "---,--,-", *(f"{n},Bo,4" for n in range(30))) == {8: "not_a_record"}

@@ -89,3 +89,21 @@ def test_closing_in_a_block_closes_it_and_the_file_can_go(database: Database) ->
         database.close()
         assert not log_of(database).exists()
         database.remove_file()
+
+
+def test_two_connections_at_once_leave_one_behind(database: Database) -> None:
+    with counted_connections() as counted, database.keep_connection():
+        with database.read(), database.read():
+            pass
+        with database.read(), database.read():
+            pass
+        assert counted.made == 3
+
+
+def test_a_connection_is_closed_before_the_process_forks_not_after(database: Database) -> None:
+    with database.keep_connection():
+        add(database)
+        child = os.fork()
+        if not child:
+            os._exit(int(log_of(database).exists()))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
