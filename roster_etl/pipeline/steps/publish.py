@@ -91,9 +91,7 @@ def _id_change_rows(staging: Staging, upload: Upload) -> dict[str, TableChange]:
 def _change(staging: Staging, name: str, tables: Mapping[str, pa.Table]) -> TableChange:
     def opens() -> tuple[pa.Table, pa.Array | None]:
         opening, places = staging.opens(name), None
-        if (
-            PLACE in opening.column_names
-        ):  # the rows stay where they are, so that they are copied once, in the order of the writer
+        if PLACE in opening.column_names:  # the writer copies the rows once, in its own order
             opening, places = tables[name], combine_chunks(opening.column(PLACE))
         return opening.drop_columns([REFUSED, DELETED]), places
 
