@@ -22,7 +22,6 @@ SCHOOLS = OutFile(
     "schools.csv",
     table="organizations",
     rows=table_rows("organizations", where={"organizations.type": "school"}),
-    key=("organizations.organization_id",),
     extensions="ext.",
     columns=(
         OutColumn("School_id", value="organizations.organization_id", required=True),
@@ -116,7 +115,6 @@ SECTIONS = OutFile(
     "sections.csv",
     table="sections",
     rows=section_rows("Teacher_id"),
-    key=("sections.section_id",),
     extensions="ext.",
     columns=(
         OutColumn("School_id", value="sections.organization_id", required=True),
