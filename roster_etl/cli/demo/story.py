@@ -1,8 +1,4 @@
-"""``demo``: run the whole pipeline on an empty machine with real parts: SFTP server, sensor, daemon, runs, roster, history.
-
-Belongs here: the steps of the demo and their order. Every part is the program's own; the demo shows nothing that a user does not
-get.
-"""
+"""``demo``: run the whole pipeline on an empty machine with real parts: SFTP server, sensor, daemon, runs, roster, history."""
 
 from __future__ import annotations
 

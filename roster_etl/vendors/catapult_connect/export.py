@@ -1,7 +1,4 @@
-"""How the roster is written as CatapultCONNECT's files.
-
-Belongs here: which column holds what, in the published order, and the rules of the format.
-"""
+"""How the roster is written as CatapultCONNECT's files."""
 
 from roster_etl.canonical.codes import GRADES
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns

@@ -1,7 +1,4 @@
-"""How the roster is written as Dyknow's files.
-
-Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
-"""
+"""How the roster is written as Dyknow's files."""
 
 from roster_etl.canonical.codes import GRADES
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
