@@ -1,8 +1,4 @@
-"""The asset of delta formats: an upload applied to the district's current state, once for all tables.
-
-Belongs here: the step between such a format's files and the roster's tables. How rows are applied is decided in
-``engine.changes``.
-"""
+"""The asset of delta formats: an upload applied to the district's current state (``engine.changes``), once for all tables."""
 
 from collections.abc import Iterator
 

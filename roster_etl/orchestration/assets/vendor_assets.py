@@ -1,7 +1,6 @@
 """The assets of a vendor: the upload as it arrived, and each of its files, read and validated.
 
-Belongs here: factories, because all vendors' files are processed alike. The vendors' facts are in ``vendors``, the steps in
-``pipeline``.
+Factories make them, because all vendors' files are processed alike.
 """
 
 from collections.abc import Iterable, Iterator

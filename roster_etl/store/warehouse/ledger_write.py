@@ -1,8 +1,4 @@
-"""Write the ledger: the start, progress and end of imports, and decisions about held ones.
-
-Belongs here: statements that write ledger tables, inside the caller's transaction.
-Does not belong here: reading (``ledger_read``), or the roster's versions (``publish``).
-"""
+"""Write the ledger, inside the caller's transaction: the start, progress and end of imports, and decisions about held ones."""
 
 from __future__ import annotations
 

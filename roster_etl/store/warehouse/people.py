@@ -1,7 +1,4 @@
-"""Queries and statements on the links between records of people.
-
-Belongs here: SQL on ``canonical.people``. Which records are one human is decided in ``engine.reconcile.person_groups``.
-"""
+"""Queries and statements on the links between records of people."""
 
 from __future__ import annotations
 

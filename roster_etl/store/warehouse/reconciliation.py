@@ -1,7 +1,4 @@
-"""Queries on the differences between the feeds of a district.
-
-Belongs here: SQL on ``canonical.reconciliation``. How differences are found is in ``engine.reconcile``.
-"""
+"""Queries on the differences between the feeds of a district."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Read the roster: current versions, as-of queries, and all versions of a record.
-
-Belongs here: queries over the history tables. Does not belong here: reading the ledger (``ledger_read``).
-"""
+"""Read the roster: current versions, as-of queries, and all versions of a record."""
 
 from __future__ import annotations
 

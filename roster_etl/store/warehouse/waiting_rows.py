@@ -1,7 +1,4 @@
-"""Read and write what the rows in the quarantine of delta formats wait for.
-
-Belongs here: the statements on ``waiting_for`` and ``waiting_feeds``. Does not belong here: what a row waits for (``engine.changes``).
-"""
+"""Read and write what the rows in the quarantine of delta formats wait for."""
 
 from __future__ import annotations
 
