@@ -1,7 +1,4 @@
-"""The tables of reconciliation: differences between the feeds of a district, what people decided, and how far it has got.
-
-Belongs here: the tables, and the allowed values of their columns.
-"""
+"""The tables of reconciliation: differences between the feeds of a district, what people decided, and how far it has got."""
 
 from typing import Final, Literal
 

@@ -18,6 +18,7 @@ from roster_etl.exports.arrays import Array, column, each_distinct, mask, presen
 from roster_etl.exports.cells import Formulas, write_cells
 from roster_etl.exports.export_tables import ROW, ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
+from roster_etl.exports.rows import table_rows
 
 _UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or nothing has to
 
@@ -59,7 +60,8 @@ def build_files(work: ExportTables, format_: ExportFormat, formulas: Formulas) -
 
 def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFile:
     """Build one file: rows in the order of their keys, columns in the order of the document."""
-    rows = work.store.keep(file.rows(work))
+    make_rows = file.rows or table_rows(file.table)
+    rows = work.store.keep(make_rows(work))
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
     outs = (*outs, *_extension_columns(work, file, rows))
     keys = [name for name in file.key if name in rows.column_names]

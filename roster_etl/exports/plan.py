@@ -72,7 +72,8 @@ class OutColumn:
 class OutFile:
     """One file.
 
-    - ``rows``: makes its rows; ``key``: its columns by which rows are ordered; ``table``: whose records they are
+    - ``table``: whose records it has; ``rows``: makes its rows, by default those of the table
+    - ``key``: columns of the rows, by which they are ordered; by default the key of the table
     - ``columns_of``: makes further columns from the data: families, extra columns
     - ``identity``: the columns of the file that tell its records apart, for deltas; empty: the file is written whole in a delta, too
     - ``extensions``: the prefix of extra columns that are written as they are; ``said_extensions``: those that columns of the file say
@@ -80,15 +81,18 @@ class OutFile:
     """
 
     name: str = field(kw_only=False)
-    rows: Rows
-    columns: tuple[OutColumn, ...]
-    key: tuple[str, ...]
     table: str
+    columns: tuple[OutColumn, ...]
+    rows: Rows | None = None
+    key: tuple[str, ...] = ()
     columns_of: Callable[[ExportTables, pa.Table], tuple[OutColumn, ...]] | None = None
     when: str = "always"
     extensions: str = ""
     said_extensions: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.key or table_columns(self.table, *TABLES[self.table].key))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
-"""Options that every feed has, and how an option's text becomes a value.
+"""Options that every feed has, how an option's text becomes a value, and the precedence of settings.
 
-Belongs here: the options common to all formats, parsing, and the precedence of settings.
-Does not belong here: how a value is used; options of one format (they are declared in its vendor's folder).
+Options of one format are declared in its vendor's folder.
 """
 
 from __future__ import annotations

@@ -94,12 +94,14 @@ def test_common_codes_are_equal_where_rows_of_two_tables_are():
     assert other[1] not in one.tolist()
 
 
+@pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("offset", [0, 3])
-def test_codes_of_a_long_column_are_equal_where_cells_are(offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_of_a_long_column_are_equal_where_cells_are(offset: int, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [[None, "", "a", "b", "ab", "b a", "q", "ä", "1a"][(n * n + n // 3) % 9] for n in range(300)]
     columns = [pa.array(cells).slice(offset), pa.array(cells[::-1]).slice(offset)]
     expected = row_codes(columns)
     monkeypatch.setattr(arrow, "_CODED_AT_ONCE", 10)
+    monkeypatch.setattr(arrow, "_repeats_often", lambda _: together)
 
     found = row_codes(columns)
 
@@ -135,6 +137,16 @@ def test_rows_that_ascend_by_their_columns_in_some_order_all_differ(columns, asc
 
 def test_whether_few_rows_ascend_is_not_looked_at():
     assert not rows_ascend([pa.array(["a", "b"])])
+
+
+def test_a_long_column_is_coded_as_a_whole_only_if_its_cells_are_there_several_times() -> None:
+    places = range(100_000)
+
+    assert arrow._repeats_often(pa.array([str(place // 20) for place in places]))
+    assert arrow._repeats_often(pa.array(np.random.default_rng(1).integers(0, 10_000, 100_000)).cast(pa.string()))
+    assert arrow._repeats_often(pa.nulls(100_000, pa.string()))
+    assert not arrow._repeats_often(pa.array([str(place) for place in places]))
+    assert not arrow._repeats_often(pa.array([str(place // 2) for place in places]))
 
 
 def test_who_shares_a_code() -> None:

@@ -1,7 +1,4 @@
-"""Which assets one import has, and which feeds a selection of assets is about.
-
-Belongs here: questions about sets of asset keys. Does not belong here: what a run does with the answer (``whole_imports``).
-"""
+"""Which assets one import has, and which feeds a selection of assets is about."""
 
 from __future__ import annotations
 

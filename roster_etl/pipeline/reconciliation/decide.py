@@ -1,7 +1,4 @@
-"""Decisions of people about differences between feeds: accept, ignore, reopen.
-
-Belongs here: validating a decision and writing it, with its lines in the audit and the journal.
-"""
+"""Decisions of people about differences between feeds: accept, ignore, reopen."""
 
 from __future__ import annotations
 

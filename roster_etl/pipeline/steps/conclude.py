@@ -1,7 +1,4 @@
-"""End an import in the ledger: its findings, its decision, and the manifest beside its archived bytes.
-
-Belongs here: building one result from what the steps wrote to staging. Publishing is in ``pipeline.steps.publish``.
-"""
+"""End an import in the ledger: its findings, its decision, and the manifest beside its archived bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The upload of one import: its files, the settings in force, and the early end, if any.
-
-Belongs here: records that are passed between steps, as JSON. No step, no I/O.
-"""
+"""The upload of one import: its files, the settings in force, and the early end, if any."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ _READ_FIRST = "Read before all other files; it says how they are read."
 
 MANIFEST_FILE = File(
     name="manifest",
-    file_name="manifest.csv",
     title="What the upload holds",
     source="3",
     key=("propertyName",),
