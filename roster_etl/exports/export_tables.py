@@ -268,10 +268,8 @@ class ExportTables:
             values = pc.coalesce(values, fallback)
         self.change(table, name, values, reason)
 
-    def rename_ids(
-        self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None, count: bool = True
-    ) -> None:
-        """Replace ids of records of `entity` in all columns that hold them; `kind`: only of users of this kind."""
+    def rename_ids(self, entity: str, old: Array, new: Array, reason: Reason, *, count: bool = True) -> None:
+        """Replace ids of records of `entity` in all columns that hold them."""
         differs = ~same(old, new)
         if not differs.any():
             return
@@ -280,10 +278,7 @@ class ExportTables:
             if table in self.tables and name in self.tables[table].column_names:
                 before = self.col(table, name)
                 found = positions(before, keys)
-                where = present(found)
-                if kind is not None and "user_kind" in self.tables[table].column_names:
-                    where &= equals(self.col(table, "user_kind"), kind)
-                self.change(table, name, choose(where, values.take(found), before), reason, count=count)
+                self.change(table, name, choose(present(found), values.take(found), before), reason, count=count)
 
     def name_kinds(self) -> None:
         """Write the ids of users as kind and id, in all columns that hold them; without a kind beside it, the first kind that has the id."""
