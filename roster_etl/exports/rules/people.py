@@ -124,7 +124,6 @@ def school_of(work: ExportTables, where: Mask, *, roles: tuple[str, ...] = ()) -
     at = present(work.col("user_roles", "organization_id"))
     at &= equals(column(role_rows, "role"), *roles) if roles else True
     role_rows = role_rows.filter(pa.array(at))
-    taught = work.table("enrollments")
     school = work.col("enrollments", "organization_id")
     counted = pa.table(
         {"key": compound(work.user_keys("enrollments"), school), "user": work.user_keys("enrollments"), "school": school}
@@ -137,7 +136,6 @@ def school_of(work: ExportTables, where: Mask, *, roles: tuple[str, ...] = ()) -
     most = pc.fill_null(lookup(compound(role_keys, schools), column(sizes, "key"), column(sizes, "key_count")), 0)
     best = _best(role_keys, schools, primary, most)
     fallback = _best(column(sizes, "user"), column(sizes, "school"), column(sizes, "key_count"), column(sizes, "key_count"))
-    del taught
     found = pc.coalesce(lookup(keys, *best), lookup(keys, *fallback))
     return choose(where, found, nulls(len(keys)))
 
