@@ -103,6 +103,16 @@ def lookup(values: Array, keys: Array, results: Array) -> Array:
     return results.take(positions(values, keys))
 
 
+def same_memory(some: Sequence[Array], others: Sequence[Array]) -> bool:
+    """Return whether arrays are the same ones, pairwise, by where they are in memory."""
+    return len(some) == len(others) and all(_place(one) == _place(other) for one, other in zip(some, others, strict=True))
+
+
+def _place(values: Array) -> tuple[object, ...]:
+    buffers = (None if buffer is None else buffer.address for buffer in values.buffers())
+    return (values.type, values.offset, len(values), *buffers)
+
+
 def choose(where: Mask, then: Array, otherwise: Array) -> Array:
     """Return `then` where the mask holds, else `otherwise`."""
     return pc.if_else(pa.array(where), then, otherwise)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import Array, column, each_distinct, mask, present
 from roster_etl.exports.cells import Formulas, write_cells
-from roster_etl.exports.export_tables import ExportTables, may_name
+from roster_etl.exports.export_tables import ROW, ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
 
@@ -70,12 +70,15 @@ def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFi
     work.store.release()
     cells = write_cells(work, file, rows, outs, formulas)
     missing = np.zeros(rows.num_rows, dtype=bool)
+    if ROW in rows.column_names:
+        work.written[file.table] = column(rows, ROW)
     for out in outs:
         if out.required:
             missing |= ~present(cells[out.name])
     if missing.any():
         work.losses.add("row_left_out", "missing_required", int(missing.sum()), table=file.table, file=file.name)
         cells = {name: values.filter(pa.array(~missing)) for name, values in cells.items()}
+        work.written.pop(file.table, None)
     kept = {out.name: cells[out.name] for out in outs if not out.optional or present(cells[out.name]).any()}
     if kept:
         stored = work.store.keep(pa.table(kept))
