@@ -1,7 +1,4 @@
-"""Rules about people: who is a student, a teacher or staff, at which school, under which id.
-
-Belongs here: rules over users, roles and profiles. Does not belong here: columns of a file (a format's export).
-"""
+"""Rules about people: who is a student, a teacher or staff, at which school, under which id."""
 
 from __future__ import annotations
 
