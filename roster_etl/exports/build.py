@@ -1,7 +1,4 @@
-"""Build an export: scope, rules, rows, cells; every loss that the declaration shows is counted.
-
-Belongs here: the order of these steps. Does not belong here: reading the roster, writing files, reading them back.
-"""
+"""Build an export: scope, rules, rows, cells; every loss that the declaration shows is counted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Read a roster for an export: all tables of a feed as of a moment, each in the order of its keys.
-
-Belongs here: the query for each table, and the scope of the order. Rules and files are in ``exports``.
-"""
+"""Read a roster for an export: all tables of a feed as of a moment, each in the order of its keys."""
 
 from __future__ import annotations
 

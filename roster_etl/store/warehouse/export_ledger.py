@@ -88,15 +88,10 @@ def _without_values(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
 
 
 def _query(
-    connection: sa.Connection,
-    district_id: str,
-    source: str,
-    name: str,
-    moment: datetime | None,
-    schema: pa.Schema,
-    joined: Collection[str] = (),
+    connection: sa.Connection, place: _Place, schema: pa.Schema, joined: Collection[str] = ()
 ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """Return the query of the columns of `schema`, the version, and the first value of the columns `joined`, if there are any."""
+    district_id, source, name, moment = place
     history = history_table(name)
     chosen = [*(_column(connection, history, field) for field in schema), history.c.version_id]
     if joined:
