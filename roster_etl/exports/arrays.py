@@ -1,7 +1,4 @@
-"""Look-ups, filters and groups over Arrow arrays, by which records of several tables are put together.
-
-Belongs here: functions of arrays, of the same length in and out. No table names, no losses.
-"""
+"""Look-ups, filters and groups over Arrow arrays, by which records of several tables are put together."""
 
 from __future__ import annotations
 

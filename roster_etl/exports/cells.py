@@ -1,7 +1,4 @@
-"""Cells: how values are written as text, and what a spreadsheet would run.
-
-Belongs here: forms of dates and flags, code lists, line breaks, lengths, formulas; each change is counted.
-"""
+"""Cells: how values are written as text, and what a spreadsheet would run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How an export is declared: files, their columns, and the rules before them.
-
-Belongs here: data classes. One object serves the writer, the lineage and the documentation.
-"""
+"""How an export is declared: files, their columns, and the rules before them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Read an export back before it is moved into place: with the reader of its format, or else cell by cell.
-
-Belongs here: validating the written files as an import would, and the canonical tables that it would make of them.
-"""
+"""Read an export back before it is moved into place: with the reader of its format, or else cell by cell."""
 
 from __future__ import annotations
 

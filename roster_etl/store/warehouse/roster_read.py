@@ -290,7 +290,8 @@ def versions_by_key(
 ) -> pa.Table:
     """Return the current versions of the records in `keys`, or their `past` ones, with all columns, by the index of either's keys."""
     table, history = TABLES[name], history_table(name)
-    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
+    schema = pa.schema([table.arrow_schema.field(column) for column in table.key])
+    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(schema))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
     same = (sa.text(f"{ours} = {theirs}") for ours, theirs in pairs)
     version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
@@ -303,10 +304,6 @@ def versions_by_key(
     query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, which)
     found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]), staged)
     return versions(connection, name, found.column("version_id"))
-
-
-def _key_schema(table: RosterTable) -> pa.Schema:
-    return pa.schema([table.arrow_schema.field(name) for name in table.key])
 
 
 @dataclass(frozen=True, kw_only=True)
