@@ -16,6 +16,7 @@ from roster_etl.exports.cells import Formulas, write_cells
 from roster_etl.exports.export_tables import ROW, ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
+from roster_etl.frames.arrow import rows_in_order
 
 _UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or nothing has to
 
@@ -62,7 +63,7 @@ def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFi
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
     outs = (*outs, *_extension_columns(work, file, rows))
     keys = [name for name in file.key if name in rows.column_names]
-    if rows.num_rows > 1 and keys:
+    if rows.num_rows > 1 and keys and not rows_in_order([column(rows, name) for name in keys]):
         rows = work.take(rows, pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in keys]))
     work.store.release()
     cells = write_cells(work, file, rows, outs, formulas)

@@ -170,6 +170,27 @@ def _ascend(columns: Sequence[pa.Array]) -> bool:
     return False
 
 
+def rows_in_order(columns: Sequence[pa.Array]) -> bool:
+    """Return whether rows ascend, or are equal, by their columns in this order of them. False also where some cells of a column are null."""
+    columns = [column for column in columns if column.null_count < len(column)]
+    return (
+        not any(column.null_count for column in columns)
+        and _in_order([column.slice(0, _SOME) for column in columns])
+        and _in_order(columns)
+    )
+
+
+def _in_order(columns: Sequence[pa.Array]) -> bool:
+    tied = np.ones(max(0, len(columns[0]) - 1) if columns else 0, dtype=bool)
+    for column in columns:
+        if not tied.any():
+            break
+        if (tied & _pairs(pc.less, column)).any():
+            return False
+        tied &= _pairs(pc.equal, column)
+    return True
+
+
 def _pairs(compare: Callable[[pa.Array, pa.Array], pa.Array], column: pa.Array) -> np.ndarray:
     """Return what `compare` says of each cell but the first and the one before it."""
     return compare(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)

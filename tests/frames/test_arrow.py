@@ -14,6 +14,7 @@ from roster_etl.frames.arrow import (
     findings_table,
     row_codes,
     rows_ascend,
+    rows_in_order,
     shares_code,
     text_series,
     to_arrow_array,
@@ -133,6 +134,25 @@ def test_rows_that_ascend_by_their_columns_in_some_order_all_differ(columns, asc
 
         assert rows_ascend([pa.array(column, pa.string()) for column in columns]) is ascend
         assert _groups(*columns) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "ordered"),
+    [
+        ([["a", "a", "b"], ["x", "y", "a"]], True),
+        ([["a", "a", "b"], ["y", "x", "a"]], False),
+        ([["a", "a", "b"], [None, None, None], ["x", "x", "a"]], True),  # equal rows, and a column without values
+        ([["a", "b", "b"], ["x", None, "x"]], False),  # not known
+        ([["a", "b", "a"]], False),
+        ([[None, None, None]], True),
+        ([[]], True),
+    ],
+)
+def test_whether_rows_are_in_the_order_of_their_columns(columns, ordered, monkeypatch):
+    for some in (1, 2, 1_000):
+        monkeypatch.setattr(arrow, "_SOME", some)
+
+        assert rows_in_order([pa.array(column, pa.string()) for column in columns]) is ordered
 
 
 def test_whether_few_rows_ascend_is_not_looked_at():
