@@ -1,7 +1,4 @@
-"""The table of links between records of people: which records of a district's feeds are one human, since when, and by which rule.
-
-Belongs here: the table, and the allowed values of its columns.
-"""
+"""The table of links between records of people: which records of a district are one human, since when, and by which rule."""
 
 from __future__ import annotations
 

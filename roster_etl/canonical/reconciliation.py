@@ -1,7 +1,4 @@
-"""The tables of reconciliation: differences between the feeds of a district, what people decided, and how far it has got.
-
-Belongs here: the tables, and the allowed values of their columns.
-"""
+"""The tables of reconciliation: differences between the feeds of a district, what people decided, and how far it has got."""
 
 from typing import Final, Literal
 
@@ -9,7 +6,6 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timestamp
 
-DifferenceKind = Literal["missing_in_a", "missing_in_b", "differs", "only_one_knows", "ambiguous"]
 CloseReason = Literal["agrees", "gone", "superseded"]
 DifferenceDecision = Literal["accepted", "ignored"]
 

@@ -1,7 +1,4 @@
-"""References between canonical tables, for referential integrity.
-
-Belongs here: pairs of tables and their columns. A NULL is not a reference.
-"""
+"""References between canonical tables, for referential integrity. A NULL is not a reference."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Shared definitions of all warehouse tables: metadata, naming conventions, and portable column types.
-
-Belongs here: types and conventions. No table.
-"""
+"""Shared definitions of all warehouse tables: metadata, naming conventions, and portable column types."""
 
 from __future__ import annotations
 

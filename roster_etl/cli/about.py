@@ -16,14 +16,13 @@ PROGRAM = "roster-etl"
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 
 
-def version(ctx: typer.Context) -> int:
+def version(call: Call) -> int:
     """Print the version; with --json those of Python and of the libraries that matter for a report of a bug."""
-    call: Call = ctx.obj
     return call.show_result(versions(), version_text())
 
 
 def completion(
-    ctx: typer.Context,
+    call: Call,
     shell: Annotated[str, typer.Argument(metavar="[SHELL]", help="bash, zsh, fish or powershell; default: that of $SHELL.")] = "",
     install: Annotated[bool, typer.Option("--install", help="Add it to the start-up files of the shell.")] = False,
 ) -> int:
@@ -33,7 +32,6 @@ def completion(
 
     from roster_etl.cli.completions import COMPLETION_VARIABLE
 
-    call: Call = ctx.obj
     chosen = shell or Path(os.environ.get("SHELL", "")).name
     if chosen not in SHELLS:
         raise UsageError(problem=f"SHELL: expected one of {', '.join(SHELLS)}")

@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -141,30 +141,10 @@ _GROUPS = {
 _ALIASES = {"override": "overrides"}  # names of before, which keep working
 
 # Commands that change nothing, and those that use no home. All others refuse a home that other users may change.
-READING_COMMANDS = frozenset(
-    [
-        "audit",
-        "as-of",
-        "changes",
-        "completion",
-        "demo",
-        "doctor",
-        "exports",
-        "generate",
-        "imports",
-        "links",
-        "list",
-        "metrics",
-        "new-vendor",
-        "refused",
-        "sample",
-        "show",
-        "status",
-        "trace",
-        "verify",
-        "version",
-    ]
-)
+READING_COMMANDS = frozenset([
+    "audit", "as-of", "changes", "completion", "demo", "doctor", "exports", "generate", "imports", "links", "list", "metrics",
+    "new-vendor", "refused", "sample", "show", "status", "trace", "verify", "version",
+])  # fmt: skip
 
 
 class HelpfulCommand(TyperCommand):
@@ -205,7 +185,7 @@ class LazyCommand(TyperCommand):
         function: Callable[..., int] = getattr(import_module(f"{__package__}.{self._module}"), self._function)
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=_CONTEXT)
         about, epilog = _escaped(inspect.getdoc(function) or ""), _escaped(examples_text(self._words))
-        app.command(self.name, cls=HelpfulCommand, help=about, epilog=epilog)(function)
+        app.command(self.name, cls=HelpfulCommand, help=about, epilog=epilog)(_with_context(function))
         return get_command(app)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
@@ -255,6 +235,19 @@ class LazyGroup(TyperGroup):
             if isinstance(inner, LazyCommand):
                 inner.read_help()
         super().format_help(*args)
+
+
+def _with_context(function: Callable[..., int]) -> Callable[..., int]:
+    """Return a command as typer calls it: with a context, of which the command gets the call."""
+    _, *options = inspect.signature(function, eval_str=True).parameters.values()
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+    @wraps(function)
+    def command(ctx: typer.Context, **given: Any) -> int:
+        return function(ctx.obj, **given)
+
+    command.__signature__ = inspect.Signature([context, *options])  # type: ignore[attr-defined]
+    return command
 
 
 @cache

@@ -13,7 +13,7 @@ from roster_etl.cli.times import parse_moment
 
 
 def audit(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictFilter = None,
     since: Annotated[
         str | None,
@@ -23,7 +23,6 @@ def audit(
     ] = None,
 ) -> int:
     """List the audit log: approvals, discards, undos, edits, reruns, purges, grants, registry changes. Entries cannot be removed."""
-    call: Call = ctx.obj
     rows = call.warehouse.ledger.audit(district, parse_moment(since, "UTC", "--since") if since else None)
     if district is not None and not rows and not call.warehouse.ledger.audit(district):
         require_known_district(call, district)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def backfill(
-    ctx: typer.Context,
+    call: Call,
     district: Annotated[list[str] | None, typer.Option("--district", metavar="ID", help="This district; repeatable.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only feeds whose newest import failed.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Every registered district.")] = False,
@@ -25,7 +25,6 @@ def backfill(
     at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=64, help="How many imports run in parallel.")] = 2,
 ) -> int:
     """Import the newest upload of many districts: the settled one in the landing zone, else the newest archived one."""
-    call: Call = ctx.obj
     if all_ and district:
         raise UsageError(problem="pass --all or --district, not both")
     if not (all_ or district or failed):

@@ -25,7 +25,7 @@ _SHOWN = 50  # for people
 
 
 def changes(  # noqa: PLR0917 - typer's arguments are positional
-    ctx: typer.Context,
+    call: Call,
     district: DistrictOption,
     since: Annotated[
         int | None,
@@ -51,7 +51,6 @@ def changes(  # noqa: PLR0917 - typer's arguments are positional
     ] = "",
 ) -> int:
     """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
-    call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
     if to:
         return _write_files(call, district, source, to, since, paged=bool(after or limit))
@@ -102,7 +101,7 @@ def _summary(changes: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def metrics(
-    ctx: typer.Context,
+    call: Call,
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write this file atomically instead.")] = None,
     serve: Annotated[
         str,
@@ -110,7 +109,6 @@ def metrics(
     ] = "",
 ) -> int:
     """Print numbers for monitoring in Prometheus' text form, or serve them: for a scraper or node_exporter's textfile collector."""
-    call: Call = ctx.obj
     if serve:
         return _serve(call, serve)
     found = _measure(call)

@@ -1,7 +1,4 @@
-"""Generate the reference page of the commands from what their help pages are made of.
-
-Belongs here: the page. What a command is called, does and takes is declared beside the command.
-"""
+"""Generate the reference page of the commands from what their help pages are made of."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Shell completion: which home it reads, and the values that options complete to.
-
-Belongs here: districts, formats and tables as completions. Does not belong here: the scripts of the shells, which typer has.
-"""
+"""Shell completion: which home it reads, and the values that options complete to. The shells' scripts are typer's."""
 
 from __future__ import annotations
 

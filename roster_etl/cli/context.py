@@ -1,7 +1,6 @@
 """The context of one call of the command line: its home, and its output streams.
 
-Belongs here: standard output for the result and nothing else, standard error for everything that a person may want to read
-meanwhile.
+Standard output has the result and nothing else, standard error everything that a person may want to read meanwhile.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="The destination's na
 
 
 def add(  # noqa: PLR0917 - typer's arguments are positional
-    ctx: typer.Context,
+    call: Call,
     name: _Name,
     district: DistrictOption,
     format: Annotated[str, typer.Option("--format", metavar="F", help="The format, such as oneroster.")],
@@ -55,7 +55,6 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     update: Annotated[bool, typer.Option("--update", help="Change the destination if it exists.")] = False,
 ) -> int:
     """Add a destination to a district's file. Nothing is sent yet."""
-    call: Call = ctx.obj
     destination = Destination(
         name=name,
         format=format,
@@ -111,9 +110,8 @@ def _check_source(destination: Destination, district: District) -> None:
         raise UsageError(problem=f"district {district.id} has {formats}; say which with --source", code="several_feeds")
 
 
-def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
+def list_(call: Call, district: DistrictFilter = None) -> int:
     """List the destinations, with what was sent to each last."""
-    call: Call = ctx.obj
     districts = [call.registry.get(district)] if district else list(call.registry.scan().districts)
     documents = [
         {**document_of(one.id, destination), "last": _last(call, one.id, destination.name)}
@@ -135,9 +133,8 @@ def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
     return call.show_rows(documents, header, rows, none="No destination. `roster-etl destinations add` adds one.")
 
 
-def remove(ctx: typer.Context, name: _Name, district: DistrictOption) -> int:
+def remove(call: Call, name: _Name, district: DistrictOption) -> int:
     """Remove a destination; what was sent stays where it is, and in the ledger."""
-    call: Call = ctx.obj
     with audited_change(call, "destination_remove", district, name=name):
         call.registry.remove_destination(district, name)
     return call.show_result(
@@ -145,17 +142,16 @@ def remove(ctx: typer.Context, name: _Name, district: DistrictOption) -> int:
     )
 
 
-def check(ctx: typer.Context, name: _Name, district: DistrictOption) -> int:
+def check(call: Call, name: _Name, district: DistrictOption) -> int:
     """Check a destination without sending: settings, log-in, host key, and that the place is free or holds our export."""
     from roster_etl.pipeline.exports import destinations
 
-    call: Call = ctx.obj
     destinations.check(call.workspace, district, name)
     return call.show_result({"district_id": district, "name": name, "ok": True}, f"{district}: {name} can be sent to.")
 
 
 def send(
-    ctx: typer.Context,
+    call: Call,
     name: _Name,
     district: DistrictOption,
     accept_shrink: Annotated[bool, typer.Option("--accept-shrink", help="Send although a file has become much smaller.")] = False,
@@ -165,7 +161,6 @@ def send(
     from roster_etl.pipeline.exports import destinations
     from roster_etl.store.actor import os_user
 
-    call: Call = ctx.obj
     document = destinations.send(
         call.workspace, district, name, requested_by=by.strip() or os_user(), accept_shrink=accept_shrink
     )

@@ -55,7 +55,7 @@ _ReplacementsFile = Annotated[
 
 
 def add(  # noqa: PLR0917 - typer's arguments are positional
-    ctx: typer.Context,
+    call: Call,
     district: _Id,
     format: Annotated[
         str,
@@ -73,7 +73,6 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     update: Annotated[bool, typer.Option("--update", help="Change the feed if it exists.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
-    call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_format(format)
     call.creates_home = True
@@ -95,11 +94,10 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
 
 
 def list_(
-    ctx: typer.Context,
+    call: Call,
     wide: Annotated[bool, typer.Option("--wide", help="Show paths and options in full on a terminal.")] = False,
 ) -> int:
     """List the registered districts, with their feeds."""
-    call: Call = ctx.obj
     scan = call.registry.scan()
     for file, problem in scan.problems.items():
         call.log(f"roster-etl: districts/{file} cannot be read: {problem}")
@@ -125,7 +123,7 @@ def list_(
 
 
 def pause(
-    ctx: typer.Context,
+    call: Call,
     district: _Id,
     first: Annotated[
         str | None,
@@ -135,7 +133,6 @@ def pause(
     reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever the feed is listed as paused.")] = "",
 ) -> int:
     """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
-    call: Call = ctx.obj
     if not (first or last):
         with audited_change(call, "district_pause", district):
             paused = call.registry.pause(district)
@@ -152,18 +149,16 @@ def pause(
     return _print_district(call, changed, f"paused from {window.first} to {window.last}")
 
 
-def resume(ctx: typer.Context, district: _Id) -> int:
+def resume(call: Call, district: _Id) -> int:
     """Resume a district that was paused; a planned pause that is under way ends."""
-    call: Call = ctx.obj
     before = find_district(call, district)
     with audited_change(call, "district_resume", district):
         resumed = call.registry.resume(district, datetime.now(UTC))
     return _print_district(call, resumed, "not paused, so nothing changed" if resumed == before else "resumed")
 
 
-def remove(ctx: typer.Context, district: _Id) -> int:
+def remove(call: Call, district: _Id) -> int:
     """Stop importing a district. Its roster and history stay."""
-    call: Call = ctx.obj
     with audited_change(call, "district_remove", district):
         file = call.registry.remove(district)
     return call.show_result(
@@ -332,7 +327,7 @@ def _window_document(window: Window) -> dict[str, Any]:
 
 
 def expect(
-    ctx: typer.Context,
+    call: Call,
     district: _Id,
     by: Annotated[
         str, typer.Option("--by", metavar="HH:MM", help="Local time by which it should be in the roster; none: no more.")
@@ -342,7 +337,6 @@ def expect(
     hours: Annotated[int, typer.Option("--hours", metavar="N", help="An import that ended up to N hours before counts.")] = 12,
 ) -> int:
     """Set the time by which a district's upload is expected each day. A late feed shows in lists, in the UI, and in a mail."""
-    call: Call = ctx.obj
     known = call.registry.get(district)
     source = resolve_format(known, format)
     wanted = tuple(day.strip() for day in days.split(",")) if days else ()
@@ -355,7 +349,7 @@ def expect(
 
 
 def contacts(
-    ctx: typer.Context,
+    call: Call,
     district: _Id,
     addresses: Annotated[
         list[str] | None, typer.Argument(metavar="ADDRESS…", help="All of its contacts; those of before are replaced.")
@@ -365,7 +359,6 @@ def contacts(
     ] = None,
 ) -> int:
     """Set who gets mail about a district's imports, and when."""
-    call: Call = ctx.obj
     known = call.registry.get(district)
     given = {**({"contacts": tuple(addresses)} if addresses else {}), **({"mail": mail} if mail else {})}
     if given:

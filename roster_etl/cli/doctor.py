@@ -53,9 +53,8 @@ class HealthCheck:
     found: str
 
 
-def doctor(ctx: typer.Context, district: DistrictFilter = None) -> int:
+def doctor(call: Call, district: DistrictFilter = None) -> int:
     """Check settings, warehouse, archive, districts and landing zones; report what is wrong and what to do."""
-    call: Call = ctx.obj
     require_home(call.home)
     results: list[HealthCheck] = []
     for result in deduplicate(run_health_checks(call, district)):
@@ -68,12 +67,11 @@ def doctor(ctx: typer.Context, district: DistrictFilter = None) -> int:
 
 
 def migrate(
-    ctx: typer.Context,
+    call: Call,
     reader: Annotated[str | None, typer.Option("--reader", metavar="NAME", help="Let this role of PostgreSQL read.")] = None,
     loader: Annotated[str | None, typer.Option("--loader", metavar="NAME", help="Let this role of PostgreSQL import.")] = None,
 ) -> int:
     """Migrate the warehouse to this version's schema, as its owner; grant roles the right to read it, or to import."""
-    call: Call = ctx.obj
     call.creates_home = True
     if reader or loader:  # first: an invalid role name must not migrate anything
         call.warehouse.check_roles(reader=reader, loader=loader)

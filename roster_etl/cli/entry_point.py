@@ -1,7 +1,4 @@
-"""Run one call: parse the arguments, return the exit code, and restore the state of the process.
-
-Belongs here: parsing the global options, reporting errors, restoring what libraries change. No command.
-"""
+"""Run one call: parse the arguments, return the exit code, and restore the state of the process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Examples for the help of each command: what it is for, and a call that a person can copy.
-
-Belongs here: the texts. A test calls the parser with each of them.
-"""
+"""Examples for the help of each command: what it is for, and a call that a person can copy."""
 
 from __future__ import annotations
 

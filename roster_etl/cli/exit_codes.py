@@ -1,8 +1,4 @@
-"""All exit codes of the commands, and which outcome has which code.
-
-Belongs here: the numbers, and the most severe one of several imports. The README lists them for users. Does not belong here: which error
-is a usage error (``errors``).
-"""
+"""All exit codes of the commands, and which outcome has which code."""
 
 from __future__ import annotations
 

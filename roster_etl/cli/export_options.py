@@ -1,7 +1,4 @@
-"""Options of what is exported, which `export` and `destinations add` share.
-
-Belongs here: their declarations, and what is made of their words.
-"""
+"""Options of what is exported, which `export` and `destinations add` share."""
 
 from __future__ import annotations
 

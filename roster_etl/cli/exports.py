@@ -21,7 +21,7 @@ FORMULAS = ("guard", "keep", "refuse")
 
 
 def export(  # noqa: PLR0917 - typer's arguments are positional
-    ctx: typer.Context,
+    call: Call,
     district: DistrictOption,
     to: Annotated[str, typer.Option("--to", metavar="PATH", help="A new or empty folder, a .zip, or an fsspec URL of one.")],
     word: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="The format, such as oneroster or clever.")] = None,
@@ -46,7 +46,6 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
     from roster_etl.pipeline.exports.order import ExportOrder
     from roster_etl.store.actor import os_user
 
-    call: Call = ctx.obj
     order = ExportOrder(
         district_id=district,
         format=_chosen_format(word, format),
@@ -130,7 +129,7 @@ def _loss_line(loss: Mapping[str, Any]) -> str:
 
 
 def exports(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictFilter = None,
     limit: Annotated[
         int | None,
@@ -138,7 +137,6 @@ def exports(
     ] = None,
 ) -> int:
     """List exports, newest first: when, what, to whom, how many rows, with which losses."""
-    call: Call = ctx.obj
     if district is not None:
         require_known_district(call, district)
     with call.warehouse.read() as session:

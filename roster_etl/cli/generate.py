@@ -26,14 +26,13 @@ COMMANDS_FILE = "docs/commands.md"
 
 
 def sample(
-    ctx: typer.Context,
+    call: Call,
     format: Annotated[str, typer.Argument(metavar="FORMAT", help="Such as clever.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it; it is created.")],
     students: Annotated[int, typer.Option("--students", metavar="N", min=1, help="About how many students.")] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed makes the same upload.")] = 1,
 ) -> int:
     """Write a synthetic, valid district upload. All people in it are invented."""
-    call: Call = ctx.obj
     if folder.exists() and not folder.is_dir():
         raise UsageError(problem="DIR: a file has this name")
     files = write_sample(vendor(format), folder, students=students, seed=seed)
@@ -42,11 +41,10 @@ def sample(
 
 
 def generate(
-    ctx: typer.Context,
+    call: Call,
     check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 if something differs.")] = False,
 ) -> int:
     """Generate suites, documents and snapshots from the specs."""
-    call: Call = ctx.obj
     root = checkout()
     texts = generated_texts(root)
     differing = [path for path, text in texts.items() if _read(root / path) != text]
@@ -61,11 +59,10 @@ def generate(
 
 
 def new_vendor(
-    ctx: typer.Context,
+    call: Call,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as acme_sis.")],
 ) -> int:
     """Create a new format's folder from the template."""
-    call: Call = ctx.obj
     files = write(name, checkout() / VENDORS)
     names = [str(file) for file in files]
     after = "Fill in the facts, then run `make generate` and `make check`; CONTRIBUTING.md leads through it."

@@ -1,7 +1,4 @@
-"""Global options, accepted anywhere on the command line: ``--home``, ``--json``, ``--debug``, ``--no-pager``.
-
-Belongs here: parsing them and removing them from the arguments, and how the help shows them. All other arguments are parsed by the commands.
-"""
+"""Global options, accepted anywhere on the command line: ``--home``, ``--json``, ``--debug``, ``--no-pager``."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _DEFAULT_LIMIT = 30
 
 
 def imports(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictFilter = None,
     limit: Annotated[
         int | None,
@@ -40,7 +40,6 @@ def imports(
     ] = None,
 ) -> int:
     """List imports, newest first, with status and number of changes."""
-    call: Call = ctx.obj
     if limit is not None and limit < 1:
         raise UsageError(problem="--limit: expected a number of at least 1")
     if district is not None:
@@ -62,9 +61,8 @@ def imports(
     return 0
 
 
-def show(ctx: typer.Context, import_id: ImportNumber) -> int:
+def show(call: Call, import_id: ImportNumber) -> int:
     """Show one import in full: files, changes, findings by cause, checks."""
-    call: Call = ctx.obj
     print_import(call, outcome(call.workspace, import_id))
     return 0
 

@@ -39,18 +39,16 @@ Rename = Annotated[
 ]
 
 
-def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
+def list_(call: Call, district: DistrictFilter = None) -> int:
     """List the imports that wait for approval."""
-    call: Call = ctx.obj
     with call.warehouse.read() as session:
         rows = [{**row, "overtaken_by": import_published_since(session.roster, row)} for row in session.ledger.holds(district)]
     header = ("import", "district", "format", "held (UTC)", "reason", "")
     return call.show_rows([_document(row) for row in rows], header, [_line(row) for row in rows], none="Nothing is held.")
 
 
-def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
+def show(call: Call, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
-    call: Call = ctx.obj
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
         raise NoHold(import_id=import_id)
@@ -61,7 +59,7 @@ def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None
 
 
 def approve(
-    ctx: typer.Context,
+    call: Call,
     import_id: ImportNumber,
     by: DecidedBy,
     plan: Annotated[
@@ -72,7 +70,6 @@ def approve(
     rename: Rename = None,
 ) -> int:
     """Publish exactly the plan that was shown. Fails if the roster has changed since."""
-    call: Call = ctx.obj
     from roster_etl.pipeline.reporting.ui_links import APPROVE
 
     decision = ApprovalRequest(
@@ -89,17 +86,15 @@ def approve(
     )
 
 
-def discard(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
+def discard(call: Call, import_id: ImportNumber, by: DecidedBy) -> int:
     """Discard a held import. The roster does not change."""
-    call: Call = ctx.obj
     decide.discard_import(call.workspace, import_id, by)
     text = f"import {import_id} is discarded; the roster stays as it is."
     return call.show_result(outcome(call.workspace, import_id), text)
 
 
-def undo(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
+def undo(call: Call, import_id: ImportNumber, by: DecidedBy) -> int:
     """Roll back an import and all later ones: plan the state before it, as a new import to approve."""
-    call: Call = ctx.obj
     from roster_etl.pipeline.reporting.ui_links import UNDO
 
     return decide_and_print(call, UNDO, {"import_id": import_id, "by": validate_decider(by)})

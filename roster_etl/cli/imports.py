@@ -33,7 +33,7 @@ _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a C
 
 
 def import_(
-    ctx: typer.Context,
+    call: Call,
     path: _Path,
     district: DistrictOption,
     format: FormatOption = None,
@@ -47,7 +47,6 @@ def import_(
     from roster_etl.pipeline.uploads.order import Order
     from roster_etl.vendors import vendor
 
-    call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
     source = _resolve_or_register_format(call, district, format, options, register=register)
@@ -59,7 +58,7 @@ def import_(
 
 
 def rerun(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictOption,
     format: FormatOption = None,
     import_id: Annotated[
@@ -77,7 +76,6 @@ def rerun(
     from roster_etl.pipeline.uploads.archived_uploads import archived_import, require_newest_upload
     from roster_etl.pipeline.uploads.order import Order, rerun_entry
 
-    call: Call = ctx.obj
     if rollback and import_id is None:
         raise UsageError(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
@@ -95,7 +93,7 @@ def rerun(
 
 
 def check(
-    ctx: typer.Context,
+    call: Call,
     path: _Path,
     format: FormatOption = None,
     district: Annotated[
@@ -113,15 +111,14 @@ def check(
     from roster_etl.pipeline.review.dry_run import check_upload
     from roster_etl.vendors import vendor
 
-    call: Call = ctx.obj
     options = parse_key_values(option or (), label="--option")
     _require_upload_path(path)
-    with _home_to_check_in(call, district) as call:
-        source = _format_to_check(call, path, district, format)
+    with _home_to_check_in(call, district) as there:
+        source = _format_to_check(there, path, district, format)
         _check_options(source, options)
-        with call.progress(count_steps(vendor(source)), "check") as progress:
-            document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
-    print_import(call, document)
+        with there.progress(count_steps(vendor(source)), "check") as progress:
+            document = check_upload(there.workspace, path, source, district_id=district, options=options, on_progress=progress)
+    print_import(there, document)
     return exit_codes.most_severe(exit_codes.BY_STATUS[found["status"]] for found in (document, *document.get("further", ())))
 
 

@@ -12,14 +12,13 @@ from roster_etl.store.signing_keys import KeyFolder
 
 
 def init(
-    ctx: typer.Context,
+    call: Call,
     *,
     lost: Annotated[
         bool, typer.Option("--lost", help="Make one although receipts are signed with another key, which is not there any more.")
     ] = False,
 ) -> int:
     """Make the key that signs receipts; from then on every import gets one. Hand out the public key."""
-    call: Call = ctx.obj
     folder = KeyFolder(call.settings)
     key = create_key(call.workspace, lost=lost)
     document = {"keyid": key.keyid, "public_key": str(folder.public_file)}
@@ -28,9 +27,8 @@ def init(
     )
 
 
-def rotate(ctx: typer.Context) -> int:
+def rotate(call: Call) -> int:
     """Replace the key that signs receipts; every chain gets a receipt of the new key, signed with the old one."""
-    call: Call = ctx.obj
     done = rotate_key(call.workspace)
     public = KeyFolder(call.settings).public_file
     document = {"keyid": done.keyid, "chains": done.chains, "public_key": str(public)}

@@ -22,7 +22,7 @@ _TECHNICAL_COLUMNS = ("version_id", "row_hash", "derived", "extensions")  # for 
 
 
 def trace(
-    ctx: typer.Context,
+    call: Call,
     table: TableArgument,
     key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns, enough to identify exactly one record.")],
     district: DistrictOption,
@@ -30,7 +30,6 @@ def trace(
     format: FormatOption = None,
 ) -> int:
     """Trace a record, or one cell, to its import, upload, file, row, raw text and mapping rule."""
-    call: Call = ctx.obj
     given = parse_key_values(key, label="KEY=VALUE")
     require_known_district(call, district)
 
@@ -39,7 +38,7 @@ def trace(
 
 
 def as_of(
-    ctx: typer.Context,
+    call: Call,
     time: Annotated[
         str,
         typer.Argument(
@@ -51,7 +50,6 @@ def as_of(
     format: FormatOption = None,
 ) -> int:
     """Print a table as of a point in time."""
-    call: Call = ctx.obj
     known = find_district(call, district)
     moment = parse_moment(time, district_time_zone(known, format) if known else "UTC", "TIME")
     require_known_district(call, district)

@@ -33,12 +33,11 @@ from roster_etl.pipeline.review.approve import validate_decider
 
 
 def rebuild(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictOption,
     to: Annotated[str, typer.Option("--to", metavar="URL", help="The target warehouse; it must have no import of the district.")],
 ) -> int:
     """Replay a district's archive into an empty warehouse: same roster, same history."""
-    call: Call = ctx.obj
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
         rebuilt = replay(call.workspace, district, to, progress)
@@ -58,7 +57,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking; needed w
 
 
 def purge(  # noqa: PLR0917 - typer's arguments are positional
-    ctx: typer.Context,
+    call: Call,
     district: DistrictOption,
     by: DecidedBy,
     user: Annotated[str | None, typer.Option("--user", metavar="KIND:ID", help="Only this user, such as student:1001.")] = None,
@@ -72,7 +71,6 @@ def purge(  # noqa: PLR0917 - typer's arguments are positional
 
     It asks for the district's id on a terminal, and needs --yes elsewhere. --dry-run counts what would be removed.
     """
-    call: Call = ctx.obj
     target, decider = _purge_target(district, user, older_than), validate_decider(by)
     linked = _linked(call, target)
     others = {"same_person": [record._asdict() for record in linked]}
@@ -129,11 +127,10 @@ def _purge_target(district: str, user: str | None, older_than: str | None) -> Pu
 
 
 def backup(
-    ctx: typer.Context,
+    call: Call,
     to: Annotated[str, typer.Option("--to", metavar="DIR_OR_URL", help="A new folder: a path or an fsspec URL.")],
 ) -> int:
     """Copy warehouse, archive, registry and settings into a new folder, while imports go on; PostgreSQL: all but the database."""
-    call: Call = ctx.obj
     done = back_up(call.workspace, to)
     lines = [f"{done.where}: {done.files:,} files of the archive, imports up to {done.newest}."]
     if not done.warehouse:
@@ -142,7 +139,7 @@ def backup(
 
 
 def restore(
-    ctx: typer.Context,
+    call: Call,
     source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
     check: Annotated[bool, typer.Option("--check", help="Only verify the backup: read all of it.")] = False,
     dry_run: DryRun = False,
@@ -152,7 +149,6 @@ def restore(
 
     What the home holds already is set aside in a folder beside it: that asks for the home's name on a terminal, and needs --yes elsewhere.
     """
-    call: Call = ctx.obj
     if check:
         return _verify_backup(call, source)
     if not call.home_named:
@@ -199,13 +195,12 @@ def _verify_backup(call: Call, source: str) -> int:
 
 
 def sweep(
-    ctx: typer.Context,
+    call: Call,
     all_: Annotated[
         bool, typer.Option("--all", help="Look at every import and every file, not only at what is new since the last sweep.")
     ] = False,
 ) -> int:
     """Run the nightly maintenance now: fail imports of crashed processes, and delete what is older than [retention] allows."""
-    call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup
 

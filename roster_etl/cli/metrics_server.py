@@ -1,8 +1,4 @@
-"""``metrics --serve``: the numbers of ``metrics`` over HTTP, for Prometheus to scrape.
-
-Belongs here: the adapter for the client library, and the address. Does not belong here: the numbers
-(``pipeline.reporting.prometheus``).
-"""
+"""``metrics --serve``: the numbers of ``pipeline.reporting.prometheus`` over HTTP, for Prometheus to scrape."""
 
 from __future__ import annotations
 

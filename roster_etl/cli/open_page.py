@@ -19,7 +19,7 @@ UI_ADDRESS = "http://127.0.0.1:3000"
 
 
 def open_(
-    ctx: typer.Context,
+    call: Call,
     import_id: Annotated[
         int | None, typer.Argument(metavar="[IMPORT]", callback=check_import_id, help="The import's number; default: the newest.")
     ] = None,
@@ -37,7 +37,6 @@ def open_(
     only_print: Annotated[bool, typer.Option("--print", help="Print the address, and open nothing.")] = False,
 ) -> int:
     """Open the report of an import, or its run in the Dagster UI, in the browser; without one the address is printed."""
-    call: Call = ctx.obj
     summary = read_import_summary(call.workspace, _newest(call) if import_id is None else import_id)
     address = (
         _run_address(call, summary.import_id, ui or call.settings.ui.url or UI_ADDRESS) if run else _report_address(call, summary)

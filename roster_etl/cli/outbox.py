@@ -15,9 +15,8 @@ from roster_etl.pipeline.reporting.announce import flush_outbox
 from roster_etl.spec.errors import UnsafePath
 
 
-def outbox_list(ctx: typer.Context) -> int:
+def outbox_list(call: Call) -> int:
     """List the undelivered messages: recipient, subject, number of tries, and the last problem."""
-    call: Call = ctx.obj
     outbox = call.workspace.outbox
     messages = outbox.messages()
     for name in outbox.damaged_files():
@@ -30,9 +29,8 @@ def outbox_list(ctx: typer.Context) -> int:
     return call.show_rows(documents, header, rows, none="Nothing waits to be sent.")
 
 
-def outbox_send(ctx: typer.Context) -> int:
+def outbox_send(call: Call) -> int:
     """Send all messages in the outbox now, including dead-lettered ones. Exit code 1: a message could not be sent."""
-    call: Call = ctx.obj
     done = flush_outbox(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())
     for problem in done.problems:
@@ -41,11 +39,8 @@ def outbox_send(ctx: typer.Context) -> int:
     return FAILED if left else 0
 
 
-def outbox_discard(
-    ctx: typer.Context, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its name in the list.")]
-) -> int:
+def outbox_discard(call: Call, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its name in the list.")]) -> int:
     """Discard a message: it is not sent, and not queued again."""
-    call: Call = ctx.obj
     try:
         found = call.workspace.outbox.discard(message)
     except UnsafePath:

@@ -21,7 +21,7 @@ _Field = Annotated[str, typer.Option("--field", metavar="F", help="The column.")
 
 
 def set_(
-    ctx: typer.Context,
+    call: Call,
     table: TableArgument,
     key: _Key,
     *,
@@ -39,13 +39,12 @@ def set_(
     format: FormatOption = None,
 ) -> int:
     """Set a column of a record by hand, at once; imports leave it alone until the edit is cleared."""
-    call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
     return _print_override(call, set_override(call.workspace, target, value or None, validate_decider(by)), "set")
 
 
 def clear(
-    ctx: typer.Context,
+    call: Call,
     table: TableArgument,
     key: _Key,
     *,
@@ -55,14 +54,12 @@ def clear(
     format: FormatOption = None,
 ) -> int:
     """End an edit: the value of the newest published upload returns at once (Canvas: with the next upload, if one came after the edit)."""
-    call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
     return _print_override(call, clear_override(call.workspace, target, validate_decider(by)), "cleared")
 
 
-def list_(ctx: typer.Context, district: DistrictFilter = None, format: FormatOption = None) -> int:
+def list_(call: Call, district: DistrictFilter = None, format: FormatOption = None) -> int:
     """List the edits in force, oldest first."""
-    call: Call = ctx.obj
     if district is not None:
         require_known_district(call, district)
     with call.warehouse.read() as session:

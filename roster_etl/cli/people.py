@@ -23,7 +23,7 @@ _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which links w
 
 
 def links(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictOption,
     record: Annotated[str | None, typer.Option("--record", metavar=_RECORD, help="Only the person of this record.")] = None,
     past: Annotated[bool, typer.Option("--past", help="Links that have ended, too.")] = False,
@@ -32,7 +32,6 @@ def links(
 
     Example: `roster-etl people links --district lincoln --record clever:student:1001`.
     """
-    call: Call = ctx.obj
     require_known_district(call, district)
     rows = _rows(call, district, record, past=past)
     document: dict[str, Any] = {
@@ -47,7 +46,7 @@ def links(
 
 
 def link(
-    ctx: typer.Context,
+    call: Call,
     records: Annotated[
         list[str], typer.Argument(metavar=f"{_RECORD} {_RECORD}", help="Two records, such as clever:student:1001.")
     ],
@@ -57,7 +56,6 @@ def link(
     dry_run: _DryRun = False,
 ) -> int:
     """Decide that two records are one human. It holds until `people unlink`, whatever rules say."""
-    call: Call = ctx.obj
     require_known_district(call, district)
     if len(records) != 2:
         raise UsageError(problem=f"expected two records as {_RECORD}")
@@ -65,7 +63,7 @@ def link(
 
 
 def unlink(
-    ctx: typer.Context,
+    call: Call,
     words: Annotated[
         list[str], typer.Argument(metavar=f"NUMBER | {_RECORD} {_RECORD}", help="A link's number, or its two records.")
     ],
@@ -75,7 +73,6 @@ def unlink(
     dry_run: _DryRun = False,
 ) -> int:
     """Decide that two records are not one human. It holds until `people link`: no rule links them again."""
-    call: Call = ctx.obj
     require_known_district(call, district)
     if len(words) == 1 and words[0].isascii() and words[0].isdecimal():
         two = linked_records(call.workspace, district, int(words[0]))

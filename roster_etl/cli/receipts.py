@@ -25,9 +25,8 @@ ImportArgument = Annotated[int, typer.Argument(metavar="IMPORT", min=1, callback
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected", "rows")
 
 
-def list_(ctx: typer.Context, district: DistrictOption) -> int:
+def list_(call: Call, district: DistrictOption) -> int:
     """List the receipts of a district: number, kind, import or export, and status."""
-    call: Call = ctx.obj
     require_known_district(call, district)
     with call.warehouse.read_receipts() as receipts:
         rows = receipts.listing(district)
@@ -51,14 +50,13 @@ def list_(ctx: typer.Context, district: DistrictOption) -> int:
 
 
 def show(
-    ctx: typer.Context,
+    call: Call,
     import_id: ImportArgument,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Write the receipt to this file, to hand it out.")
     ] = None,
 ) -> int:
     """Show the newest receipt of an import: the signed envelope, and what it says."""
-    call: Call = ctx.obj
     with call.warehouse.read_receipts() as receipts:
         row = receipts.of_import(import_id)
     content = call.workspace.archive.read_receipt(row["district_id"], row["source"], row["number"]) if row else None
@@ -73,7 +71,7 @@ def show(
 
 
 def outcomes(
-    ctx: typer.Context,
+    call: Call,
     import_id: ImportArgument,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Write the outcomes to this file, to hand it out.")],
     receipt: Annotated[
@@ -81,7 +79,6 @@ def outcomes(
     ] = None,
 ) -> int:
     """Write the outcome of each row of an upload to a CSV file, as its receipt signs for it; `receipts verify --outcomes` verifies it."""
-    call: Call = ctx.obj
     with call.warehouse.read_receipts() as receipts:
         newest = receipts.of_import(import_id)
         row = newest
@@ -97,7 +94,7 @@ def outcomes(
 
 
 def verify(
-    ctx: typer.Context,
+    call: Call,
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|DIR", help="Receipts, or folders with whole chains of them.")],
     key: Annotated[
         list[Path], typer.Option("--key", metavar="PUB", help="Public key of whoever signed (receipts.pub); repeat for several.")
@@ -113,7 +110,6 @@ def verify(
 
     Exit code 0: all hold; 3: some do not.
     """
-    call: Call = ctx.obj
     result = verify_receipts(paths, key, upload=files, outcomes=outcomes)
     lines = [f"{one.file}: {'valid' if one.reason is None else one.reason}" for one in result.receipts]
     if result.missing:
@@ -122,9 +118,8 @@ def verify(
     return 0 if result.is_valid else REJECTED
 
 
-def sign(ctx: typer.Context, district: DistrictFilter = None) -> int:
+def sign(call: Call, district: DistrictFilter = None) -> int:
     """Sign the receipts that could not be signed when their import ended."""
-    call: Call = ctx.obj
     if not receipts_enabled(call.workspace):
         raise UsageError(problem="this home has no key for receipts; `roster-etl keys init` makes one")
     with call.warehouse.read_receipts() as receipts:

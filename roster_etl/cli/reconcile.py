@@ -27,7 +27,7 @@ _ZERO = ("missing_in_a", "missing_in_b", "differs", "only_one_knows", "ambiguous
 
 
 def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
-    ctx: typer.Context,
+    call: Call,
     by: DecidedBy,
     words: Annotated[
         list[str] | None,
@@ -57,7 +57,6 @@ def reconcile(  # noqa: PLR0917 - typer reads an option a parameter
     Records are the same by an exact rule that names one record on each side; nothing is matched by likeness. Examples:
     `roster-etl reconcile --district lincoln --between clever,canvas`; `roster-etl reconcile accept 41 42 --by "A. Steward"`.
     """
-    call: Call = ctx.obj
     if words:
         return _decide(call, words, by, reason)
     if district is None:

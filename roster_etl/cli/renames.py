@@ -17,7 +17,7 @@ from roster_etl.pipeline.steps.rename_proposals import ALL, proposals
 
 
 def list_(
-    ctx: typer.Context,
+    call: Call,
     import_id: Annotated[
         int | None,
         typer.Argument(
@@ -26,7 +26,6 @@ def list_(
     ] = None,
 ) -> int:
     """List probable ID changes of an import: people who disappeared, those who may be the same, and what matches."""
-    call: Call = ctx.obj
     if import_id is None:
         return _list_imports(call)
     rows = proposals(call.workspace, import_id).to_pylist()
@@ -63,7 +62,7 @@ def _undecided(row: Mapping[str, Any]) -> int:
 
 
 def approve(
-    ctx: typer.Context,
+    call: Call,
     import_id: ImportNumber,
     by: DecidedBy,
     rename: Annotated[
@@ -72,7 +71,6 @@ def approve(
     ] = None,
 ) -> int:
     """Approve ID changes of a published import: same person, new ID, one history."""
-    call: Call = ctx.obj
     number = approve_published_renames(call.workspace, import_id, validate_decider(by), rename or [ALL])
     print_import(call, outcome(call.workspace, number))
     return 0

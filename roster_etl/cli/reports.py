@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-import typer
-
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, resolve_format
 from roster_etl.pipeline.maintenance.retention import look_again
@@ -16,9 +14,8 @@ from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
 
-def report(ctx: typer.Context, import_id: ImportNumber) -> int:
+def report(call: Call, import_id: ImportNumber) -> int:
     """Write the report of an import again from the ledger, and print its path."""
-    call: Call = ctx.obj
     summary = read_import_summary(call.workspace, import_id)
     page = write_report(call.workspace, summary).page
     look_again(call.workspace, import_id)  # the nightly cleanup may have deleted the earlier page
@@ -27,9 +24,8 @@ def report(ctx: typer.Context, import_id: ImportNumber) -> int:
     return call.show_result({"import_id": import_id, **files, "url": url}, url or str(page))
 
 
-def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
+def data_docs(call: Call, import_id: ImportNumber) -> int:
     """Build Great Expectations' Data Docs of an import, beside its report: every expectation, and how many rows failed it."""
-    call: Call = ctx.obj
     summary = read_import_summary(call.workspace, import_id)
     index = write_data_docs(call.workspace, summary)
     write_report(call.workspace, summary)
@@ -38,9 +34,8 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     return call.show_result({"import_id": import_id, "index": str(index), "url": url}, url or str(index))
 
 
-def list_refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
+def list_refused(call: Call, district: DistrictOption, format: FormatOption = None) -> int:
     """Count the currently rejected rows by file, reason and age; `show` prints the place of each."""
-    call: Call = ctx.obj
     source = resolve_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))
     rows = [(line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC") for line in found]

@@ -20,12 +20,11 @@ _HEADER = ("district/format", "status", "last upload (UTC)", "people", "enrollme
 
 
 def status(
-    ctx: typer.Context,
+    call: Call,
     district: DistrictFilter = None,
     every: Annotated[bool, typer.Option("--all", help="Every feed, also where many need nobody.")] = False,
 ) -> int:
     """Show how every feed stands, what needs a person first. Exit code: 0 nothing does; 1 failed or late; 4 held; 3 rejected."""
-    call: Call = ctx.obj
     found = read_status(call.workspace, datetime.now(UTC))
     if district is not None:
         call.registry.get(district)

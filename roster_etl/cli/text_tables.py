@@ -1,7 +1,4 @@
-"""Format results for paper and terminal: aligned columns, without control characters.
-
-Belongs here: text only. The content of the tables comes from the commands.
-"""
+"""Format results for paper and terminal: aligned columns, without control characters."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -21,9 +21,14 @@ TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
 _LARGE_ARRAY = 4 << 20  # bytes from which an array of numpy has pages of its own, which are returned when it is freed
+_LARGEST_KEPT = 32 << 20  # bytes: the C library accepts no more
 _SMALL_FILE = 64 << 20  # bytes of the largest file of an upload whose import keeps freed memory for what comes next
 _CODED_AT_ONCE, _GROUPS = 1 << 16, 17  # cells, and groups of those of a longer column
 _MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
+_SAMPLE, _RUN = (
+    1 << 13,
+    1 << 9,
+)  # cells by which the number of different ones in a column is estimated, and how many of them together
 FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
@@ -64,20 +69,26 @@ def use_jemalloc() -> None:
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())
         pa.jemalloc_set_decay_ms(0)
-    limit = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if limit is not None:
-        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            limit(option, _LARGE_ARRAY)
+    _return_from(_LARGE_ARRAY)
 
 
 def use_memory_for(largest: int) -> None:
     """Make Arrow allocate for an import whose largest file has so many bytes; `use_jemalloc` was called before.
 
-    That of a small file keeps freed memory until the end of a step: a fault for each page that is used again is a fifth of its CPU time.
-    Of a larger one all freed memory is returned at once, so that its peak follows the size of the file.
+    That of a small file keeps freed memory until the end of a step, also that of large arrays: a fault for each page that is used again is
+    a fifth of its CPU time. Of a larger one all freed memory is returned at once, so that its peak follows the size of the file.
     """
     if largest <= _SMALL_FILE:
         pa.set_memory_pool(pa.system_memory_pool())
+        _return_from(_LARGEST_KEPT)
+
+
+def _return_from(size: int) -> None:
+    """Make the C library return freed arrays of `size` bytes and more to the system at once, and keep smaller ones."""
+    limit = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if limit is not None:
+        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            limit(option, size)
 
 
 def release_memory() -> None:
@@ -115,7 +126,12 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
 
 
 def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
-    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null. One column is looked at at a time."""
+    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null.
+
+    One column is looked at at a time. Rows of a list of columns that ascend, as those of a sorted file do, are numbered without a look at others.
+    """
+    if isinstance(columns, list) and rows_ascend(columns):
+        return np.arange(len(columns[0]))
     rest = iter(columns)
     column, following = next(rest), next(rest, None)
     if following is None and (hashes := _hashes_of_ids(column)) is not None:
@@ -132,6 +148,52 @@ def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
             size *= kinds
         column, following = following, next(rest, None)
     return combined
+
+
+def rows_ascend(columns: Sequence[pa.Array]) -> bool:
+    """Return whether many rows ascend by their columns, in whichever order of these: then no two rows are equal. False also where it is not known."""
+    if len(columns[0]) < _CODED_AT_ONCE:
+        return False
+    return _ascend([column.slice(0, _SOME) for column in columns]) and _ascend(columns)
+
+
+def _ascend(columns: Sequence[pa.Array]) -> bool:
+    left = [column for column in columns if not column.null_count]
+    tied = np.ones(len(columns[0]) - 1, dtype=bool)
+    while left:
+        place = next((place for place, column in enumerate(left) if not (tied & _pairs(pc.less, column)).any()), None)
+        if place is None:
+            return False
+        tied &= _pairs(pc.equal, left.pop(place))
+        if not tied.any():
+            return True
+    return False
+
+
+def rows_in_order(columns: Sequence[pa.Array]) -> bool:
+    """Return whether rows ascend, or are equal, by their columns in this order of them. False also where some cells of a column are null."""
+    columns = [column for column in columns if column.null_count < len(column)]
+    return (
+        not any(column.null_count for column in columns)
+        and _in_order([column.slice(0, _SOME) for column in columns])
+        and _in_order(columns)
+    )
+
+
+def _in_order(columns: Sequence[pa.Array]) -> bool:
+    tied = np.ones(max(0, len(columns[0]) - 1) if columns else 0, dtype=bool)
+    for column in columns:
+        if not tied.any():
+            break
+        if (tied & _pairs(pc.less, column)).any():
+            return False
+        tied &= _pairs(pc.equal, column)
+    return True
+
+
+def _pairs(compare: Callable[[pa.Array, pa.Array], pa.Array], column: pa.Array) -> np.ndarray:
+    """Return what `compare` says of each cell but the first and the one before it."""
+    return compare(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
 
 
 def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
@@ -172,10 +234,10 @@ def shares_code(codes: np.ndarray) -> np.ndarray:
 def _codes(column: pa.Array) -> tuple[np.ndarray, int]:
     """Return one integer per cell, equal for equal cells, below the returned number.
 
-    The cells of a long column are encoded in groups, by their last byte: a table of all its different cells at once takes
+    The cells of a long column that differ from each other are encoded in groups, by their last byte: a table of all of them at once takes
     several times the memory of the column.
     """
-    if len(column) <= _CODED_AT_ONCE or column.type != pa.string():
+    if len(column) <= _CODED_AT_ONCE or column.type != pa.string() or _repeats_often(column):
         encoded = column.dictionary_encode(null_encoding="encode")
         return encoded.indices.to_numpy(), len(encoded.dictionary)
     codes, kinds = np.empty(len(column), dtype=np.int32), 0
@@ -189,6 +251,16 @@ def _codes(column: pa.Array) -> tuple[np.ndarray, int]:
         codes[rows] += kinds
         kinds += len(encoded.dictionary)
     return codes, kinds
+
+
+def _repeats_often(column: pa.Array) -> bool:
+    """Estimate whether a long column has its cells several times: in a few runs of it, or in a sample from all over it."""
+    runs = pa.concat_arrays([column.slice(start, _RUN) for start in range(0, len(column), max(1, _RUN * len(column) // _SAMPLE))])
+    if 8 * len(pc.unique(runs)) <= len(runs):
+        return True
+    sample = column.take(pa.array(np.arange(0, len(column), max(1, len(column) // _SAMPLE))))
+    repeats = len(sample) - len(pc.unique(sample))
+    return repeats * len(column) > 2 * len(sample) ** 2  # as many as of cells that are there four times
 
 
 def _groups(column: pa.Array) -> np.ndarray:

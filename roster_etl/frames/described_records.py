@@ -1,7 +1,4 @@
-"""Which records the cells of some rows describe, where a key does not name one.
-
-Belongs here: the comparison of cells. Does not belong here: which rows and records are compared, and what follows.
-"""
+"""Which records the cells of some rows describe, where a key does not name one."""
 
 from __future__ import annotations
 

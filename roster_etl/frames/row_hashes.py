@@ -1,7 +1,4 @@
-"""Convert row hashes between integers and their text form of 16 hex digits, without a Python loop.
-
-Belongs here: both conversions. ``engine.transform.mapper`` computes the hashes.
-"""
+"""Convert row hashes between integers and their text form of 16 hex digits, without a Python loop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Value functions that wrap other functions, or that take the value of a district option.
-
-Belongs here: combinations that several vendors need. Plain functions are in ``mapping.value_functions``.
-"""
+"""Value functions that wrap other functions, or that take the value of a district option."""
 
 from __future__ import annotations
 

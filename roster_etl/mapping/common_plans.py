@@ -1,7 +1,4 @@
-"""Column plans that many formats share: a role at a school, an enrollment, a person's name.
-
-Belongs here: plans without anything of one format; the names of the source columns are arguments.
-"""
+"""Column plans that many formats share: a role at a school, an enrollment, a person's name."""
 
 from __future__ import annotations
 

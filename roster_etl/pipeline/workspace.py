@@ -1,7 +1,4 @@
-"""A home, opened: settings, registry, archive, staging and warehouse in one place.
-
-Belongs here: putting the stores together. Does not belong here: any step of an import.
-"""
+"""A home, opened: settings, registry, archive, staging and warehouse in one place."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Generate ``sources.yml`` of the dbt package: every table and view of the warehouse, with descriptions and tests.
-
-Belongs here: what the canonical tables declare, as dbt's source properties. The package's models are files of their own.
-"""
+"""Generate ``sources.yml`` of the dbt package: every table and view of the warehouse, with descriptions and tests."""
 
 from __future__ import annotations
 

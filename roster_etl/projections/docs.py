@@ -1,7 +1,4 @@
-"""Generate the reference documents from the specs.
-
-Belongs here: Markdown built from what is declared elsewhere. No text about a single column is written here.
-"""
+"""Generate the reference documents from the specs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Generate the page about exports from their declarations: files, columns, options, and what each format cannot say.
-
-Belongs here: Markdown built from what is declared in ``vendors/<format>/export.py`` and ``exports.formats``.
-"""
+"""Generate the page about exports from their declarations: files, columns, options, and what each format cannot say."""
 
 from __future__ import annotations
 

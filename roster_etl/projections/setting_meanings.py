@@ -1,7 +1,4 @@
-"""What each key of ``roster_etl.toml`` and of a district's file means, in a sentence: for the reference page and for the JSON schemas.
-
-Belongs here: the sentences. Which keys there are, and what they take, is declared where they are read.
-"""
+"""What each key of ``roster_etl.toml`` and of a district's file means, for the reference page and the JSON schemas."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Generate the reference page of the settings: ``roster_etl.toml`` and a district's file.
-
-Belongs here: the page. Keys, types and defaults are read where the program declares them.
-"""
+"""Generate the reference page of the settings: ``roster_etl.toml`` and a district's file."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from roster_etl.quality.gate import (
     VERDICT_COLUMNS,
     evaluate_suite,
     evaluate_suites,
-    has_broken_rules,
+    has_failing_rules,
     load_effective_suites,
     load_suite,
     load_suites,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.projections.suite_format import (
     RULE_TYPE,
@@ -29,7 +28,7 @@ from roster_etl.projections.suite_format import (
 from roster_etl.quality.expectation_result import ExpectationResult
 from roster_etl.quality.gx_client import GX_CLIENT, SuiteRequest
 from roster_etl.quality.tolerance_overrides import ToleranceOverride, apply_overrides
-from roster_etl.quality.verdict import CheckResult, Verdict
+from roster_etl.quality.verdict import CheckResult, Verdict, is_within_tolerance
 
 VERDICT_COLUMNS = ("rule", "column", "check", "judged", "failing")
 _COUNTS = ("rule", "judged", "failing")
@@ -88,8 +87,8 @@ def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
 def evaluate_suites(gated: Sequence[tuple[Suite, pa.Table]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
     """Evaluate suites over their verdict tables, for one district, in one request to the Great Expectations process.
 
-    It judges the rules that a row broke. A rule that none broke holds, whatever its tolerance, and is not asked about (decision 0052): an
-    upload without a broken row needs no process.
+    It judges the rules that more rows broke than their tolerance allows, so that no rule fails but by its answer. A rule within its
+    tolerance holds, and is not asked about (decision 0055): an upload of which no rule fails needs no process.
 
     Args:
         gated: each suite, as :func:`load_suite` returns it, with its verdict table: one row per rule, columns VERDICT_COLUMNS,
@@ -124,46 +123,53 @@ def _request(suite: Suite, table: pa.Table, overrides: Sequence[ToleranceOverrid
     return SuiteRequest(name=overridden["name"], expectations=expectations, lines=lines)
 
 
-def has_broken_rules(suite: Suite, table: pa.Table) -> bool:
-    """Return whether a row broke a rule that `suite` is about, by its verdict table: the Great Expectations process will be asked."""
-    broken = set(table.filter(pc.greater(table.column("failing"), 0)).column("rule").to_pylist())
-    return any(expectation["kwargs"].get("rule") in broken for expectation in suite["expectations"])
+def has_failing_rules(suite: Suite, table: pa.Table) -> bool:
+    """Return whether a rule of `suite` fails, by its verdict table: the Great Expectations process will be asked."""
+    lines = _by_rule({column: table.column(column).to_pylist() for column in _COUNTS})
+    return any(_fails(expectation, lines) for expectation in suite["expectations"])
 
 
 def _observe(requests: Sequence[SuiteRequest]) -> list[tuple[ExpectationResult, ...]]:
     """Return the result of each expectation of each of `requests`, in their order. Raises as `evaluate_suites`."""
-    counts = [{line[0]: line for line in zip(*(one.lines[name] for name in _COUNTS), strict=True)} for one in requests]
-    broken = [_broken_part(one, lines) for one, lines in zip(requests, counts, strict=True)]
-    judged = iter(GX_CLIENT.run_expectations([part for part in broken if part is not None]))
+    failing = [_failing_part(one) for one in requests]
+    judged = iter(GX_CLIENT.run_expectations([part for part in failing if part is not None]))
     found = []
-    for request, part, lines in zip(requests, broken, counts, strict=True):
+    for request, part in zip(requests, failing, strict=True):
         results = iter(next(judged) if part is not None else ())
-        rules = [lines.get(expectation["kwargs"]["rule"]) for expectation in request.expectations]
-        found.append(tuple(next(results) if _is_broken(line) else _held(line) for line in rules))
+        lines = _by_rule(request.lines)
+        found.append(tuple(next(results) if _fails(one, lines) else _held(one, lines) for one in request.expectations))
     return found
 
 
-_Line = tuple[str, int, int]
-"""A rule with the numbers of rows on which it was evaluated, and which broke it."""
+_Lines = Mapping[str, tuple[int, int]]
+"""The numbers of rows on which each rule was evaluated, and which broke it."""
 
 
-def _broken_part(request: SuiteRequest, lines: Mapping[str, _Line]) -> SuiteRequest | None:
-    """Return what Great Expectations is asked: the expectations whose rule a row broke. None: there are none."""
-    asked = [one for one in request.expectations if _is_broken(lines.get(one["kwargs"]["rule"]))]
+def _by_rule(columns: Mapping[str, Sequence[Any]]) -> _Lines:
+    return {rule: (judged, failing) for rule, judged, failing in zip(*(columns[name] for name in _COUNTS), strict=True)}
+
+
+def _failing_part(request: SuiteRequest) -> SuiteRequest | None:
+    """Return what Great Expectations is asked: the expectations that fail, and their counts. None: there are none."""
+    lines = _by_rule(request.lines)
+    asked = [one for one in request.expectations if _fails(one, lines)]
     if not asked:
         return None
-    counts = [line for line in lines.values() if _is_broken(line)]
-    columns = {name: [line[place] for line in counts] for place, name in enumerate(_COUNTS)}
-    return SuiteRequest(name=request.name, expectations=asked, lines=columns)
+    rules = [one["kwargs"]["rule"] for one in asked]
+    columns = zip(*((rule, *lines[rule]) for rule in rules), strict=True)
+    return SuiteRequest(name=request.name, expectations=asked, lines=dict(zip(_COUNTS, map(list, columns), strict=True)))
 
 
-def _is_broken(line: _Line | None) -> bool:
-    return line is not None and line[2] > 0
+def _fails(expectation: Mapping[str, Any], lines: _Lines) -> bool:
+    """Return whether more rows broke the rule than its tolerance allows; not if it was not evaluated."""
+    kwargs = expectation["kwargs"]
+    line = lines.get(kwargs.get("rule"))
+    return line is not None and not is_within_tolerance(*line, kwargs.get("mostly"))
 
 
-def _held(line: _Line | None) -> ExpectationResult:
-    """Return the result of a rule that no row broke; None: it was not evaluated."""
-    _, judged, failing = line or (None, None, None)
+def _held(expectation: Mapping[str, Any], lines: _Lines) -> ExpectationResult:
+    """Return the result of a rule that does not fail."""
+    judged, failing = lines.get(expectation["kwargs"]["rule"], (None, None))
     return ExpectationResult(passed=True, judged=judged, failing=failing)
 
 

@@ -1,8 +1,4 @@
-"""Run expectations over a verdict table with Great Expectations, and return only counts.
-
-Belongs here: loading and configuring Great Expectations; it runs in a process of its own. Does not belong here: severities,
-tolerances, texts.
-"""
+"""Run expectations over a verdict table with Great Expectations, in a process of its own, and return only counts."""
 
 from __future__ import annotations
 

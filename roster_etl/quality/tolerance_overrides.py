@@ -1,7 +1,4 @@
-"""A district's own tolerances: which expectation of a suite is overridden, the values, the reason, and since when.
-
-Belongs here: reading and applying them. Does not belong here: the location of the district's file (``store.registry.registry``).
-"""
+"""A district's own tolerances: which expectation of a suite is overridden, the values, the reason, and since when."""
 
 from __future__ import annotations
 

@@ -249,7 +249,7 @@ class File:
     """
 
     name: str
-    file_name: str
+    file_name: str = ""  # by default the name, with .csv
     title: str
     source: str
     key: tuple[str, ...]
@@ -275,6 +275,7 @@ class File:
     note: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "file_name", self.file_name or f"{self.name}.csv")
         names = [s.casefold() for c in self.columns for s in (c.name, *c.aliases, *c.misspellings)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -1,7 +1,6 @@
-"""Options that every feed has, and how an option's text becomes a value.
+"""Options that every feed has, how an option's text becomes a value, and the precedence of settings.
 
-Belongs here: the options common to all formats, parsing, and the precedence of settings.
-Does not belong here: how a value is used; options of one format (they are declared in its vendor's folder).
+Options of one format are declared in its vendor's folder.
 """
 
 from __future__ import annotations
@@ -237,10 +236,6 @@ def _percent(option: Option, text: str) -> float:
 
 def parse_duration(text: str) -> timedelta:
     """Return the duration that a text such as 30s, 5m, 1h or 2d represents. Raises ValueError."""
-    return _duration(text)
-
-
-def _duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text.lower())
     if text == "0":
         return timedelta(0)
@@ -272,7 +267,7 @@ def _refuse() -> NoReturn:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "switch": _switch,
-    "duration": _duration,
+    "duration": parse_duration,
     "text": str,
     "json": json.loads,
     "table": _table,

@@ -1,7 +1,6 @@
 """Replace rules: what a district's own codes mean, set for its feed and applied before validation.
 
-Belongs here: which columns a rule may name, and how rules are found. Does not belong here: applying rules to cells
-(``engine``), or where they are stored (``store``).
+Here are the columns that a rule may name, and how rules are found; ``engine`` applies them, ``store`` keeps them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Types for a vendor's sample data.
-
-Belongs here: sample rows, and a change between two days. The data are in a vendor's ``sample`` module; ``projections.samples``
-writes the files.
-"""
+"""Types for a vendor's sample data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Find the home that a process uses if none is named.
-
-Belongs here: that one rule, for the command line, the sensors and the runs alike. Does not belong here: opening a home (``settings``).
-"""
+"""Find the home that a process uses if none is named."""
 
 from __future__ import annotations
 

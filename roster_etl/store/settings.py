@@ -1,7 +1,6 @@
 """The settings of an installation: ``<home>/roster_etl.toml`` and the environment.
 
-Belongs here: storage locations, limits, and access to landing zones. Does not belong here: a district's own settings
-(``registry``), or a format's options (``spec``).
+A district's own settings are in ``registry``, a format's options in ``spec``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Vendors: one folder for each format, discovered automatically.
-
-Belongs here: the parts of a vendor, and the discovery of vendors. Does not belong here: a list of names, or any processing.
-"""
+"""Vendors: one folder for each format, discovered automatically."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The formats in which a roster can be exported: those of vendors' folders, and those that are only exported.
-
-Belongs here: finding them by name. Does not belong here: their declarations.
-"""
+"""The formats in which a roster can be exported: those of vendors' folders, and those that are only exported."""
 
 from __future__ import annotations
 

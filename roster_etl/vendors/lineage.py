@@ -1,7 +1,4 @@
-"""Table-level lineage of a vendor: the tables that its files fill, through which mappings, and the files of each table.
-
-Belongs here: questions that a vendor's specs answer without data.
-"""
+"""Table-level lineage of a vendor: the tables that its files fill, through which mappings, and the files of each table."""
 
 from __future__ import annotations
 

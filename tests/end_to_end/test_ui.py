@@ -33,7 +33,8 @@ from roster_etl.store.registry.district import Destination
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.browser import InThread
-from tests.orchestration.conftest import register, rewrite, selected, without_half_of_the_students
+from tests.csv_files import rewrite
+from tests.orchestration.conftest import register, selected, without_half_of_the_students
 from tests.wheel import environment
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]

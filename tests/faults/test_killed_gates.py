@@ -16,6 +16,7 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
+from tests.csv_files import put_in_every_row
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("real_gates")]
 
@@ -30,6 +31,7 @@ def kill_gates(step: str) -> None:
 
 def test_an_import_whose_gates_are_killed_twice_is_published_with_every_verdict(home: Path, tmp_path: Path) -> None:
     write_sample(vendor("clever"), tmp_path / "upload", students=30, seed=3)
+    put_in_every_row(tmp_path / "upload" / "students.csv", "Grade", "thirteenth")
     workspace = Workspace.open(home)
     workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
     steps: list[str] = []

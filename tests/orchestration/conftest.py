@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
+from tests.csv_files import rewrite
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -132,17 +132,6 @@ def register(workspace: Workspace, district_id: str, **feed: Any) -> None:
 def selected(format_name: str) -> set[dg.AssetKey]:
     """Return the assets that an import of a format makes: its files, the tables that it fills, and what follows from them."""
     return set(import_keys(format_name, vendor(format_name).format.file_sets[0].name))
-
-
-def rewrite(file: Path, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
-    """Change the rows of a CSV file."""
-    with file.open(newline="", encoding="utf-8") as given:
-        reader = csv.DictReader(given)
-        rows, names = change(list(reader)), reader.fieldnames or []
-    with file.open("w", newline="", encoding="utf-8") as out:
-        writer = csv.DictWriter(out, names)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def without_half_of_the_students(upload: Path) -> Path:

@@ -18,7 +18,8 @@ from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.store.registry.registry import District, Feed
-from tests.orchestration.conftest import Home, rewrite, selected, without_half_of_the_students
+from tests.csv_files import rewrite
+from tests.orchestration.conftest import Home, selected, without_half_of_the_students
 from tests.orchestration.jobs.test_in_process_runs import FAILURE, SUCCESS, again
 from tests.sampling import every
 from tests.saved import SavedFolders

@@ -16,7 +16,7 @@ from roster_etl.quality import (
     Verdict,
     apply_refused_rows_limits,
     evaluate_suite,
-    has_broken_rules,
+    has_failing_rules,
     load_effective_suites,
     load_suite,
     load_suites,
@@ -202,9 +202,9 @@ def test_what_is_no_verdict_table_is_refused(change, message):
         evaluate_suite(suite(expect("A: form", mostly=0.5)), change(verdicts(A_form=(10, 1))))
 
 
-def test_what_no_row_broke_comes_out_as_great_expectations_judges_it(monkeypatch):
-    tolerances = [None, 0, 0.5, 0.95, 1.0]
-    counts = [(0, 0), (1, 0), (40, 0), (40, 1), (40, 20), (40, 40), None]
+def test_every_rule_comes_out_as_great_expectations_judges_it_and_it_judges_those_that_fail(monkeypatch):
+    tolerances = [None, 0, 0.1, 0.5, 0.95, 1.0]
+    counts = [(0, 0), (1, 0), (1, 1), (40, 0), (40, 1), (40, 2), (40, 3), (40, 20), (40, 21), (40, 36), (40, 37), (40, 40), None]
     expectations = [expect(f"{t} of {c}: form", **({} if t is None else {"mostly": t})) for t in tolerances for c in counts]
     rules = [one["kwargs"]["rule"] for one in expectations]
     lines = {rule.replace(": ", "_", 1): pair for rule, pair in zip(rules, counts * len(tolerances), strict=True) if pair}
@@ -217,8 +217,9 @@ def test_what_no_row_broke_comes_out_as_great_expectations_judges_it(monkeypatch
     columns = {name: table.column(name).to_pylist() for name in ("rule", "judged", "failing")}
     (whole,) = run_suites([("demo/students", expectations, columns)])
     assert [(r.passed, r.judged, r.failing) for r in found] == [(o.passed, o.judged, o.failing) for o in whole]
-    assert [len(one.expectations) for one in asked] == [3 * len(tolerances)]
-    assert all(asked[0].lines["failing"])
+    failed = [rule for rule, result in zip(rules, whole, strict=True) if not result.passed]
+    assert asked[0].lines["rule"] == [one["kwargs"]["rule"] for one in asked[0].expectations] == failed
+    assert 0 < len(failed) < len(rules)
 
 
 def judged_here(requests):
@@ -226,19 +227,22 @@ def judged_here(requests):
     return run_suites([(one.name, one.expectations, one.lines) for one in requests])
 
 
-def test_suites_of_which_no_row_broke_a_rule_ask_nobody(monkeypatch):
-    monkeypatch.setattr(GX_CLIENT, "_request", lambda *_: pytest.fail("nothing is broken"))
+def test_suites_of_which_no_rule_fails_ask_nobody(monkeypatch):
+    monkeypatch.setattr(GX_CLIENT, "_request", lambda *_: pytest.fail("no rule fails"))
 
-    verdict = judge(expect("Grade: present", "critical"), Grade_present=(1000, 0))
+    verdict = evaluate_suite(
+        suite(expect("Grade: present", "critical"), expect("Grade: form", mostly=0.95)),
+        verdicts(Grade_present=(1000, 0), Grade_form=(1000, 50)),
+    )
 
-    assert [(r.passed, r.judged, r.failing) for r in verdict.results] == [(True, 1000, 0)]
+    assert [(r.passed, r.judged, r.failing) for r in verdict.results] == [(True, 1000, 0), (True, 1000, 50)]
 
 
-def test_a_suite_is_asked_about_where_a_row_broke_a_rule_that_it_is_about():
-    about = suite(expect("Grade: present"))
+def test_a_suite_is_asked_about_where_a_rule_that_it_is_about_fails():
+    about = suite(expect("Grade: present", mostly=0.9))
 
-    assert has_broken_rules(about, verdicts(Grade_present=(10, 1)))
-    assert not has_broken_rules(about, verdicts(Grade_present=(10, 0), Name_present=(10, 1)))
+    assert has_failing_rules(about, verdicts(Grade_present=(10, 2)))
+    assert not has_failing_rules(about, verdicts(Grade_present=(10, 1), Name_present=(10, 10)))
 
 
 def test_a_suite_is_loaded_from_its_file(tmp_path):

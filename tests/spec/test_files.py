@@ -101,3 +101,8 @@ def test_the_option_that_relaxes_the_order_of_columns_exists() -> None:
     assert Format(**how, options=(SWITCH,), fixed_column_order=True, column_order_option="any_order")
     with pytest.raises(FormatError, match="any_order"):
         Format(**how, fixed_column_order=True, column_order_option="any_order")
+
+
+@pytest.mark.parametrize(("how", "name"), [({}, "pupils.csv"), ({"file_name": "Pupils 1.CSV"}, "Pupils 1.CSV")])
+def test_a_file_is_called_by_its_kind_unless_its_format_has_another_name_for_it(how, name):
+    assert File(name="pupils", title="P", source="1", key=("Id",), columns=(Column(name="Id"),), **how).file_name == name

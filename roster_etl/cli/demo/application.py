@@ -1,7 +1,4 @@
-"""The application of the demo: a second SFTP account, to which one district's roster leaves as OneRoster.
-
-Belongs here: its account, the destination, waiting for what arrives, and what is printed of it. The daemon's sensor sends; nothing here does.
-"""
+"""The application of the demo: a second SFTP account, to which the daemon sends one district's roster as OneRoster."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Start processes for a command, and end them with all of their child processes.
-
-Belongs here: process groups and free ports. Which processes are started is decided by the command.
-"""
+"""Start processes for a command, and end them with all of their child processes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The second feed of the demo: a learning platform's Canvas files of the same district, which say one e-mail address otherwise.
-
-Belongs here: making the files, importing them, and the decision about the difference.
-"""
+"""The second feed of the demo: a learning platform's Canvas files of the same district, with one e-mail address changed."""
 
 from __future__ import annotations
 

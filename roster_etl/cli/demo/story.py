@@ -1,8 +1,4 @@
-"""``demo``: run the whole pipeline on an empty machine with real parts: SFTP server, sensor, daemon, runs, roster, history.
-
-Belongs here: the steps of the demo and their order. Every part is the program's own; the demo shows nothing that a user does not
-get.
-"""
+"""``demo``: run the whole pipeline on an empty machine with real parts: SFTP server, sensor, daemon, runs, roster, history."""
 
 from __future__ import annotations
 
@@ -81,7 +77,7 @@ class DemoDistrict:
 
 
 def demo(
-    ctx: typer.Context,
+    call: Call,
     ui: Annotated[bool, typer.Option("--ui", help="Open the Dagster UI at the end, and stay until Ctrl-C.")] = False,
     students: Annotated[int, typer.Option("--students", metavar="N", min=20, help="Students of the largest district.")] = 300,
     port: Annotated[
@@ -89,7 +85,6 @@ def demo(
     ] = None,
 ) -> int:
     """Show the whole thing: a sample district per format uploads over a real SFTP server; sensor and daemon import them."""
-    call: Call = ctx.obj
     if ui and port:
         require_free_port(port)
     call.home, call.creates_home = _demo_home(call), True

@@ -1,8 +1,7 @@
 """Thresholds: which plans are held for approval, and which growth is reported.
 
-Belongs here: percentages and numbers of removals, updates and additions, by table and by school. Updates of people, profiles and contacts
-count for each school of the person, by role. Derived columns never count. A
-first load has nothing to compare with.
+Belongs here: applying limits, by table and by school. Their defaults are in ``spec/options.py``. Updates of people, profiles and
+contacts count for each school of the person, by role. Derived columns never count. A first load has nothing to compare with.
 Source: docs/operations/holds.md.
 """
 
@@ -25,7 +24,7 @@ class Thresholds:
     delete_pct: float
     delete_min: int
     update_pct: float
-    add_pct: float = 100.0
+    add_pct: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,4 @@
-"""Match the records of two feeds by rules, each of which must name exactly one record on each side.
-
-Belongs here: applying rules in their order. What a rule compares is decided by its values, which the caller makes.
-"""
+"""Match the records of two feeds by rules, each of which must name exactly one record on each side."""
 
 from __future__ import annotations
 

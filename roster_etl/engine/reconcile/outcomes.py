@@ -1,7 +1,4 @@
-"""What became of single records of two feeds when they were matched: to compare two times, and to see what changed.
-
-Belongs here: outcomes by ID. How records are matched is ``matching``.
-"""
+"""What became of single records of two feeds when they were matched: to compare two times, and to see what changed."""
 
 from __future__ import annotations
 

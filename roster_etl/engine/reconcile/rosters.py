@@ -1,7 +1,4 @@
-"""Reconcile the current rosters of two feeds, table by table: parents first, since sections are matched within schools.
-
-Belongs here: the default rules, what they compare, and the differences that come of it.
-"""
+"""Reconcile the current rosters of two feeds, table by table: parents first, since sections are matched within schools."""
 
 from __future__ import annotations
 

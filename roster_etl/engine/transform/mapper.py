@@ -53,7 +53,8 @@ __all__ = [
     "row_hash",
     "source_records",
 ]
-_SLICE = 200_000
+_SLICE = 1 << 14  # rows: what is made of them fits into the processor's cache
+_BETWEEN, _NULL = "\x1f", "\x00"  # between the cells of a joined text, and in place of a null
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,8 +211,39 @@ def _hashed_text(part: pa.Table, target: RosterTable) -> pa.Array:
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
     """Return the cells of `key` joined to one text a row; null and empty are told apart."""
-    texts = [as_text(combine_chunks(table.column(name))) for name in key]
-    return pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
+    parts: list[pa.Array | str] = []
+    for column in (combine_chunks(table.column(name)) for name in key):
+        part = same_text(column)
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += f"{_BETWEEN}{part}"
+        else:
+            parts.append(as_text(column) if part is None else part)
+    if not any(isinstance(part, pa.Array) for part in parts):
+        return pa.repeat(pa.scalar(parts[0], pa.string()), table.num_rows)
+    return pc.binary_join_element_wise(*parts, _BETWEEN, null_handling="replace", null_replacement=_NULL)
+
+
+def same_text(column: pa.Array) -> str | None:
+    """Return the text, as `as_text` gives it, that all cells of a column have, null as U+0000; None: it is not known to be one."""
+    if column.null_count == len(column) and len(column):
+        return _NULL
+    if column.null_count or not len(column) or not column[0].equals(column[-1]):
+        return None
+    if pa.types.is_floating(column.type):  # -0.0 equals 0.0, and is another text
+        return None
+    same = _is_one_text(column) if pa.types.is_string(column.type) else len(pc.unique(column)) == 1
+    return str(as_text(column.slice(0, 1))[0]) if same else None
+
+
+def _is_one_text(column: pa.Array) -> bool:
+    """Return whether all cells of a text column without nulls are the first one: of its length, and its bytes repeated."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    size = int(ends[1] - ends[0])
+    if (np.diff(ends) != size).any():
+        return False
+    text = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]] if size else np.zeros(0, dtype=np.uint8)
+    return bool((text[size:] == text[: len(text) - size]).all())
 
 
 def as_text(column: pa.Array) -> pa.Array:

@@ -9,10 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ASCII_SPACE = np.zeros(256, dtype=bool)
-_ASCII_SPACE[[9, 10, 11, 12, 13, 32]] = True
-_ASCII_SPACE[128:] = True  # may be part of a wider space: left to the exact trim
-_IS_CONTROL = np.array([byte < 32 or byte == 127 for byte in range(256)])
+_FIRST_PRINTED, _DELETE = np.uint8(33), np.uint8(127)  # bytes from the one to the other are no part of white space
 _PIECE = 1 << 20  # bytes that are looked at at once: what is made of them is as large
 _CONTROL = "[\\x01-\\x08\\x09\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 
@@ -43,7 +40,7 @@ def control_characters(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     data = _bytes(column)
     none = np.zeros(len(column), dtype=bool)
     pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
-    if not any(_IS_CONTROL[piece].any() for piece in pieces):
+    if not any(piece.min() < 32 or (piece == _DELETE).any() for piece in pieces):
         return none, none
     nul = _mask(pc.match_substring(column, "\x00"))
     other = _mask(pc.match_substring_regex(column, _CONTROL))
@@ -72,7 +69,7 @@ def _bytes(column: pa.Array) -> np.ndarray:
 
 
 def _edges(column: pa.Array) -> np.ndarray:
-    """Return the rows whose first or last byte may belong to white space."""
+    """Return the rows whose first or last byte may belong to white space: the exact trim decides."""
     _, offsets, data = column.buffers()
     if data is None or not len(column):
         return np.zeros(len(column), dtype=bool)
@@ -80,10 +77,10 @@ def _edges(column: pa.Array) -> np.ndarray:
     raw = np.frombuffer(data, dtype=np.uint8)
     if not len(raw):
         return np.zeros(len(column), dtype=bool)
-    filled = ends[1:] > ends[:-1]
-    first = _ASCII_SPACE[raw[np.minimum(ends[:-1], len(raw) - 1)]]
-    last = _ASCII_SPACE[raw[np.maximum(ends[1:] - 1, 0)]]
-    return filled & (first | last)
+    starts, stops = ends[:-1], ends[1:]
+    edges = (raw.take(starts, mode="clip"), raw.take(stops - 1, mode="clip"))
+    other = _DELETE - _FIRST_PRINTED  # below the first byte the difference wraps
+    return (stops > starts) & ((edges[0] - _FIRST_PRINTED > other) | (edges[1] - _FIRST_PRINTED > other))
 
 
 def _mask(condition: pa.Array) -> np.ndarray:

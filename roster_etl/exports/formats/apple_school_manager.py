@@ -7,15 +7,12 @@ of destinations matters most here. The order of columns was read from the vendor
 from __future__ import annotations
 
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
-from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import apple, classes, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
 
 LOCATIONS = OutFile(
     "locations.csv",
     table="organizations",
-    rows=table_rows("organizations"),
-    key=("organizations.organization_id",),
     columns=(
         OutColumn("location_id", value="organizations.organization_id", required=True),
         OutColumn("location_name", value="organizations.name", required=True),
@@ -66,8 +63,6 @@ STAFF = OutFile(
 COURSES = OutFile(
     "courses.csv",
     table="courses",
-    rows=table_rows("courses"),
-    key=("courses.course_id",),
     columns=(
         OutColumn("course_id", value="courses.course_id", required=True),
         OutColumn("course_number", value="courses.number"),
@@ -80,7 +75,6 @@ CLASSES = OutFile(
     "classes.csv",
     table="sections",
     rows=apple.class_rows,
-    key=("sections.section_id",),
     columns=(
         OutColumn("class_id", value="sections.section_id", required=True),
         OutColumn("class_number", value="sections.number"),

@@ -6,7 +6,7 @@ Belongs here: which column holds what, and the rules of the format. Headers are 
 from __future__ import annotations
 
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
-from roster_etl.exports.rows import enrollment_rows, table_rows
+from roster_etl.exports.rows import enrollment_rows
 from roster_etl.exports.rules import (
     classes,
     oneroster_classes,
@@ -22,8 +22,6 @@ from roster_etl.spec import Option
 ORGS = OutFile(
     "orgs.csv",
     table="organizations",
-    rows=table_rows("organizations"),
-    key=("organizations.organization_id",),
     columns=(
         OutColumn("sourcedId", value="organizations.organization_id", required=True),
         OutColumn("name", value="organizations.name", required=True),
@@ -35,7 +33,6 @@ ORGS = OutFile(
 USERS = OutFile(
     "users.csv",
     table="users",
-    rows=table_rows("users"),
     key=("users.user_id",),
     columns=(
         OutColumn("sourcedId", value="users.user_id", required=True),
@@ -71,7 +68,6 @@ CLASSES = OutFile(
     "classes.csv",
     table="sections",
     rows=oneroster_classes.class_rows,
-    key=("sections.section_id",),
     columns=(
         OutColumn("sourcedId", value="sections.section_id", required=True),
         OutColumn("orgSourcedId", value="sections.organization_id", required=True),
@@ -105,8 +101,6 @@ ENROLLMENTS = OutFile(
 SESSIONS = OutFile(
     "academicSessions.csv",
     table="terms",
-    rows=table_rows("terms"),
-    key=("terms.term_id",),
     columns=(
         OutColumn("sourcedId", value="terms.term_id", required=True),
         OutColumn("title", value="terms.name", required=True),
@@ -121,7 +115,6 @@ COURSES = OutFile(
     "courses.csv",
     table="courses",
     rows=sds.course_rows,
-    key=("courses.course_id",),
     columns=(
         OutColumn("sourcedId", value="courses.course_id", required=True),
         OutColumn("orgSourcedId", value="courses.organization_id", required=True),
@@ -164,7 +157,6 @@ USER_FLAGS = OutFile(
 RELATIONSHIPS = OutFile(
     "relationships.csv",
     table="contacts",
-    rows=table_rows("contacts"),
     key=("contacts.user_id", "contacts.contact_id"),
     columns=(
         OutColumn("userSourcedId", value="contacts.user_id", required=True),

@@ -1,7 +1,4 @@
-"""Dagster types of the tables that are passed between assets: columns and their types.
-
-Belongs here: schemas only. The quality of the cells is evaluated by the suites.
-"""
+"""Dagster types of the tables that are passed between assets: columns and their types."""
 
 from __future__ import annotations
 

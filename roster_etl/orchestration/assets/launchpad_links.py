@@ -1,7 +1,4 @@
-"""Metadata with which a person launches the decision jobs: the config to paste, and the link to the launchpad that has it.
-
-Belongs here: texts and links for metadata. The links are those of ``pipeline.reporting.ui_links``, the jobs are in ``decision_jobs``.
-"""
+"""Metadata with which a person launches the decision jobs: the config to paste, and the link to the launchpad that has it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Tables for the UI, as Markdown. External text, such as a file's name, is escaped.
-
-Belongs here: the formatting. The content of the cells comes from the callers (``metadata``, ``lineage_metadata``).
-"""
+"""Tables for the UI, as Markdown. External text, such as a file's name, is escaped."""
 
 from __future__ import annotations
 

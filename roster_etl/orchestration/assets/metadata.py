@@ -1,7 +1,4 @@
-"""Metadata of an asset: columns, column lineage, code, and the numbers of a materialization. Never a cell.
-
-Belongs here: translating specs, column plans and counts into Dagster's metadata.
-"""
+"""Metadata of an asset: columns, column lineage, code, and the numbers of a materialization. Never a cell."""
 
 from __future__ import annotations
 

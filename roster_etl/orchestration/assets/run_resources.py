@@ -1,7 +1,6 @@
 """State of one run: the opened home, the upload, and the tables that are passed between its steps.
 
-Belongs here: keeping tables in memory only while a later step of the run needs them, and on disk for a run that resumes.
-Does not belong here: the content of a table.
+Tables stay in memory only while a later step of the run needs them, and on disk for a run that resumes.
 """
 
 from __future__ import annotations

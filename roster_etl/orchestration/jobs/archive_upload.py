@@ -1,7 +1,6 @@
 """The job that archives one settled upload of a delta format, so that it waits for its turn whatever happens to the folder.
 
-Belongs here: the Dagster side. Does not belong here: when an upload has settled (``sensors.delta_upload_decisions``), and how it is archived
-(``pipeline.uploads.pending_uploads``).
+``sensors.delta_upload_decisions`` says when an upload has settled, ``pipeline.uploads.pending_uploads`` archives it.
 """
 
 from contextlib import closing

@@ -1,7 +1,4 @@
-"""Run an import in this process, as a run that the Dagster UI shows like any other.
-
-Belongs here: the Dagster instance of a home, and one execution of a job. Does not belong here: what an import does.
-"""
+"""Run an import in this process, as a run that the Dagster UI shows like any other."""
 
 from __future__ import annotations
 

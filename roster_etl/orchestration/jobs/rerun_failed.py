@@ -1,8 +1,4 @@
-"""The job that imports again what failed: one queued run of the format's own job for each failed feed, of all districts and formats.
-
-Belongs here: which feeds, and queueing their runs. Does not belong here: which upload such a run imports
-(``orchestration.assets.default_upload``).
-"""
+"""The job that imports again what failed: a queued run of the format's own job for each failed feed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""The home of this process, for jobs, sensors and callers that run a job in this process.
-
-Belongs here: that one lookup, and overriding it for a block.
-"""
+"""The home of this process, for jobs, sensors and callers that run a job in this process."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The sensor that reports late feeds, and the job that shows them in the UI.
-
-Belongs here: the Dagster side, and the alerts about newly late feeds. Does not belong here: polling landing zones
-(``poll_decisions``).
-"""
+"""The sensor that reports late feeds by alerts, and the job that shows them in the UI."""
 
 import hashlib
 import json

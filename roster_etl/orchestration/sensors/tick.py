@@ -1,7 +1,4 @@
-"""State of one tick of the landing sensor: limits, requests, and the state of each feed.
-
-Belongs here: the data shared by ``poll_decisions`` and ``delta_upload_decisions``. Does not belong here: their decisions.
-"""
+"""State of one tick of the landing sensor: limits, requests, and the state of each feed."""
 
 from __future__ import annotations
 

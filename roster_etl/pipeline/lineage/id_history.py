@@ -1,7 +1,4 @@
-"""Find the other keys of a record whose ID changed, from ``id_changes``.
-
-Belongs here: following ID changes in both directions. The versions are assembled in ``pipeline.lineage.trace``.
-"""
+"""Find the other keys of a record whose ID changed, from ``id_changes``."""
 
 from __future__ import annotations
 

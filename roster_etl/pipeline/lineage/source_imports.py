@@ -1,7 +1,4 @@
-"""Find the import whose upload had the row of a version.
-
-Belongs here: from an undo, a steward's edit or a retried row back to the upload. Nothing is written.
-"""
+"""Find the import whose upload had the row of a version."""
 
 from __future__ import annotations
 

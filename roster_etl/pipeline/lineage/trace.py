@@ -1,7 +1,4 @@
-"""Trace a published record, or one cell of it, to its import, file, row and raw text.
-
-Belongs here: combining what ledger, archive and column plans have about a record. Nothing is written.
-"""
+"""Trace a published record, or one cell of it, to its import, file, row and raw text."""
 
 from __future__ import annotations
 

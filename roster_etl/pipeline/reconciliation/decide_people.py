@@ -1,7 +1,4 @@
-"""Decisions of stewards about people: two records are one human, or they are not.
-
-Belongs here: validating a decision, what it changes, and writing it, with its lines in the audit and the journal.
-"""
+"""Decisions of stewards about people: two records are one human, or they are not."""
 
 from __future__ import annotations
 

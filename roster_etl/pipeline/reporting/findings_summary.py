@@ -1,7 +1,4 @@
-"""Findings by cause: those of one kind together, each with what follows from it.
-
-Belongs here: grouping for people, on the command line and in the report. Does not belong here: words or layout.
-"""
+"""Findings by cause: those of one kind together, each with what follows from it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Generate the Prometheus rules, the Grafana dashboard and the systemd units: files for programs that watch or start this one.
 
-Belongs here: which numbers are worth an alert or a panel, and which processes an installation has. The numbers themselves are in
-``pipeline.reporting.prometheus``.
+The numbers themselves are in ``pipeline.reporting.prometheus``.
 """
 
 from __future__ import annotations

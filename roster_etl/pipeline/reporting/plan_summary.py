@@ -1,7 +1,4 @@
-"""A plan as people read it: by table and by school, what would be created, updated and removed, and why.
-
-Belongs here: lines made of the plan's numbers (``pipeline.steps.plan.PlanDecision.tables``). Not here: what a plan is (``engine.planning.plan``).
-"""
+"""A plan as people read it: by table and by school, what would be created, updated and removed, and why."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Approve or discard a held import, under the same conditions in the command line and in Dagster.
-
-Belongs here: validating a decision, and executing it in this process. Presenting the hold is up to the command line and the
-Dagster jobs.
-"""
+"""Approve or discard a held import, under the same conditions in the command line and in Dagster."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Dry run: run all steps of an import in a temporary folder, and publish nothing.
-
-Belongs here: the workspace in which the same steps write to scratch, and read the roster that they compare with.
-"""
+"""Dry run: run all steps of an import in a temporary folder, and publish nothing."""
 
 from __future__ import annotations
 

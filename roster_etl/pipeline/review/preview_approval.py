@@ -1,7 +1,4 @@
-"""Preview a partial approval: the plan of a held import without the excluded removals and with the approved renames.
-
-Belongs here: the dry run of a held import with these selectors. Publishing is the same as for any approval.
-"""
+"""Preview a partial approval: the plan of a held import without the excluded removals and with the approved renames."""
 
 from __future__ import annotations
 

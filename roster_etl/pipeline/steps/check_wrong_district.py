@@ -1,7 +1,4 @@
-"""Check whether an upload belongs to another district: almost none of its people are known here.
-
-Belongs here: reading the people that would come and go. The comparison is ``engine.planning.wrong_district``.
-"""
+"""Check whether an upload belongs to another district: almost none of its people are known here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""End an import in the ledger: its findings, its decision, and the manifest beside its archived bytes.
-
-Belongs here: building one result from what the steps wrote to staging. Publishing is in ``pipeline.steps.publish``.
-"""
+"""End an import in the ledger: its findings, its decision, and the manifest beside its archived bytes."""
 
 from __future__ import annotations
 
@@ -174,15 +171,11 @@ def build_conclusion(
             "content": upload.content,
             "settings": upload.settings,
             "came_with": upload.origin_import,
-            **_package(upload),
+            **({"package": dict(upload.package)} if upload.package else {}),
             **summary,
         },
         hold=hold,
     )
-
-
-def _package(upload: Upload) -> dict[str, Any]:
-    return {"package": dict(upload.package)} if upload.package else {}
 
 
 def checks_of(verdict: Verdict) -> list[Check]:

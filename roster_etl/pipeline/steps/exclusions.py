@@ -1,8 +1,4 @@
-"""Parse the selectors of removals that are left out of a plan (``--leave-out``).
-
-Belongs here: parsing the selectors, and checking that each matches a removal.
-What is left out is decided in ``engine.planning.plan``.
-"""
+"""Parse the selectors of removals that are left out of a plan (``--leave-out``)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Run the quality suites of an upload: those of all its files and tables, in one request to the Great Expectations process.
 
-Belongs here: which suite runs over which counts, with the district's settings and tolerances. Does not belong here: validating
-rows (``pipeline.steps.validate``), what a failed suite blocks (``pipeline.steps.hold_policy``).
+The district's settings and tolerances count. What a failed suite blocks is decided in ``pipeline.steps.hold_policy``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Map the validated files of an upload to one canonical table.
-
-Belongs here: collecting the engine's input, and writing findings and rule counts to staging.
-"""
+"""Map the validated files of an upload to one canonical table."""
 
 from __future__ import annotations
 

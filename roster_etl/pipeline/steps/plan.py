@@ -1,7 +1,4 @@
-"""Compute the change plan of an import, stage it for the writer, and end an import that does not publish.
-
-Does not belong here: whether a plan is published, held, unchanged or rejected (``hold_policy``). Every hold has a plan.
-"""
+"""Compute the change plan of an import, stage it for the writer, and end an import that does not publish (``hold_policy``)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Retry the quarantined rows of a delta format: validate them again, to apply them with the next upload.
 
-Belongs here: the rows as an input of ``apply_changes``. Rows that now apply are released by ``engine.changes.change_findings``.
+Belongs here: the rows as an input of ``apply_changes``. ``engine.changes.retries`` decides which are tried, ``change_findings`` beside it
+releases those that apply.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from roster_etl.pipeline.uploads.cross_set_references import published_files
 from roster_etl.pipeline.uploads.published_identities import published_records
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import SuiteError, has_broken_rules, start_gx_process
+from roster_etl.quality import SuiteError, has_failing_rules, start_gx_process
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
@@ -212,7 +212,7 @@ def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Seque
 def _start_gates_early(workspace: Workspace, suite: str, lines: pa.Table) -> None:
     """Start the gates' process if it will be asked: its library loads while the other files are read. Not where steps run apart."""
     with suppress(SuiteError):  # which the gates report
-        if not workspace.frames.apart and has_broken_rules(workspace.suites[suite], lines):
+        if not workspace.frames.apart and has_failing_rules(workspace.suites[suite], lines):
             start_gx_process()
 
 

@@ -1,8 +1,4 @@
-"""Archive the bytes of one uploaded file, with its secrets blanked.
-
-Belongs here: where the secrets of a file are, and what is archived of it. Does not belong here: the queue of pending uploads
-(``pending_uploads``), or writing the bytes (``store.archive``).
-"""
+"""Archive the bytes of one uploaded file, with its secrets blanked. The queue of pending uploads is in ``pending_uploads``."""
 
 from __future__ import annotations
 

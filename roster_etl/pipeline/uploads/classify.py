@@ -1,7 +1,6 @@
 """Assign each file of an upload to a kind of the format: by its name or by its headers, as the format specifies.
 
-Belongs here: assigning the kinds, and the findings about files without one. No row is read. Does not belong here: which files are
-read at all (``file_selection``).
+No row is read. Which files are read at all is decided in ``file_selection``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Resolve the file set of an order.
-
-Belongs here: finding the set from an earlier import, or from the files at the order's path. What a set is: ``spec.FileSet``.
-"""
+"""Resolve the file set (``spec.FileSet``) of an order: from an earlier import, or from the files at the order's path."""
 
 from __future__ import annotations
 

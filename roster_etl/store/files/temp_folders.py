@@ -1,7 +1,4 @@
-"""Private temporary folders for uploads while they are read, and the removal of those that killed processes left.
-
-Belongs here: creating, locking and removing them. Does not belong here: their content.
-"""
+"""Private temporary folders for uploads while they are read, and the removal of those that killed processes left."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Display forms of URLs and file names: without passwords and without control characters.
-
-Belongs here: pure functions over the text of a URL or a name. Does not belong here: opening anything.
-"""
+"""Display forms of URLs and file names: without passwords and without control characters."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The members of an upload: entries of a listing, and private copies that were fetched.
-
-Belongs here: these two data classes, and which entries are OS junk files. Does not belong here: listing or fetching.
-"""
+"""The members of an upload: entries of a listing, and private copies that were fetched."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A landing folder on a local disk.
-
-Belongs here: listing and reading without following links. Does not belong here: our own folders (``files.folder``).
-"""
+"""A landing folder on a local disk: listing and reading, without following links."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Open the landing folder of a feed, local or remote.
-
-Belongs here: choosing the implementation, and finding folders that no feed watches. Does not belong here: listing or reading.
-"""
+"""Open the landing folder of a feed, local or remote."""
 
 from __future__ import annotations
 

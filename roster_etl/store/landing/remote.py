@@ -1,8 +1,4 @@
-"""Landing zones behind a URL: SFTP, and anything else that fsspec can reach.
-
-Belongs here: listing and fetching over the network, with a timeout on every wait.
-Does not belong here: SFTP login and errors (``sftp``).
-"""
+"""Landing zones behind a URL: SFTP (``sftp``), and anything else that fsspec can reach, with a timeout on every wait."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """SFTP connections: pinned host keys, one fresh connection per attempt, a timeout on every wait.
 
-Belongs here: connecting through sshfs/asyncssh, credentials by reference, and translating errors.
-Does not belong here: listing or fetching (``remote``).
+Belongs here: connecting through sshfs/asyncssh, credentials by reference, and translating errors. Does not belong here: listing or
+fetching (``remote``), and when an upload in a folder is complete (``quiet_period``).
 Reasons: both back ends trust any server unless configured otherwise, cached instances stay dead, reads from a silent peer block
 forever, and one file name that is not UTF-8 breaks a listing.
 """

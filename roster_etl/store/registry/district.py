@@ -1,7 +1,4 @@
-"""Districts, their feeds and their calendars, as data classes.
-
-Belongs here: the data classes. Does not belong here: the file format (``toml_file``) and storage (``registry``).
-"""
+"""Districts, their feeds and calendars, as data classes. The file format is in ``toml_file``, the storage in ``registry``."""
 
 from __future__ import annotations
 

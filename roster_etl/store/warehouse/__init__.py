@@ -1,8 +1,4 @@
-"""The warehouse: roster histories and ledger, on SQLite or PostgreSQL.
-
-Belongs here: all access to that database. Does not belong here: column declarations (``canonical``), or what to publish (the
-plan).
-"""
+"""The warehouse: roster histories and ledger, on SQLite or PostgreSQL. All access to that database is here."""
 
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import Connection

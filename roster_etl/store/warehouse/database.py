@@ -1,7 +1,4 @@
-"""Connections to the warehouse database: supported URLs, and how each is opened.
-
-Belongs here: URLs, engines, pragmas, file modes. Does not belong here: statements about rosters or the ledger.
-"""
+"""Connections to the warehouse database: supported URLs, and how each is opened."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The result of an import, as the pipeline passes it to the warehouse.
-
-Belongs here: the data classes. Does not belong here: database access.
-"""
+"""The result of an import, as the pipeline passes it to the warehouse."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the tables beside the roster say of one person, and removing exactly that: overrides, differences, decisions, links.
-
-Belongs here: which rows are about the person. Removing versions of the roster is ``purge``.
-"""
+"""What the tables beside the roster say of one person, and removing exactly that: overrides, differences, decisions, links."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The queries on the published roster, as a protocol.
-
-Belongs here: signatures and what they return. The implementation over SQL is in ``session``.
-"""
+"""The queries on the published roster, as a protocol."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Queries on the table of receipts: which events of a feed have none, and the next numbers of its chain.
-
-Belongs here: SQL on ``canonical.receipts``. What a receipt states, and signing it, is in ``pipeline.reporting.receipts``.
-"""
+"""Queries on the table of receipts: which events of a feed have none, and the next numbers of its chain."""
 
 from __future__ import annotations
 

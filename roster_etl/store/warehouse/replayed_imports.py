@@ -1,7 +1,4 @@
-"""Insert finished imports copied from elsewhere, with their ids and times.
-
-Belongs here: statements for a rebuild. Does not belong here: imports of this process (``ledger_write``).
-"""
+"""Insert finished imports copied from elsewhere, with their ids and times."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Privileges in a PostgreSQL warehouse: the owner migrates and purges, a loader imports, a reader queries.
 
-Belongs here: the grants, as statements that can be printed and run.
-Does not belong here: creating roles or setting passwords, which is up to the database administrator.
+The grants are statements that can be printed and run. Creating roles and setting passwords is up to the database administrator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Read the roster: current versions, as-of queries, and all versions of a record.
-
-Belongs here: queries over the history tables. Does not belong here: reading the ledger (``ledger_read``).
-"""
+"""Read the roster: current versions, as-of queries, and all versions of a record."""
 
 from __future__ import annotations
 
@@ -33,12 +30,15 @@ def current_schema(table: RosterTable) -> pa.Schema:
     return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, *school, "source_file", "row_hash")])
 
 
+def _are_current(history: sa.Table, district_id: str, source: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that versions are current ones of a feed."""
+    return history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+
+
 def current_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return one row per current version; columns as in `current_schema`."""
     history, schema = history_table(name), current_schema(TABLES[name])
-    query = sa.select(*_columns(connection, history, schema)).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(*_columns(connection, history, schema)).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query, schema)
 
 
@@ -46,9 +46,7 @@ def current_keys(connection: sa.Connection, district_id: str, source: str, name:
     """Return the key and ``source_file`` of the current versions with these values in columns of the key, in no order."""
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in (*TABLES[name].key, "source_file")])
-    query = sa.select(*_columns(connection, history, schema)).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(*_columns(connection, history, schema)).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query.where(*(history.c[column] == value for column, value in where.items())), schema)
 
 
@@ -56,9 +54,7 @@ def current_records(connection: sa.Connection, district_id: str, source: str, na
     """Return `columns` of every current version, in no order."""
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    query = _select(connection, name, schema).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = _select(connection, name, schema).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query, schema)
 
 
@@ -73,13 +69,10 @@ def current_records_by(
     """
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
     staged = bulk_load.stage(connection, f"wanted_{name}", pa.concat_tables([_wanted_rows(*one) for one in wanted.items()]))
-    chosen = _select(connection, name, schema).where(*feed)
+    chosen = _select(connection, name, schema).where(*_are_current(history, district_id, source))
     arms = [chosen.where(_is_wanted(connection, TABLES[name], parts, (district_id, source))) for parts in wanted]
-    found = bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema, staged)
 
 
 def _wanted_rows(parts: str, texts: pa.Array) -> pa.Table:
@@ -112,8 +105,7 @@ def _found_by(
     if name == COURSE_NUMBER:
         courses = history_table("courses")
         numbered = sa.text(_is_staged(connection, f"{courses.name}.number", f"SELECT first FROM {staged}"))
-        known = (courses.c.district_id == feed[0], courses.c.source == feed[1], courses.c.valid_to_import.is_(None))
-        found = sa.select(courses.c.course_id).where(*known, numbered)
+        found = sa.select(courses.c.course_id).where(*_are_current(courses, *feed), numbered)
         if connection.dialect.name == "postgresql":
             found = found.where(courses.c.number.is_not(None))
         course = f"{history_name(table.name)}.course_id"
@@ -176,9 +168,7 @@ def current_enrollments(
     feed = [bulk_load.literal(connection, sa.literal(own)) for own in (district_id, source)]
     arms = " UNION ALL ".join(_seat_arms(connection, wanted, feed))
     named = _is_staged(connection, f"{history.name}.version_id", arms)
-    found = bulk_load.fetch(connection, _select(connection, "enrollments", schema).where(sa.text(named)), schema)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, _select(connection, "enrollments", schema).where(sa.text(named)), schema, staged)
 
 
 def ids_in_feeds(connection: sa.Connection, district_id: str, sources: Sequence[str], name: str, ids: pa.Array) -> pa.Array:
@@ -194,8 +184,7 @@ def ids_in_feeds(connection: sa.Connection, district_id: str, sources: Sequence[
         same = f"{_current(feed, f'e{number}.')} AND e{number}.{key} = w.id"
         joins.append(bulk_load.looked_up(connection, history_name(name), f"e{number}", f"e{number}.{key}", same))
     query: sa.Select[Any] = sa.select(sa.literal_column("w.id")).select_from(sa.text(f"{staged.name} AS w {' '.join(joins)}"))
-    found = bulk_load.fetch(connection, query, pa.schema([("id", pa.string())]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("id", pa.string())]), staged)
     return found.column("id").combine_chunks()
 
 
@@ -251,9 +240,7 @@ def _current(feed: Sequence[str], prefix: str = "") -> str:
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return ``version_id`` and ``row_hash`` of every current version."""
     history = history_table(name)
-    query = sa.select(history.c.version_id, history.c.row_hash).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(history.c.version_id, history.c.row_hash).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.string())]))
 
 
@@ -276,21 +263,15 @@ def current_by_school(connection: sa.Connection, district_id: str, source: str, 
     history, school = history_table(name), TABLES[name].school_column
     if school is None:
         return {}
-    query = sa.select(history.c[school], sa.func.count()).where(
-        history.c.district_id == district_id,
-        history.c.source == source,
-        history.c.valid_to_import.is_(None),
-        history.c[school].is_not(None),
-    )
+    current = (*_are_current(history, district_id, source), history.c[school].is_not(None))
+    query = sa.select(history.c[school], sa.func.count()).where(*current)
     return {row[0]: int(row[1]) for row in connection.execute(query.group_by(history.c[school]))}
 
 
 def count_current(connection: sa.Connection, district_id: str, source: str, name: str) -> int:
     """Return the number of current versions."""
     history = history_table(name)
-    query = sa.select(sa.func.count()).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(sa.func.count()).where(*_are_current(history, district_id, source))
     return int(connection.execute(query).scalar_one())
 
 
@@ -300,9 +281,7 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     staged = bulk_load.stage(connection, f"wanted_{name}", pa.table({"wanted": version_ids.cast(pa.int64())}))
     query = sa.select(*_columns(connection, history, schema))
     query = query.join_from(staged, history, staged.c.wanted == history.c.version_id).order_by(history.c.version_id)
-    found = bulk_load.fetch(connection, query, schema)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, query, schema, staged)
 
 
 def versions_by_key(
@@ -310,7 +289,8 @@ def versions_by_key(
 ) -> pa.Table:
     """Return the current versions of the records in `keys`, or their `past` ones, with all columns, by the index of either's keys."""
     table, history = TABLES[name], history_table(name)
-    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
+    schema = pa.schema([table.arrow_schema.field(column) for column in table.key])
+    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(schema))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
     same = (sa.text(f"{ours} = {theirs}") for ours, theirs in pairs)
     version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
@@ -321,13 +301,8 @@ def versions_by_key(
     both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
     which = closed.is_not(None) if past else closed.is_(None)
     query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, which)
-    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]), staged)
     return versions(connection, name, found.column("version_id"))
-
-
-def _key_schema(table: RosterTable) -> pa.Schema:
-    return pa.schema([table.arrow_schema.field(name) for name in table.key])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,11 +325,7 @@ def distinct_values(connection: sa.Connection, district_id: str, source: str, co
     joined: Any = histories[names[0]]
     for position, name in enumerate(names[1:], start=1):
         joined = joined.join(histories[name], _join_condition(names[:position], name, histories))
-    current = [
-        condition
-        for history in histories.values()
-        for condition in (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
-    ]
+    current = [condition for history in histories.values() for condition in _are_current(history, district_id, source)]
     chosen = {column.name: sa.cast(histories[column.table].c[column.column], sa.Text()) for column in columns}
     wanted = [histories[k.table].c[name] == value for k in columns for name, value in k.where.items()]
     labelled: list[sa.ColumnElement[Any]] = [value.label(name) for name, value in chosen.items()]
@@ -406,16 +377,14 @@ def id_changes_of(connection: sa.Connection, district_id: str, source: str, ids:
         arms.append(f"SELECT e.version_id FROM {staged.name} AS w {found_by}")
     rows = sa.text(f"({' UNION '.join(arms)}) AS found")
     query: sa.Select[Any] = sa.select(sa.literal_column("found.version_id")).select_from(rows)
-    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]), staged)
     return versions(connection, "id_changes", found.column("version_id"))
 
 
 def _has_fewer_id_changes(connection: sa.Connection, feed: tuple[str, str], count: int) -> bool:
     """Return whether a feed has fewer than `count` current ID changes. Costs at most `count` of them."""
-    of = history_table("id_changes").c
-    own = (of.district_id == feed[0], of.source == feed[1], of.valid_to_import.is_(None))
-    some = sa.select(sa.literal(1)).where(*own).limit(count).subquery()
+    current = _are_current(history_table("id_changes"), *feed)
+    some = sa.select(sa.literal(1)).where(*current).limit(count).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) < count
 
 
@@ -502,8 +471,8 @@ def versions_before_rename(
         found_by = bulk_load.looked_up(connection, history.name, "e", columns, " AND ".join((*older, which)))
         arms.append(f"SELECT w.old_id, w.changed, e.version_id, e.valid_to_import FROM {staged.name} AS w {found_by}")
     of_renames: sa.Select[Any] = sa.select(sa.literal_column(", ".join(_BEFORE_RENAME.names)))
-    found = bulk_load.fetch(connection, of_renames.select_from(sa.text(f"({' UNION ALL '.join(arms)}) AS found")), _BEFORE_RENAME)
-    bulk_load.unstage(connection, staged)
+    of_renames = of_renames.select_from(sa.text(f"({' UNION ALL '.join(arms)}) AS found"))
+    found = bulk_load.fetch(connection, of_renames, _BEFORE_RENAME, staged)
     last = found.group_by(["old_id", "changed"]).aggregate([("version_id", "max")]).column("version_id_max")
     gone = pc.and_(
         pc.is_in(found.column("version_id"), value_set=last.combine_chunks()),
@@ -532,9 +501,11 @@ def since(connection: sa.Connection, district_id: str, source: str, name: str, i
 def versions_touched_by(
     connection: sa.Connection, district_id: str, source: str, name: str, import_id: int
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the versions that import `import_id` closed, and those that it opened."""
-    place = (district_id, source, name, import_id)
-    return versions_closed_by(connection, *place), versions_opened_by(connection, *place)
+    """Return the versions that import `import_id` closed, and those that it opened, with all columns."""
+    of = history_table(name).c
+    feed = (of.district_id == district_id, of.source == source)
+    closed = _versions_where(connection, name, *feed, of.valid_to_import == import_id)
+    return closed, _versions_where(connection, name, *feed, of.valid_from_import == import_id)
 
 
 def versions_ended_since(
@@ -567,23 +538,6 @@ def _by_imports_since(
     named = sa.and_(sa.text(_is_staged(connection, f"{column.table.name}.{column.name}", bulk_load.literal(connection, own))))
     # PostgreSQL does not conclude it, as the index of ended versions needs.
     return sa.and_(column.is_not(None), named) if connection.dialect.name == "postgresql" else named
-
-
-def versions_closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return the versions that import `import_id` closed, with all columns."""
-    return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
-
-
-def versions_opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return the versions that import `import_id` opened, with all columns."""
-    return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
-
-
-def _feed_versions(
-    connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]
-) -> pa.Table:
-    history = history_table(name)
-    return _versions_where(connection, name, history.c.district_id == district_id, history.c.source == source, *chosen)
 
 
 def _versions_where(

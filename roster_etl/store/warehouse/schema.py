@@ -1,8 +1,4 @@
-"""The database schema: its revision, and its migration to this version's.
-
-Belongs here: running Alembic, and creating views and comments as ``canonical`` declares them.
-Does not belong here: the changes of each revision (``store.migrations``).
-"""
+"""The database schema: its revision, and its migration to this version's (``store.migrations``); views and comments."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The warehouse: it opens read sessions and transactions, and copies, purges and migrates the database.
-
-Belongs here: when a connection is opened and closed. Does not belong here: queries and statements (``session``).
-"""
+"""The warehouse: it opens read sessions and transactions, and copies, purges and migrates the database."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from roster_etl.vendors._template.codes import ROLE_OPTIONS
 
 PEOPLE = File(
     name="people",
-    file_name="people.csv",
     title="Students and teachers",
     source="2",
     key=("person_id",),

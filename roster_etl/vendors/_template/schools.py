@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File
 
 SCHOOLS = File(
     name="schools",
-    file_name="schools.csv",
     title="Schools",
     source="1",
     key=("school_id",),

@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, Status
 
 ACCOUNTS = File(
     name="accounts",
-    file_name="accounts.csv",
     title="Accounts: the organization's units",
     source="accounts.csv",
     key=("account_id",),

@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, RequireAnyOf, Status
 
 ADMINS = File(
     name="admins",
-    file_name="admins.csv",
     title="Admins of accounts",
     source="admins.csv",
     key=("user_id", "account_id", "role", "role_id"),

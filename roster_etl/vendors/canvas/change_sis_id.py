@@ -5,7 +5,6 @@ from roster_etl.vendors.canvas.codes import RENAMED
 
 CHANGE_SIS_ID = File(
     name="change_sis_id",
-    file_name="change_sis_id.csv",
     title="Changes of ids",
     source="change_sis_id.csv",
     key=("type", "old_id", "old_integration_id"),

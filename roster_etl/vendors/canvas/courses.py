@@ -5,7 +5,6 @@ from roster_etl.vendors.canvas.codes import BOOLEANS, CLEAR
 
 COURSES = File(
     name="courses",
-    file_name="courses.csv",
     title="Courses",
     source="courses.csv",
     key=("course_id",),

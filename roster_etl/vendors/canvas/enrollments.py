@@ -5,7 +5,6 @@ from roster_etl.vendors.canvas.codes import BOOLEANS
 
 ENROLLMENTS = File(
     name="enrollments",
-    file_name="enrollments.csv",
     title="Enrollments of users in sections",
     source="enrollments.csv",
     key=("course_id", "section_id", "user_id", "user_integration_id", "role", "role_id", "associated_user_id"),

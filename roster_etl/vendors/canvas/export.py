@@ -1,10 +1,6 @@
-"""How the roster is written as Canvas's files.
-
-Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
-"""
+"""How the roster is written as Canvas's files."""
 
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, RenameFile, table_columns
-from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import canvas, people, schools
 from roster_etl.exports.rules.words import USER_IDS
 from roster_etl.spec import Option
@@ -73,8 +69,6 @@ USERS = OutFile(
 LOGINS = OutFile(
     "logins.csv",
     table="logins",
-    rows=table_rows("logins"),
-    key=("logins.login_user_id",),
     identity=("user_id",),
     when="rows",
     columns=(
@@ -90,8 +84,6 @@ LOGINS = OutFile(
 COURSES = OutFile(
     "courses.csv",
     table="courses",
-    rows=table_rows("courses"),
-    key=("courses.course_id",),
     identity=("course_id",),
     when="rows",
     columns=(
@@ -113,8 +105,6 @@ COURSES = OutFile(
 SECTIONS = OutFile(
     "sections.csv",
     table="sections",
-    rows=table_rows("sections"),
-    key=("sections.section_id",),
     identity=("section_id",),
     when="rows",
     columns=(
@@ -165,7 +155,6 @@ ENROLLMENTS = OutFile(
 ADMINS = OutFile(
     "admins.csv",
     table="user_roles",
-    rows=table_rows("user_roles"),
     key=("user_roles.user_id", "user_roles.organization_id", "user_roles.role"),
     identity=("user_id", "account_id", "role"),
     when="rows",
@@ -180,8 +169,6 @@ ADMINS = OutFile(
 USER_OBSERVERS = OutFile(
     "user_observers.csv",
     table="observers",
-    rows=table_rows("observers"),
-    key=("observers.observer_id", "observers.student_id"),
     identity=("observer_id", "student_id"),
     when="rows",
     columns=(
@@ -194,8 +181,6 @@ USER_OBSERVERS = OutFile(
 GROUP_CATEGORIES = OutFile(
     "group_categories.csv",
     table="group_categories",
-    rows=table_rows("group_categories"),
-    key=("group_categories.group_category_id",),
     identity=("group_category_id",),
     when="rows",
     columns=(
@@ -210,8 +195,6 @@ GROUP_CATEGORIES = OutFile(
 GROUPS = OutFile(
     "groups.csv",
     table="groups",
-    rows=table_rows("groups"),
-    key=("groups.group_id",),
     identity=("group_id",),
     when="rows",
     columns=(
@@ -227,8 +210,6 @@ GROUPS = OutFile(
 GROUPS_MEMBERSHIP = OutFile(
     "groups_membership.csv",
     table="group_memberships",
-    rows=table_rows("group_memberships"),
-    key=("group_memberships.group_id", "group_memberships.user_id"),
     identity=("group_id", "user_id"),
     when="rows",
     columns=(

@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, Status
 
 GROUP_CATEGORIES = File(
     name="group_categories",
-    file_name="group_categories.csv",
     title="Sets of groups",
     source="group_categories.csv",
     key=("group_category_id",),

@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, Status
 
 GROUPS = File(
     name="groups",
-    file_name="groups.csv",
     title="Groups",
     source="groups.csv",
     key=("group_id",),

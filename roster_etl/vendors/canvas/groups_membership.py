@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, Status
 
 GROUPS_MEMBERSHIP = File(
     name="groups_membership",
-    file_name="groups_membership.csv",
     title="Users in groups",
     source="groups_membership.csv",
     key=("group_id", "user_id"),

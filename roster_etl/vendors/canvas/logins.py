@@ -4,7 +4,6 @@ from roster_etl.spec import Column, Email, File, HeaderPattern, RequireAnyOf, Te
 
 LOGINS = File(
     name="logins",
-    file_name="logins.csv",
     title="Further logins of users",
     source="logins.csv",
     key=("user_id",),

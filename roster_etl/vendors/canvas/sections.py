@@ -4,7 +4,6 @@ from roster_etl.spec import Column, DateTime, File, HeaderPattern, Status
 
 SECTIONS = File(
     name="sections",
-    file_name="sections.csv",
     title="Sections of courses",
     source="sections.csv",
     key=("section_id",),

@@ -5,7 +5,6 @@ from roster_etl.vendors.canvas.codes import ENROLLMENT_TYPES
 
 TERMS = File(
     name="terms",
-    file_name="terms.csv",
     title="Terms",
     source="terms.csv",
     key=("term_id", "date_override_enrollment_type"),

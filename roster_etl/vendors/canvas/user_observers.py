@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, Status
 
 USER_OBSERVERS = File(
     name="user_observers",
-    file_name="user_observers.csv",
     title="Observers of students",
     source="user_observers.csv",
     key=("observer_id", "student_id"),

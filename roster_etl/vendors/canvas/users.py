@@ -5,7 +5,6 @@ from roster_etl.vendors.canvas.codes import USER_TYPES
 
 USERS = File(
     name="users",
-    file_name="users.csv",
     title="Users and their logins",
     source="users.csv",
     key=("user_id",),

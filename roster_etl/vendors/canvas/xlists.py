@@ -4,7 +4,6 @@ from roster_etl.spec import Column, File, HeaderPattern, Status
 
 XLISTS = File(
     name="xlists",
-    file_name="xlists.csv",
     title="Cross-listed sections",
     source="xlists.csv",
     key=("section_id",),

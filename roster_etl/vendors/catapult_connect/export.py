@@ -1,11 +1,7 @@
-"""How the roster is written as CatapultCONNECT's files.
-
-Belongs here: which column holds what, in the published order, and the rules of the format.
-"""
+"""How the roster is written as CatapultCONNECT's files."""
 
 from roster_etl.canonical.codes import GRADES
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
-from roster_etl.exports.rows import table_rows
 from roster_etl.exports.rules import catapult, classes, contacts, people, schools
 from roster_etl.mapping.value_functions import derived_id
 from roster_etl.spec import Option
@@ -87,7 +83,6 @@ SCHOOLS = OutFile(
     "SchoolExport.csv",
     table="organizations",
     rows=catapult.site_rows,
-    key=("organizations.organization_id",),
     when="option:schools",
     columns=(
         OutColumn("School Site Name", value="organizations.name", required=True),
@@ -100,7 +95,6 @@ SCHOOLS = OutFile(
 ATTENDANCE = OutFile(
     "AttendanceExport.csv",
     table="attendance",
-    rows=table_rows("attendance"),
     key=("attendance.organization_id", "attendance.user_id", "attendance.date", "attendance.period", "attendance.absence_code"),
     when="option:attendance",
     columns=(

@@ -1,8 +1,4 @@
-"""How CatapultCONNECT's files become canonical tables.
-
-Belongs here: which column goes where, by which function. ``engine`` runs the mappings; the functions are in
-``mapping.value_functions``; this folder's README records the decisions about ambiguous columns.
-"""
+"""How CatapultCONNECT's files become canonical tables; this folder's README records the decisions about ambiguous columns."""
 
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,

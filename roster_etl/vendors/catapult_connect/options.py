@@ -1,7 +1,4 @@
-"""Options of a district's CatapultCONNECT feed: one for each point that the document leaves open.
-
-This folder's README describes each ambiguity and the decision.
-"""
+"""Options of a district's CatapultCONNECT feed: one for each point that the document leaves open (see README.md)."""
 
 from roster_etl.spec import Option
 

@@ -4,7 +4,6 @@ from roster_etl.spec import Column, Email, File, Identity, Reference, SharedIds,
 
 ADMINS = File(
     name="admins",
-    file_name="admins.csv",
     title="School administrators (deprecated: staff.csv replaces it)",
     source="3.7",
     required=False,

@@ -1,7 +1,6 @@
-"""Clever's code lists, and the canonical code of each value.
+"""Clever's code lists, and the canonical code of each value. Keys are compared without regard to case.
 
-Belongs here: literals. Does not belong here: functions that apply them (``mapping.value_functions``).
-Keys are compared without regard to case. Source: the "Format" and "Notes" columns of the document's tables.
+Source: the "Format" and "Notes" columns of the document's tables.
 """
 
 from roster_etl.canonical.codes import GRADE_ALIASES

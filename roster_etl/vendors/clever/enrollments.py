@@ -6,7 +6,6 @@ _BY_SCHOOL = (("School_id", "School_id"),)
 
 ENROLLMENTS = File(
     name="enrollments",
-    file_name="enrollments.csv",
     title="Enrollments of students",
     source="3.5",
     key=("Section_id", "Student_id"),

@@ -1,7 +1,4 @@
-"""How the roster is written as Clever's files.
-
-Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
-"""
+"""How the roster is written as Clever's files."""
 
 from roster_etl.canonical.codes import RACES
 from roster_etl.exports.plan import PERSON_ID_OPTION, ExportFormat, OutColumn, OutFile, table_columns
@@ -22,7 +19,6 @@ SCHOOLS = OutFile(
     "schools.csv",
     table="organizations",
     rows=table_rows("organizations", where={"organizations.type": "school"}),
-    key=("organizations.organization_id",),
     extensions="ext.",
     columns=(
         OutColumn("School_id", value="organizations.organization_id", required=True),
@@ -116,7 +112,6 @@ SECTIONS = OutFile(
     "sections.csv",
     table="sections",
     rows=section_rows("Teacher_id"),
-    key=("sections.section_id",),
     extensions="ext.",
     columns=(
         OutColumn("School_id", value="sections.organization_id", required=True),

@@ -1,8 +1,4 @@
-"""How Clever's files become canonical tables.
-
-Belongs here: which column goes where, by which function. ``engine`` runs the mappings; the functions are in
-``mapping.value_functions``; this folder's README records the decisions about ambiguous columns.
-"""
+"""How Clever's files become canonical tables; this folder's README records the decisions about ambiguous columns."""
 
 from roster_etl.canonical.codes import GRADES as CEDS_GRADES
 from roster_etl.mapping.column_plan import (

@@ -1,8 +1,4 @@
-"""A synthetic Clever district, and its next day: data that the specs cannot generate.
-
-Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
-All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
-"""
+"""A synthetic Clever district, and its next day: data that the specs cannot generate."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from roster_etl.vendors.clever.codes import GRADE_OPTIONS
 
 SCHOOLS = File(
     name="schools",
-    file_name="schools.csv",
     title="Schools",
     source="3.1",
     key=("School_id",),

@@ -7,7 +7,6 @@ _BY_SCHOOL = (("School_id", "School_id"),)
 
 SECTIONS = File(
     name="sections",
-    file_name="sections.csv",
     title="Sections, their courses and terms",
     source="3.4",
     key=("Section_id",),

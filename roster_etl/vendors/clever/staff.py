@@ -4,7 +4,6 @@ from roster_etl.spec import Column, Email, File, Identity, Reference, SharedIds,
 
 STAFF = File(
     name="staff",
-    file_name="staff.csv",
     title="Staff who are not teachers",
     source="3.6",
     required=False,

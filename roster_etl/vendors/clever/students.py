@@ -30,7 +30,6 @@ CONTACT_COLUMNS = (
 
 STUDENTS = File(
     name="students",
-    file_name="students.csv",
     title="Students and their contacts",
     source="3.2",
     key=("Student_id",),

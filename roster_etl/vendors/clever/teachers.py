@@ -4,7 +4,6 @@ from roster_etl.spec import Column, Email, File, Identity, Reference, Unique
 
 TEACHERS = File(
     name="teachers",
-    file_name="teachers.csv",
     title="Teachers",
     source="3.3",
     key=("Teacher_id",),

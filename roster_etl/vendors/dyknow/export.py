@@ -1,11 +1,8 @@
-"""How the roster is written as Dyknow's files.
-
-Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
-"""
+"""How the roster is written as Dyknow's files."""
 
 from roster_etl.canonical.codes import GRADES
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, table_columns
-from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, table_rows, teacher_columns
+from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, teacher_columns
 from roster_etl.exports.rules import classes, derived_ids, people, schools
 from roster_etl.mapping.combinators import of_dates
 from roster_etl.mapping.value_functions import derived_id
@@ -15,8 +12,6 @@ _GRADES = {code: "Other" if code == "OT" else code for code in GRADES}
 SCHOOLS = OutFile(
     "Schools.csv",
     table="organizations",
-    rows=table_rows("organizations"),
-    key=("organizations.organization_id",),
     columns=(
         OutColumn("school_id", value="organizations.organization_id", required=True),
         OutColumn("school_name", value="organizations.name", required=True),
@@ -57,7 +52,6 @@ SECTIONS = OutFile(
     "Sections.csv",
     table="sections",
     rows=section_rows("teacher_id"),
-    key=("sections.section_id",),
     columns=(
         OutColumn("school_id", value="sections.organization_id", required=True),
         OutColumn("section_id", value="sections.section_id", required=True),

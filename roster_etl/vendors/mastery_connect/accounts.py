@@ -5,7 +5,6 @@ from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 ACCOUNTS = File(
     name="accounts",
-    file_name="accounts.csv",
     title="Schools",
     source="ACCOUNTS CSV",
     key=("account_id",),

@@ -5,7 +5,6 @@ from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 COURSES = File(
     name="courses",
-    file_name="courses.csv",
     title="Courses",
     source="COURSES CSV",
     key=("course_id",),

@@ -5,7 +5,6 @@ from roster_etl.vendors.mastery_connect.codes import DELETED, ROLE_OPTIONS, STAT
 
 ENROLLMENTS = File(
     name="enrollments",
-    file_name="enrollments.csv",
     title="Enrollments of students and teachers",
     source="ENROLLMENTS CSV",
     key=("section_id", "user_id", "role"),

@@ -1,11 +1,8 @@
-"""How the roster is written as Mastery Connect's files.
-
-Belongs here: which column holds what, and the rules of the format. The rules are in ``exports.rules``, the rows in ``exports.rows``.
-"""
+"""How the roster is written as Mastery Connect's files."""
 
 from roster_etl.canonical.codes import RACES
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
-from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows, table_rows
+from roster_etl.exports.rows import enrollment_rows, person_rows, section_rows
 from roster_etl.exports.rules import classes, people, schools
 from roster_etl.exports.rules.words import GRADE_WORDS, USER_IDS
 
@@ -15,8 +12,6 @@ _RACES = {code: code for code in RACES}
 ACCOUNTS = OutFile(
     "accounts.csv",
     table="organizations",
-    rows=table_rows("organizations"),
-    key=("organizations.organization_id",),
     columns=(
         OutColumn("account_id", value="organizations.organization_id", required=True),
         OutColumn("name", value="organizations.name", required=True),
@@ -51,8 +46,6 @@ USERS = OutFile(
 COURSES = OutFile(
     "courses.csv",
     table="courses",
-    rows=table_rows("courses"),
-    key=("courses.course_id",),
     columns=(
         OutColumn("account_id", value="courses.organization_id", required=True),
         OutColumn("course_id", value="courses.course_id", required=True),
@@ -66,7 +59,6 @@ SECTIONS = OutFile(
     "sections.csv",
     table="sections",
     rows=section_rows(),
-    key=("sections.section_id",),
     columns=(
         OutColumn("section_id", value="sections.section_id", required=True),
         OutColumn("name", value="sections.name"),

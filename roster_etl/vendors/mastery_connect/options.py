@@ -1,7 +1,4 @@
-"""Options of a district's Mastery Connect feed.
-
-This folder's README describes the open point of the document and the decision.
-"""
+"""Options of a district's Mastery Connect feed: one for the open point of the document (see README.md)."""
 
 from roster_etl.spec import Option
 

@@ -5,7 +5,6 @@ from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 SECTIONS = File(
     name="sections",
-    file_name="sections.csv",
     title="Sections",
     source="SECTIONS CSV",
     key=("section_id",),

@@ -5,7 +5,6 @@ from roster_etl.vendors.mastery_connect.codes import DELETED, GRADE_OPTIONS, ROL
 
 USERS = File(
     name="users",
-    file_name="users.csv",
     title="Students and teachers",
     source="USERS CSV",
     key=("user_id",),

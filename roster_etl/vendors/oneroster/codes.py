@@ -1,6 +1,5 @@
 """OneRoster's code lists, and the canonical code of each value.
 
-Belongs here: literals. Does not belong here: functions that apply them (``mapping.value_functions``, ``mapping.list_functions``).
 Source: the tables of the CSV Binding, 1.1 and 1.2.
 """
 

@@ -7,7 +7,6 @@ from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 _IDENTITY = Identity(columns=("title", "courseCode", "orgSourcedId"))
 COURSES = File(
     name="courses",
-    file_name="courses.csv",
     title="Courses of the catalogue",
     source="4.5",
     columns=(

@@ -1,7 +1,4 @@
-"""How the roster is written as OneRoster 1.1 or 1.2 CSV.
-
-Belongs here: which column holds what, the rules of the format, and its manifest. The rules are in ``exports.rules``.
-"""
+"""How the roster is written as OneRoster 1.1 or 1.2 CSV."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""How OneRoster's files become canonical tables.
+"""How OneRoster's files become canonical tables; this folder's README records the decisions.
 
-Belongs here: which column goes where, by which function. ``engine`` runs the mappings; the functions are in
-``mapping.value_functions`` and ``mapping.list_functions``; this folder's README records the decisions.
 Columns of 1.1 (``role``, ``orgSourcedIds`` of users.csv) are empty in an upload of 1.2, which has roles.csv.
 """
 

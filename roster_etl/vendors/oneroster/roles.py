@@ -6,7 +6,6 @@ from roster_etl.vendors.oneroster.common import COMMON, DATA_FILE
 
 ROLES_FILE = File(
     name="roles",
-    file_name="roles.csv",
     title="What users are, and where",
     source="4.13",
     columns=(

@@ -8,7 +8,6 @@ _AS_EXTENSION = "Kept in the extensions of the login."
 
 USER_PROFILES = File(
     name="userProfiles",
-    file_name="userProfiles.csv",
     title="Further logins of users",
     source="4.19",
     columns=(

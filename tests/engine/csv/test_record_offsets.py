@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from roster_etl.engine.csv.record_offsets import WINDOW, Fault, read_record, scan_blocks
+from roster_etl.engine.csv import record_offsets
+from roster_etl.engine.csv.record_offsets import QUOTE, WINDOW, Fault, read_record, scan_blocks
 
 
 def records(content: bytes, window: int = WINDOW) -> list[bytes]:
@@ -27,6 +31,23 @@ def test_commas_are_told_from_those_inside_quotes(window: int) -> None:
     ]
 
     assert cells == [(3, [1, 6]), (2, [12]), (2, [18])]
+
+
+@given(st.lists(st.sampled_from(list(b'ab,"\n\r')), min_size=1, max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_few_quotes_are_looked_up_with_the_same_result_as_many(content: list[int]) -> None:
+    part = np.array(content, dtype=np.uint8)
+
+    few = record_offsets._outside_few_quotes(part, np.flatnonzero(part == QUOTE))
+    many = record_offsets._outside_many_quotes(part, part == QUOTE)
+
+    assert [few[0].tolist(), few[1].tolist(), few[2]] == [many[0].tolist(), many[1].tolist(), many[2]]
+
+
+def test_commas_and_line_ends_in_few_quotes_are_no_separators() -> None:
+    line = b"a" * 200 + b',"b,\n",c\n'
+
+    assert records(line * 3) == [line[:-1]] * 3
 
 
 def test_line_ends_behind_a_record_with_a_fault_are_no_record() -> None:

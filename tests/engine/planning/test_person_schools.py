@@ -11,7 +11,7 @@ from roster_etl.engine.planning.person_schools import PERSON_TABLES
 from roster_etl.engine.planning.thresholds import ExceededThreshold, Thresholds, exceeded_thresholds
 from tests.engine.plans import Row, plan_of, user
 
-LIMITS = Thresholds(delete_pct=10, delete_min=5, update_pct=75)
+LIMITS = Thresholds(delete_pct=10, delete_min=5, update_pct=75, add_pct=100)
 
 
 def people(numbers: range, **cells: Any) -> list[Row]:

@@ -215,7 +215,7 @@ def test_an_event_of_which_more_is_known_is_a_newer_version() -> None:
 def test_events_exceed_no_threshold() -> None:
     plan = plan_of({"attendance": [EVENT]}, {"attendance": [EVENT | {"teacher_name": "Ana Okafor"}]})
 
-    assert exceeded_thresholds(plan, Thresholds(delete_pct=1, delete_min=0, update_pct=1)) == ()
+    assert exceeded_thresholds(plan, Thresholds(delete_pct=1, delete_min=0, update_pct=1, add_pct=100)) == ()
 
 
 def test_a_refused_event_is_not_added() -> None:

@@ -210,7 +210,7 @@ def test_what_is_left_out_with_a_deleted_record_follows_it_and_is_no_removal() -
         "sections": [(0, "cascade")],
         "enrollments": [(0, "cascade"), (1, "cascade")],
     }
-    assert exceeded_thresholds(plan, Thresholds(delete_pct=0, delete_min=1, update_pct=100)) == ()
+    assert exceeded_thresholds(plan, Thresholds(delete_pct=0, delete_min=1, update_pct=100, add_pct=100)) == ()
 
 
 def test_what_is_left_out_with_an_absent_record_is_absent_too() -> None:

@@ -12,7 +12,7 @@ from roster_etl.engine.planning.thresholds import ExceededThreshold, Thresholds,
 from roster_etl.frames.arrow import REFUSED
 from tests.engine.plans import Row, many, plan_of, user
 
-LIMITS = Thresholds(delete_pct=10, delete_min=5, update_pct=75)
+LIMITS = Thresholds(delete_pct=10, delete_min=5, update_pct=75, add_pct=100)
 
 
 def _over(before: Sequence[Row], after: Sequence[Row], **limits: Any) -> list[tuple[str, str, str | None, int, int]]:

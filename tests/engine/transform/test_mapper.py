@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from roster_etl.canonical.roster import RosterColumn, RosterTable
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, key_text, map_table, row_hash
@@ -388,3 +390,18 @@ def test_keys_tell_missing_from_empty() -> None:
     table = pa.table({"a": ["x", "", None], "b": pa.array([1, 2, 3])})
 
     assert key_text(table, ("a", "b")).to_pylist() == ["x\x1f1", "\x1f2", "\x00\x1f3"]
+
+
+_CELLS = st.one_of(st.none(), st.sampled_from(["", "a", "b", "ab", "aa", "é"]))
+
+
+@given(st.lists(st.tuples(_CELLS, _CELLS, st.sampled_from([None, True, False]), st.sampled_from([None, 0.0, -0.0])), max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_a_key_is_the_text_of_each_cell_whether_or_not_all_cells_of_a_column_are_the_same(rows: list[tuple[Any, ...]]) -> None:
+    kinds = (pa.string(), pa.string(), pa.bool_(), pa.float64())
+    columns = [pa.array([None, *(row[at] for row in rows), None], kind).slice(1, len(rows)) for at, kind in enumerate(kinds)]
+    texts = [column.cast(pa.string()).to_pylist() for column in columns]
+
+    found = key_text(pa.table(columns, names=["a", "b", "c", "d"]), ("a", "b", "c", "d")).to_pylist()
+
+    assert found == ["\x1f".join("\x00" if cell is None else cell for cell in row) for row in zip(*texts, strict=True)]

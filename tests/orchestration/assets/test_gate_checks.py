@@ -14,6 +14,7 @@ from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.quality import CheckResult, Verdict
 from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.vendors import vendor
+from tests.csv_files import put_in_every_row
 from tests.orchestration.conftest import Home
 
 STUDENTS, USERS = dg.AssetKey(["clever", "students"]), dg.AssetKey(["roster", "users"])
@@ -30,6 +31,7 @@ def test_a_run_asks_the_gates_once_and_shows_each_check_under_its_asset(
         return ask(name, *rest)
 
     monkeypatch.setattr(GX_CLIENT, "_request", counted)
+    put_in_every_row(upload / "students.csv", "Grade", "thirteenth")
     done = fresh.run(upload)
     run, checks = fresh.newest_run(), fresh.checks()
 

@@ -20,8 +20,9 @@ from roster_etl.pipeline.reporting.ui_links import APPROVE, DISCARD, STEP_BY_JOB
 from roster_etl.pipeline.review.approve import ApprovalRequest, validate_approval
 from roster_etl.pipeline.review.preview_approval import preview_approval
 from roster_etl.spec.errors import RosterError
+from tests.csv_files import rewrite
 from tests.ledgers import in_transaction
-from tests.orchestration.conftest import Home, rewrite, without_half_of_the_students
+from tests.orchestration.conftest import Home, without_half_of_the_students
 
 NEW = "renamed-0001"
 

@@ -41,7 +41,8 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
 from roster_etl.store.fault_injection import InjectedFault
 from roster_etl.store.registry.registry import District, Feed
-from tests.orchestration.conftest import Home, register, rewrite, selected
+from tests.csv_files import rewrite
+from tests.orchestration.conftest import Home, register, selected
 
 PERSON = "Jane " + "Sample"
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE

@@ -14,7 +14,8 @@ from roster_etl.pipeline.steps import receive
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import RetryableError
 from roster_etl.store.registry.registry import Feed
-from tests.orchestration.conftest import Home, rewrite
+from tests.csv_files import rewrite
+from tests.orchestration.conftest import Home
 from tests.orchestration.jobs.test_in_process_runs import FAILURE, SUCCESS, again
 
 _OF_THE_IMPORT = {"import_id", "import", "report", "cli_commands"}

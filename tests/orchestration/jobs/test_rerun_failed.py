@@ -13,7 +13,8 @@ from roster_etl.orchestration.assets import warehouse_assets
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, _job_origin, home_instance
 from roster_etl.orchestration.jobs.rerun_failed import RERUN_FAILED, NoRunQueue, UnknownStatus, feeds_to_rerun
 from roster_etl.orchestration.runtime.current_home import use_home
-from tests.orchestration.conftest import Home, register, rewrite
+from tests.csv_files import rewrite
+from tests.orchestration.conftest import Home, register
 
 
 @pytest.fixture

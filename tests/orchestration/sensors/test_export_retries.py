@@ -18,7 +18,8 @@ from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors import export_retries, export_sensor
 from roster_etl.orchestration.sensors.export_retries import find_retries
 from roster_etl.store.registry.district import Destination
-from tests.orchestration.conftest import Home, rewrite
+from tests.csv_files import rewrite
+from tests.orchestration.conftest import Home
 
 HOUR = timedelta(hours=1)
 

@@ -16,6 +16,7 @@ from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import discover_vendors, vendor
 from roster_etl.vendors.lineage import tables_of
+from tests.csv_files import put_in_every_row
 from tests.sampling import kinds
 
 WHO = "lincoln"
@@ -48,17 +49,22 @@ def run(home: Path, source: str, upload: Path) -> dict[str, Any]:
 
 @pytest.mark.sampled
 @pytest.mark.parametrize("source", kinds(sorted(discover_vendors())))
-def test_an_import_with_a_broken_row_is_one_request_and_any_other_none(
+def test_an_import_with_a_failing_rule_is_one_request_and_any_other_none(
     home: Path, tmp_path: Path, real_gates: None, asked: list[str], source: str
 ) -> None:
     write_sample(vendor(source), tmp_path / "upload", students=12, seed=3)
+    has_failing_rules = source == "clever"
+    if has_failing_rules:
+        put_in_every_row(tmp_path / "upload" / "students.csv", "Grade", "thirteenth")
 
     first = run(home, source, tmp_path / "upload")
     requests = len(asked)
     again = run(home, source, tmp_path / "upload")
 
-    broken = source == "clever"  # some of its sample's sections have no subject
-    assert (first["status"], requests) == ("published", int(broken))
+    assert (first["status"], requests) == ("published", int(has_failing_rules))
+    assert [check["name"] for check in first["checks"] if not check["passed"]] == has_failing_rules * [
+        "clever/students: tolerances"
+    ]
     assert (again["status"], len(asked)) == ("unchanged", requests)
     of_set = (
         vendor(source).for_file_set(vendor(source).format.file_sets[0].name)

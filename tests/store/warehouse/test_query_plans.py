@@ -339,7 +339,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
         "since": lambda c: roster_read.since(c, *feed, "users", number),
-        "versions_touched_by": lambda c: roster_read.versions_touched_by(c, *feed, "users", number),
+        "versions_touched_by": lambda c: [roster_read.versions_touched_by(c, *feed, name, number) for name in every],
         "published_imports": lambda c: [
             ledger_read.published_imports(c, *feed, **given)
             for given in ({}, {"file_set": "", "since": 1}, {"before": other, "limit": 1}, {"since": 1, "before": other})
@@ -347,8 +347,6 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "newest_of_feeds": lambda c: feed_status_read.newest_of_feeds(c, [(*feed, ""), ("other", "clever", "roster")]),
         "quarantined_imports": lambda c: feed_status_read.quarantined_imports(c, [(*feed, "")], [("other", "canvas", "")]),
         "quarantine_totals": lambda c: feed_status_read.quarantine_totals(c, [number, other]),
-        "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
-        "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
         "school_names": lambda c: roster_read.school_names(c, *feed, ["S1", "S2"], number),
         "trace": lambda c: (

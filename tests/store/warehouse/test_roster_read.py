@@ -123,10 +123,10 @@ def test_records_are_found_by_their_keys_alone(warehouse):
 def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatch):
     plans = []
 
-    def explained(connection, query, schema):
+    def explained(connection, query, *others):
         if "CROSS JOIN" in (sql := bulk_load.literal(connection, query)):
             plans.extend(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
-        return fetch(connection, query, schema)
+        return fetch(connection, query, *others)
 
     fetch = bulk_load.fetch
     monkeypatch.setattr(bulk_load, "fetch", explained)

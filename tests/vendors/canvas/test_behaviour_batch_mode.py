@@ -270,6 +270,7 @@ def _over(district: District) -> list[tuple[str, str, int, int]]:
         delete_pct=float(OPTIONS["delete_threshold_pct"].default),
         delete_min=int(OPTIONS["delete_threshold_min"].default),
         update_pct=float(OPTIONS["update_threshold_pct"].default),
+        add_pct=float(OPTIONS["add_warning_pct"].default),
     )
     return [(e.table, e.what, e.records, e.current) for e in exceeded_thresholds(district.plan, limits) if e.school is None]
 

@@ -1,4 +1,1 @@
-"""Receipts: signed statements of what a district sent, when it came and what became of it, in one chain for each feed.
-
-Belongs here: what a receipt states, giving out numbers and signing, rotating keys, verifying without a home.
-"""
+"""Receipts: signed statements of what a district sent, when it came and what became of it, in one chain for each feed."""

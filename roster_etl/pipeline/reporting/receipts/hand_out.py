@@ -1,7 +1,4 @@
-"""Hand out the file of outcomes that a receipt signs for: derived from what is stored, and compared with the signed hash first.
-
-Belongs here: the file ``outcomes.csv`` of one receipt. Which outcome a row has is ``outcomes``.
-"""
+"""Hand out the file of outcomes that a receipt signs for: derived from what is stored, and compared with the signed hash."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Bring the table of receipts in line with the receipts in the archive, after a rebuild or a restore.
-
-Belongs here: reading the rows from the envelopes, so that a chain goes on where the last receipt was handed out.
-"""
+"""Bring the table of receipts in line with the receipts in the archive, after a rebuild or a restore."""
 
 from __future__ import annotations
 

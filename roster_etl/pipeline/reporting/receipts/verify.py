@@ -1,7 +1,4 @@
-"""Verify receipts with a public key alone: no home, no network.
-
-Belongs here: signatures, chains, and the digests of files and outcomes. Making receipts is in ``issue``.
-"""
+"""Verify receipts with a public key alone: no home, no network."""
 
 from __future__ import annotations
 
