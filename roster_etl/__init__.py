@@ -8,6 +8,8 @@ from typing import Any
 # Arrow's allocator reads this when pyarrow is loaded, and never again: freed memory goes back to the system at once. Set later
 # (pyarrow.jemalloc_set_decay_ms), it does not apply to what the main thread allocates, and a large file takes twice the memory.
 os.environ.setdefault("JE_ARROW_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+# numpy's library for linear algebra, of which nothing here is used, starts a thread a core, which spin for a while: 0.06 CPU seconds a process.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __all__ = ["Destination", "Feed"]
 

@@ -45,10 +45,10 @@ def counted_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     def before_execute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         note(statement)
 
-    def fetch(connection: sa.Connection, query: Any, schema: Any) -> Any:
+    def fetch(connection: sa.Connection, query: Any, *others: Any) -> Any:
         if connection.dialect.name != "sqlite":  # there, SQLAlchemy executes it
             note(str(query.compile(dialect=connection.dialect)))
-        return _FETCH(connection, query, schema)
+        return _FETCH(connection, query, *others)
 
     def document(*args: Any) -> dict[str, Any]:
         counts["report documents"] += 1

@@ -134,24 +134,3 @@ ENROLLMENT_STATUSES: Final[dict[str, str]] = {
     "completed": "Enrolled earlier",
     "inactive": "Listed, but without access",
 }
-
-CLOSE_REASONS: Final[dict[str, str]] = {
-    "absent": "Left out of an upload of the whole district",
-    "deleted": "The upload said so",
-    "cascade": "Its parent was removed",
-    "changed": "A newer version follows",
-    "renamed": "The record goes on under a new id",
-    "batch_mode": "Left out of a Canvas upload in batch mode",
-    "diffed": "Dropped from a diffed Canvas file",
-    "undone": "The import that opened it was undone",
-    "overridden": "A steward's edit replaced it",
-}
-
-SOURCES: Final[dict[str, str]] = {
-    "clever": "Clever SFTP files",
-    "canvas": "Canvas SIS import files",
-    "mastery_connect": "Mastery Connect files",
-    "catapult_connect": "CatapultCONNECT files",
-    "dyknow": "Dyknow files",
-    "oneroster": "OneRoster CSV files",
-}

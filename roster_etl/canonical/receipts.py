@@ -3,13 +3,11 @@
 Belongs here: the table. What a receipt says is in ``pipeline.reporting.receipts.statement``; the receipts themselves are files of the archive.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import sqlalchemy as sa
 
 from roster_etl.canonical.sql_types import METADATA, JsonText
-
-ReceiptKind = Literal["import", "decision", "undo", "export", "purge", "key"]
 
 _UNSIGNED, _UNDECIDED = sa.text("sha256 IS NULL"), sa.text("undecided")
 

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timestamp
 
-DifferenceKind = Literal["missing_in_a", "missing_in_b", "differs", "only_one_knows", "ambiguous"]
 CloseReason = Literal["agrees", "gone", "superseded"]
 DifferenceDecision = Literal["accepted", "ignored"]
 

@@ -1,7 +1,4 @@
-"""Look-ups, filters and groups over Arrow arrays, by which records of several tables are put together.
-
-Belongs here: functions of arrays, of the same length in and out. No table names, no losses.
-"""
+"""Look-ups, filters and groups over Arrow arrays, by which records of several tables are put together."""
 
 from __future__ import annotations
 
@@ -101,6 +98,16 @@ def lookup(values: Array, keys: Array, results: Array) -> Array:
     if results.null_count == len(results):
         return nulls(len(values), results.type)
     return results.take(positions(values, keys))
+
+
+def same_memory(some: Sequence[Array], others: Sequence[Array]) -> bool:
+    """Return whether arrays are the same ones, pairwise, by where they are in memory."""
+    return len(some) == len(others) and all(_place(one) == _place(other) for one, other in zip(some, others, strict=True))
+
+
+def _place(values: Array) -> tuple[object, ...]:
+    buffers = (None if buffer is None else buffer.address for buffer in values.buffers())
+    return (values.type, values.offset, len(values), *buffers)
 
 
 def choose(where: Mask, then: Array, otherwise: Array) -> Array:

@@ -1,7 +1,4 @@
-"""Build an export: scope, rules, rows, cells; every loss that the declaration shows is counted.
-
-Belongs here: the order of these steps. Does not belong here: reading the roster, writing files, reading them back.
-"""
+"""Build an export: scope, rules, rows, cells; every loss that the declaration shows is counted."""
 
 from __future__ import annotations
 
@@ -16,9 +13,10 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import Array, column, each_distinct, mask, present
 from roster_etl.exports.cells import Formulas, write_cells
-from roster_etl.exports.export_tables import ExportTables, may_name
+from roster_etl.exports.export_tables import ROW, ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
+from roster_etl.frames.arrow import rows_in_order
 
 _UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or nothing has to
 
@@ -65,17 +63,20 @@ def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFi
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
     outs = (*outs, *_extension_columns(work, file, rows))
     keys = [name for name in file.key if name in rows.column_names]
-    if rows.num_rows > 1 and keys:
+    if rows.num_rows > 1 and keys and not rows_in_order([column(rows, name) for name in keys]):
         rows = work.take(rows, pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in keys]))
     work.store.release()
     cells = write_cells(work, file, rows, outs, formulas)
     missing = np.zeros(rows.num_rows, dtype=bool)
+    if ROW in rows.column_names:
+        work.written[file.table] = column(rows, ROW)
     for out in outs:
         if out.required:
             missing |= ~present(cells[out.name])
     if missing.any():
         work.losses.add("row_left_out", "missing_required", int(missing.sum()), table=file.table, file=file.name)
         cells = {name: values.filter(pa.array(~missing)) for name, values in cells.items()}
+        work.written.pop(file.table, None)
     kept = {out.name: cells[out.name] for out in outs if not out.optional or present(cells[out.name]).any()}
     if kept:
         stored = work.store.keep(pa.table(kept))

@@ -1,7 +1,4 @@
-"""Cells: how values are written as text, and what a spreadsheet would run.
-
-Belongs here: forms of dates and flags, code lists, line breaks, lengths, formulas; each change is counted.
-"""
+"""Cells: how values are written as text, and what a spreadsheet would run."""
 
 from __future__ import annotations
 
@@ -47,7 +44,6 @@ _FLAGS: Mapping[str, tuple[str, str]] = {
     "True/False": ("True", "False"),
     "TRUE/FALSE": ("TRUE", "FALSE"),
 }
-_DAY_TEXT: Mapping[str, str] = {"us": "%m/%d/%Y", "iso": "%Y-%m-%d"}
 
 
 class FormulasFound(RosterError):
@@ -77,8 +73,6 @@ def _column(work: ExportTables, file: OutFile, rows: pa.Table, out: OutColumn, f
     if out.form != "text" or out.codes is not None:
         return cells
     cells = note.changed(cells, without_breaks(cells), "line_break")
-    if out.max_length is not None:
-        cells = note.changed(cells, pc.utf8_slice_codeunits(cells, 0, out.max_length), "too_long")
     return escape_formulas(cells, formulas, note.losses, table=note.table, name=note.column, file=file.name)
 
 

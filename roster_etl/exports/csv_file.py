@@ -1,7 +1,4 @@
-"""CSV bytes: UTF-8 without BOM, quoted as RFC 4180 asks and only where it does, the same bytes for the same rows.
-
-Belongs here: text cells in, bytes out, in batches. No file system.
-"""
+"""CSV bytes: UTF-8 without BOM, quoted as RFC 4180 asks and only where it does, the same bytes for the same rows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Deltas: what differs between two exports of one format, row by row.
-
-Belongs here: comparing built files, and when each difference was made. Does not belong here: building the files, or reading the roster
-of a moment.
-"""
+"""Deltas: what differs between two exports of one format, row by row."""
 
 from __future__ import annotations
 

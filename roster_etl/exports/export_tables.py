@@ -24,6 +24,7 @@ from roster_etl.exports.arrays import (
     Mask,
     choose,
     column,
+    compound,
     constant,
     each_distinct,
     equals,
@@ -34,6 +35,7 @@ from roster_etl.exports.arrays import (
     positions,
     present,
     same,
+    same_memory,
     with_columns,
 )
 from roster_etl.exports.losses import Losses, LossKind, Reason
@@ -137,7 +139,9 @@ class ExportTables:
 
     def __post_init__(self) -> None:
         self.unheld: dict[str, pa.Table] = {}
+        self.written: dict[str, Array] = {}  # table → which of its rows, as ROW, its file has, in the order of the file
         self._settled: dict[str, pa.Table] = {}
+        self._attached: dict[tuple[str, tuple[str, ...], str], list[Array]] = {}  # columns of references without a dangling one
         self.reset_row_numbers()
 
     def reset_row_numbers(self) -> None:
@@ -213,6 +217,7 @@ class ExportTables:
 
     def cascade(self, reason: Reason = "parent_left_out") -> None:
         """Leave out records whose parent was left out, and empty links to records that were."""
+        self.settle()  # so that columns stay where they are, and need not be looked at again
         for table, columns, parent, parent_columns in _PARENTS:
             if self._has(table, columns) and (dangling := self._dangling(table, columns, parent, parent_columns)).any():
                 self.keep(table, ~dangling, reason)
@@ -228,11 +233,17 @@ class ExportTables:
 
     def _dangling(self, table: str, columns: tuple[str, ...], parent: str, parent_columns: tuple[str, ...]) -> Mask:
         """Return which rows refer to a parent that was there, and is no more."""
-        if parent not in self.original:
+        cells = [self.col(table, name) for name in columns]
+        parents = [self.col(parent, name) for name in parent_columns]
+        place = (table, columns, parent)
+        if parent not in self.original or same_memory(self._attached.get(place, ()), [*cells, *parents]):
             return np.zeros(self.table(table).num_rows, dtype=bool)
-        given = present(self.col(table, columns[-1]))
-        keys = keys_of(self.table(table), columns)
-        return given & ~is_in(keys, keys_of(self.table(parent), parent_columns))
+        dangling = present(cells[-1])
+        if dangling.any():
+            dangling &= ~is_in(compound(*cells), compound(*parents))
+        if not dangling.any():
+            self._attached[place] = [*cells, *parents]
+        return dangling
 
     # ---- cells
 
@@ -257,10 +268,8 @@ class ExportTables:
             values = pc.coalesce(values, fallback)
         self.change(table, name, values, reason)
 
-    def rename_ids(
-        self, entity: str, old: Array, new: Array, reason: Reason, *, kind: str | None = None, count: bool = True
-    ) -> None:
-        """Replace ids of records of `entity` in all columns that hold them; `kind`: only of users of this kind."""
+    def rename_ids(self, entity: str, old: Array, new: Array, reason: Reason, *, count: bool = True) -> None:
+        """Replace ids of records of `entity` in all columns that hold them."""
         differs = ~same(old, new)
         if not differs.any():
             return
@@ -269,10 +278,7 @@ class ExportTables:
             if table in self.tables and name in self.tables[table].column_names:
                 before = self.col(table, name)
                 found = positions(before, keys)
-                where = present(found)
-                if kind is not None and "user_kind" in self.tables[table].column_names:
-                    where &= equals(self.col(table, "user_kind"), kind)
-                self.change(table, name, choose(where, values.take(found), before), reason, count=count)
+                self.change(table, name, choose(present(found), values.take(found), before), reason, count=count)
 
     def name_kinds(self) -> None:
         """Write the ids of users as kind and id, in all columns that hold them; without a kind beside it, the first kind that has the id."""

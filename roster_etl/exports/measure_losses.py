@@ -20,7 +20,7 @@ from roster_etl.exports.arrays import Array, Mask, column, each_distinct, presen
 from roster_etl.exports.export_tables import ROW, ColumnStore, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.frames.arrow import common_codes
+from roster_etl.frames.arrow import common_codes, rows_ascend
 
 _VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
 
@@ -39,26 +39,60 @@ def count_roundtrip_losses(work: ExportTables, read: Iterable[tuple[str, pa.Tabl
 
 def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: ExportFormat) -> None:
     spec, said = TABLES[name], work.table(name)
-    places, first = _places(said, made, spec.key, work.store)
-    read, known = places >= 0, np.zeros(made.num_rows, dtype=bool)
-    known[places[read]] = True
-    work.losses.add("row_left_out", "no_home", int((~read).sum()), table=name)
-    work.losses.add("rows_joined", "several_values", int(read.sum()) - int(known.sum()), table=name)
-    work.losses.add("value_made_up", "synthetic", int((first & ~known).sum()), table=name)
-    original = work.original.get(name)
-    if original is None:
-        return
-    kept = read & present(column(said, ROW))
-    before_at, after_at = column(said, ROW).filter(pa.array(kept)), pa.array(places[kept])
-    del said, read, known, places, first, kept
+    before_at = _aligned(work, name, made)
+    if before_at is not None:
+        after_at = None
+    else:
+        places, first = _places(said, made, spec.key, work.store)
+        read, known = places >= 0, np.zeros(made.num_rows, dtype=bool)
+        known[places[read]] = True
+        work.losses.add("row_left_out", "no_home", int((~read).sum()), table=name)
+        work.losses.add("rows_joined", "several_values", int(read.sum()) - int(known.sum()), table=name)
+        work.losses.add("value_made_up", "synthetic", int((first & ~known).sum()), table=name)
+        kept = read & present(column(said, ROW))
+        before_at, after_at = column(said, ROW).filter(pa.array(kept)), pa.array(places[kept])
+        del read, known, places, first, kept
+    del said
     work.store.release()
-    for column_name in (*spec.names, "extensions"):
+    if (original := work.original.get(name)) is not None:
+        _measure_columns(work, name, (original, before_at), (made, after_at), format_)
+
+
+def _measure_columns(
+    work: ExportTables, name: str, before: tuple[pa.Table, Array], after: tuple[pa.Table, Array | None], format_: ExportFormat
+) -> None:
+    """Count the cells that differ between rows of two tables, each with the places of the rows (None: all, as they are)."""
+    (original, before_at), (made, after_at) = before, after
+    for column_name in (*TABLES[name].names, "extensions"):
         if column_name in original.column_names and column_name in made.column_names:
-            before, after = original.column(column_name), made.column(column_name)
-            if before.null_count < len(before) or after.null_count < len(after):
-                taken = (column(original, column_name).take(before_at), column(made, column_name).take(after_at))
-                _measure_column(work.losses, name, column_name, *taken, format_)
+            one, other = original.column(column_name), made.column(column_name)
+            if one.null_count < len(one) or other.null_count < len(other):
+                there = column(made, column_name)
+                there = there if after_at is None else there.take(after_at)
+                _measure_column(work.losses, name, column_name, column(original, column_name).take(before_at), there, format_)
                 work.store.release()
+
+
+def _aligned(work: ExportTables, name: str, made: pa.Table) -> Array | None:
+    """Return for each record that came back the place in the roster of the one that was written in its row.
+
+    None: some other record came back there, or it is not known; then records are looked for by their keys.
+    """
+    written, said, key = work.written.get(name), work.table(name), TABLES[name].key
+    if written is None or written.null_count or not len(written) == made.num_rows == said.num_rows:
+        return None
+    if not rows_ascend([column(made, column_name) for column_name in key]):
+        return None
+    if column(said, ROW).null_count:
+        return None
+    numbers, place_of = written.to_numpy(), np.full(work.original[name].num_rows, -1)
+    place_of[column(said, ROW).to_numpy()] = np.arange(said.num_rows)
+    places = pa.array(place_of[numbers])
+    for column_name in key:
+        if not same(column(said, column_name).take(places), column(made, column_name)).all():
+            return None
+        work.store.release()
+    return written
 
 
 def _places(

@@ -1,7 +1,4 @@
-"""How an export is declared: files, their columns, and the rules before them.
-
-Belongs here: data classes. One object serves the writer, the lineage and the documentation.
-"""
+"""How an export is declared: files, their columns, and the rules before them."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES
 from roster_etl.exports.arrays import Array
 from roster_etl.exports.export_tables import ExportTables
-from roster_etl.spec import File, Option
+from roster_etl.spec import Option
 
 PERSON_ID = "person_id"
 PERSON_ID_OPTION = Option(
@@ -57,7 +54,6 @@ class OutColumn:
     codes: Mapping[str, str] | None = None
     required: bool = False
     optional: bool = False
-    max_length: int | None = None
 
     @property
     def canonical_columns(self) -> tuple[str, ...]:
@@ -126,7 +122,7 @@ class ExportFormat:
     - ``also_holds``: canonical columns that come back without a column of their own, such as ids that are derived again
     - ``needs``: tables and columns that cannot be left out, besides those of required columns
     - ``delta``: how changes are said; None: the format knows none; ``renames``: how a delta says that an id changed
-    - ``spec``: the rules of its files, for a format that is not imported; ``vendor``: the format whose reader reads it back
+    - ``vendor``: the format whose reader reads it back
     - ``kind``: ``csv``, ``jsonl`` or ``tables``
     - ``by_option``: other files where an option has a value
     - ``manifest``: makes a last file of what the others are: from their rows, and whether they are a delta, its name and cells
@@ -143,7 +139,6 @@ class ExportFormat:
     delta: Literal["oneroster", "canvas"] | None = None
     renames: RenameFile | None = None
     vendor: str | None = None
-    spec: tuple[File, ...] = ()
     kind: Literal["csv", "jsonl", "tables"] = "csv"
     newline: str = "\r\n"
     by_option: Mapping[tuple[str, str], tuple[OutFile, ...]] = field(default_factory=dict)

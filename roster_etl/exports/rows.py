@@ -62,14 +62,14 @@ def table_rows(table: str, *, where: Mapping[str, str] | None = None) -> Rows:
     return rows
 
 
-def person_rows(kind: str, *, role: bool = True) -> Rows:
+def person_rows(kind: str) -> Rows:
     """Return one row a person of a kind, with the person's role and profile."""
 
     def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "users")
         found = found.filter(pa.array(equals(column(found, "users.user_kind"), kind)))
         key = ("users.user_kind", "users.user_id")
-        found = left_join(work, found, key, "user_roles", _USER) if role else found
+        found = left_join(work, found, key, "user_roles", _USER)
         return left_join(work, found, key, "student_profiles", _USER)
 
     return rows

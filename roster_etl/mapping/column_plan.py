@@ -396,7 +396,7 @@ class Mapping:
     def _reads(self, expression: Expression, made: MappingABC[str, tuple[tuple[str, str], ...]]) -> list[tuple[str, str]]:
         match expression:
             case From(sources=sources):
-                return [pair for source in sources for pair in self._origin(source)]
+                return [pair for source in sources for pair in self.origins(source)]
             case FromTargets(targets=targets):
                 return [pair for target in targets for pair in made[target]]
             case FirstOf(choices=choices):
@@ -406,11 +406,7 @@ class Mapping:
             case _:
                 return []
 
-    def origins(self, column: str) -> list[tuple[str, str]]:
-        """Return the (file, column) pairs that a column of the mapped rows is made of."""
-        return self._origin(column)
-
-    def _origin(self, column: str, before: int | None = None) -> list[tuple[str, str]]:
+    def origins(self, column: str, before: int | None = None) -> list[tuple[str, str]]:
         """Return the (file, column) pairs of `column`, as the steps leave it; with `before`, as the first so many steps do."""
         steps = enumerate(self.steps[:before])
         added = (found for number, step in steps if (found := self._added(step, column, number)) is not None)
@@ -439,7 +435,7 @@ class Mapping:
             case ForEvery(name=name) if column == name:
                 origins = [(step.file, step.take), (self.source, step.column)]
             case Computed(name=name) if column == name:
-                origins = [pair for source in step.columns for pair in self._origin(source, number)]
+                origins = [pair for source in step.columns for pair in self.origins(source, number)]
             case Unpivot(value=name) if column == name:
                 origins = [(self.source, source) for source in (*step.columns, *((step.family,) if step.family else ()))]
             case Unpivot(position=name) | RowNumber(name=name) if column == name:

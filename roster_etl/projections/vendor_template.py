@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from pathlib import Path
+from string import capwords
 
 from roster_etl import vendors
 from roster_etl.spec.errors import PermanentError
@@ -44,9 +45,7 @@ def new_vendor(name: str, target: Path) -> tuple[Path, ...]:
 
 def _copy(source: Path, target: Path, name: str) -> Path:
     text = source.read_text(encoding="utf-8")
-    target.write_text(text.replace("_template", name).replace("Template", _title(name)), encoding="utf-8")
+    target.write_text(
+        text.replace("_template", name).replace("Template", capwords(name, "_").replace("_", " ")), encoding="utf-8"
+    )
     return target
-
-
-def _title(name: str) -> str:
-    return " ".join(word.capitalize() for word in name.split("_"))

@@ -83,10 +83,14 @@ class UnreadFile:
     """A file of the document that this format does not load: it is recognized by its name, counted, and not read."""
 
     name: str = field(kw_only=False)
-    file_name: str
     title: str
     versions: tuple[str, ...]
     misspelled_names: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """How it is called in an upload."""
+        return f"{self.name}.csv"
 
 
 @dataclass(frozen=True, kw_only=True)

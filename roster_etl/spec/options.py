@@ -236,10 +236,6 @@ def _percent(option: Option, text: str) -> float:
 
 def parse_duration(text: str) -> timedelta:
     """Return the duration that a text such as 30s, 5m, 1h or 2d represents. Raises ValueError."""
-    return _duration(text)
-
-
-def _duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text.lower())
     if text == "0":
         return timedelta(0)
@@ -271,7 +267,7 @@ def _refuse() -> NoReturn:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "switch": _switch,
-    "duration": _duration,
+    "duration": parse_duration,
     "text": str,
     "json": json.loads,
     "table": _table,

@@ -13,6 +13,8 @@ from roster_etl.frames.arrow import (
     common_codes,
     findings_table,
     row_codes,
+    rows_ascend,
+    rows_in_order,
     shares_code,
     text_series,
     to_arrow_array,
@@ -109,6 +111,52 @@ def test_codes_of_a_long_column_are_equal_where_cells_are(offset: int, together:
     )
     for empty in (pa.array([None] * 20, pa.string()), pa.array([""] * 20)):
         assert len(set(row_codes([empty]).tolist())) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "ascend"),
+    [
+        ([["a", "b", "c", "d"]], True),
+        ([["a", "b", "c", "c"]], False),
+        ([["a", "b", "d", "c"]], False),
+        ([["x", "x", "a", "a"], ["a", "a", "b", "b"], ["1", "2", "1", "2"]], True),  # by the second and the third
+        ([["x", "x", "a", "a"], ["a", "a", "b", "b"], ["1", "2", "1", "1"]], False),
+        ([[None, "a", "b", "c"], ["a", "b", "c", "d"]], True),
+        ([[None, "a", "b", "c"]], False),  # not known
+        ([["b", "b", "a", "a"], ["2", "1", "2", "1"]], False),  # all differ, which is not seen
+    ],
+)
+def test_rows_that_ascend_by_their_columns_in_some_order_all_differ(columns, ascend, monkeypatch):
+    expected = _groups(*columns)
+    for some in (2, 3, 1_000):
+        monkeypatch.setattr(arrow, "_CODED_AT_ONCE", 2)
+        monkeypatch.setattr(arrow, "_SOME", some)
+
+        assert rows_ascend([pa.array(column, pa.string()) for column in columns]) is ascend
+        assert _groups(*columns) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "ordered"),
+    [
+        ([["a", "a", "b"], ["x", "y", "a"]], True),
+        ([["a", "a", "b"], ["y", "x", "a"]], False),
+        ([["a", "a", "b"], [None, None, None], ["x", "x", "a"]], True),  # equal rows, and a column without values
+        ([["a", "b", "b"], ["x", None, "x"]], False),  # not known
+        ([["a", "b", "a"]], False),
+        ([[None, None, None]], True),
+        ([[]], True),
+    ],
+)
+def test_whether_rows_are_in_the_order_of_their_columns(columns, ordered, monkeypatch):
+    for some in (1, 2, 1_000):
+        monkeypatch.setattr(arrow, "_SOME", some)
+
+        assert rows_in_order([pa.array(column, pa.string()) for column in columns]) is ordered
+
+
+def test_whether_few_rows_ascend_is_not_looked_at():
+    assert not rows_ascend([pa.array(["a", "b"])])
 
 
 def test_a_long_column_is_coded_as_a_whole_only_if_its_cells_are_there_several_times() -> None:

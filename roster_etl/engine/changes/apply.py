@@ -1,8 +1,4 @@
-"""Apply an upload's rows to the current state, kind by kind.
-
-Belongs here: the order of kinds, input and output. Does not belong here: the effect of a kind's rows (``people``, ``courses``,
-…).
-"""
+"""Apply an upload's rows to the current state, kind by kind."""
 
 from __future__ import annotations
 

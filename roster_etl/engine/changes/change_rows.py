@@ -1,7 +1,4 @@
-"""Read the rows of an upload: vendor columns are renamed to the names that the row handlers use.
-
-Belongs here: the columns of a file, reading cells, and skipping rows that are not applied.
-"""
+"""Read the rows of an upload: vendor columns are renamed to the names that the row handlers use."""
 
 from __future__ import annotations
 

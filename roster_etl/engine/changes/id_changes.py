@@ -1,7 +1,4 @@
-"""Translate old ids, in retried rows and past versions, to the ids in force.
-
-Belongs here: following id changes of earlier imports, and of this one. Does not belong here: how rows change ids (``renames``).
-"""
+"""Translate old ids, in retried rows and past versions, to the ids in force."""
 
 from __future__ import annotations
 

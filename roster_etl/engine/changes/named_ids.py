@@ -1,7 +1,4 @@
-"""The ids that the rows of an upload name, and those that these lead to: only past records with them can matter to it.
-
-Belongs here: collecting them. Does not belong here: reading the past records.
-"""
+"""The ids that the rows of an upload name, and those that these lead to: only past records with them can matter to it."""
 
 from __future__ import annotations
 

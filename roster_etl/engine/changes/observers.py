@@ -1,7 +1,4 @@
-"""Apply rows of observer links, and derive the observers' enrollments from their students'.
-
-Belongs here: links, and updating an observer's enrollments with the student's, now and later.
-"""
+"""Apply rows of observer links, and derive the observers' enrollments from their students', now and later."""
 
 from __future__ import annotations
 

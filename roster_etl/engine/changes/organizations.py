@@ -1,7 +1,4 @@
-"""Apply rows of organizations: a tree, with parents before their children.
-
-Belongs here: parents, cycles, and what prevents ending an organization.
-"""
+"""Apply rows of organizations: a tree, with parents before their children."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Protect stewards' overrides from imports.
-
-Belongs here: which columns of a record are protected, and how the options let an import change overrides.
-"""
+"""Protect stewards' overrides from imports, as far as the options do not let an import change them."""
 
 from __future__ import annotations
 

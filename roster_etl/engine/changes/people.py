@@ -1,7 +1,4 @@
-"""Apply rows of people: one login each, which may pass to another person, and further logins of the same person.
-
-Belongs here: the owners of logins and integration ids, and the effects when a person's last login ends.
-"""
+"""Apply rows of people: one login each, which may pass to another person, and further logins of the same person."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Derive a person's names: full, sortable and display name, from whichever are given.
-
-Belongs here: pure functions of names. Does not belong here: who may change them (``people``, ``override_protection``).
-"""
+"""Derive a person's names: full, sortable and display name, from whichever are given."""
 
 from __future__ import annotations
 

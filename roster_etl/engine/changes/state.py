@@ -1,7 +1,4 @@
-"""The working state while changes are applied: tables, options, overrides and collected findings.
-
-Belongs here: the state, and the loop over rows. Does not belong here: the effect of a kind's rows (the module of the kind).
-"""
+"""The working state while changes are applied: tables, options, overrides and collected findings."""
 
 from __future__ import annotations
 

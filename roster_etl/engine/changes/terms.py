@@ -1,7 +1,4 @@
-"""Apply rows of terms, and of a term's dates for one type of enrollment.
-
-Belongs here: the effect of these rows. Does not belong here: the term of a course (``courses``).
-"""
+"""Apply rows of terms, and of a term's dates for one type of enrollment."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Collect what the rejected rows of an upload wait for, at the end of it, with what the upload itself has changed since.
-
-Belongs here: reading it off the state. Does not belong here: the texts (``awaited``).
-"""
+"""Collect what the rejected rows of an upload wait for, at the end of it, with what the upload itself has changed since."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""One table while changes are applied: current versions as columns, and the few records that rows touch as objects.
-
-Belongs here: finding, changing, ending and re-keying records, and the final result: kept rows, new rows, closings.
-Does not belong here: when a row may do so.
-"""
+"""One table while changes are applied: current versions as columns, and the few records that rows touch as objects."""
 
 from __future__ import annotations
 

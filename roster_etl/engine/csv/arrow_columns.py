@@ -1,8 +1,4 @@
-"""Parse the sound records of a CSV file into Arrow columns of text.
-
-Belongs here: the pyarrow options for records that the scan found sound, and the slow parser beside it.
-Not here: which records are sound (``record_scan``).
-"""
+"""Parse the records of a CSV file that a scan (``record_scan``) found sound into Arrow columns of text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Report records that are not sound, and keep their cells as evidence.
-
-Belongs here: limits, messages for faults, findings of records, evidence. Not here: detecting the faults (``record_scan``).
-"""
+"""Report records that are not sound, and keep their cells as evidence."""
 
 from __future__ import annotations
 

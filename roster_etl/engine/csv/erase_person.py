@@ -1,8 +1,4 @@
-"""Erase one person from the bytes of a file; all other bytes and the record numbers stay unchanged.
-
-Belongs here: finding the records and cells that name a person, and emptying them. Not here: which columns hold IDs of people, and
-storing the bytes.
-"""
+"""Erase one person from the bytes of a file; all other bytes and the record numbers stay unchanged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Match the header line of an upload with the columns that a file's spec declares.
-
-Belongs here: names only. ``engine.csv.reader`` reads the file, ``engine.validation.validate`` checks the cells.
-"""
+"""Match the header line of an upload with the columns that a file's spec declares."""
 
 from __future__ import annotations
 

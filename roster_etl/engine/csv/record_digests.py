@@ -1,7 +1,4 @@
-"""Hashes of the records of a CSV file, by which a district can find its rows again in a receipt's outcomes.
-
-Belongs here: hashing records as they are in the file. Not here: what became of them.
-"""
+"""Hashes of the records of a CSV file, by which a district can find its rows again in a receipt's outcomes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Compare two files: whether they have the same records, in any order of rows and columns.
-
-Belongs here: comparing records as uploaded. The plan compares their effects.
-"""
+"""Compare two files: whether they have the same records, in any order of rows and columns."""
 
 from __future__ import annotations
 

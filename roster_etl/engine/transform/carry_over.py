@@ -1,7 +1,4 @@
-"""Carry over: missing columns, or a missing primary file, keep the current values instead of clearing them.
-
-Belongs here: filling a mapped table from the current versions. An absent column keeps the values; a blank cell clears them.
-"""
+"""Carry over: missing columns, or a missing primary file, keep the current values instead of clearing them."""
 
 from __future__ import annotations
 

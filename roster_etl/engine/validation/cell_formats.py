@@ -36,7 +36,8 @@ IDENTIFIER = r"^[0-9A-Za-z._/@\-]{1,255}$"
 SCHOOL_YEAR = r"^[0-9]{4}(-[0-9]{4})?$"
 DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
-_ROWS_AT_ONCE = 100_000
+_ID_SIGNS, _ID_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._/@-", 255
+_ROWS_AT_ONCE, _PIECE = 100_000, 1 << 20
 _CHEAP = (Text, Digits, Identifier, Email, Phone)  # looking at a cell takes no longer than finding it among those of before
 _SAMPLE = 1_000  # cells; where most of them differ, so do those that follow
 FORMAT_CODES: dict[type, str] = {
@@ -63,6 +64,8 @@ def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
     """Return a mask of the cells that do not have `form`; null cells are valid."""
     if pc.count(cells).as_py() == 0 or (isinstance(form, Text) and form.max_length is None):
         return np.zeros(len(cells), dtype=bool)
+    if isinstance(form, Identifier) and _are_short_ids(cells):
+        return np.zeros(len(cells), dtype=bool)
     if len(cells) > _ROWS_AT_ONCE:  # of ids, the distinct cells are as large as the column
         starts = range(0, len(cells), _ROWS_AT_ONCE)
         return np.concatenate([find_invalid(form, cells.slice(start, _ROWS_AT_ONCE)) for start in starts])
@@ -73,6 +76,17 @@ def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
     if not wrong.any():
         return np.zeros(len(cells), dtype=bool)
     return wrong[pc.fill_null(distinct.indices, 0).to_numpy()] & pc.is_valid(cells).to_numpy(zero_copy_only=False)
+
+
+def _are_short_ids(cells: pa.Array) -> bool:
+    """Return whether cells have no more bytes than an id may have characters, and those of ids alone. No cell is empty: it would be null."""
+    _, offsets, data = cells.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[cells.offset : cells.offset + len(cells) + 1]
+    sizes = np.diff(ends)
+    if sizes.max(initial=0) > _ID_BYTES or (sizes == 0).sum() > cells.null_count:
+        return False
+    view = memoryview(data)[ends[0] : ends[-1]]
+    return not any(bytes(view[start : start + _PIECE]).translate(None, _ID_SIGNS) for start in range(0, len(view), _PIECE))
 
 
 def describe_format(form: CellFormat) -> str:
@@ -200,6 +214,8 @@ def _(form: Phone, values: pa.Array) -> np.ndarray:
 
 def parse_dates(form: Date, values: pa.Array) -> pa.Array:
     """Parse text to date32, null where it is no existing date in one of the form's patterns (leading zeros optional)."""
+    if values.null_count == len(values):
+        return pa.nulls(len(values), pa.date32())
     days = [_parse_pattern(pattern, values, any_year=form.any_year) for pattern in form.patterns]
     return days[0] if len(days) == 1 else pc.coalesce(*days)
 

@@ -1,7 +1,4 @@
-"""Turn masks over the rows of a file into findings, a column at a time.
-
-Belongs here: building tables of findings. Does not belong here: what is invalid (the other modules of ``engine``).
-"""
+"""Turn masks over the rows of a file into findings, a column at a time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Reject a row, clear a cell, drop a repeated row or add a warning: what a broken rule does to the file under validation.
-
-Belongs here: these effects, and the state of the file that all checks share.
-Does not belong here: what is invalid (``column_checks``, ``row_checks``, ``key_checks``).
-"""
+"""Reject a row, clear a cell, drop a repeated row or add a warning: what a broken rule does to the file under validation."""
 
 from __future__ import annotations
 

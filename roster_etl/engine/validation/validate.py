@@ -2,8 +2,7 @@
 
 Belongs here: the order of the checks, and the result for a file. An invalid or empty required cell rejects its row only; an
 invalid cell of another column is cleared, with a warning. Does not belong here: the checks (``header_match``, ``column_checks``,
-``row_checks``,
-``key_checks``) and their effects (``row_rejection``). Grain of every DataFrame here: one row per record.
+``row_checks``, ``key_checks``) and their effects (``row_rejection``). Grain of every DataFrame here: one row per record.
 """
 
 from __future__ import annotations

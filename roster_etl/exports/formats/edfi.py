@@ -1,7 +1,4 @@
-"""How the roster is written as JSON Lines of Ed-Fi Data Standard 5 resources, one file a resource, as lightbeam sends them.
-
-Belongs here: the resources and the rules. The records are made in ``exports.rules.edfi``.
-"""
+"""How the roster is written as JSON Lines of Ed-Fi Data Standard 5 resources, one file a resource, as lightbeam sends them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Rules about ids that the reader of a format derives from cells: records get the id that they will have there.
-
-Belongs here: terms, courses and sections of formats that have no ids for them.
-"""
+"""Rules about ids that the reader of a format derives from cells: records get the id that they will have there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the records of all Ed-Fi resources share: rows in order, ids, days and descriptors.
-
-Belongs here: these helpers alone. The records are made in ``edfi`` (schools and people) and ``edfi_classes``.
-"""
+"""What the records of all Ed-Fi resources share: rows in order, ids, days and descriptors."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from roster_etl.exports.arrays import (
     present,
     with_columns,
 )
-from roster_etl.exports.export_tables import ExportTables
+from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
 
@@ -231,7 +231,7 @@ def enrollment_rows(work: ExportTables) -> pa.Table:
     """Return one row an enrollment."""
     rows = work.table("enrollments")
     names = ("enrollment_id", "section_id", "organization_id", "user_id", "role", "is_primary", "start_at", "end_at")
-    found = pa.table({f"enrollments.{name}": column(rows, name) for name in names})
+    found = pa.table({ROW: column(rows, ROW), **{f"enrollments.{name}": column(rows, name) for name in names}})
     if "extensions" in rows.column_names:
         for name in work.extension_names("enrollments", "metadata."):
             found = with_columns(found, **{name: work.extension("enrollments", name)})

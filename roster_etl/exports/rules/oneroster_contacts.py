@@ -1,7 +1,4 @@
-"""Contacts as users of their own, as OneRoster has them: one for each person, with roles at the schools of the students.
-
-Belongs here: what contacts become, and what of them comes back. Does not belong here: other people (``oneroster_people``).
-"""
+"""Contacts as users of their own, as OneRoster has them: one for each person, with roles at the schools of the students."""
 
 from __future__ import annotations
 

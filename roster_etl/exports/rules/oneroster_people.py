@@ -1,8 +1,4 @@
-"""Rules of OneRoster about people: names, user names, roles, demographics.
-
-Belongs here: what users.csv, roles.csv and demographics.csv require. The words of roles are those of the two versions.
-Does not belong here: contacts as users (``oneroster_contacts``).
-"""
+"""Rules of OneRoster about people: names, user names, roles, demographics. Contacts as users are in ``oneroster_contacts``."""
 
 from __future__ import annotations
 

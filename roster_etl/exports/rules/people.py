@@ -1,7 +1,4 @@
-"""Rules about people: who is a student, a teacher or staff, at which school, under which id.
-
-Belongs here: rules over users, roles and profiles. Does not belong here: columns of a file (a format's export).
-"""
+"""Rules about people: who is a student, a teacher or staff, at which school, under which id."""
 
 from __future__ import annotations
 
@@ -124,7 +121,6 @@ def school_of(work: ExportTables, where: Mask, *, roles: tuple[str, ...] = ()) -
     at = present(work.col("user_roles", "organization_id"))
     at &= equals(column(role_rows, "role"), *roles) if roles else True
     role_rows = role_rows.filter(pa.array(at))
-    taught = work.table("enrollments")
     school = work.col("enrollments", "organization_id")
     counted = pa.table(
         {"key": compound(work.user_keys("enrollments"), school), "user": work.user_keys("enrollments"), "school": school}
@@ -137,7 +133,6 @@ def school_of(work: ExportTables, where: Mask, *, roles: tuple[str, ...] = ()) -
     most = pc.fill_null(lookup(compound(role_keys, schools), column(sizes, "key"), column(sizes, "key_count")), 0)
     best = _best(role_keys, schools, primary, most)
     fallback = _best(column(sizes, "user"), column(sizes, "school"), column(sizes, "key_count"), column(sizes, "key_count"))
-    del taught
     found = pc.coalesce(lookup(keys, *best), lookup(keys, *fallback))
     return choose(where, found, nulls(len(keys)))
 

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from roster_etl.orchestration.assets.asset_keys import STATE_NAME, file_key, vendor_key
-from roster_etl.orchestration.assets.frame_types import NOTHING
-from roster_etl.orchestration.assets.metadata import OWNERS, code_references, findings_metadata, import_number
-from roster_etl.orchestration.assets.step_context import RESOURCES, import_step
+from roster_etl.orchestration.assets.metadata import code_references, findings_metadata, import_number
+from roster_etl.orchestration.assets.step_context import import_asset, import_step
 from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
-from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import apply_upload_changes
 from roster_etl.vendors import Vendor
@@ -19,16 +17,11 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
     """Return the asset of a district's state after a delta upload."""
     files = [file.name for file in vendor.format.files]
 
-    @dg.asset(
-        key=vendor_key(vendor.format.name, STATE_NAME),
+    @import_asset(
+        vendor,
+        vendor_key(vendor.format.name, STATE_NAME),
         deps=[file_key(vendor, name) for name in files],
-        partitions_def=feed_partitions(vendor.format.name),
-        output_required=False,  # as that of a file
-        dagster_type=NOTHING,
-        group_name=vendor.format.name,
         kinds={"pyarrow"},
-        owners=OWNERS,
-        required_resource_keys=RESOURCES,
         description=f"The district's current {vendor.format.title} records with the changes of an upload applied.",
         metadata=code_references({"rows": vendor.folder() / "change_rules.py"}),
     )

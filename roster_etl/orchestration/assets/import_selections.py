@@ -9,7 +9,7 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.asset_keys import PLAN, STAGES, STATE_NAME, UPLOAD_NAME, district_keys, vendor_key
 from roster_etl.spec import Format
-from roster_etl.vendors import Vendor, discover_vendors, vendor
+from roster_etl.vendors import discover_vendors, vendor
 from roster_etl.vendors.lineage import tables_of
 
 ImportName = tuple[str, str]
@@ -45,16 +45,12 @@ def imports_of(keys: Iterable[dg.AssetKey]) -> list[ImportName]:
     if formats:
         return [name for source in sorted(formats) for name in _imports_of_files(vendor(source).format, paths)]
     tables = {path[1] for path in paths if path[0] in _TABLE_STAGES and path[1] != PLAN.path[1]}
-    return [name for name in all_imports() if not tables or tables & {*tables_of(_of_set(name))}]
+    return [name for name in all_imports() if not tables or tables & {*tables_of(vendor(name[0]).for_file_set(name[1]))}]
 
 
 def all_imports() -> list[ImportName]:
     """Return every import that there is: a format and a file set."""
     return [(source, found.name) for source, one in discover_vendors().items() for found in one.format.file_sets]
-
-
-def _of_set(name: ImportName) -> Vendor:
-    return vendor(name[0]).for_file_set(name[1])
 
 
 def _imports_of_files(format_: Format, paths: Collection[tuple[str, ...]]) -> list[ImportName]:

@@ -25,7 +25,7 @@ from roster_etl.orchestration.assets.asset_keys import (
 )
 from roster_etl.orchestration.assets.district_events import log_check, log_materialization
 from roster_etl.orchestration.assets.early_exit import fail_run, finish_unchanged
-from roster_etl.orchestration.assets.frame_types import NOTHING, require_table
+from roster_etl.orchestration.assets.frame_types import require_table
 from roster_etl.orchestration.assets.gate_checks import gate_results, publishable_result, suite_specs
 from roster_etl.orchestration.assets.launchpad_links import decision_metadata
 from roster_etl.orchestration.assets.lineage_metadata import show_command_metadata
@@ -40,7 +40,7 @@ from roster_etl.orchestration.assets.metadata import (
     row_count,
 )
 from roster_etl.orchestration.assets.run_resources import ROSTER, RunContext, mapped_tables
-from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
+from roster_etl.orchestration.assets.step_context import RESOURCES, import_asset, import_step, tag_run
 from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
 from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.plan_decision import PlanDecision
@@ -57,16 +57,11 @@ def mapped_asset(vendor: Vendor) -> dg.AssetsDefinition:
     """Return the asset of the roster tables that are mapped from an upload of a vendor."""
     format_, files = vendor.format, [file_key(vendor, file.name) for file in vendor.format.files]
 
-    @dg.asset(
-        key=vendor_key(format_.name, MAPPED),
+    @import_asset(
+        vendor,
+        vendor_key(format_.name, MAPPED),
         deps=files if vendor.change_plan is None else [vendor_key(format_.name, STATE_NAME)],
-        partitions_def=feed_partitions(format_.name),
-        output_required=False,  # as that of a file
-        dagster_type=NOTHING,
-        group_name=format_.name,
         kinds={"pyarrow"},
-        owners=OWNERS,
-        required_resource_keys=RESOURCES,
         description=f"The roster tables that an upload in the format {format_.title} is mapped to. Each is shown as `roster/TABLE` of the district.",
         metadata=mapping_references([vendor]),
     )

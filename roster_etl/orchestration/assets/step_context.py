@@ -6,21 +6,26 @@ Belongs here: tags of runs, the ledger entry of a failure, and errors in the for
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from roster_etl.orchestration.assets.frame_types import NOTHING
 from roster_etl.orchestration.assets.freshness_checks import log_freshness
+from roster_etl.orchestration.assets.metadata import OWNERS
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.runtime.current_home import record_error
+from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.errors import RetryableError, RosterError
+from roster_etl.vendors import Vendor
 
 DISTRICT, FORMAT, IMPORT, STATUS = "district", "format", "import_id", "import_status"
 UPLOAD = ".dagster/upload_id"
@@ -39,6 +44,26 @@ class Interrupted(RetryableError):
 
     code = "interrupted"
     template = "import {import_id}: the run was stopped; nothing was published"
+
+
+def import_asset(
+    vendor: Vendor, key: dg.AssetKey, *, dagster_type: dg.DagsterType = NOTHING, **about: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Return the decorator of an asset that a step of an import of `vendor` makes.
+
+    No output is required: a run of fewer assets than an import has leaves them to a whole import.
+    """
+    source = vendor.format.name
+    return dg.asset(
+        key=key,
+        partitions_def=feed_partitions(source),
+        output_required=False,
+        dagster_type=dagster_type,
+        group_name=source,
+        owners=OWNERS,
+        required_resource_keys=RESOURCES,
+        **about,
+    )
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from roster_etl.orchestration.assets.asset_keys import UPLOAD_NAME, file_key, st
 from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.assets.district_events import log_intentions
 from roster_etl.orchestration.assets.early_exit import finish_if_already_ended
-from roster_etl.orchestration.assets.frame_types import NOTHING, file_type
+from roster_etl.orchestration.assets.frame_types import file_type
 from roster_etl.orchestration.assets.metadata import (
-    OWNERS,
     code_references,
     file_metadata,
     import_number,
@@ -24,13 +23,12 @@ from roster_etl.orchestration.assets.metadata import (
     validation_metadata,
 )
 from roster_etl.orchestration.assets.run_resources import RunContext
-from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, redacted_failures, tag_run
+from roster_etl.orchestration.assets.step_context import import_asset, import_step, redacted_failures, tag_run
 from roster_etl.orchestration.assets.whole_imports import (
     import_whole_uploads,
     is_delegated_to_full_imports,
     reexecution_order,
 )
-from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.review.approve import reject_person_ids
 from roster_etl.pipeline.steps.receive import require_not_paused
@@ -115,15 +113,10 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
     format_ = vendor.format
     files = ", ".join(file.file_name for file in format_.files)
 
-    @dg.asset(
-        key=upload_key(vendor),
-        partitions_def=feed_partitions(format_.name),
-        output_required=False,  # no step follows an upload that is already published
-        dagster_type=NOTHING,
-        group_name=format_.name,
+    @import_asset(  # no step follows an upload that is already published
+        vendor,
+        upload_key(vendor),
         kinds={"sftp"},
-        owners=OWNERS,
-        required_resource_keys=RESOURCES,
         description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}. "
         "Assets of several formats cannot be launched together: launch [report](/assets/report) for a district, or the job `rerun_failed`.",
         metadata={
@@ -149,20 +142,16 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
 
 def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     """Return the asset of one of a vendor's files: read, and validated row by row. The step of the plan evaluates its checks."""
-    key, name = file_key(vendor, file.name), file.name
+    name = file.name
     note = f" {file.note}" if file.note else ""
 
-    @dg.asset(
-        key=key,
+    @import_asset(
+        vendor,
+        file_key(vendor, file.name),
         deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file, vendor.format))],
-        partitions_def=feed_partitions(vendor.format.name),
-        output_required=False,  # a run of fewer assets than an import has leaves them to a whole import
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
-        group_name=vendor.format.name,
         kinds={"csv", "pyarrow"},
-        owners=OWNERS,
-        required_resource_keys=RESOURCES,
         description=f"{file.file_name}: {file.title}, read strictly and validated by the format's rules.{note}",
         metadata=file_metadata(vendor, file),
     )

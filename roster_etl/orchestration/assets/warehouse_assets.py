@@ -11,12 +11,10 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.asset_keys import PLANNED, PUBLISHED, REPORT, REPORTED, vendor_key, warehouse_key
 from roster_etl.orchestration.assets.district_events import log_materialization
-from roster_etl.orchestration.assets.frame_types import NOTHING
 from roster_etl.orchestration.assets.freshness_checks import log_freshness
 from roster_etl.orchestration.assets.launchpad_links import undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.metadata import (
-    OWNERS,
     Metadata,
     code_references,
     import_number,
@@ -26,10 +24,9 @@ from roster_etl.orchestration.assets.metadata import (
 )
 from roster_etl.orchestration.assets.reconciliation_asset import log_reconciliation
 from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
-from roster_etl.orchestration.assets.step_context import RESOURCES, import_step, tag_run
+from roster_etl.orchestration.assets.step_context import import_asset, import_step, tag_run
 from roster_etl.orchestration.assets.today_asset import log_today
 from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_imports
-from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.reporting import report_files
 from roster_etl.pipeline.reporting.announce import publish_described_report
@@ -45,16 +42,11 @@ def published_asset(vendor: Vendor) -> dg.AssetsDefinition:
     """Return the asset of the uploads of a vendor that are published: all tables, by one step."""
     source = vendor.format.name
 
-    @dg.asset(
-        key=vendor_key(source, PUBLISHED),
+    @import_asset(
+        vendor,
+        vendor_key(source, PUBLISHED),
         deps=[vendor_key(source, PLANNED)],
-        partitions_def=feed_partitions(source),
-        output_required=False,  # as that of a file
-        dagster_type=NOTHING,
-        group_name=source,
         kinds={"sql"},
-        owners=OWNERS,
-        required_resource_keys=RESOURCES,
         description="The plan of an upload, published in one transaction. Each table is shown as `warehouse/TABLE` of the district.",
         metadata=code_references({"publish": Path(publish_module.__file__)}),
     )
@@ -89,16 +81,11 @@ def reported_asset(vendor: Vendor) -> dg.AssetsDefinition:
     """Return the asset of the reports of a vendor's uploads: what happened in an import, for people."""
     source = vendor.format.name
 
-    @dg.asset(
-        key=vendor_key(source, REPORTED),
+    @import_asset(
+        vendor,
+        vendor_key(source, REPORTED),
         deps=[vendor_key(source, PUBLISHED)],
-        partitions_def=feed_partitions(source),
-        output_required=False,  # as that of a file
-        dagster_type=NOTHING,
-        group_name=source,
         kinds={"html"},
-        owners=OWNERS,
-        required_resource_keys=RESOURCES,
         description="The report of an import. It is shown as `report` of the district.",
         metadata=code_references({"report": Path(report_files.__file__)}),
     )

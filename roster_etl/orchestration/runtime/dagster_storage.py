@@ -107,16 +107,12 @@ def translate_storage_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _root_package(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy", "sqlite3"):
+        if type(error).__module__.partition(".")[0] not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy", "sqlite3"):
             raise
         plain = StorageFull() if _FULL.search(str(error)) else StorageUnavailable(sqlstate=_sqlstate(error))
     else:
         return
     raise plain from None
-
-
-def _root_package(error: BaseException) -> str:
-    return type(error).__module__.partition(".")[0]
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -78,7 +78,7 @@ def poll_landing_zones(
     _restore_states(tick, last, state_store.load() if cursor else {})
     scan = workspace.registry.scan()
     districts, unreadable = _note_unreadable(tick, scan)
-    feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
+    feeds = {f"{d.id}/{feed.format}": (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     _mark_paused(tick, feeds)
     healthy, failed = _due_feeds(tick, feeds)
     turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
@@ -185,10 +185,6 @@ def _has_delta_uploads(feed: Feed) -> bool:
     False for an unknown format, which the poll of the feed reports.
     """
     return feed.format in discover_vendors() and vendor(feed.format).format.requires_ordered_imports
-
-
-def _feed_key(district: District, feed: Feed) -> str:
-    return f"{district.id}/{feed.format}"
 
 
 def _strip_file_set(key: str) -> str:

@@ -1,7 +1,4 @@
-"""The change feed as Parquet files, one for each import, partitioned so that query engines read what they need.
-
-Belongs here: the layout, what is written already, and the columns. Does not belong here: what a change is (``reporting.change_feed``).
-"""
+"""The change feed as Parquet files, one for each import, partitioned so that query engines read what they need."""
 
 from __future__ import annotations
 

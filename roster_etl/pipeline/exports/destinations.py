@@ -1,7 +1,4 @@
-"""Send a roster to a destination of a district: as an export, unless it is unchanged or much smaller than the last one.
-
-Belongs here: the gates before sending, and who is told of a refusal. Does not belong here: building and writing (``export_roster``).
-"""
+"""Send a roster to a destination of a district: as an export, unless it is unchanged or much smaller than the last one."""
 
 from __future__ import annotations
 

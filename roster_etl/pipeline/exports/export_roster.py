@@ -1,7 +1,4 @@
-"""Export a roster: read, build, read back, move into place; each export that began leaves its row in the ledger.
-
-Belongs here: the order of the steps, and how an export ends. Does not belong here: what a format says (``exports``, ``vendors``).
-"""
+"""Export a roster: read, build, read back, move into place; each export that began leaves its row in the ledger."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Write a format of JSON Lines: one object a line, one file a resource; and read it back.
-
-Belongs here: rows of cells in, lines out. Which resource holds what is in ``exports.formats``.
-"""
+"""Write a format of JSON Lines: one object a line, one file a resource; and read it back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What an export is asked for, and the checks of its words before anything is read.
-
-Belongs here: the order, and resolving it: format, options, district, feed, moment. Does not belong here: building or writing.
-"""
+"""What an export is asked for, and the checks of its words before anything is read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Read an export back before it is moved into place: with the reader of its format, or else cell by cell.
-
-Belongs here: validating the written files as an import would, and the canonical tables that it would make of them.
-"""
+"""Read an export back before it is moved into place: with the reader of its format, or else cell by cell."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import tables_of
 
 _ROW_BY_ROW = (Computed, CurrentSpan, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE = 262_144
 
 
 class ReadBackFailed(PermanentError):

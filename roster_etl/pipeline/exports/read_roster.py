@@ -1,7 +1,4 @@
-"""Read a roster for an export: all tables of a feed as of a moment, each in the order of its keys.
-
-Belongs here: the query for each table, and the scope of the order. Rules and files are in ``exports``.
-"""
+"""Read a roster for an export: all tables of a feed as of a moment, each in the order of its keys."""
 
 from __future__ import annotations
 
@@ -21,8 +18,11 @@ from roster_etl.pipeline.reconciliation.person_ids import person_ids
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.column_spool import ColumnSpool
 
-_LARGE = frozenset({"enrollments", "attendance"})
-"""Tables that no rule reads in the order of their keys: sorting them would cost more than reading."""
+_ORDERS = {
+    "enrollments": ("section_id", "user_kind", "user_id", "course_id", "role", "associated_user_id", "version_id"),
+    "attendance": ("version_id",),
+}
+"""Orders other than that of the keys: as the index has the rows, or as they were written, since sorting would cost more than reading."""
 
 
 def read_roster(workspace: Workspace, resolved: ResolvedExport, moment: datetime | None = None) -> ExportTables:
@@ -62,7 +62,7 @@ def _tables(
     session: Any, district_id: str, resolved: ResolvedExport, moment: datetime | None, store: ColumnSpool
 ) -> Iterable[tuple[str, pa.Table]]:
     for name, spec in TABLES.items():
-        order = ("version_id",) if name in _LARGE else (*spec.key, "version_id")
+        order = _ORDERS.get(name, (*spec.key, "version_id"))
         yield (
             name,
             session.ledger.export_rows(district_id, resolved.source, name, moment, order=order, collect=store.collect),

@@ -1,7 +1,4 @@
-"""The gate before a roster is sent: skip one that is unchanged, and refuse one that has shrunk.
-
-Belongs here: comparing the built files with those that were last sent. Does not belong here: sending (``destinations``).
-"""
+"""The gate before a roster is sent: skip one that is unchanged, and refuse one that has shrunk."""
 
 from __future__ import annotations
 

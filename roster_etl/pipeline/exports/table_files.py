@@ -1,7 +1,4 @@
-"""Write the canonical tables as they are: Parquet or CSV, and their description.
-
-Belongs here: reading them whole, writing, and reading back what was written.
-"""
+"""Write the canonical tables as they are: Parquet or CSV, and their description."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Write the CSV files of a vendor's format, as a whole or as a delta, and read them back.
-
-Belongs here: one or several moments of the roster in, files in a folder out.
-"""
+"""Write the CSV files of a vendor's format, as a whole or as a delta, and read them back."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def decide(workspace: Workspace, verb: Verb, numbers: Sequence[int], *, by: str,
         for row in found:
             by_district[row["district_id"]].append(row)
         for district_id, rows in sorted(by_district.items()):
-            new = [row for row in rows if not _is_decided(row, verb, by, reason)]
+            new = [row for row in rows if (row["decision"], row["decided_by"], row["reason"]) != (DECISIONS[verb], by, reason)]
             if new:
                 _write(tx, district_id, verb, new, by, reason)
         fault_point("people.decide")
@@ -63,10 +63,6 @@ def _locked(session: SqlReconciliationWriter, numbers: Sequence[int]) -> list[di
         if number not in found or found[number]["closed_at"] is not None:
             raise UnknownDifference(number=number)
     return [found[number] for number in sorted(found)]
-
-
-def _is_decided(row: Mapping[str, Any], verb: Verb, by: str, reason: str | None) -> bool:
-    return (row["decision"], row["decided_by"], row["reason"]) == (DECISIONS[verb], by, reason)
 
 
 def _write(

@@ -25,7 +25,6 @@ NEEDS = ("held", "parked", "failed", "rejected", "late")
 """Why a feed needs a person, the most urgent first. ``parked``: failed, and not retried automatically."""
 NOTHING = "nothing imported"
 """The state of a feed of which nothing was ever imported."""
-_GOOD = ("published", "unchanged")
 
 
 @dataclass(frozen=True, kw_only=True)

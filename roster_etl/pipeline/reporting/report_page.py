@@ -35,7 +35,7 @@ SCHOOLS = 50  # all are in the JSON
 
 def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None = None) -> str:
     """Return the page about the import of `document`. ``findings``: all of them; None: those of the document, which may be folded."""
-    rows, refused = _rows_read(document), sum(file["rows_rejected"] or 0 for file in document["files"])
+    rows, refused = (sum(file[name] or 0 for file in document["files"]) for name in ("rows_read", "rows_rejected"))
     links = document.get("links", {})
     parts: dict[str, Any] = {
         "steps": document["next_steps"] if "next_steps" in document else [asdict(step) for step in next_steps(document)],
@@ -156,10 +156,6 @@ def _charts(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[str, 
         ("Changed records", changes, chart("Changed records", changes, change_bars(history))),
     ]
     return [one for one in drawn if one[2]]
-
-
-def _rows_read(document: Mapping[str, Any]) -> int:
-    return sum(file["rows_read"] or 0 for file in document["files"])
 
 
 def _openable(location: str) -> str:

@@ -251,13 +251,9 @@ def _place_of(row: Mapping[str, Any]) -> dict[str, str]:
     return dict(zip(("table", "key", "field"), _edit_key(row), strict=True))
 
 
-def _is_empty(undo: _Undo) -> bool:
-    return undo.plan.is_empty and not undo.edits
-
-
 def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
     now = datetime.now(UTC)
-    held = not _is_empty(undo)
+    held = bool(undo.edits) or not undo.plan.is_empty
     shown = decision_of_plan(undo.plan, "held" if held else "unchanged")
     tables = {n: _share(t.deleted, t.current) for n, t in undo.plan.tables.items() if t.deleted}
     hold = Hold(reason=REASON, plan_sha256=undo.plan.sha256, created_at=now) if held else None

@@ -171,15 +171,11 @@ def build_conclusion(
             "content": upload.content,
             "settings": upload.settings,
             "came_with": upload.origin_import,
-            **_package(upload),
+            **({"package": dict(upload.package)} if upload.package else {}),
             **summary,
         },
         hold=hold,
     )
-
-
-def _package(upload: Upload) -> dict[str, Any]:
-    return {"package": dict(upload.package)} if upload.package else {}
 
 
 def checks_of(verdict: Verdict) -> list[Check]:

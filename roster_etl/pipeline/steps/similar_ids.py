@@ -47,7 +47,9 @@ def _count_similar(roster: RosterReader, upload: Upload, plan: TablePlan, mapped
     new = _without(alike, known, key)
     if new.num_rows:  # whoever comes back under the own id is not new
         feed = (upload.district_id, upload.source)
-        new = _without(new, _plain(roster.versions_by_key(*feed, plan.table, new, past=True).select(key)), key)
+        before = roster.versions_by_key(*feed, plan.table, new, past=True)
+        undone = pc.is_in(before.column("valid_to_import"), value_set=pa.array(roster.reverted_imports(*feed), pa.int64()))
+        new = _without(new, _plain(before.filter(pc.invert(undone)).select(key)), key)
     return count_similar(plan.table, new, known)
 
 

@@ -38,27 +38,20 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An import that has begun. ``options``: the text of every option in force; ``ended``: its status if receiving ended it.
+    """An import that has begun.
 
-    ``file_set``: the format's file set of the upload (``spec.FileSet``); vendor, format and files are limited to that set.
-
-    ``headers``: by file the columns that published uploads of the feed have had so far.
-
-    ``replacements``: the replace rules in force, column → value as uploaded → value to read instead.
-
-    ``settings``: digest of options, gates, replacements and the code that validates and maps; ``approved_plan``: the hash of
-    the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: the approved
-    renames (``all``, the number of a proposal, or ``OLD=NEW`` in older manifests).
-
-    ``format_version``: the version of the format that the upload's manifest names; "" in formats without versions.
-
-    ``decided``: for a replayed import, the original decision on its plan.
-
-    ``refused_before``: by file [rows read, rows refused] of the last published upload that had it.
-
-    ``package``: ``name`` and ``sha256`` of the zip that the files were in, if they were in one.
-
-    ``first_import``: the import that received these bytes, if this one is a rerun; it defines which of two imports is older.
+    - ``options``: the text of every option in force; ``ended``: its status if receiving ended it
+    - ``settings``: digest of options, gates, replacements and the code that validates and maps
+    - ``headers``: by file the columns that published uploads of the feed have had so far
+    - ``replacements``: the replace rules in force, column → value as uploaded → value to read instead
+    - ``approved_plan``: the hash of the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of it;
+      ``renames``: the approved renames (``all``, the number of a proposal, or ``OLD=NEW`` in older manifests)
+    - ``file_set``: the format's file set of the upload (``spec.FileSet``); vendor, format and files are limited to that set
+    - ``first_import``: the import that received these bytes, if this one is a rerun; it defines which of two imports is older
+    - ``decided``: for a replayed import, the original decision on its plan
+    - ``format_version``: the version of the format that the upload's manifest names; "" in formats without versions
+    - ``package``: ``name`` and ``sha256`` of the zip that the files were in, if they were in one
+    - ``refused_before``: by file [rows read, rows refused] of the last published upload that had it
     """
 
     import_id: int

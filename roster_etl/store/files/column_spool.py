@@ -16,16 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import combine_chunks, release_memory
+from roster_etl.frames.arrow import combine_chunks, release_memory, rows_in_order
 from roster_etl.spec.errors import FolderUnavailable
 from roster_etl.store.files.folder import create_private_folder
 
 MIN_BYTES = 1 << 20
 """Tables with less stay in memory."""
+_HELD = 128
+"""So many times as much may be in memory before a table is put together: writing it twice would cost more than all else about it."""
 _ALIGNMENT = 64
 _TRIM_SECONDS = 0.2  # of CPU time
 
@@ -44,9 +45,9 @@ class ColumnSpool:
         found = self._mapped_batches(batches, schema)
         if found.num_rows < 2:
             return found.combine_chunks()
-        places = pc.sort_indices(found.select(list(order)), sort_keys=[(name, "ascending") for name in order])
-        if np.array_equal(places, np.arange(found.num_rows)):
+        if rows_in_order([combine_chunks(found.column(name)) for name in order]):
             return self.each(found, lambda values: values, found.num_rows)
+        places = pc.sort_indices(found.select(list(order)), sort_keys=[(name, "ascending") for name in order])
         return self.each(found, lambda values: values.take(places), found.num_rows)
 
     def each(self, table: pa.Table, make: Callable[[pa.Array], pa.Array], size: int) -> pa.Table:
@@ -103,9 +104,9 @@ class ColumnSpool:
         for batch in rest:
             held.append(batch)
             size += batch.nbytes
-            if size >= self._min_bytes:
+            if size >= _HELD * self._min_bytes:
                 break
-        if size < self._min_bytes:
+        if size < _HELD * self._min_bytes:
             return pa.Table.from_batches(held, schema=schema)
         with self._file() as file:
             with pa.ipc.new_stream(file, schema) as out:

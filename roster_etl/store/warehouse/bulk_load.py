@@ -66,15 +66,32 @@ def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
     connection.exec_driver_sql(f"DROP TABLE {staged.name}")
 
 
-def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
-    """Return the rows of `query` as a table of `schema`, whose fields are in the order of the query's columns.
+def insert(connection: sa.Connection, table: sa.Table, rows: pa.Table, **same: sa.ColumnElement[Any]) -> None:
+    """Insert `rows` into `table`, each with the values of `same` beside its own."""
+    staged = stage(connection, f"new_{table.name}", rows)
+    chosen = sa.select(*same.values(), *staged.c)
+    connection.execute(sa.insert(table).from_select([*same, *rows.schema.names], chosen, include_defaults=False))
+    unstage(connection, staged)
+
+
+def fetch(
+    connection: sa.Connection,
+    query: sa.Select[Any] | sa.CompoundSelect[Any],
+    schema: pa.Schema,
+    staged: sa.TableClause | None = None,
+) -> pa.Table:
+    """Return the rows of `query` as a table of `schema`, whose fields are in the order of the query's columns. Then drop `staged`.
 
     PostgreSQL gets values in `query` as part of the statement: only ids, internal names, numbers or timestamps are allowed.
     """
     if connection.dialect.name == "sqlite":
         with connection.execute(query) as result:  # compiled once a process, and read as one batch
-            return _cast_columns(_in_own_memory(result.cursor.fetch_arrow_table()), schema)
-    return _cast_columns(_copy_out(connection, query, schema), schema)
+            rows = _in_own_memory(result.cursor.fetch_arrow_table())
+    else:
+        rows = _copy_out(connection, query, schema)
+    if staged is not None:
+        unstage(connection, staged)
+    return _cast_columns(rows, schema)
 
 
 def _in_own_memory(rows: pa.Table) -> pa.Table:

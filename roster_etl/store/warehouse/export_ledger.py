@@ -5,9 +5,9 @@ Belongs here: queries and statements of table ``exports``, and the roster as it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -20,6 +20,10 @@ from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.roster_read import closed_by_imports_after, select_column
 
 _EXTRA = ("derived", "extensions")
+_VERSION = pa.field("version_id", pa.int64())
+_ANY = "_any"
+_Place: TypeAlias = tuple[str, str, str, datetime | None]  # district, source, table, moment
+_BEGINNING = 1_000  # rows by which it is seen which columns are null
 _FEEDS_PER_QUERY = 100  # each is one arm of a union; SQLite takes 500
 
 
@@ -36,30 +40,78 @@ def roster_rows(
     """Return the records of a table as they were known at `moment` (None: now), in the order of some columns.
 
     Columns: the business columns, ``derived`` and ``extensions``, which are null where they are empty. ``collect``: makes the table of
-    batches, so that it need not be in memory.
+    batches, so that it need not be in memory. Columns that are null in the first rows are read as one, the first value of any: each costs
+    as much as its values would. They are read after all if it has a value.
     """
-    table, history = TABLES[name], history_table(name)
-    schema = pa.schema([*table.arrow_schema, *((column, pa.string()) for column in _EXTRA)])
-    chosen = [_column(connection, history, field) for field in schema]
+    schema = pa.schema([*TABLES[name].arrow_schema, *((column, pa.string()) for column in _EXTRA)])
+    place = (district_id, source, name, moment)
+    beginning = _query(connection, place, schema).limit(_BEGINNING)
+    first = bulk_load.fetch(connection, beginning, schema.append(_VERSION))
+    nothing = {column for column in schema.names if first.column(column).null_count == len(first) and column not in order}
+    del first
+    try:
+        return _rows(connection, place, schema, nothing, order, collect)
+    except _HasValue:
+        return _rows(connection, place, schema, set(), order, collect)
+
+
+class _HasValue(Exception):
+    """A column has a value that has none in the first rows."""
+
+
+def _rows(
+    connection: sa.Connection,
+    place: _Place,
+    schema: pa.Schema,
+    nothing: Collection[str],
+    order: Sequence[str],
+    collect: bulk_load.Collect,
+) -> pa.Table:
+    """Return all records, the columns `nothing` as nulls. Raises _HasValue: one of them is not."""
+    read = pa.schema([field for field in schema if field.name not in nothing])
+    query = _query(connection, place, read, nothing)
+    read = read.append(_VERSION)
+    wanted = read.append(pa.field(_ANY, pa.string())) if nothing else read
+    batches = bulk_load.fetch_batches(connection, query, wanted)
+    found = collect(_without_values(batches) if nothing else batches, read, order)
+    absent = {kind: pa.nulls(found.num_rows, kind) for kind in {schema.field(column).type for column in nothing}}
+    columns = (absent[field.type] if field.name in nothing else found.column(field.name) for field in schema)
+    return pa.table([*columns], schema=schema)
+
+
+def _without_values(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield batches without their last column. Raises _HasValue: it has one."""
+    for batch in batches:
+        if batch.column(batch.num_columns - 1).null_count < batch.num_rows:
+            raise _HasValue
+        yield batch.select(batch.schema.names[:-1])
+
+
+def _query(
+    connection: sa.Connection, place: _Place, schema: pa.Schema, joined: Collection[str] = ()
+) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    """Return the query of the columns of `schema`, the version, and the first value of the columns `joined`, if there are any."""
+    district_id, source, name, moment = place
+    history = history_table(name)
+    chosen = [*(_column(connection, history, field) for field in schema), history.c.version_id]
+    if joined:
+        values = [sa.cast(_column(connection, history, pa.field(column, pa.string())), sa.Text()) for column in sorted(joined)]
+        chosen.append(sa.func.coalesce(*values, sa.null()).label(_ANY))
     feed = (history.c.district_id == district_id, history.c.source == source)
     if moment is None:
-        query = sa.select(*chosen, history.c.version_id).where(*feed, history.c.valid_to_import.is_(None))
-    else:
-        # Both databases compare timestamps with ISO text, rendered here.
-        then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_TIMESTAMP_FORMAT)}'")
-        known = (*feed, history.c.valid_from <= then)
-        # Current and past versions have separate indexes, so they are queried separately.
-        arms = (
-            sa.select(*chosen, history.c.version_id).where(*known, history.c.valid_to_import.is_(None)),
-            sa.select(*chosen, history.c.version_id).where(
-                history.c.valid_from <= then,
-                closed_by_imports_after(history, district_id, source, then),
-                history.c.valid_to > then,
-            ),
-        )
-        query = sa.union_all(*arms)  # type: ignore[assignment]
-    schema = schema.append(pa.field("version_id", pa.int64()))
-    return collect(bulk_load.fetch_batches(connection, query, schema), schema, order).drop_columns("version_id")
+        return sa.select(*chosen).where(*feed, history.c.valid_to_import.is_(None))
+    # Both databases compare timestamps with ISO text, rendered here.
+    then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_TIMESTAMP_FORMAT)}'")
+    known = (*feed, history.c.valid_from <= then)
+    # Current and past versions have separate indexes, so they are queried separately.
+    return sa.union_all(
+        sa.select(*chosen).where(*known, history.c.valid_to_import.is_(None)),
+        sa.select(*chosen).where(
+            history.c.valid_from <= then,
+            closed_by_imports_after(history, district_id, source, then),
+            history.c.valid_to > then,
+        ),
+    )
 
 
 def _column(connection: sa.Connection, history: sa.Table, field: pa.Field) -> sa.ColumnElement[Any]:

@@ -54,11 +54,12 @@ def imports(
         query = query.where(IMPORTS.c.import_id >= since)
     if before is not None:
         query = query.where(IMPORTS.c.import_id < before)
-    wanted = {"district_id": district_id, "source": source, "status": status, "file_set": file_set}
-    for name, value in wanted.items():
-        if value is not None:
-            query = query.where(IMPORTS.c[name] == value)
-    return read_rows(connection, query)
+    return read_rows(connection, _of_imports(query, district_id=district_id, source=source, status=status, file_set=file_set))
+
+
+def _of_imports(query: sa.Select[Any], **wanted: str | None) -> sa.Select[Any]:
+    """Return `query`, for imports that have those of `wanted` that are given."""
+    return query.where(*(IMPORTS.c[name] == value for name, value in wanted.items() if value is not None))
 
 
 def published_imports(
@@ -73,6 +74,17 @@ def published_imports(
 ) -> list[dict[str, Any]]:
     """Return the rows of imports that were published for a feed, newest first: from `since` on, or `limit` of those `before` one."""
     return imports(connection, district_id, source, "published", limit, file_set, since=since, before=before)
+
+
+def reverted_imports(connection: sa.Connection, district_id: str, source: str) -> tuple[int, ...]:
+    """Return the published imports of a feed that left nothing: those that an undo reverted, unless it was undone itself, and the undos."""
+    undos = sa.select(IMPORTS.c.import_id, IMPORTS.c.summary).order_by(IMPORTS.c.import_id.desc())
+    feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source)
+    reverted: set[int] = set()
+    for row in read_rows(connection, undos.where(*feed, IMPORTS.c.status == "published", IMPORTS.c.kind == "undo")):
+        if row["import_id"] not in reverted:
+            reverted |= {row["import_id"], *(row["summary"] or {}).get("undoes", ())}
+    return tuple(sorted(reverted))
 
 
 def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
@@ -167,13 +179,8 @@ def last_published(
     connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
 ) -> dict[str, Any] | None:
     """Return the newest published import of this feed, of `kind` and `file_set` if given; None: there is none."""
-    query = sa.select(IMPORTS).where(
-        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
-    )
-    if kind is not None:
-        query = query.where(IMPORTS.c.kind == kind)
-    if file_set is not None:
-        query = query.where(IMPORTS.c.file_set == file_set)
+    wanted = {"district_id": district_id, "source": source, "status": "published", "kind": kind, "file_set": file_set}
+    query = _of_imports(sa.select(IMPORTS), **wanted)
     found = read_rows(connection, query.order_by(IMPORTS.c.import_id.desc()).limit(1))
     return found[0] if found else None
 
@@ -246,9 +253,7 @@ def holds(
     if undecided:  # offset: else SQLite begins with all imports of the feed
         found = sa.select(HOLDS).where(HOLDS.c.decision.is_(None)).offset(0).subquery("chosen")
     query = sa.select(*found.c, *about).join_from(found, IMPORTS, found.c.import_id == IMPORTS.c.import_id)
-    for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    query = _of_imports(query, district_id=district_id, source=source)
     return read_rows(connection, query.order_by(found.c.import_id.desc()))
 
 
@@ -268,9 +273,7 @@ def quarantined_rows(
         query = query.where(rows.import_id == import_id)
     if district_id is not None or source is not None:
         query = query.join_from(REJECTED_ROWS, IMPORTS, rows.import_id == IMPORTS.c.import_id)
-        for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source)):
-            if wanted is not None:
-                query = query.where(column == wanted)
+        query = _of_imports(query, district_id=district_id, source=source)
     return bulk_load.fetch(connection, query.order_by(rows.import_id, rows.file, rows.row), QUARANTINE)
 
 

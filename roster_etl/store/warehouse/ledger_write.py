@@ -268,12 +268,8 @@ def _record_hash(begin: Any, file: str, record: str) -> str:
 
 def _replace_rows(connection: sa.Connection, table: sa.Table, import_id: int, rows: pa.Table) -> None:
     connection.execute(sa.delete(table).where(table.c.import_id == import_id))
-    if not rows.num_rows:
-        return
-    staged = bulk_load.stage(connection, f"new_{table.name}", rows)
-    chosen = sa.select(sa.literal(import_id, sa.BigInteger()), *staged.c)
-    connection.execute(sa.insert(table).from_select(["import_id", *rows.schema.names], chosen))
-    bulk_load.unstage(connection, staged)
+    if rows.num_rows:
+        bulk_load.insert(connection, table, rows, import_id=sa.literal(import_id, sa.BigInteger()))
 
 
 def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) -> None:

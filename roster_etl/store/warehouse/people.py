@@ -67,8 +67,7 @@ def open_links_of(connection: sa.Connection, district_id: str, records: Collecti
         for side in _SIDES
     )
     schema = pa.schema([(name, pa.int64() if name in _LINK_TYPES else pa.string()) for name in LINK])
-    found = bulk_load.fetch(connection, sa.union(*arms), schema)
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, sa.union(*arms), schema, staged)
     return found.sort_by("link_id").to_pylist()
 
 
@@ -92,8 +91,7 @@ def ruled_pairs(
     query: sa.Select[Any] = sa.select(sa.literal_column(", ".join(names))).select_from(
         sa.text(f"{staged.name} AS w {' '.join(joins)}")
     )
-    found = bulk_load.fetch(connection, query, pa.schema([(name, pa.string()) for name in ("ka", "ia", "kb", "ib")]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([(name, pa.string()) for name in ("ka", "ia", "kb", "ib")]), staged)
     kind_a, id_a, kind_b, id_b = (column.to_pylist() for column in found.columns)
     return list(zip(zip(kind_a, id_a, strict=True), zip(kind_b, id_b, strict=True), strict=True))
 
@@ -181,8 +179,7 @@ def _versions_of(
     ended = [f"{same} AND e.valid_to_import IS {word}NULL" for word in ("", "NOT ")[: 1 + past]]
     arms = (_first_versions(connection, staged.name, condition) for condition in ended)
     schema = pa.schema([*((name, pa.string()) for name in _RECORD), ("number", pa.int64())])
-    found = bulk_load.fetch(connection, sa.union_all(*arms), schema)
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, sa.union_all(*arms), schema, staged)
     return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 

@@ -61,7 +61,7 @@ def publish(
     Raises: ImportNotRunning, RosterChanged, UnknownImport, NoHold; ConstraintBroken if two current versions have the same key.
     """
     found = ledger_write.lock_import(connection, import_result.import_id, "running", "held")
-    lock_district(connection, found["district_id"])
+    lock(connection, found["district_id"])
     if found["status"] == "held":
         _require_approval(connection, import_result, approved_by)
     _check_base_unchanged(connection, found, planned_on)
@@ -76,11 +76,6 @@ def publish(
     for part in prefetch(_opening_slices(changes)):
         _open_versions(connection, found, import_result, part)
     ledger_write.conclude(connection, import_result)
-
-
-def lock_district(connection: sa.Connection, district_id: str) -> None:
-    """Lock the district for publishing until the transaction ends; waits for the lock."""
-    lock(connection, district_id)
 
 
 def lock(connection: sa.Connection, name: str) -> None:

@@ -207,11 +207,7 @@ def versions(connection: sa.Connection, district_id: str, source: str, name: str
 def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> None:
     """Insert versions copied from another warehouse; they get new ids."""
     if rows.num_rows:
-        history = history_table(name)
-        staged = bulk_load.stage(connection, f"restored_{name}", rows)
-        chosen = sa.select(*staged.c)
-        connection.execute(sa.insert(history).from_select(rows.schema.names, chosen, include_defaults=False))
-        bulk_load.unstage(connection, staged)
+        bulk_load.insert(connection, history_table(name), rows)
 
 
 def _delete_import_rows(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:

@@ -50,6 +50,8 @@ def open_identities_of(
 
     Args: keys: table → keys of records of A, and of B (compact JSON).
     """
+    if not keys:
+        return []
     of, text = RECONCILIATION.c, pa.string()
     sides = [(table, side, key) for table, both in keys.items() for side, some in zip("ab", both, strict=True) for key in some]
     columns = list(zip(*sides, strict=True)) or [(), (), ()]
@@ -62,8 +64,7 @@ def open_identities_of(
         for side in "ab"
     )
     schema = pa.schema([("number", pa.int64()), *((name, text) for name in _IDENTITY)])
-    found = bulk_load.fetch(connection, sa.union(*arms), schema) if keys else schema.empty_table()
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, sa.union(*arms), schema, staged)
     return sorted(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import product
 from typing import Any
 
 import pyarrow as pa
@@ -31,12 +30,15 @@ def current_schema(table: RosterTable) -> pa.Schema:
     return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, *school, "source_file", "row_hash")])
 
 
+def _are_current(history: sa.Table, district_id: str, source: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that versions are current ones of a feed."""
+    return history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+
+
 def current_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return one row per current version; columns as in `current_schema`."""
     history, schema = history_table(name), current_schema(TABLES[name])
-    query = sa.select(*_columns(connection, history, schema)).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(*_columns(connection, history, schema)).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query, schema)
 
 
@@ -44,9 +46,7 @@ def current_keys(connection: sa.Connection, district_id: str, source: str, name:
     """Return the key and ``source_file`` of the current versions with these values in columns of the key, in no order."""
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in (*TABLES[name].key, "source_file")])
-    query = sa.select(*_columns(connection, history, schema)).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(*_columns(connection, history, schema)).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query.where(*(history.c[column] == value for column, value in where.items())), schema)
 
 
@@ -54,9 +54,7 @@ def current_records(connection: sa.Connection, district_id: str, source: str, na
     """Return `columns` of every current version, in no order."""
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    query = _select(connection, name, schema).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = _select(connection, name, schema).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query, schema)
 
 
@@ -71,13 +69,10 @@ def current_records_by(
     """
     history, full = history_table(name), TABLES[name].full_schema
     schema = pa.schema([full.field(column) for column in columns])
-    feed = (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
     staged = bulk_load.stage(connection, f"wanted_{name}", pa.concat_tables([_wanted_rows(*one) for one in wanted.items()]))
-    chosen = _select(connection, name, schema).where(*feed)
+    chosen = _select(connection, name, schema).where(*_are_current(history, district_id, source))
     arms = [chosen.where(_is_wanted(connection, TABLES[name], parts, (district_id, source))) for parts in wanted]
-    found = bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, sa.union_all(*arms) if len(arms) > 1 else arms[0], schema, staged)
 
 
 def _wanted_rows(parts: str, texts: pa.Array) -> pa.Table:
@@ -110,8 +105,7 @@ def _found_by(
     if name == COURSE_NUMBER:
         courses = history_table("courses")
         numbered = sa.text(_is_staged(connection, f"{courses.name}.number", f"SELECT first FROM {staged}"))
-        known = (courses.c.district_id == feed[0], courses.c.source == feed[1], courses.c.valid_to_import.is_(None))
-        found = sa.select(courses.c.course_id).where(*known, numbered)
+        found = sa.select(courses.c.course_id).where(*_are_current(courses, *feed), numbered)
         if connection.dialect.name == "postgresql":
             found = found.where(courses.c.number.is_not(None))
         course = f"{history_name(table.name)}.course_id"
@@ -174,9 +168,7 @@ def current_enrollments(
     feed = [bulk_load.literal(connection, sa.literal(own)) for own in (district_id, source)]
     arms = " UNION ALL ".join(_seat_arms(connection, wanted, feed))
     named = _is_staged(connection, f"{history.name}.version_id", arms)
-    found = bulk_load.fetch(connection, _select(connection, "enrollments", schema).where(sa.text(named)), schema)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, _select(connection, "enrollments", schema).where(sa.text(named)), schema, staged)
 
 
 def ids_in_feeds(connection: sa.Connection, district_id: str, sources: Sequence[str], name: str, ids: pa.Array) -> pa.Array:
@@ -192,8 +184,7 @@ def ids_in_feeds(connection: sa.Connection, district_id: str, sources: Sequence[
         same = f"{_current(feed, f'e{number}.')} AND e{number}.{key} = w.id"
         joins.append(bulk_load.looked_up(connection, history_name(name), f"e{number}", f"e{number}.{key}", same))
     query: sa.Select[Any] = sa.select(sa.literal_column("w.id")).select_from(sa.text(f"{staged.name} AS w {' '.join(joins)}"))
-    found = bulk_load.fetch(connection, query, pa.schema([("id", pa.string())]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("id", pa.string())]), staged)
     return found.column("id").combine_chunks()
 
 
@@ -249,9 +240,7 @@ def _current(feed: Sequence[str], prefix: str = "") -> str:
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return ``version_id`` and ``row_hash`` of every current version."""
     history = history_table(name)
-    query = sa.select(history.c.version_id, history.c.row_hash).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(history.c.version_id, history.c.row_hash).where(*_are_current(history, district_id, source))
     return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.string())]))
 
 
@@ -274,21 +263,15 @@ def current_by_school(connection: sa.Connection, district_id: str, source: str, 
     history, school = history_table(name), TABLES[name].school_column
     if school is None:
         return {}
-    query = sa.select(history.c[school], sa.func.count()).where(
-        history.c.district_id == district_id,
-        history.c.source == source,
-        history.c.valid_to_import.is_(None),
-        history.c[school].is_not(None),
-    )
+    current = (*_are_current(history, district_id, source), history.c[school].is_not(None))
+    query = sa.select(history.c[school], sa.func.count()).where(*current)
     return {row[0]: int(row[1]) for row in connection.execute(query.group_by(history.c[school]))}
 
 
 def count_current(connection: sa.Connection, district_id: str, source: str, name: str) -> int:
     """Return the number of current versions."""
     history = history_table(name)
-    query = sa.select(sa.func.count()).where(
-        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
-    )
+    query = sa.select(sa.func.count()).where(*_are_current(history, district_id, source))
     return int(connection.execute(query).scalar_one())
 
 
@@ -298,9 +281,7 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     staged = bulk_load.stage(connection, f"wanted_{name}", pa.table({"wanted": version_ids.cast(pa.int64())}))
     query = sa.select(*_columns(connection, history, schema))
     query = query.join_from(staged, history, staged.c.wanted == history.c.version_id).order_by(history.c.version_id)
-    found = bulk_load.fetch(connection, query, schema)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, query, schema, staged)
 
 
 def versions_by_key(
@@ -308,7 +289,8 @@ def versions_by_key(
 ) -> pa.Table:
     """Return the current versions of the records in `keys`, or their `past` ones, with all columns, by the index of either's keys."""
     table, history = TABLES[name], history_table(name)
-    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
+    schema = pa.schema([table.arrow_schema.field(column) for column in table.key])
+    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(schema))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
     same = (sa.text(f"{ours} = {theirs}") for ours, theirs in pairs)
     version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
@@ -319,13 +301,8 @@ def versions_by_key(
     both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
     which = closed.is_not(None) if past else closed.is_(None)
     query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, which)
-    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]), staged)
     return versions(connection, name, found.column("version_id"))
-
-
-def _key_schema(table: RosterTable) -> pa.Schema:
-    return pa.schema([table.arrow_schema.field(name) for name in table.key])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,11 +325,7 @@ def distinct_values(connection: sa.Connection, district_id: str, source: str, co
     joined: Any = histories[names[0]]
     for position, name in enumerate(names[1:], start=1):
         joined = joined.join(histories[name], _join_condition(names[:position], name, histories))
-    current = [
-        condition
-        for history in histories.values()
-        for condition in (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
-    ]
+    current = [condition for history in histories.values() for condition in _are_current(history, district_id, source)]
     chosen = {column.name: sa.cast(histories[column.table].c[column.column], sa.Text()) for column in columns}
     wanted = [histories[k.table].c[name] == value for k in columns for name, value in k.where.items()]
     labelled: list[sa.ColumnElement[Any]] = [value.label(name) for name, value in chosen.items()]
@@ -371,14 +344,17 @@ def _join_condition(before: Sequence[str], name: str, histories: Mapping[str, sa
     raise ValueError(f"nothing refers from {name} to {', '.join(before)}, or the other way")
 
 
-def last_removed_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+def last_removed_versions(
+    connection: sa.Connection, district_id: str, source: str, name: str, reverted: Sequence[int] = ()
+) -> pa.Table:
     """Return, whole, the last version of each record that has no current one, in the order of their numbers.
 
-    A record whose last version was replaced under another key (``changed``) is not gone. Costs what ever went, not the whole history.
+    A record whose last version was replaced under another key (``changed``) is not gone, and what `reverted` imports closed had not left.
+    Costs what ever went, not the whole history.
     """
     table, history = TABLES[name], history_table(name)
     feed = (history.c.district_id == district_id, history.c.source == source)
-    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(_is_removed(table)))
+    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(_is_removed(table, reverted)))
     return bulk_load.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
 
 
@@ -401,21 +377,19 @@ def id_changes_of(connection: sa.Connection, district_id: str, source: str, ids:
         arms.append(f"SELECT e.version_id FROM {staged.name} AS w {found_by}")
     rows = sa.text(f"({' UNION '.join(arms)}) AS found")
     query: sa.Select[Any] = sa.select(sa.literal_column("found.version_id")).select_from(rows)
-    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]), staged)
     return versions(connection, "id_changes", found.column("version_id"))
 
 
 def _has_fewer_id_changes(connection: sa.Connection, feed: tuple[str, str], count: int) -> bool:
     """Return whether a feed has fewer than `count` current ID changes. Costs at most `count` of them."""
-    of = history_table("id_changes").c
-    own = (of.district_id == feed[0], of.source == feed[1], of.valid_to_import.is_(None))
-    some = sa.select(sa.literal(1)).where(*own).limit(count).subquery()
+    current = _are_current(history_table("id_changes"), *feed)
+    some = sa.select(sa.literal(1)).where(*current).limit(count).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) < count
 
 
 def removed_versions_of(
-    connection: sa.Connection, district_id: str, source: str, names: Sequence[str], ids: pa.Array
+    connection: sa.Connection, district_id: str, source: str, names: Sequence[str], ids: pa.Array, reverted: Sequence[int] = ()
 ) -> dict[str, pa.Table]:
     """Return, by table, those of `last_removed_versions` whose key begins with one of `ids` (before it, a kind of user).
 
@@ -423,7 +397,7 @@ def removed_versions_of(
     ever went.
     """
     staged = bulk_load.stage(connection, "wanted_ids", pa.table({"wanted": ids}))
-    numbers = {name: _removed_of(connection, (district_id, source), TABLES[name], staged) for name in names}
+    numbers = {name: _removed_of(connection, (district_id, source), TABLES[name], staged, reverted) for name in names}
     bulk_load.unstage(connection, staged)
     return {
         name: versions(connection, name, found) if len(found) else TABLES[name].full_schema.empty_table()
@@ -431,7 +405,9 @@ def removed_versions_of(
     }
 
 
-def _removed_of(connection: sa.Connection, feed: tuple[str, str], table: RosterTable, staged: sa.TableClause) -> pa.ChunkedArray:
+def _removed_of(
+    connection: sa.Connection, feed: tuple[str, str], table: RosterTable, staged: sa.TableClause, reverted: Sequence[int]
+) -> pa.ChunkedArray:
     """Return the numbers of the versions, by the index of past keys."""
     history = history_name(table.name)
     first, *others = (column for column in table.key if column.endswith("_id"))
@@ -446,59 +422,69 @@ def _removed_of(connection: sa.Connection, feed: tuple[str, str], table: RosterT
     of_feed = (sa.literal_column(f"{history}.{column}", sa.Text()) == value for column, value in own)
     # SQLite keeps the order of a CROSS JOIN.
     both = sa.text(f"{staged.name} CROSS JOIN {history}")
-    query = sa.select(version).select_from(both).where(*of_feed, *map(sa.text, (*wanted, _is_removed(table))))
+    query = sa.select(version).select_from(both).where(*of_feed, *map(sa.text, (*wanted, _is_removed(table, reverted))))
     return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())])).column("version_id")
 
 
-def _is_removed(table: RosterTable) -> str:
-    """Return the condition that a version is the last one of a record that has no current one."""
+def _is_removed(table: RosterTable, reverted: Sequence[int]) -> str:
+    """Return the condition that a version is the last one of a record that has no current one, were it not for `reverted` imports."""
     history = history_name(table.name)
     same = " AND ".join(f"newer.{own} = {history}.{own}" for own in ("district_id", "source"))
     pairs = zip(key_expressions(table, "newer."), key_expressions(table, f"{history}."), strict=True)
     same = " AND ".join((same, *(f"{one} = {other}" for one, other in pairs)))
     later = (
         "newer.valid_to_import IS NULL",
-        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history}.version_id",
+        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history}.version_id{_but_not_by(reverted, 'newer')}",
     )
-    return " AND ".join((LEFT, *(f"NOT EXISTS (SELECT 1 FROM {history} AS newer WHERE {same} AND {which})" for which in later)))
+    none_later = (f"NOT EXISTS (SELECT 1 FROM {history} AS newer WHERE {same} AND {which})" for which in later)
+    return " AND ".join((f"{LEFT}{_but_not_by(reverted, history)}", *none_later))
+
+
+def _but_not_by(reverted: Sequence[int], versions_: str) -> str:
+    """Return a further condition: that none of the `reverted` imports closed a version."""
+    return f" AND {versions_}.valid_to_import NOT IN ({', '.join(map(str, reverted))})" if reverted else ""
 
 
 def versions_before_rename(
-    connection: sa.Connection, district_id: str, source: str, name: str, old_ids: pa.Array | None = None
+    connection: sa.Connection, district_id: str, source: str, name: str, renames: pa.Table, reverted: Sequence[int] = ()
 ) -> pa.Table:
     """Return versions closed before their record's id changed, with all columns: another record may use the old id now.
 
-    Args: old_ids: only changes of these ids.
+    Args: renames: ``old_id``, and the import that changed it (``changed``); reverted: imports that were undone, and undos.
     """
-    table, history, changes = TABLES[name], history_table(name), history_table("id_changes")
+    table, history = TABLES[name], history_table(name)
     column = next((column for entity, column in ID_COLUMNS.get(name, ()) if entity == name), None)
-    if column is None:
+    if column is None or not renames.num_rows:
         return table.full_schema.empty_table()
-    feed = [of.c[own] == value for of in (changes, history) for own, value in (("district_id", district_id), ("source", source))]
-    older = [history.c[column] == changes.c.old_id, history.c.valid_from_import < changes.c.valid_from_import]
-    staged = None if old_ids is None else bulk_load.stage(connection, "wanted_old", pa.table({"wanted": old_ids}))
-    if staged is not None:
-        older.append(changes.c.old_id.in_(sa.select(staged.c.wanted)))
-    # The index of keys begins with the kind.
-    kinds = [history.c.user_kind.in_(USER_KINDS)] if table.key[0] == "user_kind" else []
-    found = (changes.c.version_id, changes.c.valid_from_import.label("changed"), history.c.version_id.label("older"))
-    # Current and past versions are indexed apart, so they are asked for apart.
-    arms = (
-        sa.select(*found)
-        .select_from(changes.join(history, sa.and_(*feed, *older, *kinds)))
-        .where(changes.c.entity == name, *which)
-        for which in product(by_index(changes), by_index(history))
+    staged = bulk_load.stage(connection, "wanted_renames", renames.cast(_RENAMES))
+    own = [
+        f"e.{of} = {bulk_load.literal(connection, sa.literal(is_))}"
+        for of, is_ in (("district_id", district_id), ("source", source))
+    ]
+    if table.key[0] == "user_kind":  # the index of keys begins with the kind
+        own.append(f"e.user_kind IN ({', '.join(map(repr, USER_KINDS))})")
+    older = [*own, f"e.{column} = w.old_id", "e.valid_from_import < w.changed"]
+    left = f"(e.valid_to_import >= w.changed OR (e.valid_to_import < w.changed{_but_not_by(reverted, 'e')}))"
+    arms = []
+    for which in ("e.valid_to_import IS NULL", f"e.valid_to_import IS NOT NULL AND {left}"):  # indexed apart
+        columns = "e.version_id, e.valid_to_import"
+        found_by = bulk_load.looked_up(connection, history.name, "e", columns, " AND ".join((*older, which)))
+        arms.append(f"SELECT w.old_id, w.changed, e.version_id, e.valid_to_import FROM {staged.name} AS w {found_by}")
+    of_renames: sa.Select[Any] = sa.select(sa.literal_column(", ".join(_BEFORE_RENAME.names)))
+    of_renames = of_renames.select_from(sa.text(f"({' UNION ALL '.join(arms)}) AS found"))
+    found = bulk_load.fetch(connection, of_renames, _BEFORE_RENAME, staged)
+    last = found.group_by(["old_id", "changed"]).aggregate([("version_id", "max")]).column("version_id_max")
+    gone = pc.and_(
+        pc.is_in(found.column("version_id"), value_set=last.combine_chunks()),
+        pc.less(found.column("valid_to_import"), found.column("changed")),
     )
-    all_older = sa.union_all(*arms).subquery()
-    newest = sa.select(sa.func.max(all_older.c.older).label("last"), all_older.c.changed)
-    last = newest.group_by(all_older.c.version_id, all_older.c.changed).subquery()
-    query = sa.select(*_columns(connection, history, table.full_schema)).distinct()
-    query = query.join_from(last, history, last.c.last == history.c.version_id)
-    query = query.where(history.c.valid_to_import < last.c.changed).order_by(history.c.version_id)
-    found = bulk_load.fetch(connection, query, table.full_schema)
-    if staged is not None:
-        bulk_load.unstage(connection, staged)
-    return found
+    return versions(connection, name, pc.unique(found.filter(gone).column("version_id")))
+
+
+_BEFORE_RENAME = pa.schema(
+    [("old_id", pa.string()), ("changed", pa.int64()), ("version_id", pa.int64()), ("valid_to_import", pa.int64())]
+)
+_RENAMES = pa.schema([("old_id", pa.string()), ("changed", pa.int64())])
 
 
 def by_index(history: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
@@ -515,9 +501,11 @@ def since(connection: sa.Connection, district_id: str, source: str, name: str, i
 def versions_touched_by(
     connection: sa.Connection, district_id: str, source: str, name: str, import_id: int
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the versions that import `import_id` closed, and those that it opened."""
-    place = (district_id, source, name, import_id)
-    return versions_closed_by(connection, *place), versions_opened_by(connection, *place)
+    """Return the versions that import `import_id` closed, and those that it opened, with all columns."""
+    of = history_table(name).c
+    feed = (of.district_id == district_id, of.source == source)
+    closed = _versions_where(connection, name, *feed, of.valid_to_import == import_id)
+    return closed, _versions_where(connection, name, *feed, of.valid_from_import == import_id)
 
 
 def versions_ended_since(
@@ -550,23 +538,6 @@ def _by_imports_since(
     named = sa.and_(sa.text(_is_staged(connection, f"{column.table.name}.{column.name}", bulk_load.literal(connection, own))))
     # PostgreSQL does not conclude it, as the index of ended versions needs.
     return sa.and_(column.is_not(None), named) if connection.dialect.name == "postgresql" else named
-
-
-def versions_closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return the versions that import `import_id` closed, with all columns."""
-    return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
-
-
-def versions_opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return the versions that import `import_id` opened, with all columns."""
-    return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
-
-
-def _feed_versions(
-    connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]
-) -> pa.Table:
-    history = history_table(name)
-    return _versions_where(connection, name, history.c.district_id == district_id, history.c.source == source, *chosen)
 
 
 def _versions_where(

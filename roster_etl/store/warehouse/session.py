@@ -73,6 +73,7 @@ class SqlRoster(_Queries):
     base = _query(publish.base_import)
     last_published = _query(ledger_read.last_published)
     published_imports = _query(ledger_read.published_imports)
+    reverted_imports = _query(ledger_read.reverted_imports)
     current = _query(roster_read.current_versions)
     current_hashes = _query(roster_read.current_hashes)
     current_by_school = _query(roster_read.current_by_school)

@@ -44,8 +44,7 @@ def rows_waiting_for(connection: sa.Connection, district_id: str, source: str, a
         sa.literal_column(f'{WAITING_FOR.name}."{name}"', _TEXT if name == "file" else _NUMBER) for name in _PLACE
     ]
     query = sa.select(*place).distinct().select_from(both).where(same)
-    found = bulk_load.fetch(connection, query, RELEASED_ROWS_SCHEMA)
-    bulk_load.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, RELEASED_ROWS_SCHEMA, staged)
     return _quarantined_at(connection, (district_id, source), found) if found.num_rows else OPEN_QUARANTINE.empty_table()
 
 
@@ -74,9 +73,7 @@ def _quarantined_at(connection: sa.Connection, feed: tuple[str, str], places: pa
         .where(*map(sa.text, same), *(sa.literal_column(f"{imports_}.{name}", _TEXT) == value for name, value in of_feed))
     )
     query = query.group_by(import_id, texts["file"], kind, row).order_by(import_id, texts["file"], row)
-    found = bulk_load.fetch(connection, query, OPEN_QUARANTINE)
-    bulk_load.unstage(connection, staged)
-    return found
+    return bulk_load.fetch(connection, query, OPEN_QUARANTINE, staged)
 
 
 def record_waits(connection: sa.Connection, import_id: int, waiting: WaitingRows) -> None:
@@ -87,10 +84,7 @@ def record_waits(connection: sa.Connection, import_id: int, waiting: WaitingRows
         return
     forget_rows(connection, waiting.tried)
     if waiting.awaited.num_rows:
-        staged = bulk_load.stage(connection, "new_waits", waiting.awaited)
-        chosen = sa.select(*(staged.c[name] for name in waiting.awaited.schema.names))
-        connection.execute(sa.insert(WAITING_FOR).from_select(waiting.awaited.schema.names, chosen))
-        bulk_load.unstage(connection, staged)
+        bulk_load.insert(connection, WAITING_FOR, waiting.awaited)
     _record_others(connection, import_id, waiting.otherwise)
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {"import_id": import_id, "basis": waiting.basis}

@@ -35,7 +35,8 @@ def district(students: int, random: Random) -> Rows:
     rows["xlists"] = _cross_list_rows(rows["sections"])
     rows["users"] = [*teachers, *pupils, *parents]
     rows["logins"] = [_second_login(teacher) for teacher in teachers[::4]]
-    rows["enrollments"] = [*_teacher_enrollments(rows["sections"]), *_student_enrollments(pupils, groups)]
+    taught = [_enrollment(row["section_id"], f"T{row['course_id']}", "teacher") for row in rows["sections"]]
+    rows["enrollments"] = [*taught, *_student_enrollments(pupils, groups)]
     rows["admins"] = [
         _row("admins", user_id=t["user_id"], account_id=_school(t["user_id"]), role="AccountAdmin", status="active")
         for t in teachers[:: len(SUBJECTS)]
@@ -191,10 +192,6 @@ def _second_login(teacher: Row) -> Row:
 
 def _enrollment(section: str, user: str, role: str, status: str = "active") -> Row:
     return _row("enrollments", section_id=section, user_id=user, role=role, status=status)
-
-
-def _teacher_enrollments(sections: list[Row]) -> list[Row]:
-    return [_enrollment(row["section_id"], f"T{row['course_id']}", "teacher") for row in sections]
 
 
 def _student_enrollments(pupils: list[Row], groups: list[tuple[str, int]]) -> list[Row]:

@@ -55,7 +55,7 @@ def district(students: int, random: Random) -> Rows:
         pupils = [person for person in people if person["School"] == code]
         _fill_school(rows, n, code, pupils)
         rows["schools"].append(_site(n, code))
-    rows["staff"] += _shared_staff(codes)
+    rows["staff"] += [_employee("C001", code, "Counselor", 17) for code in codes[:2]]
     rows["schools"].append(_field_house(codes[0]))
     rows["students"] = people
     rows["attendance"] = _absences(rows, FIRST_DAY, random)
@@ -167,10 +167,6 @@ def _employee(staff_id: str, code: str, title: str, n: int) -> Row:
         "Title": title,
         "Mobile_number": f"(555) 301-{n % 10000:04d}" if n % 2 else "",
     }
-
-
-def _shared_staff(codes: list[str]) -> list[Row]:
-    return [_employee("C001", code, "Counselor", 17) for code in codes[:2]]
 
 
 def _absences(rows: Rows, day: str, random: Random) -> list[Row]:

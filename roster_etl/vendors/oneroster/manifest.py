@@ -42,32 +42,21 @@ _BOTH = ("1.1", "1.2")
 _NEW = ("1.2",)
 
 UNREAD = (
-    UnreadFile("resources", file_name="resources.csv", title="Resources", versions=_BOTH),
-    UnreadFile("classResources", file_name="classResources.csv", title="Resources of classes", versions=_BOTH),
+    UnreadFile("resources", title="Resources", versions=_BOTH),
+    UnreadFile("classResources", title="Resources of classes", versions=_BOTH),
     UnreadFile(
         "courseResources",
-        file_name="courseResources.csv",
         title="Resources of courses",
         versions=_BOTH,
         misspelled_names=("courseResourses.csv",),
     ),
-    UnreadFile("userResources", file_name="userResources.csv", title="Resources of users", versions=_NEW),
-    UnreadFile("categories", file_name="categories.csv", title="Categories of line items", versions=_BOTH),
-    UnreadFile("lineItems", file_name="lineItems.csv", title="Line items of the gradebook", versions=_BOTH),
-    UnreadFile("results", file_name="results.csv", title="Results of the gradebook", versions=_BOTH),
-    UnreadFile("scoreScales", file_name="scoreScales.csv", title="Score scales", versions=_NEW),
-    UnreadFile("lineItemScoreScales", file_name="lineItemScoreScales.csv", title="Score scales of line items", versions=_NEW),
-    UnreadFile("resultScoreScales", file_name="resultScoreScales.csv", title="Score scales of results", versions=_NEW),
-    UnreadFile(
-        "lineItemLearningObjectiveIds",
-        file_name="lineItemLearningObjectiveIds.csv",
-        title="Learning objectives of line items",
-        versions=_NEW,
-    ),
-    UnreadFile(
-        "resultLearningObjectiveIds",
-        file_name="resultLearningObjectiveIds.csv",
-        title="Learning objectives of results",
-        versions=_NEW,
-    ),
+    UnreadFile("userResources", title="Resources of users", versions=_NEW),
+    UnreadFile("categories", title="Categories of line items", versions=_BOTH),
+    UnreadFile("lineItems", title="Line items of the gradebook", versions=_BOTH),
+    UnreadFile("results", title="Results of the gradebook", versions=_BOTH),
+    UnreadFile("scoreScales", title="Score scales", versions=_NEW),
+    UnreadFile("lineItemScoreScales", title="Score scales of line items", versions=_NEW),
+    UnreadFile("resultScoreScales", title="Score scales of results", versions=_NEW),
+    UnreadFile("lineItemLearningObjectiveIds", title="Learning objectives of line items", versions=_NEW),
+    UnreadFile("resultLearningObjectiveIds", title="Learning objectives of results", versions=_NEW),
 )

@@ -20,6 +20,7 @@ from roster_etl.spec.sample_district import (
 )
 from roster_etl.spec.sample_types import Row, Rows, SampleChange
 from roster_etl.vendors.oneroster.demographics import RACE_COLUMNS
+from roster_etl.vendors.oneroster.manifest import UNREAD
 
 DISTRICT = "dist-1"
 SCHOOL_NAMES = ("Lincoln", "Riverside", "St. Mary's", "Mission, North", 'Franklin "Hawks"', "Ada Lovelace")
@@ -49,40 +50,12 @@ LEVELS = (
         courses=(("English", "EN", "English", "01"), ("Algebra", "AL", "Mathematics", "02"), ("Biology", "BI", "Science", "03")),
     ),
 )
+FILES = ("academicSessions", "classes", "courses", "demographics", "enrollments", "orgs", "roles", "userProfiles", "users")
 MANIFEST = {
     "manifest.version": "1.0",
     "oneroster.version": "1.2",
-    **{
-        f"file.{name}": "bulk"
-        for name in (
-            "academicSessions",
-            "classes",
-            "courses",
-            "demographics",
-            "enrollments",
-            "orgs",
-            "roles",
-            "userProfiles",
-            "users",
-        )
-    },
-    **{
-        f"file.{name}": "absent"
-        for name in (
-            "categories",
-            "classResources",
-            "courseResources",
-            "lineItemLearningObjectiveIds",
-            "lineItems",
-            "lineItemScoreScales",
-            "resources",
-            "resultLearningObjectiveIds",
-            "results",
-            "resultScoreScales",
-            "scoreScales",
-            "userResources",
-        )
-    },
+    **{f"file.{name}": "bulk" for name in FILES},
+    **{f"file.{name}": "absent" for name in sorted((file.name for file in UNREAD), key=str.casefold)},
     "source.systemName": "sample",
 }
 _BULK: Row = {"status": "", "dateLastModified": ""}  # blank in a bulk file

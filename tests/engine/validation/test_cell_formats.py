@@ -11,7 +11,20 @@ from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.cell_formats import describe_format, find_invalid, finding_code, parse_dates
 from roster_etl.frames.arrow import text_series, to_chunked_array
 from roster_etl.mapping import value_functions
-from roster_etl.spec import CellFormat, Choice, Date, Decimal, Digits, Email, Phone, SchoolYear, Status, Text, WholeNumber
+from roster_etl.spec import (
+    CellFormat,
+    Choice,
+    Date,
+    Decimal,
+    Digits,
+    Email,
+    Identifier,
+    Phone,
+    SchoolYear,
+    Status,
+    Text,
+    WholeNumber,
+)
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
 RANGES = Choice(options=GRADES.options, ranges=True)
@@ -165,3 +178,15 @@ def test_cells_that_differ_are_looked_at_one_by_one_with_the_same_result(
         False,
         *([False] * len(GOOD[form])),
     ]
+
+
+@pytest.mark.parametrize("cell", ["a b", "", "é", "x" * 256, "a:b"])
+def test_one_cell_that_is_no_id_is_found_among_others(cell):
+    ids = pa.array(["skipped id", "a", None, "x" * 255, "A.b-c_d/e@9"]).slice(1)
+
+    assert not find_invalid(Identifier(), ids).any()
+    assert find_invalid(Identifier(), pa.concat_arrays([ids, pa.array([cell])])).tolist() == [False] * len(ids) + [True]
+
+
+def test_no_date_is_no_date():
+    assert parse_dates(US, pa.nulls(3, pa.string())).equals(pa.nulls(3, pa.date32()))

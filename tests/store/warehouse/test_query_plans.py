@@ -322,18 +322,24 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "distinct_values": lambda c: (roster_read.distinct_values(c, *feed, [student]), roster_read.distinct_values(c, *feed, [student, period])),
         "current_keys": lambda c: [roster_read.current_keys(c, *feed, name, {}) for name in every]
         + [roster_read.current_keys(c, *feed, "users", {"user_kind": "student"})],
-        "removed_versions_of": lambda c: roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"])),
+        "removed_versions_of": lambda c: [
+            roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"]), reverted) for reverted in ((), (number, other))
+        ],
+        "reverted_imports": lambda c: ledger_read.reverted_imports(c, *feed),
         "id_changes_of": lambda c: [
             roster_read.id_changes_of(c, *feed, pa.array([str(n) for n in range(count)], pa.string())) for count in (0, 1, 500)
         ],
-        "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
+        "last_removed_versions": lambda c: [
+            roster_read.last_removed_versions(c, *feed, name, reverted) for name in every for reverted in ((), (number, other))
+        ],
         "versions_before_rename": lambda c: [
-            roster_read.versions_before_rename(c, *feed, name, ids) for name in every for ids in (None, pa.array(["a", "b"]))
+            roster_read.versions_before_rename(c, *feed, name, pa.table({"old_id": ["a"], "changed": [other]}), reverted)
+            for name in every for reverted in ((), (number, other))
         ],
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],
         "since": lambda c: roster_read.since(c, *feed, "users", number),
-        "versions_touched_by": lambda c: roster_read.versions_touched_by(c, *feed, "users", number),
+        "versions_touched_by": lambda c: [roster_read.versions_touched_by(c, *feed, name, number) for name in every],
         "published_imports": lambda c: [
             ledger_read.published_imports(c, *feed, **given)
             for given in ({}, {"file_set": "", "since": 1}, {"before": other, "limit": 1}, {"since": 1, "before": other})
@@ -341,8 +347,6 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "newest_of_feeds": lambda c: feed_status_read.newest_of_feeds(c, [(*feed, ""), ("other", "clever", "roster")]),
         "quarantined_imports": lambda c: feed_status_read.quarantined_imports(c, [(*feed, "")], [("other", "canvas", "")]),
         "quarantine_totals": lambda c: feed_status_read.quarantine_totals(c, [number, other]),
-        "versions_closed_by": lambda c: [roster_read.versions_closed_by(c, *feed, name, number) for name in every],
-        "versions_opened_by": lambda c: [roster_read.versions_opened_by(c, *feed, name, number) for name in every],
         "as_of": lambda c: [roster_read.as_of(c, NOW, name, *feed) for name in every],
         "school_names": lambda c: roster_read.school_names(c, *feed, ["S1", "S2"], number),
         "trace": lambda c: (

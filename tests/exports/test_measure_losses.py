@@ -1,0 +1,94 @@
+"""What came back is compared with the roster, whether its records are found by their place in the file or by their keys."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.exports import measure_losses
+from roster_etl.exports.export_tables import ROW, ExportTables
+from roster_etl.exports.measure_losses import count_roundtrip_losses
+from roster_etl.frames import arrow
+from roster_etl.vendors.export_formats import export_format
+
+ROWS, NAME = 60, "enrollments"
+FORMAT = export_format("oneroster")
+
+
+@pytest.fixture(autouse=True)
+def small_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for ascending rows in short tables as well."""
+    monkeypatch.setattr(arrow, "_CODED_AT_ONCE", 2)
+
+
+def roster(chance: random.Random) -> ExportTables:
+    """Return enrollments in any order, of which some were left out by a rule, and another changed cells."""
+    pairs = [(f"s{n // 6}", f"u{n:03}") for n in range(ROWS)]
+    chance.shuffle(pairs)
+    schema = pa.schema([*TABLES[NAME].arrow_schema, ("derived", pa.string()), ("extensions", pa.string())])
+    given = {
+        "course_id": ["c"] * ROWS, "section_id": [s for s, _ in pairs], "user_kind": ["user"] * ROWS, "user_id": [u for _, u in pairs],
+        "role": ["student"] * ROWS, "status": [chance.choice(["active", None]) for _ in pairs],
+    }  # fmt: skip
+    table = pa.table([pa.array(given.get(f.name, [None] * ROWS), f.type) for f in schema], schema=schema)
+    work = ExportTables({NAME: table}, "d", "D", "UTC", datetime(2026, 9, 1, tzinfo=UTC), {})
+    work.tables[NAME] = work.table(NAME).filter(pa.array([chance.random() > 0.2 for _ in pairs]))
+    return work
+
+
+def written(work: ExportTables) -> pa.Table:
+    """Return the rows in the order of their file, as it is noted."""
+    rows = work.table(NAME).sort_by([("section_id", "ascending"), ("user_id", "ascending")]).combine_chunks()
+    work.written[NAME] = rows.column(ROW).chunk(0)
+    return rows.select([*TABLES[NAME].names, "extensions"])
+
+
+def broken(rows: pa.Table, fault: str, chance: random.Random) -> pa.Table:
+    """Return what comes back of `rows`."""
+    records, at = rows.to_pylist(), chance.randrange(1, rows.num_rows)
+    if fault == "a cell":
+        records[at]["status"] = "completed"
+    elif fault == "a key":
+        records[at]["user_id"] += "x"
+    elif fault == "a missing record":
+        del records[at]
+    elif fault == "a record twice":
+        records[at] = records[at - 1]
+    elif fault == "another order":
+        records[at], records[at - 1] = records[at - 1], records[at]
+    elif fault == "one more":
+        records.append(records[-1] | {"user_id": "z"})
+    return pa.Table.from_pylist(records, schema=rows.schema)
+
+
+FAULTS = ("nothing", "a cell", "a key", "a missing record", "a record twice", "another order", "one more")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("seed", range(4))
+def test_records_found_by_place_have_the_losses_of_those_found_by_key(fault, seed, monkeypatch):
+    found = []
+    for by_key in (False, True):
+        chance = random.Random(seed)
+        work = roster(chance)
+        back = broken(written(work), fault, chance)
+        if by_key:
+            monkeypatch.setattr(measure_losses, "_aligned", lambda *_: None)
+        count_roundtrip_losses(work, [(NAME, back)], FORMAT)
+        found.append(work.losses.document())
+
+    assert found[0] == found[1]
+    assert bool(found[0]) == (fault not in ("nothing", "another order"))
+
+
+def test_only_rows_whose_keys_are_those_that_were_written_are_found_by_place():
+    for fault in FAULTS:
+        chance = random.Random(1)
+        work = roster(chance)
+        back = broken(written(work), fault, chance)
+
+        assert (measure_losses._aligned(work, NAME, back) is not None) == (fault in ("nothing", "a cell"))
