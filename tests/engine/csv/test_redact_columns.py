@@ -156,7 +156,7 @@ def test_a_blanked_file_reads_as_before_but_for_the_secrets(lines: list[str]) ->
 
 
 def test_secrets_are_cut_out_some_at_a_time_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = b"id,Password\n" + b"".join(b"%d,passwor%d\n" % (n, n) for n in range(5)) + b"id,PASSWORD\n9,x\n"
+    content = b"id,Password\n" + b"".join(b"%d,pa55wor%d\n" % (n, n) for n in range(5)) + b"id,PASSWORD\n9,x\n"
     expected = blank_columns(content, is_password)
     monkeypatch.setattr(redact_columns, "_CUTS", 2)
 
