@@ -11,6 +11,7 @@ from roster_etl.cli import exit_codes
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import FormatOption
+from roster_etl.cli.text_tables import TextTable
 
 if TYPE_CHECKING:
     from roster_etl.orchestration.jobs.backfill import BackfillResult
@@ -47,12 +48,8 @@ def _print_results(call: Call, results: tuple[BackfillResult, ...]) -> None:
     from roster_etl.orchestration.jobs.backfill import count_by_status
 
     counts = count_by_status(results)
-    if call.json:
-        call.print_json({"feeds": len(results), "counts": counts, "imports": [asdict(one) for one in results]})
-        return
-    if not results:
-        call.print("Nothing to run.")
-        return
-    lines = [(one.district_id, one.source, one.import_id, one.status, one.message) for one in results]
-    call.print_table(("district", "format", "import", "status", "what happened"), lines)
-    call.print(", ".join(f"{count:,} {status}" for status, count in counts.items()))
+    document = {"feeds": len(results), "counts": counts, "imports": [asdict(one) for one in results]}
+    rows = [(one.district_id, one.source, one.import_id, one.status, one.message) for one in results]
+    table = TextTable(("district", "format", "import", "status", "what happened"), rows)
+    total = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    call.show_result(document, *((table, total) if results else ("Nothing to run.",)))

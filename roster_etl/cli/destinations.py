@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import audited_change, registry_errors_as_usage_errors
+from roster_etl.cli.districts import VARIABLE_NAME, audited_change, registry_errors_as_usage_errors
 from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, split_words
 from roster_etl.cli.exports import print_export
 from roster_etl.cli.global_options import UsageError, parse_key_values
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
     from roster_etl.store.registry.district import District
 
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _When = Annotated[str, typer.Option("--when", metavar="WHEN", help="after_import, or a cron line.")]
 _ShrinkPct = Annotated[int, typer.Option("--shrink-pct", metavar="N", min=0, max=100, help="Stop at so many percent fewer rows.")]
 _ShrinkMin = Annotated[int, typer.Option("--shrink-min", metavar="N", min=0, help="Never stop for fewer rows than this.")]
@@ -94,7 +92,7 @@ def _check(destination: Destination) -> None:
         raise UsageError(
             problem="--to: a password does not belong into a URL; use --password-env or --password-file", code="password_in_path"
         )
-    if destination.password_env and not _VARIABLE_NAME.fullmatch(destination.password_env):
+    if destination.password_env and not VARIABLE_NAME.fullmatch(destination.password_env):
         raise UsageError(problem="--password-env: the name of an environment variable, not the password")
     found = export_format(destination.format)
     export_options(found, destination.options)

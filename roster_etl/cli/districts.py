@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
     from roster_etl.pipeline.reporting.freshness import Freshness
 
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", autocompletion=complete_district, help="The district's id: a-z, 0-9, - and _.")]
 _KnownHosts = Annotated[
     str, typer.Option("--known-hosts", metavar="FILE", help="Its SFTP server's pinned host key; FILE relative to the home.")
@@ -279,7 +279,7 @@ def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str
         return feed
     if len(named) > 1:
         raise UsageError(problem=f"one log-in is enough: {' or '.join(named)}")
-    if password_env and not _VARIABLE_NAME.fullmatch(password_env):
+    if password_env and not VARIABLE_NAME.fullmatch(password_env):
         raise UsageError(problem="--password-env: the name of a variable, not the password")
     return replace(feed, password_env=password_env, password_file=password_file, key_file=key_file)
 

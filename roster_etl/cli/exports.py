@@ -101,10 +101,7 @@ def _without_password(to: str) -> str:
 
 def print_export(call: Call, document: Mapping[str, Any]) -> int:
     """Print what an export came to, and return its exit code."""
-    if call.json:
-        call.print_json(document)
-    else:
-        call.print(*_lines(document))
+    call.show_result(document, *_lines(document))
     if "error" in document:
         call.log(f"roster-etl: {document['error']['message']}")
     return EXIT_CODES[document["status"]]

@@ -47,17 +47,11 @@ def imports(
     with call.warehouse.read() as session:
         rows = session.ledger.imports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
         waiting = {hold["import_id"] for hold in session.ledger.holds(district)}
-    if call.json:
-        call.print_json([_document(row) for row in rows])
-        return 0
-    if not rows:
-        call.print("Nothing was imported yet.")
-        return 0
-    call.print_table(
-        ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
-        [_table_row(row, waiting) for row in rows],
-    )
-    print_late_feeds(call, district)
+    header = ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed")
+    lines = [_table_row(row, waiting) for row in rows]
+    call.show_rows([_document(row) for row in rows], header, lines, none="Nothing was imported yet.")
+    if rows and not call.json:
+        print_late_feeds(call, district)
     return 0
 
 
@@ -69,13 +63,8 @@ def show(call: Call, import_id: ImportNumber) -> int:
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
     summary = row["summary"] or {}
-    parked = bool(summary.get("parked"))
-    return {
-        **{name: row[name] for name in _COLUMNS},
-        "options": row["options"],
-        "changes": summary.get("changes", {}),
-        "parked": parked,
-    }
+    known = {name: row[name] for name in (*_COLUMNS, "options")}
+    return {**known, "changes": summary.get("changes", {}), "parked": bool(summary.get("parked"))}
 
 
 def _table_row(row: dict[str, Any], open_holds: AbstractSet[int]) -> tuple[object, ...]:

@@ -34,10 +34,8 @@ def print_import(call: Call, document: Mapping[str, Any]) -> None:
 
 def print_hold(call: Call, document: Mapping[str, Any]) -> None:
     """Print the document of a held import, and for people how to decide on its plan."""
-    if call.json:
-        call.print_json(document)
-        return
-    call.print(*render_import(document), "", f"plan {document['hold']['plan_sha256']}", *_how_to_decide(document))
+    plan = f"plan {document['hold']['plan_sha256']}"
+    call.show_result(document, *render_import(document), "", plan, *_how_to_decide(document))
 
 
 def _how_to_decide(document: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import ctypes
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
 _LARGE_ARRAY = 4 << 20  # bytes from which an array of numpy has pages of its own, which are returned when it is freed
 _LARGEST_KEPT = 32 << 20  # bytes: the C library accepts no more
 _SMALL_FILE = 64 << 20  # bytes of the largest file of an upload whose import keeps freed memory for what comes next
+_MOST_CODED = 1 << 21  # rows of a column whose codes are kept
 _CODED_AT_ONCE, _GROUPS = 1 << 16, 17  # cells, and groups of those of a longer column
 _MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
 _SAMPLE, _RUN = (
@@ -125,20 +127,42 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
     return combine_chunks(to_chunked_array(values))
 
 
-def row_codes(columns: Iterable[pa.Array]) -> np.ndarray:
+@dataclass(frozen=True)
+class CodedColumn:
+    """A column as numbers of its different cells: a code for each row, -1 where it is null, and the cells themselves."""
+
+    column: pa.Array
+    codes: np.ndarray
+    cells: pa.Array
+
+    def is_in(self, values: pa.Array) -> np.ndarray:
+        """Return which cells are among `values` (bool), as ``pyarrow.compute.is_in`` does; each different cell is looked up once."""
+        among = pc.is_in(self.cells, value_set=values).to_numpy(zero_copy_only=False)
+        return np.append(among, values.null_count > 0).take(self.codes, mode="wrap")
+
+
+def coded_column(column: pa.Array) -> CodedColumn | None:
+    """Return a column of text as codes if that takes less time than looking its cells up twice; None: it is short, too long, or its cells differ."""
+    if not _CODED_AT_ONCE < len(column) <= _MOST_CODED or column.type != pa.string() or not _repeats_often(column):
+        return None
+    encoded = column.dictionary_encode()
+    return CodedColumn(column, pc.fill_null(encoded.indices, -1).to_numpy(), encoded.dictionary)
+
+
+def row_codes(columns: Iterable[pa.Array | CodedColumn]) -> np.ndarray:
     """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null.
 
     One column is looked at at a time. Rows of a list of columns that ascend, as those of a sorted file do, are numbered without a look at others.
     """
-    if isinstance(columns, list) and rows_ascend(columns):
+    if isinstance(columns, list) and all(isinstance(column, pa.Array) for column in columns) and rows_ascend(columns):
         return np.arange(len(columns[0]))
     rest = iter(columns)
     column, following = next(rest), next(rest, None)
-    if following is None and (hashes := _hashes_of_ids(column)) is not None:
+    if following is None and isinstance(column, pa.Array) and (hashes := _hashes_of_ids(column)) is not None:
         return hashes
-    combined, size = np.zeros(len(column), dtype=np.int64), 1
+    combined, size = np.zeros(len(column.codes if isinstance(column, CodedColumn) else column), dtype=np.int64), 1
     while column is not None:
-        codes, kinds = _codes(column)
+        codes, kinds = (column.codes + 1, len(column.cells) + 1) if isinstance(column, CodedColumn) else _codes(column)
         if kinds > 1:
             if size * kinds >= _MOST_CODES:
                 combined, distinct = pd.factorize(combined)
@@ -221,12 +245,15 @@ def common_codes(pairs: Iterable[tuple[pa.Array, pa.Array]], rows: int) -> tuple
 
 
 def shares_code(codes: np.ndarray) -> np.ndarray:
-    """Return which of `codes` are there several times (bool). It takes less memory than grouping them all."""
+    """Return which of `codes` are there several times (bool). It takes less memory than grouping them all, unless many of few codes are."""
     ordered = np.sort(codes)
-    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    repeats = ordered[1:][ordered[1:] == ordered[:-1]]
     del ordered
-    if not len(several):
+    if not len(repeats):
         return np.zeros(len(codes), dtype=bool)
+    if len(codes) < _MOST_CODED and len(repeats) > len(codes) // _GROUPS:
+        return pd.Series(codes).duplicated(keep=False).to_numpy()
+    several = repeats[np.r_[True, repeats[1:] != repeats[:-1]]]
     nearest = np.minimum(np.searchsorted(several, codes), len(several) - 1)
     return several[nearest] == codes
 

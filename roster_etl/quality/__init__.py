@@ -7,7 +7,6 @@ Expectations. Does not belong here: validating rows, publishing or holding.
 from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality.expectation_result import SuiteBroken
 from roster_etl.quality.gate import (
-    VERDICT_COLUMNS,
     evaluate_suite,
     evaluate_suites,
     has_failing_rules,

@@ -175,6 +175,12 @@ def test_who_shares_a_code() -> None:
     assert shares_code(np.array([], dtype=np.int64)).tolist() == []
 
 
+def test_who_shares_a_code_among_many_that_share_none() -> None:
+    codes = np.array([7, *range(100, 200), 5, 7, 5, 5])
+
+    assert np.flatnonzero(shares_code(codes)).tolist() == [0, 101, 102, 103, 104]
+
+
 @pytest.fixture
 def memory_pool():
     """Give the tests that follow the pool of before."""

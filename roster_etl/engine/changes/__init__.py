@@ -10,13 +10,11 @@ from roster_etl.engine.changes.change_findings import RowReference
 from roster_etl.engine.changes.change_rows import ChangeFile
 from roster_etl.engine.changes.named_ids import collect_named_ids
 from roster_etl.engine.changes.override_protection import Override, OverrideChange
-from roster_etl.engine.changes.retries import QuarantineReader, apply_with_retries
+from roster_etl.engine.changes.retries import apply_with_retries
 from roster_etl.engine.changes.shared_ids import keep_in_quarantine, mark_shared_ids
 from roster_etl.engine.changes.state import IdChange
 from roster_etl.engine.changes.upload_diff import (
-    DiffBaseline,
     EarlierImport,
-    UploadDiff,
     UploadedFile,
     choose_baseline,
     diff_upload,

@@ -24,6 +24,7 @@ from roster_etl.spec.findings import Finding
 
 Fillers = Mapping[int, bytes]  # offset of an emptied cell → the bytes written in its place, if any
 
+_CUTS = 1 << 12  # cells that are cut out between two looks at the memory
 _EMPTY = b'""'  # written for an emptied one-cell record: without it, the line would be empty, and not a record
 BLANKED = "blanked"  # prefix of the first emptied cell of a damaged record, so that it remains a record
 
@@ -174,12 +175,12 @@ def _pieces(
 ) -> Iterator[memoryview]:
     """Yield the remaining parts of `content`, in order, and what is written in place of the rest."""
     view, position, released = memoryview(content), 0, 0
-    for at in range(len(begin)):
-        cut, resume = int(begin[at]), int(end[at])
-        yield view[position:cut]
-        if cut in fills:
-            yield memoryview(fills[cut])
-        position = resume
+    for first in range(0, len(begin), _CUTS):
+        for cut, resume in zip(begin[first : first + _CUTS].tolist(), end[first : first + _CUTS].tolist(), strict=True):
+            yield view[position:cut]
+            if cut in fills:
+                yield memoryview(fills[cut])
+            position = resume
         if position - released > WINDOW:
             release_pages(content, released, position)
             released = position
@@ -194,9 +195,12 @@ def _secret_cells(content: Content, block: Block, names: tuple[str, ...], secret
     lengths = {len(form) for form in _header_spellings(names[secret[0]])}
     first_begin, first_end = cells[0]
     headers = _header_spellings(names[secret[0]].lower())
+    alike = np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))  # may be all, if passwords are as long
+    initials = np.unique(np.frombuffer(b"".join(spelling[:1] + spelling[:1].upper() for spelling in headers), dtype=np.uint8))
+    alike = alike[np.isin(np.frombuffer(content, dtype=np.uint8)[first_begin[alike]], initials)]
     repeats = [
         i
-        for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))  # may be all, if passwords are as long
+        for i in alike
         if content[first_begin[i] : first_end[i]].lower() in headers and _is_header(content, int(block.starts[whole[i]]), names)
     ]
     begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
-from roster_etl.frames.arrow import row_codes
 from roster_etl.frames.timestamps import parse_timestamps
 from roster_etl.spec import RowChanges
 
@@ -69,7 +68,7 @@ def keep_newest(state: FileState) -> None:
     facts = state.file.changes
     assert facts is not None
     rows = np.flatnonzero(~state.refused)
-    codes = row_codes(state.key())[rows]
+    codes = state.key_codes(state.file.key)[rows]
     fresh = state.change_mask()[rows]
     place = np.where(fresh, state.numbers[rows], -state.numbers[rows])  # of a whole file the first row counts
     order = np.lexsort((place, fresh, modified_at(state, facts)[rows], codes))

@@ -259,7 +259,7 @@ def _check_reference(
     dropped = pc.or_(refused, deleted)
     applied = known.filter(pc.invert(dropped)) if pc.any(dropped).as_py() else known
     allowed = pa.concat_arrays([applied, pa.array(reference.also, pa.string())]) if reference.also else applied
-    wrong = to_mask(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed)))) & ~state.deleted_mask()
+    wrong = to_mask(pc.is_valid(values)) & ~state.is_in(column.name, allowed) & ~state.deleted_mask()
     ambiguous = _ambiguous(state, column, reference, target) & ~wrong
     state.record_check(f"{column.name}: reference", "reference", len(values) - values.null_count, int((wrong | ambiguous).sum()))
     if ambiguous.any():
@@ -275,7 +275,7 @@ def _check_reference(
         message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
         state.reject_or_clear(column.name, wrong, "unknown_reference", _with_likeness(message, values, wrong, allowed))
         return
-    is_deleted = wrong & to_mask(pc.is_in(values, value_set=known.filter(deleted)))
+    is_deleted = _among(values, wrong, known.filter(deleted))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
     state.mark_cascaded(is_deleted & ~state.newly_uploaded_mask() & state.required_mask(column))
     state.reject_or_clear(column.name, is_deleted & ~state.follows, "deleted_reference", message)
@@ -292,8 +292,15 @@ def _report_unknown(
     if wrong.any() and state.required_mask(column)[wrong].all():
         causes = attribute_to_missing_records(state, reference, target.file_name, values, wrong, causes)
     message = _with_likeness(f"No accepted row of {reference.file} has this {reference.column}.", values, wrong, allowed)
-    rejected = wrong & to_mask(pc.is_in(values, value_set=pc.drop_null(ids)))
+    rejected = _among(values, wrong, pc.drop_null(ids))
     state.reject_or_clear(column.name, wrong, "unknown_reference", message, (target.file_name, causes), unsure=rejected)
+
+
+def _among(values: pa.Array, rows: Mask, known: pa.Array) -> Mask:
+    """Return which of `rows` have one of the `known` values."""
+    found = np.zeros(len(rows), dtype=bool)
+    found[rows] = to_mask(pc.is_in(values.take(pa.array(np.flatnonzero(rows))), value_set=known))
+    return found
 
 
 def _with_likeness(message: str, values: pa.Array, wrong: Mask, known: pa.Array) -> str | pa.Array:
@@ -315,10 +322,8 @@ def _ambiguous(state: FileState, column: Column, reference: Reference, target: R
     others, refused = (to_mask(combine_chunks(target.rows.column(mark))) for mark in (ID_CONFLICT, REFUSED))
     if not others.any():
         return np.zeros(len(values), dtype=bool)
-    claimed = (
-        to_mask(pc.is_in(values, value_set=combine_chunks(target.rows.column(reference.column)).filter(pa.array(others))))
-        & ~state.deleted_mask()
-    )
+    claims = combine_chunks(target.rows.column(reference.column)).filter(pa.array(others))
+    claimed = state.is_in(column.name, claims) & ~state.deleted_mask()
     if claimed.any():
         own, there = _disambiguating_keys(state, column, reference, target, claimed)
         if own is not None and there is not None:

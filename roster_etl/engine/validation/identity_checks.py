@@ -119,7 +119,7 @@ def _check(sheet: FileState, identity: Identity, published: PublishedRecords | N
     if not columns or any(name not in sheet.columns for name in key) or (renames and columns[0] != identity.columns[0]):
         return 0
     pool = _pool(sheet, identity, (*key, *columns), other)
-    claims = _claims([pool.columns[name] for name in key], pool.counted)
+    claims = _claims(pool, key)
     claims = claims.only(_any(claims, pool.own[claims.places]))
     raw = [_codes(pool.columns[name].take(pa.array(claims.places))) for name in columns]
     claims = claims.only(_split(claims, raw).any(axis=0) | _with_broken(pool, claims))
@@ -265,10 +265,12 @@ def _merged(pool: _Pool, claims: _Claims, cells: npt.NDArray[np.int64], chosen: 
 # ---- claims
 
 
-def _claims(key: Sequence[pa.Array], counted: Mask) -> _Claims:
-    """Return the `counted` rows that share a complete key with another one."""
-    rows = np.flatnonzero(np.logical_and.reduce([counted, *(to_mask(pc.is_valid(column)) for column in key)]))
-    codes = row_codes(key)[rows]
+def _claims(pool: _Pool, key: Sequence[str]) -> _Claims:
+    """Return the counted rows that share a complete key with another one."""
+    columns = [pool.columns[name] for name in key]
+    rows = np.flatnonzero(np.logical_and.reduce([pool.counted, *(to_mask(pc.is_valid(column)) for column in columns)]))
+    alone = columns[0] is pool.sheet.columns[key[0]]  # without rows of another file
+    codes = (pool.sheet.key_codes(key) if alone else row_codes(columns))[rows]
     shared = shares_code(codes)
     rows, codes = rows[shared], codes[shared]
     order = np.argsort(codes, kind="stable")

@@ -39,7 +39,7 @@ def check_keys(
         keep_newest(state)
         state.record_check(f"{state.label}: unique", "key", judged, id_conflicts)
         return
-    codes = row_codes(state.key())
+    codes = state.key_codes(state.file.key)
     good, gone = ~state.refused & shares_code(codes), state.deleted_mask()
     rows = np.concatenate(
         [np.flatnonzero(good & ~gone), np.flatnonzero(good & gone)]
@@ -62,17 +62,18 @@ def check_unique(state: FileState, name: str, unique: Unique, published: Publish
     rows = np.flatnonzero(~state.refused & ~state.deleted_mask() & to_mask(pc.is_valid(values)))
     codes = row_codes([values])[rows]
     first, repeated = _first_occurrences(codes)
-    if not repeated.any():
+    owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
+    others = ~same_cells(rows[repeated], rows[first[repeated]], owner)
+    if not others.any():
         state.record_check(f"{name}: unique", "unique", len(rows), 0)
         return
-    owners = row_codes([state.columns[column] for column in (unique.per or state.file.key) if column in state.columns])[rows]
-    contested = np.isin(codes, codes[repeated & (owners != owners[first])])
+    contested = np.isin(codes, codes[repeated][others])
     holder = _published_holders(state, name, rows, contested, published)
     ranked = np.argsort(~holder, kind="stable")  # whoever has the value already comes first
     at, _ = _first_occurrences(codes[ranked])
     keeper = np.empty_like(first)
     keeper[ranked] = ranked[at]
-    taken = owners != owners[keeper]
+    taken = ~same_cells(rows, rows[keeper], owner)
     foreign = rows[taken]  # in the order of the rows, as `rows` is
     state.record_check(f"{name}: unique", "unique", len(rows), len(foreign))
     if len(foreign):
@@ -103,12 +104,17 @@ def _check_repeated_rows(
     `key`: the key of each row of the file, as a number.
     """
     once = [name for name in state.columns if name not in {*repeats.columns, *state.file.key}]
-    again = _exact_repeats(state, repeats, _either(state, firsts, later), key)
+    rows = _either(state, firsts, later)
+    of_records = _codes_of(state, repeats.columns, rows, key)
+    again = _exact_repeats(state, rows, of_records)
     state.drop_repeats(again)
     rest = ~np.isin(later, again)
     later, firsts = later[rest], firsts[rest]
     differs = ~same_cells(later, firsts, [state.columns[name] for name in once])
-    own = _own_value(state, repeats.columns, later, firsts, key) | _own_value(state, repeats.first_counts, later, firsts, key)
+    own = np.zeros(len(later), dtype=bool)
+    for names in (repeats.columns, repeats.first_counts):
+        codes = of_records if names is repeats.columns else _codes_of(state, names, rows, key)
+        own |= _own_value(state, names, later, firsts, (rows, codes))
     _refuse(state, later[differs & ~own], firsts[differs & ~own], "and this one adds nothing of its own")
     fresh = differs & own
     for name in once if fresh.any() else ():
@@ -119,13 +125,24 @@ def _check_repeated_rows(
     return int(differs.sum())
 
 
-def _own_value(sheet: FileState, names: Sequence[str], later: RowPositions, firsts: RowPositions, key: RowPositions) -> Mask:
-    """Return which of the `later` rows have cells in columns `names` that no earlier row of their key has."""
+def _codes_of(state: FileState, names: Sequence[str], rows: RowPositions, key: RowPositions) -> RowPositions:
+    """Return a number for each of `rows`, equal where the key and the cells in columns `names` are."""
+    cells = (state.columns[name].take(pa.array(rows)) for name in names if name in state.columns)
+    return row_codes([pa.array(key[rows]), *cells])
+
+
+def _own_value(
+    sheet: FileState, names: Sequence[str], later: RowPositions, firsts: RowPositions, coded: tuple[RowPositions, RowPositions]
+) -> Mask:
+    """Return which of the `later` rows have cells in columns `names` that no earlier row of their key has.
+
+    `coded`: rows, these and more, and `_codes_of` them.
+    """
     present = [sheet.columns[name] for name in names if name in sheet.columns]
     if not present or not len(later):
         return np.zeros(len(later), dtype=bool)
     rows = _either(sheet, firsts, later)
-    _, repeated = _first_occurrences(row_codes([pa.array(key[rows]), *(column.take(pa.array(rows)) for column in present)]))
+    _, repeated = _first_occurrences(coded[1][np.searchsorted(coded[0], rows)])
     filled = np.logical_or.reduce([to_mask(pc.is_valid(column.take(pa.array(later)))) for column in present])
     return filled & ~repeated[np.searchsorted(rows, later)]
 
@@ -145,10 +162,9 @@ def _either(state: FileState, some: RowPositions, others: RowPositions) -> RowPo
     return np.flatnonzero(state.mask(some) | state.mask(others))
 
 
-def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions, key: RowPositions) -> RowPositions:
-    """Return those of `rows`, which share their keys with others, that repeat an earlier row in every cell, as uploaded too."""
-    telling = [state.columns[name] for name in repeats.columns if name in state.columns]
-    first, repeated = _first_occurrences(row_codes([pa.array(key[rows]), *(column.take(pa.array(rows)) for column in telling)]))
+def _exact_repeats(state: FileState, rows: RowPositions, codes: RowPositions) -> RowPositions:
+    """Return those of `rows` that repeat an earlier row in every cell, as uploaded too; `codes`: `_codes_of` what tells rows of a record apart."""
+    first, repeated = _first_occurrences(codes)
     later, firsts = rows[repeated], rows[first[repeated]]
     return later[same_cells(later, firsts, [*state.columns.values(), *state.original_cells().values()])]
 

@@ -13,7 +13,19 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import CASCADED, DELETED, ID_CONFLICT, REFUSED, ROW, combine_chunks, findings_table, unsure_name
+from roster_etl.frames.arrow import (
+    CASCADED,
+    DELETED,
+    ID_CONFLICT,
+    REFUSED,
+    ROW,
+    CodedColumn,
+    coded_column,
+    combine_chunks,
+    findings_table,
+    row_codes,
+    unsure_name,
+)
 from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
@@ -86,6 +98,7 @@ class FileState:
         self.reasons: list[tuple[RowPositions, str]] = []
         self.release: Callable[[], None] = _keep_all
         self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
+        self._coded: dict[str, tuple[pa.Array, CodedColumn | None]] = {}
 
     @property
     def label(self) -> str:
@@ -100,6 +113,22 @@ class FileState:
     def key(self) -> list[pa.Array]:
         """Return the key columns that the upload has."""
         return [self.columns[name] for name in self.file.key if name in self.columns]
+
+    def coded(self, name: str) -> CodedColumn | None:
+        """Return a column of keys or references as codes, which are kept until a cell of it changes; None: `coded_column` gives none."""
+        column = self.columns[name]
+        if name not in self._coded or self._coded[name][0] is not column:
+            self._coded[name] = column, coded_column(column)
+        return self._coded[name][1]
+
+    def is_in(self, name: str, values: pa.Array) -> Mask:
+        """Return which cells of a column of references are among `values`."""
+        coded = self.coded(name)
+        return to_mask(pc.is_in(self.columns[name], value_set=values)) if coded is None else coded.is_in(values)
+
+    def key_codes(self, names: Sequence[str]) -> RowPositions:
+        """Return one number a row, equal for rows that have the same cells in `names`."""
+        return row_codes([self.coded(name) or self.columns[name] for name in names])
 
     def original_cells(self) -> dict[str, pa.Array]:
         """Return the cells as uploaded, without secret columns."""
@@ -305,7 +334,8 @@ def _filter_causes(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | 
 
 def to_mask(condition: pa.Array) -> Mask:
     """Return `condition` as a mask; null is false."""
-    return np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
+    condition = pc.fill_null(condition, False) if condition.null_count else condition
+    return np.asarray(condition.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def same_cells(left: RowPositions, right: RowPositions, columns: Sequence[pa.Array]) -> Mask:
@@ -316,6 +346,8 @@ def same_cells(left: RowPositions, right: RowPositions, columns: Sequence[pa.Arr
     a, b = pa.array(left), pa.array(right)
     for column in columns:
         one, other = column.take(a), column.take(b)
-        both_empty = pc.and_(pc.is_null(one), pc.is_null(other))
-        same &= to_mask(pc.or_(pc.fill_null(pc.equal(one, other), False), both_empty))
+        equal = to_mask(pc.equal(one, other))
+        if one.null_count and other.null_count:
+            equal |= to_mask(pc.and_(pc.is_null(one), pc.is_null(other)))
+        same &= equal
     return same

@@ -201,23 +201,12 @@ def plan_metadata(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256
         if len(schools) > MAX_SCHOOL_LINES
         else ""
     )
-    return {
-        "decision": decision,
-        "plan_sha256": sha256,
-        **totals,
-        "changes_by_table": markdown_table(
-            ("table", "current:", *(f"{word}:" for word in CHANGE_LABELS.values()), "columns updated; why removed"), rows
-        ),
-        **(
-            {
-                "changes_by_school": markdown_table(
-                    ("school", "table", "current:", *(f"{word}:" for word in CHANGE_LABELS.values())), shown, more
-                )
-            }
-            if shown
-            else {}
-        ),
-    }
+    counts = ("current:", *(f"{word}:" for word in CHANGE_LABELS.values()))
+    by_table = markdown_table(("table", *counts, "columns updated; why removed"), rows)
+    found = {"decision": decision, "plan_sha256": sha256, **totals, "changes_by_table": by_table}
+    if shown:
+        found["changes_by_school"] = markdown_table(("school", "table", *counts), shown, more)
+    return found
 
 
 def published_counts(table: Mapping[str, Any], import_id: int) -> Metadata:

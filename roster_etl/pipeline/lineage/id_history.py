@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,11 +29,11 @@ class RelatedKey:
 
 def other_keys(roster: RosterReader, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any]) -> list[RelatedKey]:
     """Return the other keys of the record that has `key` in table `target`: earlier and later ones."""
-    seen, found = [dict(key)], list[RelatedKey]()
+    seen, found, reverted = [dict(key)], list[RelatedKey](), roster.reverted_imports(*feed)
     for back in (True, False):
         at: list[Mapping[str, Any]] = [key]
         while at and len(found) < _MOST:
-            steps = [under for known in at for under in _adjacent_keys(roster, feed, target, known, back=back)]
+            steps = [under for known in at for under in _adjacent_keys(roster, feed, target, known, reverted, back=back)]
             fresh = [under for under in steps if under.key not in seen]
             seen += [dict(under.key) for under in fresh]
             found += fresh
@@ -42,7 +42,13 @@ def other_keys(roster: RosterReader, feed: tuple[str, str], target: RosterTable,
 
 
 def _adjacent_keys(
-    roster: RosterReader, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any], *, back: bool
+    roster: RosterReader,
+    feed: tuple[str, str],
+    target: RosterTable,
+    key: Mapping[str, Any],
+    reverted: Collection[int],
+    *,
+    back: bool,
 ) -> Iterator[RelatedKey]:
     known, other = ("new_id", "old_id") if back else ("old_id", "new_id")
     for entity, places in ID_COLUMNS.items():
@@ -51,7 +57,10 @@ def _adjacent_keys(
                 continue
             rows = roster.trace("id_changes", {"entity": entity, known: key[column]}, *feed).to_pylist()
             for row in (row for row in rows if row["valid_to_import"] is None and _concerns_person_kind(row, key)):
-                yield RelatedKey(key={**key, column: row[other]}, change=row, before=row["valid_from"] if back else None)
+                # An undo may have brought the change back: it counts from when it was made.
+                made = [one for one in rows if one[other] == row[other] and one["valid_from_import"] not in reverted]
+                change = made[-1] if made else row
+                yield RelatedKey(key={**key, column: row[other]}, change=change, before=change["valid_from"] if back else None)
 
 
 def _concerns_person_kind(change: Mapping[str, Any], key: Mapping[str, Any]) -> bool:

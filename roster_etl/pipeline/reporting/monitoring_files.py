@@ -21,7 +21,7 @@ class AlertRule:
     name: str
     when: str
     lasts: str
-    severity: str
+    severity: str = "warning"
     says: str
     do: str
 
@@ -51,7 +51,6 @@ RULES = (
         name="RosterLate",
         when="roster_etl_late == 1",
         lasts="5m",
-        severity="warning",
         says=f"{_FEED} is not in the roster by when it is expected.",
         do="roster-etl doctor --district {{$labels.district}}",
     ),
@@ -59,7 +58,6 @@ RULES = (
         name="RosterHeld",
         when="roster_etl_held > 0",
         lasts="4h",
-        severity="warning",
         says=f"{{{{ $value }}}} imports of {_FEED} wait for a decision.",
         do="roster-etl holds list --district {{$labels.district}}",
     ),
@@ -67,7 +65,6 @@ RULES = (
         name="RosterImportFailed",
         when='roster_etl_imports{status="failed"} > (roster_etl_imports{status="failed"} offset 15m)',
         lasts="0m",
-        severity="warning",
         says=f"An import of {_FEED} failed.",
         do="roster-etl imports list --district {{$labels.district}}",
     ),
@@ -75,7 +72,6 @@ RULES = (
         name="RosterRowsRefused",
         when="roster_etl_last_import_rows_refused / (roster_etl_last_import_rows_read > 0) > 0.1",
         lasts="0m",
-        severity="warning",
         says=f"More than 10 % of the rows of the newest import of {_FEED} were refused.",
         do="roster-etl refused --district {{$labels.district}}",
     ),
@@ -83,7 +79,6 @@ RULES = (
         name="RosterMailParked",
         when='roster_etl_outbox_messages{state="parked"} > 0',
         lasts="5m",
-        severity="warning",
         says="{{ $value }} messages ({{ $labels.kind }}) could not be delivered.",
         do="roster-etl outbox list",
     ),

@@ -8,22 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from roster_etl.pipeline.reporting.freshness import freshness
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.outbox.outbox import MessageKind
 
-Kind = Literal["counter", "gauge"]
 Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric: its samples by their labels."""
+    """One metric, a gauge: its samples by their labels."""
 
     name: str
-    kind: Kind
     help: str
     samples: Mapping[Labels, float] = field(default_factory=dict)
 
@@ -48,7 +46,7 @@ def exposition(found: Iterable[Metric]) -> str:
 
 def _lines(metric: Metric) -> Iterator[str]:
     yield f"# HELP {metric.name} {_escaped(metric.help)}"
-    yield f"# TYPE {metric.name} {metric.kind}"
+    yield f"# TYPE {metric.name} gauge"
     for labels, value in sorted(metric.samples.items()):
         named = ",".join(f'{name}="{_escaped(text, quoted=True)}"' for name, text in labels)
         yield f"{metric.name}{{{named}}} {value:.17g}" if named else f"{metric.name} {value:.17g}"
@@ -61,13 +59,11 @@ def _escaped(text: str, *, quoted: bool = False) -> str:
 
 def _imports(tally: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     counts = {(*_feed(row), ("status", row["status"])): float(row["imports"]) for row in tally}
-    yield Metric(name="roster_etl_imports", kind="gauge", help="Imports in the ledger, by how they ended.", samples=counts)
+    yield Metric(name="roster_etl_imports", help="Imports in the ledger, by how they ended.", samples=counts)
     for status in ("published", "unchanged"):
         ends = {_feed(row): row["finished_at"].timestamp() for row in tally if row["status"] == status and row["finished_at"]}
         what = "was published" if status == "published" else "was found unchanged"
-        yield Metric(
-            name=f"roster_etl_last_{status}_timestamp_seconds", kind="gauge", help=f"When an upload {what} last.", samples=ends
-        )
+        yield Metric(name=f"roster_etl_last_{status}_timestamp_seconds", help=f"When an upload {what} last.", samples=ends)
 
 
 def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
@@ -80,18 +76,13 @@ def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]
         moments = {row["import_id"]: row for row in session.ledger.import_times([*newest.values()])}
         rows = {row["import_id"]: row for row in session.ledger.row_counts([*newest.values()])}
     lasted = {feed: _seconds(moments[number]) for feed, number in newest.items() if moments[number]["finished_at"]}
-    yield Metric(
-        name="roster_etl_last_import_id", kind="gauge", help="The newest import that has ended.", samples=_floats(newest)
-    )
-    yield Metric(
-        name="roster_etl_last_import_duration_seconds", kind="gauge", help="How long the newest import took.", samples=lasted
-    )
+    yield Metric(name="roster_etl_last_import_id", help="The newest import that has ended.", samples=_floats(newest))
+    yield Metric(name="roster_etl_last_import_duration_seconds", help="How long the newest import took.", samples=lasted)
     for what in ("read", "accepted", "rejected"):
         counts = {feed: float(rows[number][f"rows_{what}"] or 0) for feed, number in newest.items() if number in rows}
         said = "refused" if what == "rejected" else what
         yield Metric(
             name=f"roster_etl_last_import_rows_{said}",
-            kind="gauge",
             help=f"Rows of the newest import that were {said}.",
             samples=counts,
         )
@@ -101,26 +92,22 @@ def _queue_metrics(workspace: Workspace) -> Iterator[Metric]:
     holds: dict[Labels, float] = {}
     for hold in workspace.warehouse.ledger.holds():
         holds[_feed(hold)] = holds.get(_feed(hold), 0) + 1
-    yield Metric(name="roster_etl_held", kind="gauge", help="Imports that wait for a person's decision.", samples=holds)
+    yield Metric(name="roster_etl_held", help="Imports that wait for a person's decision.", samples=holds)
     counts = workspace.outbox.counts()
     outbox: dict[Labels, float] = {
         (("kind", kind), ("state", state)): 0.0 for kind in get_args(MessageKind) for state in ("queued", "parked")
     }
     outbox |= {(("kind", kind), ("state", state)): float(count) for (kind, state), count in counts.items()}
-    yield Metric(name="roster_etl_outbox_messages", kind="gauge", help="Messages that were not sent yet.", samples=outbox)
+    yield Metric(name="roster_etl_outbox_messages", help="Messages that were not sent yet.", samples=outbox)
 
 
 def _lateness_metrics(workspace: Workspace, now: datetime) -> Iterator[Metric]:
     found = freshness(workspace, now)
     labels: dict[str, Labels] = {feed.key: (("district", feed.district_id), ("format", feed.source)) for feed in found}
     late = {labels[feed.key]: float(feed.state == "late") for feed in found}
-    yield Metric(
-        name="roster_etl_late", kind="gauge", help="1: the feed is not in the roster by when it is expected.", samples=late
-    )
+    yield Metric(name="roster_etl_late", help="1: the feed is not in the roster by when it is expected.", samples=late)
     due = {labels[feed.key]: feed.next.timestamp() for feed in found}
-    yield Metric(
-        name="roster_etl_expected_timestamp_seconds", kind="gauge", help="By when the feed is expected next.", samples=due
-    )
+    yield Metric(name="roster_etl_expected_timestamp_seconds", help="By when the feed is expected next.", samples=due)
 
 
 def _reconciliation(workspace: Workspace) -> Metric:
@@ -133,14 +120,12 @@ def _reconciliation(workspace: Workspace) -> Metric:
         for row in rows
     }
     text = "Differences between two feeds of a district that nobody has decided about."
-    return Metric(name="roster_etl_reconciliation_open", kind="gauge", help=text, samples=samples)
+    return Metric(name="roster_etl_reconciliation_open", help=text, samples=samples)
 
 
 def _ticks(ticks: Mapping[str, float]) -> Metric:
     samples: dict[Labels, float] = {(("sensor", name),): when for name, when in ticks.items()}
-    return Metric(
-        name="roster_etl_sensor_last_tick_timestamp_seconds", kind="gauge", help="When the sensor ticked last.", samples=samples
-    )
+    return Metric(name="roster_etl_sensor_last_tick_timestamp_seconds", help="When the sensor ticked last.", samples=samples)
 
 
 def _feed(row: Mapping[str, Any]) -> Labels:

@@ -141,14 +141,10 @@ def _with_past(roster: RosterReader, upload: Upload, given: ChangeInput, earlier
     """
     feed, names = (upload.district_id, upload.source), list(given.current)
     ids, _ = _named_ids(upload, given, given.current, earlier)
-    past = roster.removed_versions_of(*feed, names, ids)
+    past = roster.removed_versions_of(*feed, names, ids, earlier.reverted)
     more, changes = _named_ids(upload, given, {**given.current, **_both(given.current, past)}, earlier)
-    past = past if len(more) == len(ids) else roster.removed_versions_of(*feed, names, more)
-    old = {entity: pa.array(sorted({c.old for c in changes if c.entity == entity})) for entity in {c.entity for c in changes}}
-    past = {
-        name: _with_hidden(roster, feed, name, versions, old[name]) if name in old else versions
-        for name, versions in past.items()
-    }
+    past = past if len(more) == len(ids) else roster.removed_versions_of(*feed, names, more, earlier.reverted)
+    past = {name: _with_hidden(roster, feed, name, versions, changes, earlier.reverted) for name, versions in past.items()}
     return replace(given, current={**given.current, _ID_CHANGES: earlier.current}, id_changes=changes, past=past)
 
 
@@ -171,10 +167,13 @@ def _both(current: Mapping[str, pa.Table], past: Mapping[str, pa.Table]) -> dict
 
 
 def _with_hidden(
-    roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table, old_ids: pa.Array | None = None
+    roster: RosterReader, feed: tuple[str, str], name: str, past: pa.Table, changes: Sequence[IdChange], reverted: Sequence[int]
 ) -> pa.Table:
-    """Return the `past` versions by version ID, with those of records whose old ID (one of `old_ids`, if given) another record has now."""
-    hidden = roster.versions_before_rename(*feed, name, old_ids)
+    """Return the `past` versions by version ID, with those of records whose old ID, of one of `changes`, another record has now."""
+    renames = [{"old_id": change.old, "changed": change.import_id} for change in changes if change.entity == name]
+    if not renames:
+        return past
+    hidden = roster.versions_before_rename(*feed, name, pa.Table.from_pylist(renames), reverted)
     known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 

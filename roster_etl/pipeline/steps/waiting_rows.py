@@ -97,7 +97,8 @@ class FeedQuarantine:
     def _changed_since(self, import_id: int) -> pa.Array | None:
         """Return the texts of what other imports than those of uploads changed after `import_id`; None: too much."""
         later = self._roster.imports_published_after(*self._feed, import_id, _MOST_IMPORTS) if self.others_wait else []
-        if len(later) == _MOST_IMPORTS:
+        undone = any(row["kind"] == "undo" for row in later)  # which changes what was known of old, too
+        if undone or len(later) == _MOST_IMPORTS:
             return None
         found = [pa.array([], pa.string())]
         for name in _CHANGED if later else ():

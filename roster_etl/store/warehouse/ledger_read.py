@@ -76,6 +76,17 @@ def published_imports(
     return imports(connection, district_id, source, "published", limit, file_set, since=since, before=before)
 
 
+def reverted_imports(connection: sa.Connection, district_id: str, source: str) -> tuple[int, ...]:
+    """Return the published imports of a feed that left nothing: those that an undo reverted, unless it was undone itself, and the undos."""
+    undos = sa.select(IMPORTS.c.import_id, IMPORTS.c.summary).order_by(IMPORTS.c.import_id.desc())
+    feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source)
+    reverted: set[int] = set()
+    for row in read_rows(connection, undos.where(*feed, IMPORTS.c.status == "published", IMPORTS.c.kind == "undo")):
+        if row["import_id"] not in reverted:
+            reverted |= {row["import_id"], *(row["summary"] or {}).get("undoes", ())}
+    return tuple(sorted(reverted))
+
+
 def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     """Return the import. Raises UnknownImport."""
     found = read_rows(connection, sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id))

@@ -69,10 +69,15 @@ class RosterReader(Protocol):
     def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn], /) -> pa.Table:
         """Return the distinct combinations of values that current records have in `columns`, as text."""
 
-    def last_removed_versions(self, district_id: str, source: str, table: str, /) -> pa.Table:
-        """Return the last version (``full_schema``) of each record that has no current one."""
+    def reverted_imports(self, district_id: str, source: str, /) -> tuple[int, ...]:
+        """Return the published imports that left nothing: those that were undone, and the undos themselves."""
 
-    def removed_versions_of(self, district_id: str, source: str, tables: Sequence[str], ids: pa.Array, /) -> dict[str, pa.Table]:
+    def last_removed_versions(self, district_id: str, source: str, table: str, reverted: Sequence[int] = (), /) -> pa.Table:
+        """Return the last version (``full_schema``) of each record that has no current one, as if `reverted` imports had not been."""
+
+    def removed_versions_of(
+        self, district_id: str, source: str, tables: Sequence[str], ids: pa.Array, reverted: Sequence[int] = (), /
+    ) -> dict[str, pa.Table]:
         """Return, by table, those of `last_removed_versions` whose key begins with one of `ids` (before it, a kind of user).
 
         Other ids in the key must be among `ids`, too; those of enrollments without a section need not.
@@ -81,8 +86,10 @@ class RosterReader(Protocol):
     def id_changes_of(self, district_id: str, source: str, ids: pa.Array, /) -> pa.Table:
         """Return the current ID changes (``full_schema``) from or to one of `ids`."""
 
-    def versions_before_rename(self, district_id: str, source: str, table: str, old_ids: pa.Array | None = None, /) -> pa.Table:
-        """Return the versions (``full_schema``) of records that were gone when their id changed, from one of `old_ids` if given."""
+    def versions_before_rename(
+        self, district_id: str, source: str, table: str, renames: pa.Table, reverted: Sequence[int] = (), /
+    ) -> pa.Table:
+        """Return the versions (``full_schema``) of records that were gone when their id changed: from ``old_id``, by import ``changed``."""
 
     def since(self, district_id: str, source: str, table: str, import_id: int, /) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) that ended at import `import_id` or later, and the current ones that began then."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import product
 from typing import Any
 
 import pyarrow as pa
@@ -345,14 +344,17 @@ def _join_condition(before: Sequence[str], name: str, histories: Mapping[str, sa
     raise ValueError(f"nothing refers from {name} to {', '.join(before)}, or the other way")
 
 
-def last_removed_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+def last_removed_versions(
+    connection: sa.Connection, district_id: str, source: str, name: str, reverted: Sequence[int] = ()
+) -> pa.Table:
     """Return, whole, the last version of each record that has no current one, in the order of their numbers.
 
-    A record whose last version was replaced under another key (``changed``) is not gone. Costs what ever went, not the whole history.
+    A record whose last version was replaced under another key (``changed``) is not gone, and what `reverted` imports closed had not left.
+    Costs what ever went, not the whole history.
     """
     table, history = TABLES[name], history_table(name)
     feed = (history.c.district_id == district_id, history.c.source == source)
-    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(_is_removed(table)))
+    query = sa.select(*_columns(connection, history, table.full_schema)).where(*feed, sa.text(_is_removed(table, reverted)))
     return bulk_load.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
 
 
@@ -387,7 +389,7 @@ def _has_fewer_id_changes(connection: sa.Connection, feed: tuple[str, str], coun
 
 
 def removed_versions_of(
-    connection: sa.Connection, district_id: str, source: str, names: Sequence[str], ids: pa.Array
+    connection: sa.Connection, district_id: str, source: str, names: Sequence[str], ids: pa.Array, reverted: Sequence[int] = ()
 ) -> dict[str, pa.Table]:
     """Return, by table, those of `last_removed_versions` whose key begins with one of `ids` (before it, a kind of user).
 
@@ -395,7 +397,7 @@ def removed_versions_of(
     ever went.
     """
     staged = bulk_load.stage(connection, "wanted_ids", pa.table({"wanted": ids}))
-    numbers = {name: _removed_of(connection, (district_id, source), TABLES[name], staged) for name in names}
+    numbers = {name: _removed_of(connection, (district_id, source), TABLES[name], staged, reverted) for name in names}
     bulk_load.unstage(connection, staged)
     return {
         name: versions(connection, name, found) if len(found) else TABLES[name].full_schema.empty_table()
@@ -403,7 +405,9 @@ def removed_versions_of(
     }
 
 
-def _removed_of(connection: sa.Connection, feed: tuple[str, str], table: RosterTable, staged: sa.TableClause) -> pa.ChunkedArray:
+def _removed_of(
+    connection: sa.Connection, feed: tuple[str, str], table: RosterTable, staged: sa.TableClause, reverted: Sequence[int]
+) -> pa.ChunkedArray:
     """Return the numbers of the versions, by the index of past keys."""
     history = history_name(table.name)
     first, *others = (column for column in table.key if column.endswith("_id"))
@@ -418,56 +422,69 @@ def _removed_of(connection: sa.Connection, feed: tuple[str, str], table: RosterT
     of_feed = (sa.literal_column(f"{history}.{column}", sa.Text()) == value for column, value in own)
     # SQLite keeps the order of a CROSS JOIN.
     both = sa.text(f"{staged.name} CROSS JOIN {history}")
-    query = sa.select(version).select_from(both).where(*of_feed, *map(sa.text, (*wanted, _is_removed(table))))
+    query = sa.select(version).select_from(both).where(*of_feed, *map(sa.text, (*wanted, _is_removed(table, reverted))))
     return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())])).column("version_id")
 
 
-def _is_removed(table: RosterTable) -> str:
-    """Return the condition that a version is the last one of a record that has no current one."""
+def _is_removed(table: RosterTable, reverted: Sequence[int]) -> str:
+    """Return the condition that a version is the last one of a record that has no current one, were it not for `reverted` imports."""
     history = history_name(table.name)
     same = " AND ".join(f"newer.{own} = {history}.{own}" for own in ("district_id", "source"))
     pairs = zip(key_expressions(table, "newer."), key_expressions(table, f"{history}."), strict=True)
     same = " AND ".join((same, *(f"{one} = {other}" for one, other in pairs)))
     later = (
         "newer.valid_to_import IS NULL",
-        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history}.version_id",
+        f"newer.valid_to_import IS NOT NULL AND newer.version_id > {history}.version_id{_but_not_by(reverted, 'newer')}",
     )
-    return " AND ".join((LEFT, *(f"NOT EXISTS (SELECT 1 FROM {history} AS newer WHERE {same} AND {which})" for which in later)))
+    none_later = (f"NOT EXISTS (SELECT 1 FROM {history} AS newer WHERE {same} AND {which})" for which in later)
+    return " AND ".join((f"{LEFT}{_but_not_by(reverted, history)}", *none_later))
+
+
+def _but_not_by(reverted: Sequence[int], versions_: str) -> str:
+    """Return a further condition: that none of the `reverted` imports closed a version."""
+    return f" AND {versions_}.valid_to_import NOT IN ({', '.join(map(str, reverted))})" if reverted else ""
 
 
 def versions_before_rename(
-    connection: sa.Connection, district_id: str, source: str, name: str, old_ids: pa.Array | None = None
+    connection: sa.Connection, district_id: str, source: str, name: str, renames: pa.Table, reverted: Sequence[int] = ()
 ) -> pa.Table:
     """Return versions closed before their record's id changed, with all columns: another record may use the old id now.
 
-    Args: old_ids: only changes of these ids.
+    Args: renames: ``old_id``, and the import that changed it (``changed``); reverted: imports that were undone, and undos.
     """
-    table, history, changes = TABLES[name], history_table(name), history_table("id_changes")
+    table, history = TABLES[name], history_table(name)
     column = next((column for entity, column in ID_COLUMNS.get(name, ()) if entity == name), None)
-    if column is None:
+    if column is None or not renames.num_rows:
         return table.full_schema.empty_table()
-    feed = [of.c[own] == value for of in (changes, history) for own, value in (("district_id", district_id), ("source", source))]
-    older = [history.c[column] == changes.c.old_id, history.c.valid_from_import < changes.c.valid_from_import]
-    staged = None if old_ids is None else bulk_load.stage(connection, "wanted_old", pa.table({"wanted": old_ids}))
-    if staged is not None:
-        older.append(changes.c.old_id.in_(sa.select(staged.c.wanted)))
-    # The index of keys begins with the kind.
-    kinds = [history.c.user_kind.in_(USER_KINDS)] if table.key[0] == "user_kind" else []
-    found = (changes.c.version_id, changes.c.valid_from_import.label("changed"), history.c.version_id.label("older"))
-    # Current and past versions are indexed apart, so they are asked for apart.
-    arms = (
-        sa.select(*found)
-        .select_from(changes.join(history, sa.and_(*feed, *older, *kinds)))
-        .where(changes.c.entity == name, *which)
-        for which in product(by_index(changes), by_index(history))
+    staged = bulk_load.stage(connection, "wanted_renames", renames.cast(_RENAMES))
+    own = [
+        f"e.{of} = {bulk_load.literal(connection, sa.literal(is_))}"
+        for of, is_ in (("district_id", district_id), ("source", source))
+    ]
+    if table.key[0] == "user_kind":  # the index of keys begins with the kind
+        own.append(f"e.user_kind IN ({', '.join(map(repr, USER_KINDS))})")
+    older = [*own, f"e.{column} = w.old_id", "e.valid_from_import < w.changed"]
+    left = f"(e.valid_to_import >= w.changed OR (e.valid_to_import < w.changed{_but_not_by(reverted, 'e')}))"
+    arms = []
+    for which in ("e.valid_to_import IS NULL", f"e.valid_to_import IS NOT NULL AND {left}"):  # indexed apart
+        columns = "e.version_id, e.valid_to_import"
+        found_by = bulk_load.looked_up(connection, history.name, "e", columns, " AND ".join((*older, which)))
+        arms.append(f"SELECT w.old_id, w.changed, e.version_id, e.valid_to_import FROM {staged.name} AS w {found_by}")
+    of_renames: sa.Select[Any] = sa.select(sa.literal_column(", ".join(_BEFORE_RENAME.names)))
+    of_renames = of_renames.select_from(sa.text(f"({' UNION ALL '.join(arms)}) AS found"))
+    found = bulk_load.fetch(connection, of_renames, _BEFORE_RENAME, staged)
+    last = found.group_by(["old_id", "changed"]).aggregate([("version_id", "max")]).column("version_id_max")
+    gone = pc.and_(
+        pc.is_in(found.column("version_id"), value_set=last.combine_chunks()),
+        pc.less(found.column("valid_to_import"), found.column("changed")),
     )
-    all_older = sa.union_all(*arms).subquery()
-    newest = sa.select(sa.func.max(all_older.c.older).label("last"), all_older.c.changed)
-    last = newest.group_by(all_older.c.version_id, all_older.c.changed).subquery()
-    query = sa.select(*_columns(connection, history, table.full_schema)).distinct()
-    query = query.join_from(last, history, last.c.last == history.c.version_id)
-    query = query.where(history.c.valid_to_import < last.c.changed).order_by(history.c.version_id)
-    return bulk_load.fetch(connection, query, table.full_schema, staged)
+    return versions(connection, name, pc.unique(found.filter(gone).column("version_id")))
+
+
+_BEFORE_RENAME = pa.schema(
+    [("old_id", pa.string()), ("changed", pa.int64()), ("version_id", pa.int64()), ("valid_to_import", pa.int64())]
+)
+_RENAMES = pa.schema([("old_id", pa.string()), ("changed", pa.int64())])
 
 
 def by_index(history: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:

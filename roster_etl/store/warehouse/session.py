@@ -73,6 +73,7 @@ class SqlRoster(_Queries):
     base = _query(publish.base_import)
     last_published = _query(ledger_read.last_published)
     published_imports = _query(ledger_read.published_imports)
+    reverted_imports = _query(ledger_read.reverted_imports)
     current = _query(roster_read.current_versions)
     current_hashes = _query(roster_read.current_hashes)
     current_by_school = _query(roster_read.current_by_school)
@@ -279,11 +280,6 @@ class ReadSession:
             if self._connection is None:
                 self._connection = self._stack.enter_context(self._begin())
             yield self._connection
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the session has a connection now."""
-        return self._connection is not None and not self._closed
 
     def close(self, error: BaseException | None = None) -> None:
         """End the snapshot and close the connection. Raises WarehouseError.

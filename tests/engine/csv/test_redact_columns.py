@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roster_etl.engine.csv import redact_columns
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_cells, blank_columns, hides_key, is_secret_name
 from tests.engine.readings import reading
@@ -152,3 +153,12 @@ def test_a_blanked_file_reads_as_before_but_for_the_secrets(lines: list[str]) ->
         sound = {row: (cells[0], None, cells[2]) for row, cells in reading(content).records.items() if cells[0] or cells[2]}
         assert (after.header, after.rows_read) == (before.header, before.rows_read)
         assert after.records == sound
+
+
+def test_secrets_are_cut_out_some_at_a_time_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"id,Password\n" + b"".join(b"%d,pa55wor%d\n" % (n, n) for n in range(5)) + b"id,PASSWORD\n9,x\n"
+    expected = blank_columns(content, is_password)
+    monkeypatch.setattr(redact_columns, "_CUTS", 2)
+
+    assert blank_columns(content, is_password) == expected
+    assert expected == b"id,Password\n0,\n1,\n2,\n3,\n4,\nid,PASSWORD\n9,\n"

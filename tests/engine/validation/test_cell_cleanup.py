@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from roster_etl.engine.validation import cell_cleanup
 
@@ -71,3 +73,19 @@ def test_length_is_counted_in_characters_and_an_empty_cell_has_none() -> None:
     assert cell_cleanup.longer(column, 4).tolist() == [True, False, False, True, False]
     assert cell_cleanup.longer(column.slice(3), 4).tolist() == [True, False]
     assert cell_cleanup.longer(pa.nulls(2, pa.string()), 4).tolist() == [False, False]
+
+
+@given(
+    st.lists(st.sampled_from([None, "", "a", " a", "\x00", "b\x07", "c\nd", "\u00a0e ", "  "]), max_size=30), st.integers(0, 3)
+)
+@settings(max_examples=200, deadline=None)
+def test_a_few_cells_of_a_long_column_are_trimmed_and_found_as_many_are(cells: list[str | None], offset: int) -> None:
+    plain = ["plain"] * (64 * len(cells))
+    column = pa.array([*cells, *plain], pa.string()).slice(offset)
+
+    trimmed, changed = cell_cleanup.trim(column)
+    nul, other = cell_cleanup.control_characters(column)
+
+    for found, alone in zip((trimmed, changed, nul, other), (*_trimmed(*cells), *_control(*cells)), strict=True):
+        expected = [*alone, *(plain if found is trimmed else [False] * len(plain))]
+        assert found.tolist() == expected[offset:]

@@ -7,6 +7,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
+from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.cell_formats import describe_format, find_invalid, finding_code, parse_dates
 from roster_etl.frames.arrow import text_series, to_chunked_array
 from roster_etl.mapping import value_functions
@@ -158,6 +159,24 @@ def test_a_choice_may_have_a_code_of_its_own() -> None:
         "bad_value",
         "bad_status",
         "bad_value",
+    ]
+
+
+@pytest.mark.parametrize("form", [form for form in GOOD if isinstance(form, cell_formats._CHEAP)], ids=repr)
+def test_cells_that_differ_are_looked_at_one_by_one_with_the_same_result(
+    form: CellFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = pa.array([None, *GOOD[form], *BAD[form], None, *GOOD[form]])
+    expected = find_invalid(form, cells)
+    monkeypatch.setattr(cell_formats, "_SAMPLE", 1)
+
+    assert find_invalid(form, cells.slice(1)).tolist() == expected.tolist()[1:]
+    assert expected.tolist() == [
+        False,
+        *([False] * len(GOOD[form])),
+        *([True] * len(BAD[form])),
+        False,
+        *([False] * len(GOOD[form])),
     ]
 
 

@@ -65,7 +65,7 @@ def test_what_waits_in_the_outbox_is_counted(workspace: Workspace) -> None:
 
 
 def test_a_label_is_escaped_and_a_large_number_is_whole() -> None:
-    text = exposition([Metric(name="m", kind="gauge", help="a\nb\\", samples={(("l", 'a"b\\c\nd'),): 1730548800.123456})])
+    text = exposition([Metric(name="m", help="a\nb\\", samples={(("l", 'a"b\\c\nd'),): 1730548800.123456})])
     (family,) = text_string_to_metric_families(text)
 
     assert family.samples[0].labels == {"l": 'a"b\\c\nd'}

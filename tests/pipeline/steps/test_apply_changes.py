@@ -81,12 +81,33 @@ class Roster:
 
 
 def all_id_changes(reader: RosterReader) -> list[IdChange]:
-    """Return the ID changes of all imports, in their order, without those that were undone."""
+    """Return the ID changes of all imports that count, in their order."""
+    counted = effective_imports(reader)
     found = [
-        row for row in reader.trace("id_changes", {}, "lincoln", "canvas").to_pylist() if row["close_reason"] in (None, "changed")
+        row for row in reader.trace("id_changes", {}, "lincoln", "canvas").to_pylist() if row["valid_from_import"] in counted
     ]
     found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
+
+
+def effective_imports(reader: RosterReader) -> frozenset[int]:
+    """Return the imports whose effect lasts: an undo takes back all since the one that it was asked for, undos included."""
+    lasting: frozenset[int] = frozenset()
+    before: dict[int, frozenset[int]] = {}
+    for row in reversed(reader.published_imports("lincoln", "canvas")):
+        before[row["import_id"]] = lasting
+        lasting = before[min(row["summary"]["undoes"])] if row["kind"] == "undo" else lasting | {row["import_id"]}
+    return lasting
+
+
+def truly_removed(reader: RosterReader, name: str) -> pa.Table:
+    """Return the last version of each record that some import removed whose effect lasts, and that is not there now."""
+    counted, last = effective_imports(reader), dict[tuple[Any, ...], dict[str, Any]]()
+    for row in reader.trace(name, {}, "lincoln", "canvas").to_pylist():  # oldest first
+        if row["valid_to_import"] is None or row["valid_to_import"] in counted:
+            last[tuple(row[column] for column in TABLES[name].key)] = row
+    gone = [row for row in last.values() if row["valid_to_import"] is not None and row["close_reason"] != "changed"]
+    return pa.Table.from_pylist(sorted(gone, key=lambda row: row["version_id"]), schema=TABLES[name].full_schema)
 
 
 @pytest.fixture
@@ -109,10 +130,12 @@ def applied_twice(made: Roster, monkeypatch: pytest.MonkeyPatch) -> Roster:
         given = replace(prepare(list(quarantined_rows(quarantine.upload, waiting))), id_changes=all_id_changes(reader))
         ids = reader.current_hashes(*feed, "id_changes").column("version_id")
         given = replace(given, current={**given.current, "id_changes": reader.versions("id_changes", ids)})
-        renamed = {change.entity for change in given.id_changes}
-        everything = {name: reader.last_removed_versions(*feed, name) for name in given.current}
-        hidden = {name: step._with_hidden(reader, feed, name, everything[name]) for name in renamed & set(everything)}
-        whole = apply_changes(plan, replace(given, past=everything | hidden))
+        everything = {name: truly_removed(reader, name) for name in given.current}
+        hidden = {
+            name: step._with_hidden(reader, feed, name, past, given.id_changes, reader.reverted_imports(*feed))
+            for name, past in everything.items()
+        }
+        whole = apply_changes(plan, replace(given, past=hidden))
         assert {name: sorted(map(repr, table.to_pylist())) for name, table in whole.tables.items()} == {
             name: sorted(map(repr, table.to_pylist())) for name, table in result.tables.items()
         }
@@ -549,7 +572,7 @@ def test_rows_are_tried_again_after_an_edit_an_undo_a_purge_or_under_other_optio
     undo = plan_undo(workspace, number - 1, "A. Steward")
     publish_undo(workspace, undo, workspace.warehouse.ledger.hold(undo)["plan_sha256"], "A. Steward")
     roster.upload(c=other)
-    assert (roster.tried, ("u5", "q") in roster.records("users", "user_id", "username")) == (1, True)
+    assert (roster.tried, ("u5", "q") in roster.records("users", "user_id", "username")) == (2, True)
 
     purge(workspace, PurgeTarget(district_id="lincoln", person=("user", "u5")), by="A. Steward")
     roster.upload(c=COURSE)

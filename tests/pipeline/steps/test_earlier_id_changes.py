@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps.earlier_id_changes import EarlierIdChanges
-from tests.pipeline.steps.test_apply_changes import ENROLLMENT, USERS, Roster
+from tests.pipeline.steps.test_apply_changes import COURSE, ENROLLMENT, USERS, Roster, told
 
 pytestmark = pytest.mark.both_databases
 RENAME = "old_id,new_id,type\n"
@@ -24,10 +25,33 @@ def roster(warehouse_url: str, home: Path, tmp_path: Path) -> Iterator[Roster]:
     made.workspace.close()
 
 
+def undone(roster: Roster, import_id: int) -> int:
+    """Undo an import, and return the number of the undo."""
+    number = plan_undo(roster.workspace, import_id, "Pat")
+    hold = roster.workspace.warehouse.ledger.hold(number)
+    assert hold
+    publish_undo(roster.workspace, number, hold["plan_sha256"], "Pat")
+    return number
+
+
+def renamed(roster: Roster, *pairs: tuple[str, str]) -> list[int]:
+    """Rename users in an upload each, which must not be refused, and return the numbers of the imports."""
+    documents = [roster.upload(r=f"{RENAME}{old},{new},user\n") for old, new in pairs]
+    assert not [finding for document in documents for finding in told(document) if finding[0] == "reject"]
+    return [document["import_id"] for document in documents]
+
+
+def changes_of(roster: Roster, *ids: str) -> list[tuple[int, str, str]]:
+    """Return the changes from or to IDs that are read: import, old ID, new ID."""
+    with roster.workspace.warehouse.read() as session:
+        earlier = EarlierIdChanges(session.roster, ("lincoln", "canvas"))
+        return [(change.import_id, change.old, change.new) for change in earlier.of(pa.array(ids))]
+
+
 def test_a_waiting_row_applies_under_the_id_that_an_import_between_gave(roster: Roster) -> None:
     roster.upload(u=f"{USERS}u1,a,active,Ann\n", e=ENROLLMENT)
     roster.upload(r=f"{RENAME}u1,n1,user\n")
-    roster.upload(c="course_id,short_name,long_name,status\nc1,C,Course,active\n")
+    roster.upload(c=COURSE)
 
     assert roster.records("enrollments", "course_id", "user_id") == [("c1", "n1")]
 
@@ -36,11 +60,7 @@ def test_a_change_that_was_made_twice_is_there_twice_in_order_and_one_that_was_u
     roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n")
     for old, new in (("u1", "n1"), ("n1", "u1"), ("u1", "n1")):
         roster.upload(r=f"{RENAME}{old},{new},user\n")
-    undone = roster.upload(r=f"{RENAME}u2,n2,user\n")["import_id"]
-    number = plan_undo(roster.workspace, undone, "Pat")
-    hold = roster.workspace.warehouse.ledger.hold(number)
-    assert hold
-    publish_undo(roster.workspace, number, hold["plan_sha256"], "Pat")
+    undone(roster, roster.upload(r=f"{RENAME}u2,n2,user\n")["import_id"])
 
     with roster.workspace.warehouse.read() as session:
         earlier = EarlierIdChanges(session.roster, ("lincoln", "canvas"))
@@ -49,3 +69,91 @@ def test_a_change_that_was_made_twice_is_there_twice_in_order_and_one_that_was_u
         assert (found, again) == ([(2, "u1", "n1"), (3, "n1", "u1"), (4, "u1", "n1")], found)
         assert earlier.of(pa.array(["u2"])) == []
         assert earlier.current.num_rows == 2
+
+
+def test_a_change_that_was_undone_can_be_made_again_and_counts_from_then(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u2,b,active,Bob\n")
+    number = undone(roster, *renamed(roster, ("u2", "n2")))
+
+    again = renamed(roster, ("u2", "n2"), ("n2", "u2"), ("u2", "n2"))
+
+    assert again == [number + 1, number + 2, number + 3]
+    assert changes_of(roster, "u2") == [(number + 1, "u2", "n2"), (number + 2, "n2", "u2"), (number + 3, "u2", "n2")]
+    assert roster.records("users", "user_id") == [("n2",)]
+
+
+def test_changes_that_an_undo_brought_back_count_from_the_imports_that_made_them(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u2,b,active,Bob\n")
+    first = renamed(roster, ("u2", "n2"), ("n2", "u2"), ("u2", "n2"))
+    number = undone(roster, first[2])
+    assert changes_of(roster, "u2") == [(first[0], "u2", "n2"), (first[1], "n2", "u2")]
+
+    undone(roster, number)
+
+    assert changes_of(roster, "u2") == [(first[0], "u2", "n2"), (first[1], "n2", "u2"), (first[2], "u2", "n2")]
+
+
+def test_a_trace_takes_another_record_with_the_old_id_for_another_one_though_an_undo_brought_the_change_back(
+    roster: Roster,
+) -> None:
+    roster.upload(u=f"{USERS}u2,b,active,Bob\n")
+    (first,) = renamed(roster, ("u2", "n2"))
+    roster.upload(u=f"{USERS}u2,c,active,Cy\n")
+    undone(roster, undone(roster, first))
+
+    found = trace_record(roster.workspace, "lincoln", "users", {"user_id": "n2"}, field="full_name")
+
+    assert {version["fields"]["full_name"]["value"] for version in found["versions"]} == {"Bob"}
+    assert [change["import_id"] for change in found["id_changes"]] == [first]
+
+
+def test_who_came_by_an_import_that_was_undone_never_was(roster: Roster) -> None:
+    """A person, a login, and a person who was removed before the undo."""
+    logins = "user_id,login_id,existing_user_id\n"
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n")
+    added = roster.upload(u=f"{USERS}x1,x,active,Xi\nx2,y,active,Yu\n", l=f"{logins}l1,z,u1\n")["import_id"]
+    roster.upload(u=f"{USERS}x2,y,deleted,\n")
+    undone(roster, added)
+
+    enrolled = roster.upload(
+        e="course_id,user_id,role,status\nc1,x1,student,active\nc1,x2,student,active\nc1,l1,student,active\n"
+    )
+    assert [code for _, code, _, _ in told(enrolled)] == ["unknown_reference"] * 3
+    renamed(roster, ("u1", "x1"), ("u2", "x2"), ("x2", "l1"))
+
+
+def test_who_left_before_an_import_that_was_undone_is_deleted_as_at_last(roster: Roster) -> None:
+    """The import brought two back, one of whom under another name, renamed one, and removed one more."""
+    gone = "u1,a,deleted,\nu2,b,deleted,\nu3,c,deleted,\n"
+    roster.upload(c=COURSE, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\nu3,c,active,Cy\nu4,d,active,Di\n")
+    roster.upload(u=f"{USERS}{gone}")
+    back = "u1,a,active,Anna\nu2,b,active,Bob\nu4,,deleted,\n"
+    undone(roster, roster.upload(u=f"{USERS}{back}", r=f"{RENAME}u3,n3,user\n")["import_id"])
+
+    document = roster.upload(
+        e="course_id,user_id,role,status\n" + "".join(f"c1,{user},student,active\n" for user in ("u1", "u2", "u3", "n3", "u4")),
+        r=f"{RENAME}u4,u1,user\nu4,n3,user\n",
+    )
+
+    codes = {(file, row): code for _, code, file, row in told(document)}
+    assert codes == {
+        ("r.csv", 2): "already_exists",
+        ("e.csv", 2): "deleted_reference",
+        ("e.csv", 3): "deleted_reference",
+        ("e.csv", 4): "deleted_reference",
+        ("e.csv", 6): "unknown_reference",
+    }
+    roster.upload(u="user_id,login_id,status\nu1,a,active\n")
+    assert roster.records("users", "user_id", "full_name") == [("n3", "Di"), ("u1", "Ann")]
+
+
+def test_a_waiting_row_is_tried_after_an_undo_of_what_came_and_went_before_it(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\n")
+    added = roster.upload(u=f"{USERS}x1,x,active,Xi\n")["import_id"]
+    roster.upload(u=f"{USERS}x1,x,deleted,\n")
+    assert [code for _, code, _, _ in told(roster.upload(r=f"{RENAME}u1,x1,user\n", c=COURSE))] == ["already_exists"]
+    undone(roster, added)
+
+    roster.upload(c=COURSE)
+
+    assert roster.records("users", "user_id") == [("x1",)]

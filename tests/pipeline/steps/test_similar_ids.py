@@ -1,4 +1,4 @@
-"""New records whose ids are those of others but for leading zeros or case are reported."""
+"""New records whose ids are similar to those of others are reported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -57,8 +58,18 @@ def with_other_ids(folder: Path, changed: Path, ids: int, change: Change) -> Pat
     return changed
 
 
-@pytest.mark.parametrize(("change", "told"), [(lambda id_: f"00{id_}", True), (lambda id_: f"{id_}00", False)])
-def test_ids_that_lost_or_won_zeros_are_counted(first: Path, tmp_path: Path, change: Change, told: bool):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda id_: f"00{id_}", True),
+        (lambda id_: f"{id_}00", False),
+        (lambda id_: f"{id_}\u200b", True),
+        (lambda id_: id_.translate({48 + digit: 0xFF10 + digit for digit in range(10)}), True),
+    ],
+)
+def test_ids_that_lost_or_won_zeros_or_characters_nobody_sees_are_counted(
+    first: Path, tmp_path: Path, change: Change, told: bool
+):
     changed = with_other_ids(first / "up", tmp_path / "up", 3, change)
     with closing(Workspace.open(shutil.copytree(first / "home", tmp_path / "home"))) as workspace:
         documents = [imported(workspace, changed) for _ in range(2)]
@@ -82,6 +93,19 @@ def test_a_new_record_beside_one_that_stays_is_counted(first: Path, tmp_path: Pa
         document = imported(workspace, upload)
 
     assert reported(document) == [("warning", "users", "1")]
+
+
+def test_ids_that_came_by_an_import_that_was_undone_are_counted_again_and_those_that_really_were_are_not(
+    first: Path, tmp_path: Path
+):
+    changed = with_other_ids(first / "up", tmp_path / "up", 3, lambda id_: f"00{id_}")
+    with closing(Workspace.open(shutil.copytree(first / "home", tmp_path / "home"))) as workspace:
+        undone = plan_undo(workspace, imported(workspace, changed)["import_id"], "Pat")
+        publish_undo(workspace, undone, workspace.warehouse.ledger.hold(undone)["plan_sha256"], "Pat")
+        documents = [imported(workspace, path) for path in (changed, first / "up", changed)]
+
+    assert [reported(document) for document in documents] == [[("warning", "users", "3")], [], []]
+    assert [document["changes"]["users"]["created"] for document in documents] == [3, 3, 3]
 
 
 def test_at_a_first_load_nothing_is_known_to_be_alike_to(first: Path):

@@ -322,13 +322,19 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "distinct_values": lambda c: (roster_read.distinct_values(c, *feed, [student]), roster_read.distinct_values(c, *feed, [student, period])),
         "current_keys": lambda c: [roster_read.current_keys(c, *feed, name, {}) for name in every]
         + [roster_read.current_keys(c, *feed, "users", {"user_kind": "student"})],
-        "removed_versions_of": lambda c: roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"])),
+        "removed_versions_of": lambda c: [
+            roster_read.removed_versions_of(c, *feed, every, pa.array(["a", "b"]), reverted) for reverted in ((), (number, other))
+        ],
+        "reverted_imports": lambda c: ledger_read.reverted_imports(c, *feed),
         "id_changes_of": lambda c: [
             roster_read.id_changes_of(c, *feed, pa.array([str(n) for n in range(count)], pa.string())) for count in (0, 1, 500)
         ],
-        "last_removed_versions": lambda c: [roster_read.last_removed_versions(c, *feed, name) for name in every],
+        "last_removed_versions": lambda c: [
+            roster_read.last_removed_versions(c, *feed, name, reverted) for name in every for reverted in ((), (number, other))
+        ],
         "versions_before_rename": lambda c: [
-            roster_read.versions_before_rename(c, *feed, name, ids) for name in every for ids in (None, pa.array(["a", "b"]))
+            roster_read.versions_before_rename(c, *feed, name, pa.table({"old_id": ["a"], "changed": [other]}), reverted)
+            for name in every for reverted in ((), (number, other))
         ],
         "versions_ended_since": lambda c: [roster_read.versions_ended_since(c, *feed, name, number) for name in every],
         "versions_begun_since": lambda c: [roster_read.versions_begun_since(c, *feed, name, number) for name in every],

@@ -218,11 +218,14 @@ def test_what_was_gone_when_its_id_changed_is_found_although_another_record_has_
     published(warehouse, {"users": moved, "id_changes": changes}, number=3)
     published(warehouse, {"users": change("users", [user("a", first_name="New")])}, number=4)
 
-    assert [row["first_name"] for row in warehouse.roster.versions_before_rename(DISTRICT, SOURCE, "users").to_pylist()] == [
-        "Ann"
-    ]
-    assert warehouse.roster.versions_before_rename(DISTRICT, SOURCE, "courses").num_rows == 0
-    assert warehouse.roster.versions_before_rename(DISTRICT, SOURCE, "observers").num_rows == 0
+    renames = pa.table({"old_id": ["a", "b"], "changed": [3, 3]})
+
+    def found(table, *reverted):
+        return warehouse.roster.versions_before_rename(DISTRICT, SOURCE, table, renames, reverted).to_pylist()
+
+    assert [row["first_name"] for row in found("users")] == ["Ann"]
+    assert found("users", 2) == []
+    assert found("courses") == found("observers") == []
 
 
 def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
@@ -234,6 +237,52 @@ def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
     )
 
     assert [row["first_name"] for row in warehouse.roster.last_removed_versions(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]
+
+
+def test_what_imports_that_do_not_count_closed_had_not_left(warehouse):
+    """Ann went and came back before an import closed her that does not count; Bob came and went by such imports alone."""
+
+    def closed(*names, number, reason="deleted"):
+        gone = [version_of(warehouse, "users", user_id=name) for name in names]
+        return published(warehouse, {"users": change("users", gone=gone, reason=reason)}, number=number)
+
+    published(warehouse, {"users": change("users", [user("a", first_name="Ann"), user("c")])})
+    closed("a", number=2)
+    published(warehouse, {"users": change("users", [user("a", first_name="Anna"), user("b")])}, number=3)
+    closed("b", number=4)
+    closed("a", number=5, reason="undone")
+
+    def found(*reverted):
+        rows = warehouse.roster.last_removed_versions(DISTRICT, SOURCE, "users", reverted)
+        some = warehouse.roster.removed_versions_of(DISTRICT, SOURCE, ["users"], pa.array(["a", "b", "c"]), reverted)["users"]
+        assert rows.to_pylist() == some.to_pylist()
+        return sorted((row["user_id"], row["first_name"]) for row in rows.to_pylist())
+
+    assert [name for name, _ in found()] == ["a", "b"]
+    assert found(3, 4, 5) == [("a", "Ann")]
+
+
+@pytest.mark.parametrize(
+    ("undone", "reverted"),
+    [
+        ({}, ()),
+        ({3: [2]}, (2, 3)),
+        ({3: [2], 4: [3]}, (3, 4)),
+        ({3: [2], 4: [3], 5: [4]}, (2, 3, 4, 5)),
+        ({4: [2, 3]}, (2, 3, 4)),
+    ],
+)
+def test_imports_that_left_nothing_are_those_that_were_undone_and_the_undos(warehouse, undone, reverted):
+    for number in range(1, 6):
+        kind = "undo" if number in undone else "upload"
+        import_id = in_transaction(warehouse).open_import(
+            kind=kind, district_id=DISTRICT, source=SOURCE, upload_id=str(number), started_at=day(number)
+        )
+        summary = {"undoes": undone[number]} if number in undone else {}
+        in_transaction(warehouse).publish(end(import_id, number=number, summary=summary), {}, number - 1 or None)
+
+    assert warehouse.roster.reverted_imports(DISTRICT, SOURCE) == reverted
+    assert warehouse.roster.reverted_imports("madison", SOURCE) == ()
 
 
 def test_ids_that_all_of_some_feeds_have_now_are_found(warehouse):
