@@ -174,7 +174,7 @@ def _new_courses(work: ExportTables, wide: pa.Table) -> None:
 def class_rows(work: ExportTables) -> pa.Table:
     """Return one row for each student of each class, with its teacher, numbers and name."""
     rows = qualified(work, "enrollments")
-    rows = rows.filter(pa.array(equals(column(rows, "enrollments.role"), "student")))
+    rows = work.rows(rows, equals(column(rows, "enrollments.role"), "student"))
     rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
     rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",))
     sections = work.table("sections")
