@@ -16,7 +16,6 @@ ImportKind = Literal["upload", "override", "undo", "purge"]
 ImportStatus = Literal["running", "published", "unchanged", "held", "rejected", "failed", "discarded"]
 Decision = Literal["approved", "discarded", "superseded"]
 IMPORT_STATUSES: Final[tuple[str, ...]] = get_args(ImportStatus)
-DECISIONS: Final[tuple[str, ...]] = get_args(Decision)
 ExportStatus = Literal["written", "refused", "failed"]
 
 

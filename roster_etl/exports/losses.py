@@ -16,7 +16,6 @@ Reason = Literal[
     "formula", "id_not_allowed", "time_of_day", "several_values", "parent_left_out", "synthetic", "name_split",
 ]  # fmt: skip
 KINDS: Final[tuple[str, ...]] = get_args(LossKind)
-REASONS: Final[tuple[str, ...]] = get_args(Reason)
 STRICT_KINDS: Final = frozenset({"row_left_out", "value_changed", "value_made_up"})
 """The kinds that refuse a strict export."""
 

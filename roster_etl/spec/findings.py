@@ -339,7 +339,7 @@ _UPLOAD = (
     ),
     (
         "similar_id",
-        "New ids differ from other ids only by leading zeros or by case; they count as different records.",
+        "New ids differ from other ids only by leading zeros, by case or by characters that are invisible or full-width; they count as different records.",
         "Check whether a spreadsheet, or another export, changed the ids; correct them before the upload is published.",
     ),
     (

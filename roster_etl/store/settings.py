@@ -380,15 +380,7 @@ def _problems(table: str, given: Any) -> list[str]:
         if allowed is None:
             problems.append(f'unknown key "{table}.{key}"{spelling_hint(key, list(_KEYS[table]))}')
         elif isinstance(value, bool) is not (bool in allowed) or not isinstance(value, allowed):
-            wanted = (
-                "true or false"
-                if bool in allowed
-                else "text"
-                if str in allowed
-                else "a list"
-                if list in allowed
-                else "a whole number"
-            )
+            wanted = {bool: "true or false", str: "text", list: "a list", int: "a whole number"}[allowed[0]]
             problems.append(f'"{table}.{key}" must be {wanted}, found {type(value).__name__}')
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and not value > 0:
             problems.append(f'"{table}.{key}" must be more than 0')
@@ -478,9 +470,7 @@ def _files(home: Path, values: Mapping[str, Any], *names: str) -> dict[str, str]
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+")
 
 
-_LINE_BREAKING_CATEGORIES = frozenset(
-    {"Cc", "Cs", "Zl", "Zp"}
-)  # control characters, surrogates, separators of lines and of paragraphs
+_LINE_BREAKING_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, separators of lines and of paragraphs
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # change the reading order of what follows
 
 

@@ -78,7 +78,7 @@ class WorkingTable:
         return found if found is not None and found.alive else None
 
     def has_similar_key(self, key: Key) -> bool:
-        """Return whether a record has a key that differs from `key` only by leading zeros or by case; for a table with one key column."""
+        """Return whether a record has a key similar to `key`; for a table with one key column."""
         if not isinstance(key, str):
             return False
         if self._skeletons is None:

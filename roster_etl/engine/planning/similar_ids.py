@@ -1,4 +1,4 @@
-"""Find records whose ids differ from those of others only by leading zeros or by case.
+"""Find records whose ids are similar to those of others.
 
 Belongs here: which keys are alike, within one upload and beside the records that it would remove. Grain of all tables: one row per key.
 ``pipeline.steps.similar_ids`` decides what is reported.
@@ -31,7 +31,7 @@ def count_similar(table: str, new: pa.Table, known: pa.Table) -> int:
 
 
 def _skeleton_text(table: str, keys: pa.Table) -> pa.Array:
-    """Return one text for each key, with the id without leading zeros and case."""
+    """Return one text for each key, with the id in the form in which ids are compared."""
     id_, names = ID_COLUMNS[table], keys.column_names
     alike = {name: combine_chunks(keys.column(name)) for name in names}
     return key_text(pa.table(alike | {id_: id_skeleton(alike[id_])}), names)

@@ -1,4 +1,4 @@
-"""Report new records whose ids are those of other records but for leading zeros or case.
+"""Report new records whose ids are similar to those of other records.
 
 Belongs here: which keys are compared, and the finding. The comparison is ``engine.planning.similar_ids``.
 """
@@ -15,6 +15,7 @@ from roster_etl.engine.planning.plan import Plan, TablePlan
 from roster_etl.engine.planning.similar_ids import ID_COLUMNS, count_similar, similar_keys
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.similar_ids import DIFFERENCE
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.findings import Finding
@@ -62,5 +63,5 @@ def _plain(keys: pa.Table) -> pa.Table:
 
 
 def _finding(table: str, count: int) -> Finding:
-    message = f"{count:,} new ids differ from known ones only by leading zeros or by case. They count as different records."
+    message = f"{count:,} new ids differ from known ones {DIFFERENCE}. They count as different records."
     return Finding(severity="warning", code="similar_id", field=table, message=message)

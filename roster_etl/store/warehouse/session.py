@@ -281,11 +281,6 @@ class ReadSession:
                 self._connection = self._stack.enter_context(self._begin())
             yield self._connection
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the session has a connection now."""
-        return self._connection is not None and not self._closed
-
     def close(self, error: BaseException | None = None) -> None:
         """End the snapshot and close the connection. Raises WarehouseError.
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from roster_etl.engine.validation.column_checks import FeedValues
 from roster_etl.engine.validation.validate import ValidatedFile
 from roster_etl.frames.arrow import REFUSED
+from roster_etl.frames.similar_ids import SIMILAR
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Digits, File, RowCondition, Status, Unique
 from tests.walking import found, judge, lines
 
@@ -100,7 +101,7 @@ def test_a_value_that_the_other_feed_lacks_is_doubtful_and_applies() -> None:
     result = _judge("1,7,a,student,active", "01,8,b,student,active", known=("1", "2"))
 
     assert found(result) == [("warning", "unknown_reference", 3, "Id")]
-    assert result.findings.column("message")[0].as_py().endswith("One that differs only by leading zeros or by case exists.")
+    assert result.findings.column("message")[0].as_py().endswith(SIMILAR)
     assert result.rows_accepted == 2
 
 

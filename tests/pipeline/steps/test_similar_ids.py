@@ -1,4 +1,4 @@
-"""New records whose ids are those of others but for leading zeros or case are reported."""
+"""New records whose ids are similar to those of others are reported."""
 
 from __future__ import annotations
 
@@ -58,8 +58,18 @@ def with_other_ids(folder: Path, changed: Path, ids: int, change: Change) -> Pat
     return changed
 
 
-@pytest.mark.parametrize(("change", "told"), [(lambda id_: f"00{id_}", True), (lambda id_: f"{id_}00", False)])
-def test_ids_that_lost_or_won_zeros_are_counted(first: Path, tmp_path: Path, change: Change, told: bool):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda id_: f"00{id_}", True),
+        (lambda id_: f"{id_}00", False),
+        (lambda id_: f"{id_}\u200b", True),
+        (lambda id_: id_.translate({48 + digit: 0xFF10 + digit for digit in range(10)}), True),
+    ],
+)
+def test_ids_that_lost_or_won_zeros_or_characters_nobody_sees_are_counted(
+    first: Path, tmp_path: Path, change: Change, told: bool
+):
     changed = with_other_ids(first / "up", tmp_path / "up", 3, change)
     with closing(Workspace.open(shutil.copytree(first / "home", tmp_path / "home"))) as workspace:
         documents = [imported(workspace, changed) for _ in range(2)]

@@ -207,3 +207,14 @@ def test_a_copy_and_a_rewrite_see_and_leave_what_the_block_has_written(tmp_path:
         left = database.path.read_bytes() + log_of(database).read_bytes()
     assert b"to be forgotten" not in left
     assert b"to be forgotten" in (tmp_path / "copy.sqlite").read_bytes()
+
+
+def test_while_it_is_idle_others_write_rewrite_and_copy_the_file(tmp_path: Path, database: Database) -> None:
+    other = Database(f"sqlite:///{database.path}", busy_timeout_s=0)
+    with database.keep_connection():
+        add(database)
+        add(other)
+        other.compact()
+        other.copy_to(tmp_path / "copy.sqlite")
+        assert log_of(database).stat().st_size == 0
+        assert (read(database), read(Database(f"sqlite:///{tmp_path}/copy.sqlite"))) == (2, 2)
