@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ Array: TypeAlias = pa.Array
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Offsets: TypeAlias = npt.NDArray[np.int32]
 UNIT = "\x1f"
+_PIECE = 1 << 18  # bytes that stay in the processor's cache
 
 
 def column(table: pa.Table, name: str) -> Array:
@@ -102,10 +103,13 @@ def lookup(values: Array, keys: Array, results: Array) -> Array:
 
 def same_memory(some: Sequence[Array], others: Sequence[Array]) -> bool:
     """Return whether arrays are the same ones, pairwise, by where they are in memory."""
-    return len(some) == len(others) and all(_place(one) == _place(other) for one, other in zip(some, others, strict=True))
+    return len(some) == len(others) and all(
+        memory_place(one) == memory_place(other) for one, other in zip(some, others, strict=True)
+    )
 
 
-def _place(values: Array) -> tuple[object, ...]:
+def memory_place(values: Array) -> tuple[object, ...]:
+    """Return where an array is in memory: that of another array that lives differs."""
     buffers = (None if buffer is None else buffer.address for buffer in values.buffers())
     return (values.type, values.offset, len(values), *buffers)
 
@@ -169,6 +173,17 @@ def with_columns(table: pa.Table, **columns: Array) -> pa.Table:
         at = table.schema.get_field_index(name)
         table = table.append_column(name, values) if at < 0 else table.set_column(at, name, values)
     return table
+
+
+def byte_pieces(values: Array) -> Iterator[bytes]:
+    """Yield the bytes under an array of text, some at a time; a null may have bytes of its own."""
+    _, offsets, data = values.buffers()
+    if data is None or not len(values):
+        return
+    ends = memoryview(offsets).cast("B").cast("i")
+    text = memoryview(data)[ends[values.offset] : ends[values.offset + len(values)]]
+    for start in range(0, len(text), _PIECE):
+        yield text[start : start + _PIECE].tobytes()
 
 
 def text_bytes(values: Array) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], Offsets, Offsets]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from roster_etl.exports.arrays import (
     Array,
     Mask,
+    byte_pieces,
     choose,
     column,
     constant,
@@ -36,7 +37,7 @@ _RUNS = r"^[=+\-@\t\r]"
 _NUMBER = r"^[+-]?[0-9][0-9 ().,x-]*$"
 _PLAIN = r"^[0-9A-Za-z._/@-]+$"
 _BREAKS = r"(\r\n|[\r\n\x0b\x0c\x1c-\x1e\x{85}\x{2028}\x{2029}])"
-_MAY_BREAK: Final = np.array([byte < 32 or byte > 126 for byte in range(256)])
+_NO_BREAK: Final = bytes(range(32, 127))
 _MAY_RUN: Final = np.isin(np.arange(256), [ord(sign) for sign in "=+-@\t\r"])
 _FLAGS: Mapping[str, tuple[str, str]] = {
     "Y/N": ("Y", "N"),
@@ -123,7 +124,7 @@ def _runs(cells: Array) -> Mask:
 
 def may_break(cells: Array) -> bool:
     """Return whether some cell may hold a line break; text of printable ASCII never does."""
-    return bool(_MAY_BREAK[text_bytes(cells)[0]].any())
+    return any(piece.translate(None, _NO_BREAK) for piece in byte_pieces(cells))
 
 
 def without_breaks(cells: Array) -> Array:

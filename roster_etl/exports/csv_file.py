@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import Array, text_bytes
+from roster_etl.exports.arrays import Array, byte_pieces
 
-_NEEDS_QUOTES = np.isin(np.arange(256), [ord(sign) for sign in '",\r\n'])
+_QUOTED_SIGNS = (b'"', b",", b"\r", b"\n")
 BATCH = 65_536
 """Rows that are in memory as lines at one time."""
 
@@ -32,10 +32,28 @@ def _header(names: list[str], newline: str) -> bytes:
 
 
 def _lines(columns: list[Array], newline: str) -> bytes:
-    quoted = [_quoted(pc.fill_null(values, "") if values.null_count else values) for values in columns]
-    rows = pc.binary_join_element_wise(*quoted, ",") if len(quoted) > 1 else pc.if_else(pc.equal(quoted[0], ""), '""', quoted[0])
+    cells = [None if values.null_count == len(values) else _quoted(_filled(values)) for values in columns]
+    if len(columns) > 1 and any(values is not None for values in cells):
+        rows = pc.binary_join_element_wise(*_joined_blanks(cells), ",")
+    elif len(columns) > 1:
+        rows = pa.repeat(pa.scalar("," * (len(columns) - 1)), len(columns[0]))
+    else:
+        rows = pc.if_else(pc.equal(_filled(columns[0]), ""), '""', _quoted(_filled(columns[0])))
     ended = pc.binary_join_element_wise(rows, newline, "").cast(pa.large_string())
     return b"".join(_data(part) for part in (ended.chunks if isinstance(ended, pa.ChunkedArray) else [ended]))
+
+
+def _filled(values: Array) -> Array:
+    return pc.fill_null(values, "") if values.null_count else values
+
+
+def _joined_blanks(cells: list[Array | None]) -> list[Array | str]:
+    """Return columns for a join by commas, those without a value (None) as text: several in a row as the commas between them."""
+    return [
+        part
+        for blank, run in groupby(cells, lambda values: values is None)
+        for part in (["," * (len([*run]) - 1)] if blank else run)
+    ]
 
 
 def _data(lines: Array) -> bytes:
@@ -48,7 +66,7 @@ def _data(lines: Array) -> bytes:
 
 
 def _quoted(values: Array) -> Array:
-    if not _NEEDS_QUOTES[text_bytes(values)[0]].any():
+    if not any(sign in piece for piece in byte_pieces(values) for sign in _QUOTED_SIGNS):
         return values
     needs = pc.match_substring_regex(values, pattern='[",\r\n]')
     doubled = pc.replace_substring(values, pattern='"', replacement='""')

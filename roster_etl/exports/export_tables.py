@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -31,6 +31,7 @@ from roster_etl.exports.arrays import (
     is_in,
     keys_of,
     mask,
+    memory_place,
     nulls,
     positions,
     present,
@@ -41,6 +42,7 @@ from roster_etl.exports.arrays import (
 from roster_etl.exports.losses import Losses, LossKind, Reason
 
 ROW = "_n"
+_USER = ("user_kind", "user_id")
 _MADE_UP: tuple[Reason, ...] = ("missing_required", "synthetic", "name_split")
 
 # Columns that must have a value for their record to be said: without the parent the record goes too. Others become empty.
@@ -154,9 +156,14 @@ class ExportTables:
 
     def settle(self) -> None:
         """Put what was changed into the store; call it when a rule has ended."""
+        moved: dict[object, Array] = {}
         for name, table in self.tables.items():
             if table is not self._settled.get(name):
-                self.tables[name] = self._settled[name] = self.store.keep(table)
+                self.tables[name] = self._settled[name] = kept = self.store.keep(table)
+                moved |= {memory_place(column(table, name)): column(kept, name) for name in _single_chunks(table)}
+        for cells in self._attached.values():
+            cells[:] = [moved.get(memory_place(values), values) for values in cells]
+        del moved
         self.store.release()
 
     # ---- reading
@@ -282,7 +289,7 @@ class ExportTables:
 
     def name_kinds(self) -> None:
         """Write the ids of users as kind and id, in all columns that hold them; without a kind beside it, the first kind that has the id."""
-        users = self.user_keys("users")
+        attached, there = self._attached_to_users(), self._users_there()
         kinds, ids = self.col("users", "user_kind"), self.col("users", "user_id")
         for table, name in ID_COLUMNS["users"]:
             if table not in self.tables or name not in self.tables[table].column_names:
@@ -290,23 +297,50 @@ class ExportTables:
             before = self.col(table, name)
             if "user_kind" in self.tables[table].column_names:
                 own = self.col(table, "user_kind")
-                known = is_in(self.user_keys(table, name), users)
+                known = there[table, name]
             else:
                 own, known = nulls(len(before)), is_in(before, ids)
                 for kind in pc.unique(kinds).to_pylist():
                     mine = is_in(before, ids.filter(pa.array(equals(kinds, kind)))) & ~present(own)
                     own = choose(mine, constant(kind, len(before)), own)
-            self.change(table, name, choose(known, pc.binary_join_element_wise(own, before, "-"), before), "id_not_allowed")
+            said = pc.binary_join_element_wise(own, before, "-")
+            self.change(table, name, said if known.all() else choose(known, said, before), "id_not_allowed")
+        self._still_attached(attached)
 
     def set_user_kinds(self, kinds: Array) -> None:
         """Set the kind of every user, here and in all tables that refer to it; each cell that changes is counted."""
-        keys = self.user_keys("users")
+        attached = self._attached_to_users()
+        keys, kind = self.user_keys("users"), pc.unique(kinds)
         for table in [name for name in self.tables if name != "users" and "user_kind" in self.tables[name].column_names]:
-            id_column = "user_id"
-            found = positions(self.user_keys(table, id_column), keys)
             before = self.col(table, "user_kind")
-            self.change(table, "user_kind", pc.coalesce(kinds.take(found), before), "coarser_code")
+            if len(kind) == 1 and table in attached and present(self.col(table, "user_id")).all():
+                said = constant(kind[0].as_py(), len(before))
+            else:
+                said = pc.coalesce(kinds.take(positions(self.user_keys(table, "user_id"), keys)), before)
+            self.change(table, "user_kind", said, "coarser_code")
         self.change("users", "user_kind", kinds, "coarser_code")
+        self._still_attached(attached)
+
+    def _attached_to_users(self) -> list[str]:
+        """Return the tables with users of which each is there."""
+        tables = [name for name in self.tables if name != "users" and {*_USER} <= {*self.tables[name].column_names}]
+        there = "users" in self.original
+        return [name for name in tables if there and not self._dangling(name, _USER, "users", _USER).any()]
+
+    def _users_there(self) -> dict[tuple[str, str], Mask]:
+        """Return for each column of users with their kind beside it which cells name one that is there."""
+        found = {}
+        for table, name in ID_COLUMNS["users"]:
+            if {"user_kind", name} <= {*self.table(table).column_names}:
+                there = present(self.col(table, name))
+                itself = (table, name) == ("users", "user_id")
+                found[table, name] = there if itself else there & ~self._dangling(table, ("user_kind", name), "users", _USER)
+        return found
+
+    def _still_attached(self, tables: Iterable[str]) -> None:
+        """Note that each user of `tables` is there, as before users were given other ids or kinds in all tables."""
+        for table in tables:
+            self._attached[table, _USER, "users"] = [self.col(name, key) for name in (table, "users") for key in _USER]
 
     # ---- extensions
 
@@ -326,11 +360,17 @@ class ExportTables:
         return each_distinct(some, lambda cell: json.loads(cell).get(name))
 
 
+def _single_chunks(table: pa.Table) -> list[str]:
+    return [name for name in table.column_names if table.column(name).num_chunks == 1]
+
+
 _PLAIN_NAME = re.compile(r"[0-9A-Za-z._ -]+")
 
 
 def may_name(cells: Array, name: str) -> Mask:
     """Return which JSON objects may have a name that begins with `name`, in any case."""
+    if cells.null_count == len(cells):
+        return np.zeros(len(cells), dtype=bool)
     if not _PLAIN_NAME.fullmatch(name):
         return present(cells)  # it may be written with escapes
     return mask(pc.match_substring(cells, f'"{name}', ignore_case=True))

@@ -189,9 +189,10 @@ def _(step: CurrentSpan, rows: pa.Table, files: Files, findings: FindingsBuilder
 
 @run_step.register
 def _(step: WarnUnmatched, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    other = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
+    other = files[step.file]
     if not set(step.columns) <= set(rows.column_names) or not set(step.keys) <= set(other.column_names):
         return rows
+    other = _without_refused(other.select([*dict.fromkeys([*step.keys, REFUSED])]))
     own, known = (
         pc.binary_join_element_wise(*(_cells(table, name) for name in names), "\x1f", null_handling="emit_null")
         for table, names in ((rows, step.columns), (other, step.keys))
@@ -224,7 +225,7 @@ def _(step: ForEvery, rows: pa.Table, files: Files, findings: FindingsBuilder) -
 def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     other = _accepted_first(_needed_columns(step, files[step.file]))
     if step.accepted:
-        other = other.filter(pc.invert(other.column(REFUSED)))
+        other = _without_refused(other)
     if step.where and step.where.column not in other.column_names:
         other = other.slice(0, 0)
     elif step.where:
@@ -406,6 +407,11 @@ def _cells(rows: pa.Table, name: str) -> pa.Array:
 def _is_one_of(rows: pa.Table, name: str, lower: pa.Array) -> pa.Array:
     """Return which rows have one of `lower` in column `name`, ignoring case."""
     return pc.is_in(pc.utf8_lower(_cells(rows, name)), value_set=lower)
+
+
+def _without_refused(rows: pa.Table) -> pa.Table:
+    refused = rows.column(REFUSED)
+    return rows.filter(pc.invert(refused)) if pc.any(refused).as_py() else rows
 
 
 def _accepted_values(rows: pa.Table, name: str) -> pa.Array:

@@ -30,9 +30,10 @@ def unsure_lookups(step: Lookup, rows: pa.Table, other: pa.Table, places: pa.Arr
     if step.accepted or step.where:
         rejected = combine_chunks(other.column(REFUSED))
         rejected = pc.and_not(rejected, combine_chunks(other.column(DELETED))) if DELETED in other.column_names else rejected
-        rejected = rejected if step.where is None else pc.and_not(rejected, _says_otherwise(step, other))
-        keys = pc.drop_null(combine_chunks(other.column(step.key)).filter(rejected))
-        flags.append(pc.is_in(combine_chunks(rows.column(step.on)), value_set=keys))
+        if pc.any(rejected).as_py():
+            rejected = rejected if step.where is None else pc.and_not(rejected, _says_otherwise(step, other))
+            keys = pc.drop_null(combine_chunks(other.column(step.key)).filter(rejected))
+            flags.append(pc.is_in(combine_chunks(rows.column(step.on)), value_set=keys))
     unsure = pc.and_(reduce(pc.or_, flags), pc.is_null(places)) if flags else None
     return unsure if unsure is not None and pc.any(unsure).as_py() else None
 

@@ -18,6 +18,7 @@ from roster_etl.exports.arrays import (
     lookup,
     mask,
     nulls,
+    positions,
     rank_in_group,
     with_columns,
 )
@@ -69,9 +70,10 @@ def _ordered(work: ExportTables) -> pa.Table:
 def _one_person_each(work: ExportTables, linked: Mask) -> None:
     """Say one person's name, e-mail and phone the same wherever an id occurs: as for the first student."""
     ids = work.col("contacts", "contact_id")
+    places = positions(ids, ids)
     for name in ("name", "email", "phone", "relationship"):
         values = work.col("contacts", name)
-        first = lookup(ids, ids, values)
+        first = values.take(places)
         work.change("contacts", name, choose(linked, values, first), "several_values")
 
 
@@ -155,10 +157,11 @@ def _say_contacts(work: ExportTables, ids: Array) -> None:
     word = lookup(ids, column(roles, "user_id"), column(roles, "role"))
     work.change("contacts", "relationship", word, "coarser_code")
     whole = pc.binary_join_element_wise(work.col("users", "first_name"), work.col("users", "last_name"), " ")
-    work.change("contacts", "name", lookup(ids, users, whole), "name_split")
+    at = positions(ids, users)
+    work.change("contacts", "name", whole.take(at), "name_split")
     reached = {"email": work.col("users", "email"), "phone": pc.coalesce(work.col("users", "phone"), work.col("users", "sms"))}
     for name, values in reached.items():  # the reader takes the mobile number where there is no other
-        work.change("contacts", name, lookup(ids, users, values), "several_values")
+        work.change("contacts", name, values.take(at), "several_values")
     places = pa.array(rank_in_group(work.user_keys("contacts")), pa.int64())
     work.change("contacts", "position", places, "coarser_code")
     work.change("contacts", "contact_user_id", ids, "synthetic")

@@ -229,18 +229,8 @@ def user_rows(work: ExportTables) -> pa.Table:
     """Return one row a user: the one role and all organizations (1.1), identifiers, agents and grades as comma lists."""
     rows = qualified(work, "users")
     ids = column(rows, "users.user_id")
-    roles = work.table("user_roles")
-    by_org = roles.take(
-        pc.sort_indices(
-            with_columns(roles, _p=pa.array(~mask(pc.fill_null(work.col("user_roles", "is_primary"), False)))),
-            sort_keys=[("user_id", "ascending"), ("_p", "ascending"), ("organization_id", "ascending")],
-        )
-    )
-    rows = with_columns(
-        rows,
-        org_list=_lists(by_org, "organization_id", ids),
-        role=_word_of_file(lookup(ids, column(roles, "user_id"), column(roles, "role"))),
-    )
+    if is_version(work, "1.1"):
+        rows = with_columns(rows, **_roles_in_cells(work, ids))
     contacts = work.table("contacts").take(
         pc.sort_indices(work.table("contacts"), sort_keys=[("user_id", "ascending"), ("position", "ascending")])
     )
@@ -248,6 +238,19 @@ def user_rows(work: ExportTables) -> pa.Table:
     grades = lookup(ids, column(profiles, "user_id"), work.col("student_profiles", "grades"))
     rows = with_columns(rows, agent_list=_lists(contacts, "contact_id", ids), grade_list=comma_list(grades, grades=True))
     return with_columns(rows, id_list=_identifier_lists(work, ids), enabled=equals_status(rows))
+
+
+def _roles_in_cells(work: ExportTables, ids: Array) -> dict[str, Array]:
+    """Return the organizations and the role of each user, for which 1.1 has no file of their own."""
+    roles = work.table("user_roles")
+    by_org = roles.take(
+        pc.sort_indices(
+            with_columns(roles, _p=pa.array(~mask(pc.fill_null(work.col("user_roles", "is_primary"), False)))),
+            sort_keys=[("user_id", "ascending"), ("_p", "ascending"), ("organization_id", "ascending")],
+        )
+    )
+    role = lookup(ids, column(roles, "user_id"), column(roles, "role"))
+    return {"org_list": _lists(by_org, "organization_id", ids), "role": _word_of_file(role)}
 
 
 def equals_status(rows: pa.Table) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import tables_of
 
 _ROW_BY_ROW = (Computed, CurrentSpan, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
-_ROWS_AT_ONCE = 262_144
+_ROWS_AT_ONCE = 131_072
 
 
 class ReadBackFailed(PermanentError):
@@ -218,11 +218,32 @@ def _mapped(
             )
             for mapping in found.mappings
             if mapping.to == name
-            for some in _slices(mapping, files[mapping.source].rows, store)
+            for some in _slices(mapping, _named_columns(mapping, files[mapping.source]), store)
         ]
         yield name, pa.concat_tables(parts)
         del parts
         store.release()
+
+
+def _named_columns(mapping: ColumnMapping, source: SourceFile) -> pa.Table:
+    """Return the rows of a mapping's file with the columns that its plan names, where its steps name each: what copies rows copies no others."""
+    rows = source.rows
+    if not all(isinstance(step, _ROW_BY_ROW) for step in mapping.steps):
+        return rows
+    named = {*_texts(mapping), *(source.extensions if mapping.extensions else ())}
+    return rows.select([name for name in rows.column_names if name in named or name.startswith("_")])
+
+
+def _texts(plan: object) -> Iterator[str]:
+    """Yield all texts in a plan, which are the names of columns, files and options, and values."""
+    if isinstance(plan, str):
+        yield plan
+    elif isinstance(plan, Mapping):
+        yield from (text for pair in plan.items() for part in pair for text in _texts(part))
+    elif isinstance(plan, tuple | list | frozenset):
+        yield from (text for part in plan for text in _texts(part))
+    elif is_dataclass(plan):
+        yield from (text for field in fields(plan) for text in _texts(getattr(plan, field.name)))
 
 
 def _slices(mapping: ColumnMapping, rows: pa.Table, store: ColumnStore) -> Iterator[pa.Table]:

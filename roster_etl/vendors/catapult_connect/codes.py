@@ -24,9 +24,6 @@ GRADES = {
 }
 GRADE_OPTIONS = (*GRADES,)
 
-# The code list of each column: (file, column) -> its table. Every option of these columns must be in the table.
-RECODES = {("students", "Grade"): GRADES}
-
 # Values of Period that mean homeroom (case is ignored), and those that do if the district treats 0 as homeroom.
 HOMEROOM_PERIODS = ("homeroom", "home room", "HR")
 HOMEROOM_PERIODS_AND_ZERO = ("homeroom", "home room", "HR", "0")

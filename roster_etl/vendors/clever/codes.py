@@ -29,25 +29,6 @@ SUBJECTS = {
 }
 SUBJECT_OPTIONS = (*SUBJECTS,)
 
-# The code list of each column: (file, column) -> its table. Every option of these columns must be in the table.
-RECODES = {
-    ("schools", "Low_grade"): GRADES,
-    ("schools", "High_grade"): GRADES,
-    ("students", "Grade"): GRADES,
-    ("students", "Gender"): GENDERS,
-    ("students", "Gifted_status"): FLAGS,
-    ("students", "Race"): RACES,
-    ("students", "Hispanic_Latino"): FLAGS,
-    ("students", "Ell_status"): FLAGS,
-    ("students", "Frl_status"): LUNCHES,
-    ("students", "IEP_status"): FLAGS,
-    ("students", "Contact_phone_type"): PHONE_TYPES,
-    ("students", "Disability_status"): FLAGS,
-    ("students", "Section_504_status"): FLAGS,
-    ("sections", "Grade"): GRADES,
-    ("sections", "Subject"): SUBJECTS,
-}
-
 # "Clever will assign a subject based on the name of the section", by unpublished rules. Ours: whole words and phrases in lower
 # case; the first line with a keyword that occurs in the name wins, so phrases come before the words that they contain.
 SUBJECT_KEYWORDS = (

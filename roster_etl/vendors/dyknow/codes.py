@@ -30,6 +30,3 @@ GRADES = {
     "OT": "OT",
 }
 GRADE_OPTIONS = (*GRADES,)
-
-# (file, column) -> its table. Every option of these columns must be in the table.
-RECODES = {("students", "grade"): GRADES}

@@ -21,14 +21,3 @@ GRADE_OPTIONS = (*GRADES,)
 GENDERS = {"M": "M", "F": "F"}
 RACES = {"A": "A", "B": "B", "I": "I", "M": "M", "P": "P", "W": "W"}
 FLAGS = {"True": True, "False": False}
-
-# The code list of each column: (file, column) -> its table. Every option of these columns must be in the table.
-RECODES = {
-    ("users", "student_ell_status"): FLAGS,
-    ("users", "student_gender"): GENDERS,
-    ("users", "student_grade"): GRADES,
-    ("users", "student_hispanic"): FLAGS,
-    ("users", "student_race"): RACES,
-    ("users", "user_role"): ROLES,
-    ("enrollments", "role"): ROLES,
-}

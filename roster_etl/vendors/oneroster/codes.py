@@ -81,32 +81,3 @@ GRADE_ORDER = (*CEDS_GRADES,)
 # The code of each race, in the order of the columns of demographics.csv.
 RACE_CODES = ("I", "A", "B", "P", "W")
 SEVERAL_RACES = "M"
-
-# The code list of each column: (file, column) -> its table. Every option of these columns is in the table.
-RECODES = {
-    ("orgs", "status"): STATUSES,
-    ("orgs", "type"): ORGANIZATION_TYPES,
-    ("academicSessions", "status"): STATUSES,
-    ("academicSessions", "type"): SESSION_TYPES,
-    ("courses", "status"): STATUSES,
-    ("classes", "status"): STATUSES,
-    ("classes", "classType"): CLASS_TYPES,
-    ("users", "status"): STATUSES,
-    ("users", "enabledUser"): ENABLED,
-    ("userProfiles", "status"): STATUSES,
-    ("roles", "status"): STATUSES,
-    ("roles", "roleType"): ROLE_TYPES,
-    ("roles", "role"): ROLES,
-    ("demographics", "status"): STATUSES,
-    ("demographics", "sex"): SEXES,
-    ("demographics", "americanIndianOrAlaskaNative"): FLAGS,
-    ("demographics", "asian"): FLAGS,
-    ("demographics", "blackOrAfricanAmerican"): FLAGS,
-    ("demographics", "nativeHawaiianOrOtherPacificIslander"): FLAGS,
-    ("demographics", "white"): FLAGS,
-    ("demographics", "demographicRaceTwoOrMoreRaces"): FLAGS,
-    ("demographics", "hispanicOrLatinoEthnicity"): FLAGS,
-    ("enrollments", "status"): STATUSES,
-    ("enrollments", "role"): ENROLLMENT_ROLES,
-    ("enrollments", "primary"): FLAGS,
-}

@@ -8,10 +8,13 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.csv import arrow_columns
+from roster_etl.engine.transform.mapper import SourceFile
 from roster_etl.exports.build import BuiltFile
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.export_tables import InMemory
-from roster_etl.pipeline.exports.read_back import ReadBackFailed, compare_cells
+from roster_etl.mapping.column_plan import From, Mapping, OnlyRows
+from roster_etl.pipeline.exports.read_back import ReadBackFailed, _named_columns, compare_cells
+from roster_etl.vendors import discover_vendors
 
 ROWS = 500
 BUILT = BuiltFile(
@@ -69,3 +72,31 @@ def test_a_file_with_fewer_columns_is_refused(written, left_out):
 
     with pytest.raises(ReadBackFailed, match="another header"):
         compare_cells(written, BUILT, InMemory())
+
+
+@pytest.mark.parametrize("name", sorted(discover_vendors()))
+def test_a_mapping_has_every_column_that_it_reads(name):
+    """Rows are copied without the columns that their mapping does not name."""
+    found = discover_vendors()[name]
+    for mapping in found.mappings:
+        file = found.format.file(mapping.source)
+        columns = {column.name: ["x"] for column in file.columns}
+        rows = pa.table({**columns, "Extra": ["x"], "_row": [2], "_refused": [False]})
+        kept = _named_columns(mapping, SourceFile(rows=rows, file_name=file.file_name, extensions=("Extra",))).column_names
+
+        read = {column for pairs in mapping.lineage().values() for source, column in pairs if source == mapping.source}
+        assert read & {*columns} <= {*kept}
+        assert {"_row", "_refused", *(["Extra"] if mapping.extensions else [])} <= {*kept}
+
+
+def test_columns_that_no_step_or_cell_names_are_left_behind():
+    mapping = Mapping(
+        source="users", to="users", columns={"user_id": From("id")}, steps=(OnlyRows(column="role", values=("x",)),)
+    )
+    rows = pa.table({"id": ["1"], "role": ["x"], "other": ["y"], "Extra": ["z"], "_row": [2]})
+
+    assert _named_columns(mapping, SourceFile(rows=rows, file_name="users.csv", extensions=("Extra",))).column_names == [
+        "id",
+        "role",
+        "_row",
+    ]
