@@ -217,8 +217,9 @@ def _normalize_rows(rows: Chunk) -> Iterator[bytes]:
     spaced = pc.match_substring_regex(rows, pattern=_EDGE_WHITESPACE)
     plain = pc.and_not(pc.string_is_ascii(rows), spaced)
     lower: list[Any] = pc.utf8_lower(rows).cast(pa.binary()).to_pylist()
-    for row, is_plain, lowered in zip(rows, plain.to_pylist(), lower, strict=True):
-        yield lowered if is_plain else _normalize_row(row.as_py())
+    others = iter(rows.filter(pc.invert(plain)).to_pylist())
+    for is_plain, lowered in zip(plain.to_pylist(), lower, strict=True):
+        yield lowered if is_plain else _normalize_row(next(others))
 
 
 def _normalize_row(row: str) -> bytes:

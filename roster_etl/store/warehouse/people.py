@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.people import DECISION, PERSON_LINKS, LinkCloseReason
 from roster_etl.canonical.sql_types import Timestamp
-from roster_etl.store.warehouse import bulk_load
+from roster_etl.store.warehouse import bulk_load, ledger_read, roster_read
 from roster_etl.store.warehouse.database import read_rows
 
 _AT_ONCE = 500
@@ -146,11 +146,28 @@ def link_counts(connection: sa.Connection, import_id: int) -> dict[str, int]:
 
 
 def id_changes(connection: sa.Connection, district_id: str, source: str) -> list[tuple[str, str, str, int]]:
-    """Return the current ID changes of users of a feed: old ID, new ID, extensions (JSON), the import that found it."""
+    """Return the current ID changes of users of a feed: old ID, new ID, extensions (JSON), the import that found it.
+
+    Of a change that an undo brought back that is the import that had found it.
+    """
     of = history_table("id_changes").c
     feed = (of.district_id == district_id, of.source == source, of.entity == "users", of.valid_to_import.is_(None))
     query = sa.select(of.old_id, of.new_id, of.extensions, of.valid_from_import).where(*feed)
-    return [(str(old), str(new), str(extensions), int(number)) for old, new, extensions, number in connection.execute(query)]
+    found = [(str(old), str(new), str(extensions), int(number)) for old, new, extensions, number in connection.execute(query)]
+    reverted = ledger_read.reverted_imports(connection, district_id, source) if found else ()
+    made = _made_before(connection, (district_id, source), [one[:2] for one in found if one[3] in reverted], reverted)
+    return [(old, new, extensions, made.get((old, new), number)) for old, new, extensions, number in found]
+
+
+def _made_before(
+    connection: sa.Connection, feed: tuple[str, str], pairs: Sequence[tuple[str, str]], reverted: Collection[int]
+) -> dict[tuple[str, str], int]:
+    """Return the newest import, but for `reverted` ones, that found each of some ID changes of users."""
+    if not pairs:
+        return {}
+    keys = pa.Table.from_pylist([{"entity": "users", "old_id": old, "new_id": new} for old, new in pairs])
+    rows = roster_read.versions_by_key(connection, *feed, "id_changes", keys, past=True).to_pylist()  # oldest first
+    return {(row["old_id"], row["new_id"]): row["valid_from_import"] for row in rows if row["valid_from_import"] not in reverted}
 
 
 def first_imports(connection: sa.Connection, district_id: str, records: Iterable[Record]) -> dict[Record, int]:

@@ -107,6 +107,22 @@ def test_a_trace_takes_another_record_with_the_old_id_for_another_one_though_an_
     assert [change["import_id"] for change in found["id_changes"]] == [first]
 
 
+def test_a_person_with_an_id_that_another_one_had_keeps_the_person_id_through_an_undo_and_its_undo(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u2,b,active,Bob\n")
+    (first,) = renamed(roster, ("u2", "n2"))
+    roster.upload(u=f"{USERS}u2,c,active,Cy\n")
+
+    def person_ids() -> list[str]:
+        found = (trace_record(roster.workspace, "lincoln", "users", {"user_id": user}) for user in ("u2", "n2"))
+        return [one["person"]["person_id"] for one in found]
+
+    before = person_ids()
+    undone(roster, undone(roster, first))
+
+    assert person_ids() == before
+    assert len({*before}) == 2
+
+
 def test_who_came_by_an_import_that_was_undone_never_was(roster: Roster) -> None:
     """A person, a login, and a person who was removed before the undo."""
     logins = "user_id,login_id,existing_user_id\n"
