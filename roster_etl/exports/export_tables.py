@@ -28,6 +28,7 @@ from roster_etl.exports.arrays import (
     constant,
     each_distinct,
     equals,
+    first_rows,
     is_in,
     keys_of,
     mask,
@@ -201,6 +202,12 @@ class ExportTables:
         if gone:
             self.losses.add(kind, reason, gone, table=table, file=file)
             self.tables[table] = self.rows(self.table(table), keep)
+
+    def keep_first(self, table: str, key: tuple[str, ...], made: pa.Table | None = None) -> None:
+        """Keep the first of the rows with one key, and count the others. ``made``: the rows, if they replace those of the table."""
+        rows = self.table(table) if made is None else made
+        self.tables[table] = first_rows(rows, key)
+        self.losses.add("rows_joined", "several_values", rows.num_rows - self.tables[table].num_rows, table=table)
 
     def rows(self, table: pa.Table, keep: Mask) -> pa.Table:
         """Return some rows of a table, in the store."""

@@ -147,7 +147,7 @@ def _generated_expectation(rule: Rule, tolerance: Tolerance) -> dict[str, Any]:
 def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, path: str) -> str:
     """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in order."""
     committed = parse_suite(existing, path)["expectations"] if existing is not None else []
-    by_hand = [expectation for expectation in committed if _origin(expectation) != "generated"]
+    by_hand = [expectation for expectation in committed if expectation.get("meta", {}).get("origin") != "generated"]
     _check_known_rules(by_hand, known, path)
     own = {expectation["kwargs"].get("rule") for expectation in by_hand}
     before = {expectation["kwargs"].get("rule"): expectation for expectation in committed}
@@ -157,10 +157,6 @@ def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, pa
         if expectation["kwargs"]["rule"] not in own
     ]
     return json.dumps({**fresh, "expectations": [*generated, *by_hand]}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _origin(expectation: Mapping[str, Any]) -> str:
-    return str(expectation.get("meta", {}).get("origin", "hand"))
 
 
 def _keep_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

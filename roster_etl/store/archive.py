@@ -210,14 +210,6 @@ class Archive:
         self._folder.write(name, _compress(content))
         return name
 
-    def read_report(self, district_id: str, import_id: int, kind: str) -> bytes:
-        """Return an import's report, compressed or as earlier versions stored it. Raises FileNotFoundError."""
-        name = f"reports/{check_id(district_id)}/{int(import_id)}.{kind}"
-        try:
-            return _decompress(self._folder.read(f"{name}{COMPRESSED}"))
-        except FileNotFoundError:
-            return self._folder.read(name)
-
     def reports(self, district_id: str) -> tuple[int, ...]:
         """Return the ids of imports that have a report, in ascending order."""
         stems = {name.partition(".")[0] for name in self._folder.names(f"reports/{check_id(district_id)}")}

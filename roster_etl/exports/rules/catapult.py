@@ -52,10 +52,7 @@ def unify_staff_roles(work: ExportTables) -> None:
     kinds = work.col("user_roles", "user_kind")
     word = choose(equals(kinds, "staff"), constant("staff", len(kinds)), constant("student", len(kinds)))
     work.change("user_roles", "role", word, "coarser_code")
-    rows = work.table("user_roles")
-    kept = first_rows(rows, ("user_kind", "user_id", "organization_id", "role"))
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
-    work.tables["user_roles"] = kept
+    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id", "role"))
     work.keep("user_roles", present(work.col("user_roles", "organization_id")), "missing_required")
 
 
@@ -124,8 +121,7 @@ def _replace(work: ExportTables, wide: pa.Table, taught: pa.Table, learning: pa.
     named = with_columns(
         wide, section_id=column(wide, "_section"), course_id=column(wide, "_course"), home_course_id=column(wide, "_course")
     )
-    kept = first_rows(named, ("section_id",))
-    work.losses.add("rows_joined", "several_values", named.num_rows - kept.num_rows, table="sections")
+    work.keep_first("sections", ("section_id",), named)
     teachers = with_columns(
         taught,
         section_id=column(wide, "_section"),
@@ -135,9 +131,7 @@ def _replace(work: ExportTables, wide: pa.Table, taught: pa.Table, learning: pa.
     students = _of_each_class(wide, learning)
     work.losses.add("rows_split", "several_values", max(0, students.num_rows - learning.num_rows), table="enrollments")
     both = pa.concat_tables([teachers, students]).combine_chunks()
-    unique = first_rows(both, ("section_id", "user_kind", "user_id", "role"))
-    work.losses.add("rows_joined", "several_values", both.num_rows - unique.num_rows, table="enrollments")
-    work.tables["sections"], work.tables["enrollments"] = kept, unique
+    work.keep_first("enrollments", ("section_id", "user_kind", "user_id", "role"), both)
     _count_enrollments(work)
 
 
