@@ -1,7 +1,6 @@
 """The archive: immutable, content-addressed storage for the bytes of every upload, with one manifest per import.
 
-Belongs here: writing, reading and verifying objects, manifests, reports and pending uploads.
-Does not belong here: blanking passwords (done before), or the content of a manifest.
+Passwords are blanked before anything gets here.
 """
 
 from __future__ import annotations
