@@ -1,7 +1,6 @@
 """The roster while it is turned into an export: canonical tables that rules narrow and rewrite, with every loss counted.
 
-Belongs here: leaving out rows, changing cells, following references. Does not belong here: what a format leaves out or changes (its
-rules), or reading the roster (``pipeline.exports``). Every row keeps ``_n``, its place in the table as it was read.
+Every row keeps ``_n``, its place in the table as it was read.
 """
 
 from __future__ import annotations
