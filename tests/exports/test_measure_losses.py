@@ -92,3 +92,20 @@ def test_only_rows_whose_keys_are_those_that_were_written_are_found_by_place():
         back = broken(written(work), fault, chance)
 
         assert (measure_losses._aligned(work, NAME, back) is not None) == (fault in ("nothing", "a cell"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_records_that_a_rule_gave_one_key_are_joined_although_each_came_back(seed, monkeypatch):
+    found = []
+    for by_key in (False, True):
+        work = roster(random.Random(seed))
+        records = work.table(NAME).sort_by([("section_id", "ascending"), ("user_id", "ascending")]).to_pylist()
+        records[1] |= {name: records[0][name] for name in ("section_id", "user_id")}
+        work.tables[NAME] = pa.Table.from_pylist(records, schema=work.table(NAME).schema)
+        if by_key:
+            monkeypatch.setattr(measure_losses, "_aligned", lambda *_: None)
+        count_roundtrip_losses(work, [(NAME, written(work))], FORMAT)
+        found.append(work.losses.document())
+
+    assert found[0] == found[1]
+    assert work.losses.count(table=NAME, kinds=frozenset({"rows_joined"})) == 1
