@@ -25,7 +25,7 @@ from roster_etl.store.files.folder import create_private_folder
 
 MIN_BYTES = 1 << 20
 """Tables with less stay in memory."""
-_HELD = 128
+_HELD = 16
 """So many times as much may be in memory before a table is put together: writing it twice would cost more than all else about it."""
 _ALIGNMENT = 64
 _TRIM_SECONDS = 0.2  # of CPU time
