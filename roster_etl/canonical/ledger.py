@@ -1,8 +1,4 @@
-"""The ledger tables: uploads, imports, findings, decisions, manual overrides and exports.
-
-Belongs here: the tables of the ledger, every column with its comment, and the allowed values of its columns.
-Does not belong here: the roster itself (``canonical.roster``), or writing rows (``store.warehouse``).
-"""
+"""The ledger tables: uploads, imports, findings, decisions, manual overrides and exports."""
 
 from __future__ import annotations
 
@@ -73,6 +69,14 @@ IMPORTS: Final = sa.Table(
     sa.Index("ix_imports_of_set", "district_id", "source", "file_set", "import_id"),
     sa.Index("ix_imports_ended_of_set", "district_id", "source", "file_set", "status", "import_id"),
     sa.Index("ix_imports_quarantined", "district_id", "source", "status", "quarantined", "import_id"),
+    sa.Index(
+        "ix_imports_undos",
+        "district_id",
+        "source",
+        "import_id",
+        sqlite_where=sa.text("kind = 'undo'"),
+        postgresql_where=sa.text("kind = 'undo'"),
+    ),
     comment="Every import, and how it ended",
     sqlite_autoincrement=True,
 )

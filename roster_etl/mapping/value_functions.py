@@ -1,9 +1,5 @@
 """Value functions: text columns in, typed columns out.
 
-Belongs here: pure functions over Arrow-backed Series that a column plan can name, usable by any vendor.
-Does not belong here: which column goes where (a vendor's ``mapping``), validation (``engine.validation.validate``), joins and
-groups.
-
 All of them keep length and index, and return null for null, unless documented otherwise. A value that a function cannot parse
 becomes null: validation has already reported it, and rejected rows are mapped too, for display.
 """
@@ -217,8 +213,9 @@ def _normalize_rows(rows: Chunk) -> Iterator[bytes]:
     spaced = pc.match_substring_regex(rows, pattern=_EDGE_WHITESPACE)
     plain = pc.and_not(pc.string_is_ascii(rows), spaced)
     lower: list[Any] = pc.utf8_lower(rows).cast(pa.binary()).to_pylist()
-    for row, is_plain, lowered in zip(rows, plain.to_pylist(), lower, strict=True):
-        yield lowered if is_plain else _normalize_row(row.as_py())
+    others = iter(rows.filter(pc.invert(plain)).to_pylist())
+    for is_plain, lowered in zip(plain.to_pylist(), lower, strict=True):
+        yield lowered if is_plain else _normalize_row(next(others))
 
 
 def _normalize_row(row: str) -> bytes:

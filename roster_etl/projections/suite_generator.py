@@ -1,7 +1,6 @@
 """Generate suites from the specs: the default tolerance of each rule, merged with the steward's changes.
 
-Belongs here: default tolerances, their explanations, and the merge with the committed files. Does not belong here: reading or
-writing files, and Great Expectations. ``expectations/README.md`` describes suites for the steward.
+``expectations/README.md`` describes suites for the steward.
 """
 
 from __future__ import annotations
@@ -147,7 +146,7 @@ def _generated_expectation(rule: Rule, tolerance: Tolerance) -> dict[str, Any]:
 def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, path: str) -> str:
     """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in order."""
     committed = parse_suite(existing, path)["expectations"] if existing is not None else []
-    by_hand = [expectation for expectation in committed if _origin(expectation) != "generated"]
+    by_hand = [expectation for expectation in committed if expectation.get("meta", {}).get("origin") != "generated"]
     _check_known_rules(by_hand, known, path)
     own = {expectation["kwargs"].get("rule") for expectation in by_hand}
     before = {expectation["kwargs"].get("rule"): expectation for expectation in committed}
@@ -157,10 +156,6 @@ def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, pa
         if expectation["kwargs"]["rule"] not in own
     ]
     return json.dumps({**fresh, "expectations": [*generated, *by_hand]}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _origin(expectation: Mapping[str, Any]) -> str:
-    return str(expectation.get("meta", {}).get("origin", "hand"))
 
 
 def _keep_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""Locks on the imports that processes of this home work on; the OS releases a lock when its process dies.
-
-Belongs here: acquiring, releasing and inspecting the locks.
-Does not belong here: failing imports whose process died (``pipeline.lifecycle.crashed_imports``).
-"""
+"""Locks on the imports that processes of this home work on; the OS releases a lock when its process dies."""
 
 from __future__ import annotations
 
@@ -66,13 +62,13 @@ class ImportLocks:
 
     def is_locked(self, import_id: int) -> bool:
         """Return whether a living process works on an import."""
-        return self._lock_file(import_id).exists() and not _is_unlocked(self._lock_file(import_id))
+        return self._lock_file(import_id).exists() and not is_unlocked(self._lock_file(import_id))
 
     def orphaned(self) -> list[int]:
         """Return the imports whose processes are dead, in ascending order."""
         name = re.compile(rf"import-{self._warehouse}-(\d+)\.lock")
         found = [(int(match[1]), file) for file in self._folder.glob("import-*.lock") if (match := name.fullmatch(file.name))]
-        return sorted(number for number, file in found if _is_unlocked(file))
+        return sorted(number for number, file in found if is_unlocked(file))
 
     def last_run_of(self, import_id: int) -> str | None:
         """Return the run that last locked an import in this home (empty: none, or unknown); None: no lock file."""
@@ -93,7 +89,8 @@ def _open_lock_file(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def _is_unlocked(file: Path) -> bool:
+def is_unlocked(file: Path) -> bool:
+    """Return whether a lock file is there and no living process holds its lock."""
     try:
         lock = os.open(file, os.O_RDWR)
     except FileNotFoundError:

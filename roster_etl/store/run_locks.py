@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roster_etl.store.files.folder import create_private_folder
+from roster_etl.store.import_locks import is_unlocked
 
 
 class RunLocks:
@@ -49,17 +50,7 @@ class RunLocks:
 
     def is_dead(self, run_id: str) -> bool:
         """Return whether the process of a run died on this machine."""
-        try:
-            lock = os.open(self._file(run_id), os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(lock)
-        return self._file(run_id).exists()  # else it ended at this moment
+        return is_unlocked(self._file(run_id)) and self._file(run_id).exists()  # else it ended at this moment
 
     def discard(self, run_id: str) -> None:
         """Remove the file of a run that is dead."""

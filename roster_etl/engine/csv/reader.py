@@ -1,8 +1,5 @@
 """Read a CSV file strictly: each record unchanged, or a finding that says why it cannot be read.
 
-Belongs here: bytes to a table of text, and the findings of records and files that cannot be read with certainty.
-Not here: what columns mean, trimming, control characters, duplicate or missing headers, empty files (the caller's).
-
 The records are scanned first (`scan_records`); uncertain ones are cut out, and only the sound ones are parsed with pyarrow.
 """
 
@@ -92,7 +89,7 @@ def read_csv(
         return _too_large_file(len(text.content), limits)
     start = skip_line_ends(text.content, text.start)
     if start == len(text.content):
-        return _empty_file(text)
+        return _file_without_rows((), findings_table(text.findings), 0, None)
     header, body = _header(text.content, start, limits)
     if isinstance(header, Finding):
         return _refused_file(header)
@@ -241,10 +238,6 @@ def _quoting_refusal(content: Content, scan: RecordScan, limits: CsvLimits) -> F
 def _refused_file(finding: Finding, *others: Finding, header: tuple[str, ...] = (), rows_read: int = 0) -> RawFile:
     """Return a file of which nothing is used."""
     return _file_without_rows(header, findings_table((finding, *others)), rows_read, finding.code)
-
-
-def _empty_file(text: DecodedText) -> RawFile:
-    return _file_without_rows((), findings_table(text.findings), 0, None)
 
 
 def _file_without_rows(header: tuple[str, ...], findings: pa.Table, rows_read: int, refused: str | None) -> RawFile:

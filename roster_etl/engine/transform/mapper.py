@@ -21,7 +21,17 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import edited_name, run_step
 from roster_etl.engine.transform.unsure_cells import unsure_cells
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
-from roster_etl.frames.arrow import CASCADED, DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array, unsure_name
+from roster_etl.frames.arrow import (
+    CASCADED,
+    DELETED,
+    REFUSED,
+    ROW,
+    combine_chunks,
+    row_codes,
+    shares_code,
+    to_arrow_array,
+    unsure_name,
+)
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_texts
 from roster_etl.mapping.column_plan import (
@@ -465,9 +475,9 @@ def _repeats(target: RosterTable, table: pa.Table) -> _RepeatedKeys | None:
     codes = row_codes([combine_chunks(table.column(name)) for name in target.key])
     refused = combine_chunks(table.column(REFUSED)).to_numpy(zero_copy_only=False)
     codes[refused] = -1 - np.arange(refused.sum())
-    repeated = pd.Series(codes).duplicated().to_numpy()
-    if not repeated.any():
+    if not shares_code(codes).any():
         return None
+    repeated = pd.Series(codes).duplicated().to_numpy()
     numbers, _ = pd.factorize(codes)  # in the order in which they occur
     winners = np.flatnonzero(~repeated)[numbers]
     return _RepeatedKeys(later=np.flatnonzero(repeated), first=winners[repeated], counts=~repeated)

@@ -1,7 +1,6 @@
 """The steps of a mapping: how the rows of a file become the rows that are mapped.
 
-Belongs here: one function for each step of ``mapping.column_plan``, from a table to a table. Tables have text columns, ``_row``
-and ``_refused``. Rejected rows are used wherever a record must count as seen, but never to infer a value for an accepted row.
+Rejected rows are used wherever a record must count as seen, but never to infer a value for an accepted row.
 """
 
 from __future__ import annotations
@@ -96,10 +95,11 @@ def _(step: Computed, rows: pa.Table, files: Files, findings: FindingsBuilder) -
 @run_step.register
 def _(step: OnlyMatched, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """Mark rows as rejected, instead of dropping them, if all their partners were rejected: their records count as seen."""
-    partners = files[step.file]
-    keys = _cells(rows, step.on)
-    accepted = pc.is_in(keys, value_set=_accepted_values(partners, step.on))
-    seen = pc.is_in(keys, value_set=_cells(partners, step.on))
+    partners, keys = files[step.file], _cells(rows, step.on)
+    encoded = _cells(partners, step.on).dictionary_encode()
+    place = pc.index_in(keys, value_set=encoded.dictionary)
+    accepted = pa.array(_named_by_accepted(partners, encoded)).take(pc.fill_null(place, len(encoded.dictionary)))
+    seen = pc.or_(pc.is_valid(place), pc.is_null(keys)) if encoded.null_count else pc.is_valid(place)
     alone = pc.and_(pc.invert(accepted), pc.invert(_cells(rows, REFUSED)))
     if step.report and pc.any(alone).as_py():
         places = alone.to_numpy(zero_copy_only=False)
@@ -108,6 +108,14 @@ def _(step: OnlyMatched, rows: pa.Table, files: Files, findings: FindingsBuilder
         )
     rows = _set_column(rows, REFUSED, pc.or_(_cells(rows, REFUSED), pc.invert(accepted)))
     return rows.filter(seen)
+
+
+def _named_by_accepted(rows: pa.Table, encoded: pa.DictionaryArray) -> np.ndarray:
+    """Return which cells of an `encoded` column of `rows` an accepted row has, in the order of its dictionary, and false in the end."""
+    named = np.zeros(len(encoded.dictionary) + 1, dtype=bool)
+    named[pc.fill_null(encoded.indices, -1).to_numpy()[~_cells(rows, REFUSED).to_numpy(zero_copy_only=False)]] = True
+    named[-1] = False
+    return named
 
 
 @run_step.register
@@ -263,8 +271,8 @@ def _accepted_first(rows: pa.Table) -> pa.Table:
 
 @run_step.register
 def _(step: MostCommon, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    links = files[step.through].filter(pc.invert(files[step.through].column(REFUSED)))
-    others = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
+    links = _accepted(files[step.through], (step.by, step.member))
+    others = _accepted(files[step.file], (step.member, step.value, edited_name(step.value)))
     if step.value not in others.column_names:
         return _set_column(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
     edited = edited_name(step.value) in others.column_names
@@ -407,6 +415,12 @@ def _cells(rows: pa.Table, name: str) -> pa.Array:
 def _is_one_of(rows: pa.Table, name: str, lower: pa.Array) -> pa.Array:
     """Return which rows have one of `lower` in column `name`, ignoring case."""
     return pc.is_in(pc.utf8_lower(_cells(rows, name)), value_set=lower)
+
+
+def _accepted(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
+    """Return the accepted ones of `rows`, with those of the columns `names` that they have."""
+    there = [name for name in dict.fromkeys((*names, REFUSED)) if name in rows.column_names]
+    return _without_refused(rows.select(there))
 
 
 def _without_refused(rows: pa.Table) -> pa.Table:

@@ -6,19 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import (
-    column,
-    equals,
-    first_rows,
-    is_in,
-    lookup,
-    mask,
-    nulls,
-    order,
-    present,
-    rank_in_group,
-    with_columns,
-)
+from roster_etl.exports.arrays import column, equals, is_in, lookup, mask, nulls, order, present, rank_in_group, with_columns
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import OutColumn, Rows
 from roster_etl.exports.rows import left_join, qualified, teachers_in_columns
@@ -47,10 +35,7 @@ def allowed_ids(work: ExportTables) -> None:
 def roles_at_schools(work: ExportTables) -> None:
     """Keep one role of each person at each school; who has none is where the enrollments are, or is left out."""
     roles_from_enrollments(work)
-    rows = work.table("user_roles")
-    kept = first_rows(rows, ("user_kind", "user_id", "organization_id"))
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
-    work.tables["user_roles"] = kept
+    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id"))
     work.keep("user_roles", present(work.col("user_roles", "organization_id")), "missing_required")
     work.keep("users", is_in(work.user_keys("users"), work.user_keys("user_roles")), "missing_required")
     work.cascade()

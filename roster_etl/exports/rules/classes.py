@@ -10,7 +10,6 @@ from roster_etl.exports.arrays import (
     Array,
     column,
     equals,
-    first_rows,
     is_in,
     keys_of,
     lookup,
@@ -170,7 +169,4 @@ def no_primary(work: ExportTables) -> None:
 def join_records(work: ExportTables, entity: str, table: str, id_column: str, old: Array, new: Array) -> None:
     """Rename records; of several that get one id the first stays, and the others are joined into it."""
     work.rename_ids(entity, old, new, "id_not_allowed")
-    rows = work.table(table)
-    kept = first_rows(with_columns(rows, **{id_column: new}), (id_column,))
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table=table)
-    work.tables[table] = kept
+    work.keep_first(table, (id_column,), with_columns(work.table(table), **{id_column: new}))

@@ -97,10 +97,7 @@ def _one_role(work: ExportTables, lead: str) -> None:
     leads = work.user_keys("user_roles").filter(pa.array(staff & equals(column(rows, "role"), lead)))
     word = pc.if_else(pa.array(is_in(work.user_keys("user_roles"), leads)), lead, "staff")
     work.change("user_roles", "role", choose(staff, word, work.col("user_roles", "role")), "coarser_code")
-    rows = work.table("user_roles")
-    kept = first_rows(rows, ("user_kind", "user_id", "organization_id", "role"))
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
-    work.tables["user_roles"] = kept
+    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id", "role"))
 
 
 def staff_rows(*, office: str, everywhere: str) -> Rows:

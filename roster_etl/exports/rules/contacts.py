@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import column, constant, first_rows, order, present, rank_in_group
+from roster_etl.exports.arrays import column, constant, order, present, rank_in_group
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rules.derived_ids import Derive, derive
@@ -45,10 +45,7 @@ def rederive_contacts(function: Derive) -> Rule:
 def rename_contacts(work: ExportTables, new: pa.Array) -> None:
     """Give contacts new ids, and join those of one person that get the same."""
     work.change("contacts", "contact_id", new, "id_not_allowed")
-    rows = work.table("contacts")
-    kept = first_rows(rows, ("user_kind", "user_id", "contact_id"))
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="contacts")
-    work.tables["contacts"] = kept
+    work.keep_first("contacts", ("user_kind", "user_id", "contact_id"))
 
 
 def by_position(most: int, words: tuple[str, ...]) -> Rule:

@@ -79,9 +79,7 @@ def replace_courses(work: ExportTables, pairs: pa.Table) -> None:
     )
     differs = ~same(column(many, "old"), column(many, "new"))
     work.losses.add("value_changed", "id_not_allowed", int(differs.sum()), table="courses", column="course_id")
-    kept = first_rows(made, ("course_id",))
-    work.losses.add("rows_joined", "several_values", made.num_rows - kept.num_rows, table="courses")
-    work.tables["courses"] = kept
+    work.keep_first("courses", ("course_id",), made)
 
 
 def derive_course_school(work: ExportTables) -> None:

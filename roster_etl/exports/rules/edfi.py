@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.codes import GENDERS, GRADES
-from roster_etl.exports.arrays import first_marks, first_rows, mask, present
+from roster_etl.exports.arrays import first_marks, mask, present
 from roster_etl.exports.cells import local_midnight_of
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rules.edfi_records import (
@@ -59,10 +59,7 @@ def identified_students(work: ExportTables) -> None:
 
 def roles_at_schools(work: ExportTables) -> None:
     """Keep one role of each person at each school."""
-    rows = work.table("user_roles")
-    kept = first_rows(rows, ("user_kind", "user_id", "organization_id"))
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
-    work.tables["user_roles"] = kept
+    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id"))
     work.keep("user_roles", present(work.col("user_roles", "organization_id")), "no_home")
     work.cascade()
 

@@ -14,7 +14,6 @@ from roster_etl.exports.arrays import (
     constant,
     each_distinct,
     equals,
-    first_rows,
     is_in,
     lookup,
     mask,
@@ -152,10 +151,8 @@ def map_enrollments(work: ExportTables) -> None:
     work.keep("enrollments", ~equals(roles, "observer") & ~present(work.col("enrollments", "cause")), "no_home")
     _say_roles(work)
     _say_places(work)
-    rows = work.table("enrollments")
-    unique = first_rows(rows, ("section_id", "user_kind", "user_id", "role")) if _role_changed(work) else rows
-    work.losses.add("rows_joined", "several_values", rows.num_rows - unique.num_rows, table="enrollments")
-    work.tables["enrollments"] = unique
+    if _role_changed(work):
+        work.keep_first("enrollments", ("section_id", "user_kind", "user_id", "role"))
 
 
 def _role_changed(work: ExportTables) -> bool:

@@ -94,7 +94,7 @@ def map_roles(work: ExportTables) -> None:
     admin = choose(at_district, constant("districtAdministrator", len(roles)), constant("siteAdministrator", len(roles)))
     said = choose(equals(roles, "admin"), admin, each_distinct(roles, _word_12))
     work.change("user_roles", "role", said, "coarser_code")
-    _join_roles(work, ("user_kind", "user_id", "organization_id", "role"))
+    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id", "role"))
     _primary_roles(work)
 
 
@@ -110,13 +110,6 @@ def _word_12(role: str) -> str:
     return {"staff": "aide", "tech_lead": "siteAdministrator", "administrator": "siteAdministrator"}.get(role, f"ext:{role}")
 
 
-def _join_roles(work: ExportTables, key: tuple[str, ...]) -> None:
-    rows = work.table("user_roles")
-    kept = first_rows(rows, key)
-    work.losses.add("rows_joined", "several_values", rows.num_rows - kept.num_rows, table="user_roles")
-    work.tables["user_roles"] = kept
-
-
 def _rank(work: ExportTables) -> np.ndarray:
     order = {word: place for place, word in enumerate((*ROLE_ORDER_11, *ROLES_12))}
     return np.asarray(each_distinct(work.col("user_roles", "role"), lambda word: order.get(word, 99), pa.int64()))
@@ -129,7 +122,7 @@ def _one_role_each(work: ExportTables) -> None:
     best = first_rows(best.take(pc.sort_indices(best, sort_keys=[("rank", "ascending")])), ("key",))
     said = lookup(keys, column(best, "key"), column(best, "role"))
     work.change("user_roles", "role", said, "coarser_code")
-    _join_roles(work, ("user_kind", "user_id", "organization_id"))
+    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id"))
 
 
 def _primary_roles(work: ExportTables) -> None:

@@ -91,7 +91,8 @@ def decide_people(workspace: Workspace, decision: PersonDecision) -> LinkChanges
 
     A decision that holds already changes nothing. Raises: UnknownPersonRecord, SameRecord, ConflictingDecision.
     """
-    entry = AuditEntry(action=_ACTIONS[decision.verb], who=decision.by, district_id=decision.district_id, about=_feeds(decision))
+    feeds = {"feeds": sorted({record.source for record in decision.pair})}
+    entry = AuditEntry(action=_ACTIONS[decision.verb], who=decision.by, district_id=decision.district_id, about=feeds)
     with workspace.warehouse.attempt(entry), workspace.warehouse.write(directly=True) as tx:
         at = _locked_moment(tx, decision.district_id)
         changes = write_decision(tx, decision, at)
@@ -138,10 +139,6 @@ def _journal_row(decision: PersonDecision, at: datetime) -> dict[str, Any]:
     about = [{side: record._asdict() for side, record in zip("ab", decision.pair, strict=True)}]
     names = ("district_id", "verb", "reason")
     return {**{name: getattr(decision, name) for name in names}, "about": about, "decided_by": decision.by, "decided_at": at}
-
-
-def _feeds(decision: PersonDecision) -> dict[str, Any]:
-    return {"feeds": sorted({record.source for record in decision.pair})}
 
 
 def _changes(session: SqlPeople, decision: PersonDecision) -> LinkChanges:

@@ -1,8 +1,4 @@
-"""Reconcile two feeds of a district, and bring the table of differences up to date.
-
-Belongs here: which feeds and columns are compared, whether all is compared or what changed, and the transaction. What opens and closes is
-``write_differences``.
-"""
+"""Reconcile two feeds of a district, and bring the table of differences up to date."""
 
 from __future__ import annotations
 
@@ -129,7 +125,8 @@ def reconcile(
             at = at or _moment(tx.reconciliation, pair, imports)
             opened, closed = write_compared(tx, pair, found, at, max(imports.values()))
             by_rule = found.by_rule if found.is_full or state is None else _added(state["counts"], found.by_rule)
-            tx.reconciliation.set_compared(pair, _state(pair, imports, digest, by_rule))
+            compared = {"import_a": imports[pair[1]], "import_b": imports[pair[2]], "settings": digest, "counts": by_rule}
+            tx.reconciliation.set_compared(pair, compared)
             fault_point("reconcile.commit")
         fault_point("reconcile.committed")
         return PairResult(pair=pair, imports=imports, by_rule=by_rule, opened=opened, closed=closed, is_full=found.is_full)
@@ -240,10 +237,6 @@ def _is_compared(session: SqlReconciliation, pair: Pair, imports: Mapping[str, i
     """Return whether two feeds were compared up to these imports."""
     before = session.comparison_state(pair)
     return before is not None and (before["import_a"], before["import_b"]) == tuple(imports[source] for source in pair[1:])
-
-
-def _state(pair: Pair, imports: Mapping[str, int], digest: str, by_rule: Mapping[str, Any]) -> dict[str, Any]:
-    return {"import_a": imports[pair[1]], "import_b": imports[pair[2]], "settings": digest, "counts": by_rule}
 
 
 def _imports(session: SqlReconciliation, pair: Pair) -> dict[str, int]:

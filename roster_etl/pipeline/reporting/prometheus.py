@@ -76,7 +76,7 @@ def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]
         moments = {row["import_id"]: row for row in session.ledger.import_times([*newest.values()])}
         rows = {row["import_id"]: row for row in session.ledger.row_counts([*newest.values()])}
     lasted = {feed: _seconds(moments[number]) for feed, number in newest.items() if moments[number]["finished_at"]}
-    yield Metric(name="roster_etl_last_import_id", help="The newest import that has ended.", samples=_floats(newest))
+    yield Metric(name="roster_etl_last_import_id", help="The newest import that has ended.", samples=newest)
     yield Metric(name="roster_etl_last_import_duration_seconds", help="How long the newest import took.", samples=lasted)
     for what in ("read", "accepted", "rejected"):
         counts = {feed: float(rows[number][f"rows_{what}"] or 0) for feed, number in newest.items() if number in rows}
@@ -114,9 +114,7 @@ def _reconciliation(workspace: Workspace) -> Metric:
     with workspace.warehouse.read_reconciliation() as session:
         rows = session.undecided_counts()
     samples: dict[Labels, float] = {
-        (("district", row["district_id"]), ("format_a", row["source_a"]), ("format_b", row["source_b"])): float(
-            row["differences"]
-        )
+        (("district", row["district_id"]), ("format_a", row["source_a"]), ("format_b", row["source_b"])): row["differences"]
         for row in rows
     }
     text = "Differences between two feeds of a district that nobody has decided about."
@@ -134,7 +132,3 @@ def _feed(row: Mapping[str, Any]) -> Labels:
 
 def _seconds(row: Mapping[str, Any]) -> float:
     return float((row["finished_at"] - row["started_at"]).total_seconds())
-
-
-def _floats(numbers: Mapping[Labels, int]) -> dict[Labels, float]:
-    return {labels: float(number) for labels, number in numbers.items()}

@@ -78,11 +78,11 @@ def published_imports(
 
 def reverted_imports(connection: sa.Connection, district_id: str, source: str) -> tuple[int, ...]:
     """Return the published imports of a feed that left nothing: those that an undo reverted, unless it was undone itself, and the undos."""
-    undos = sa.select(IMPORTS.c.import_id, IMPORTS.c.summary).order_by(IMPORTS.c.import_id.desc())
+    undos = sa.select(IMPORTS.c.import_id, IMPORTS.c.status, IMPORTS.c.summary).order_by(IMPORTS.c.import_id.desc())
     feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source)
     reverted: set[int] = set()
-    for row in read_rows(connection, undos.where(*feed, IMPORTS.c.status == "published", IMPORTS.c.kind == "undo")):
-        if row["import_id"] not in reverted:
+    for row in read_rows(connection, undos.where(*feed, sa.text("kind = 'undo'"))):  # as the index of undos has it
+        if row["status"] == "published" and row["import_id"] not in reverted:
             reverted |= {row["import_id"], *(row["summary"] or {}).get("undoes", ())}
     return tuple(sorted(reverted))
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from roster_etl.engine.transform.row_steps import family_members, run_step
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
@@ -123,6 +125,35 @@ def test_a_silent_step_tells_nothing() -> None:
     silent = OnlyMatched(file="partners", on="A", code="no_enrollments", message="m", report=False)
 
     assert _run(silent, _table({"A": "1"}), partners=_table({"A": "2"}))[1] == []
+
+
+_KEYS = st.lists(st.tuples(st.sampled_from([None, "", "1", "2", "3"]), st.booleans()), max_size=6)
+
+
+@given(_KEYS, _KEYS)
+@settings(max_examples=200, deadline=None)
+def test_a_row_is_seen_with_any_partner_and_loaded_with_an_accepted_one(
+    own: list[tuple[str | None, bool]], others: list[tuple[str | None, bool]]
+) -> None:
+    rows, partners = (
+        pa.table(
+            {
+                "A": pa.array([key for key, _ in some], pa.string()),
+                ROW: pa.array(range(2, len(some) + 2), pa.int64()),
+                REFUSED: pa.array([refused for _, refused in some], pa.bool_()),
+            }
+        )
+        for some in (own, others)
+    )
+    seen, accepted = {key for key, _ in others}, {key for key, refused in others if not refused} - {None}
+
+    result, findings = _run(WITH, rows, partners=partners)
+
+    expected = [(place, refused or key not in accepted) for place, (key, refused) in enumerate(own, start=2) if key in seen]
+    assert list(zip(result.column(ROW).to_pylist(), result.column(REFUSED).to_pylist(), strict=True)) == expected
+    assert [row for _, row in findings] == [
+        row for row, (key, refused) in enumerate(own, start=2) if not refused and key not in accepted
+    ]
 
 
 # ---- Unpivot

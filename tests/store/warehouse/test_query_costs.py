@@ -52,6 +52,7 @@ READERS: dict[str, Callable[[sa.Connection, int], Any]] = {
         ledger_read.last_published(c, *feed, "upload", name) for feed in (LONG, SHORT) for name in (None, "", "attendance")
     ],
     "published before": lambda c, n: ledger_read.published_imports(c, *LONG, "attendance", before=n, limit=2),
+    "undone imports": lambda c, _: ledger_read.reverted_imports(c, *LONG),
     "open holds": lambda c, _: (ledger_read.holds(c), ledger_read.holds(c, *LONG)),
     "open quarantine": lambda c, _: ledger_read.open_quarantine(c, *LONG),
     "rows that wait": lambda c, n: (
