@@ -1,7 +1,6 @@
 """Code lists of the canonical roster, in order, each code with its meaning.
 
-Belongs here: the meaning of codes, which does not depend on the vendor, and the aliases that several formats share. A vendor's
-module translates its own values into codes.
+Their meaning does not depend on the vendor, whose module translates its own values into codes.
 """
 
 from __future__ import annotations

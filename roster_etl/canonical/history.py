@@ -1,8 +1,4 @@
-"""The tables ``T_history``, with all versions of all records (SCD type 2), and the views ``T`` of the current ones.
-
-Belongs here: the database layout of a roster table: columns, indexes, views. ``canonical.roster`` declares the columns and
-their meaning; ``store.warehouse`` writes the rows.
-"""
+"""The tables ``T_history``, with all versions of all records (SCD type 2), and the views ``T`` of the current ones."""
 
 from __future__ import annotations
 

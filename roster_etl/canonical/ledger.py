@@ -1,8 +1,4 @@
-"""The ledger tables: uploads, imports, findings, decisions, manual overrides and exports.
-
-Belongs here: the tables of the ledger, every column with its comment, and the allowed values of its columns.
-Does not belong here: the roster itself (``canonical.roster``), or writing rows (``store.warehouse``).
-"""
+"""The ledger tables: uploads, imports, findings, decisions, manual overrides and exports."""
 
 from __future__ import annotations
 

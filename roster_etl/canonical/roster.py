@@ -1,7 +1,6 @@
 """The roster tables, declared once: every column with its type and meaning.
 
-Belongs here: names, types, keys, comments, and the Arrow schemas derived from them. ``canonical.history`` declares how versions
-are stored, ``canonical.ledger`` the history of imports.
+``canonical.history`` declares how versions are stored, ``canonical.ledger`` the history of imports.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Errors as reported to a person or a script: a code, one line, an exit code.
 
-Belongs here: which errors are usage errors, and how another library's exception is reported without its text, which may
-hold a cell. Does not belong here: the errors themselves (``spec.errors`` and the packages that raise them).
+Another library's exception is reported without its text, which may hold a cell.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Render one import for people: its files, its changes, findings and reasons, next steps.
 
-Belongs here: texts and their order. The facts are in the document of ``pipeline.reporting.import_summary``, which ``--json``
-prints as it is.
+The facts are in the document of ``pipeline.reporting.import_summary``, which ``--json`` prints as it is.
 """
 
 from __future__ import annotations

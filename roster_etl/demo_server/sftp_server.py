@@ -1,7 +1,6 @@
 """A real SFTP server on loopback, for the demo and the tests: one account per district, each confined to its home.
 
-Belongs here: accounts and connections. It is not for production: no quotas, no audit, no rate limits.
-Does not belong here: what a session may do (``confined_session``); reading uploads from a server (``store.landing``).
+It is not for production: no quotas, no audit, no rate limits.
 """
 
 from __future__ import annotations

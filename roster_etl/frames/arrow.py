@@ -232,7 +232,7 @@ def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:
     texts = (column.slice(start, _MANY).cast(pa.binary()) for start in range(0, len(column), _MANY))
     parts = [pd.util.hash_array(part.to_numpy(zero_copy_only=False), categorize=False) for part in texts]
     hashes = np.concatenate(parts).view(np.int64)
-    return None if pd.Series(hashes).duplicated().any() else hashes
+    return None if shares_code(hashes).any() else hashes
 
 
 def common_codes(pairs: Iterable[tuple[pa.Array, pa.Array]], rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """Bytes that may be too many to stay in memory: plain bytes, or a private file that is mapped into memory.
 
-Belongs here: the type, and giving pages back that were read. A page that is given back is read again from its file when it is needed.
-Does not belong here: writing the file (``store.files.spool``).
+A page that is given back is read again from its file when it is needed.
 """
 
 from __future__ import annotations

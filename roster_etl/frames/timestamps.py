@@ -1,7 +1,6 @@
 """Parse timestamps in ISO 8601 that uploads contain as text.
 
-Belongs here: the one parser, shared by validation and the mappings. Calendar dates in a vendor's own pattern are parsed
-elsewhere.
+Calendar dates in a vendor's own pattern are parsed elsewhere.
 """
 
 from __future__ import annotations

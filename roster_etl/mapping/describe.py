@@ -1,7 +1,6 @@
 """Describe a column plan in words: the sources and functions of a target column.
 
-Belongs here: sentences printed from the same objects that are evaluated. Does not belong here: evaluating them
-(``engine.transform.mapper``).
+The sentences are printed from the same objects that are evaluated.
 """
 
 from __future__ import annotations

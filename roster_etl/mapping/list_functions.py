@@ -1,8 +1,4 @@
-"""Value functions for lists in one cell: items joined by commas, as validation leaves them.
-
-Belongs here: functions that a column plan can name, from a text column to a typed one. Those for single values are in
-``mapping.value_functions``.
-"""
+"""Value functions for lists in one cell: items joined by commas, as validation leaves them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What the steps of an import leave for each other in the staging area.
 
-Belongs here: every name under which something is staged, and its type. No other module names a staged file.
-Does not belong here: how files are written (``store.staging_frames``), or what a step computes.
+No other module names a staged file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """Generate synthetic uploads: rows from a vendor's sample module, all other cells from the spec.
 
-Belongs here: filling cells and writing files. Does not belong here: data of one vendor (in its ``sample`` module).
 For a vendor without such a module, rows are made from the specs alone. All randomness comes from the seed.
 """
 

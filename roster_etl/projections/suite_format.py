@@ -1,8 +1,4 @@
-"""The format of a suite file: its fields, its defaults, and the check that reports all problems of one.
-
-Belongs here: the JSON form under ``expectations/`` and its checks, without Great Expectations. Does not belong here: generating
-suites from specs (``suite_generator``), evaluating a suite (``quality``).
-"""
+"""The format of a suite file: its fields, its defaults, and the check that reports all problems of one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Generate suites from the specs: the default tolerance of each rule, merged with the steward's changes.
 
-Belongs here: default tolerances, their explanations, and the merge with the committed files. Does not belong here: reading or
-writing files, and Great Expectations. ``expectations/README.md`` describes suites for the steward.
+``expectations/README.md`` describes suites for the steward.
 """
 
 from __future__ import annotations

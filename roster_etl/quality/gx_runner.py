@@ -122,11 +122,7 @@ def whole_frames() -> Any:
     Creating one takes as long as validating three suites, so a request shares one. One for all requests would keep every result
     in memory.
     """
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
 
     context = load_great_expectations().get_context(
         mode="ephemeral",

@@ -1,7 +1,6 @@
 """Types in which a format is described: formats, files, columns, references, rules, options and finding codes.
 
-Belongs here: frozen dataclasses that state the rules of a vendor's document, without behaviour.
-Does not belong here: reading, validating, mapping (``engine``), or any import outside the standard library.
+Frozen dataclasses that state the rules of a vendor's document, without behaviour; only the standard library is imported.
 """
 
 from roster_etl.spec.field_rules import (

@@ -1,8 +1,6 @@
 """Errors that a person can fix: one class per cause, each with a stable code and a message template.
 
-Belongs here: the root class, and the catalogue of errors of settings, registry, landing zone, archive and staging.
 A message gives the context, what was expected and found, and what to do. It never holds a cell value or a secret.
-Does not belong here: exit codes (``cli``), findings about an upload's rows (``spec.findings``).
 """
 
 from __future__ import annotations

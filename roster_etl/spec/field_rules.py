@@ -1,6 +1,5 @@
 """Cell formats of columns, and rules over the cells of one row.
 
-Belongs here: the statement of each rule. ``engine.validation.validate`` checks them; ``projections`` writes them into suites.
 Source: the "Format" and "Notes" columns of the format documents.
 """
 

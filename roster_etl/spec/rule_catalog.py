@@ -1,8 +1,6 @@
 """The rules of a file or a table, each with the name that suites and verdicts share.
 
-Belongs here: which rules a specification defines, and their names. A verdict frame (``engine.validation.validate``) and a suite
-(``projections.suite_generator``) are matched by these names only, so neither may spell one itself.
-Does not belong here: how a rule is checked, and how many rows may break it.
+Verdict frames (``engine.validation.validate``) and suites (``projections.suite_generator``) are matched by these names only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Whether other users of this machine could change what a home makes us do: its settings, registry and suites, and where it writes.
 
-Belongs here: finding unsafe paths, and refusing them. Does not belong here: who may read personal data (``doctor``), secrets
-(``files.secrets``). Root counts as trusted: it could change this program as well.
+Root counts as trusted: it could change this program as well.
 """
 
 from __future__ import annotations

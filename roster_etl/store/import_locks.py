@@ -1,8 +1,4 @@
-"""Locks on the imports that processes of this home work on; the OS releases a lock when its process dies.
-
-Belongs here: acquiring, releasing and inspecting the locks.
-Does not belong here: failing imports whose process died (``pipeline.lifecycle.crashed_imports``).
-"""
+"""Locks on the imports that processes of this home work on; the OS releases a lock when its process dies."""
 
 from __future__ import annotations
 

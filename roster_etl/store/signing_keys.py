@@ -1,7 +1,5 @@
 """Ed25519 keys that sign receipts: where they are, how they sign, and how a signature is checked with the public key alone.
 
-Belongs here: key files, DSSE envelopes (through securesystemslib). What is signed is ``pipeline.reporting.receipts``.
-
 ``<home>/keys/receipts.pem``: the private key (PKCS#8, mode 0600); ``receipts.pub``: the public key (SPKI), to hand out;
 ``receipts.next.pem``: the next private key, while a rotation is under way; ``installation``: the name of this installation.
 """

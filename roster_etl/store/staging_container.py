@@ -1,8 +1,5 @@
 """A staging container: one local file that holds many named tables and documents.
 
-Belongs here: the file format, appending to it, and reading one entry of it. Does not belong here: which entries a container has
-(``pipeline.staging``), or where containers are stored (``staging_frames``).
-
 A file begins with a magic and random bytes, so that a file that replaced another one is told from it. An entry is a head (magic, length of its name, size of its content), the name, and the content.
 NULs after the name let the content begin at a multiple of 64: Arrow reads numbers where they lie in the mapped file. The size is written last, so that a
 process that is killed leaves an entry without a size: it does not count, and the next entry replaces it. Of several entries of one name

@@ -1,8 +1,4 @@
-"""Tables between the steps of an import: Arrow and JSON, private, disposable, rebuilt by a rerun.
-
-Belongs here: which containers an import has, where they lie, and when an object store gets them. Does not belong here: what is in
-them, or anything that must last.
-"""
+"""Tables between the steps of an import: Arrow and JSON, private, disposable, rebuilt by a rerun."""
 
 from __future__ import annotations
 

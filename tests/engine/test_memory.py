@@ -21,7 +21,7 @@ from roster_etl.engine.validation.column_checks import ReferencedFile
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.frames.arrow import release_memory, use_jemalloc
 from roster_etl.store.archive import Archive
-from roster_etl.store.files.spool import spool, spool_pieces
+from roster_etl.store.files.spool import spool_pieces
 from roster_etl.vendors import vendor
 
 large, scratch, encoding = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
@@ -41,7 +41,7 @@ def receive(path):
 
 
 def validate(file, path, schools=None):
-    raw = read_csv(spool(path.read_bytes(), scratch), encoding=encoding, join=join)  # nothing else refers to the bytes
+    raw = read_csv(spool_pieces((path.read_bytes(),), scratch), encoding=encoding, join=join)  # nothing else refers to the bytes
     return validate_file(raw, file, referenced_files={"schools": schools} if schools else {}).rows_accepted
 
 

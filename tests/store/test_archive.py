@@ -47,6 +47,22 @@ def test_bytes_that_rotted_are_not_given_out(archive: Archive, tmp_path: Path, c
         archive.get(key)
 
 
+def test_content_is_given_in_pieces_and_what_rotted_is_told_once_all_were(archive: Archive, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 10_000
+    key = archive.put(content, original_sha256=ORIGINAL).key
+    pieces = [*archive.pieces(key)]
+    stored = tmp_path / "archive" / "objects" / key[:2] / f"{key}.zst"
+    stored.write_bytes(bytes(pa.Codec("zstd").compress(content + b"x", asbytes=True)))
+    taken: list[bytes] = []
+
+    with pytest.raises(ArchiveError, match="no longer"):
+        taken.extend(archive.pieces(key))
+
+    assert b"".join(pieces) == content
+    assert max(map(len, pieces)) < len(content)
+    assert b"".join(taken) == content + b"x"
+
+
 def test_objects_are_stored_compressed_and_those_of_earlier_versions_are_read_as_they_are(
     archive: Archive, tmp_path: Path
 ) -> None:

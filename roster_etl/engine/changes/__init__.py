@@ -13,10 +13,5 @@ from roster_etl.engine.changes.override_protection import Override, OverrideChan
 from roster_etl.engine.changes.retries import apply_with_retries
 from roster_etl.engine.changes.shared_ids import keep_in_quarantine, mark_shared_ids
 from roster_etl.engine.changes.state import IdChange
-from roster_etl.engine.changes.upload_diff import (
-    EarlierImport,
-    UploadedFile,
-    choose_baseline,
-    diff_upload,
-)
+from roster_etl.engine.changes.upload_diff import EarlierImport, UploadedFile, choose_baseline, diff_upload
 from roster_etl.mapping.change_plan import changed_tables

@@ -1,7 +1,6 @@
 """Find records whose ids are similar to those of others.
 
-Belongs here: which keys are alike, within one upload and beside the records that it would remove. Grain of all tables: one row per key.
-``pipeline.steps.similar_ids`` decides what is reported.
+Grain of all tables: one row per key. ``pipeline.steps.similar_ids`` decides what is reported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Plan an undo: which versions to open again and which to close, to restore a feed's roster to its state before an import.
 
-Belongs here: comparing two points in time of one history. The history is complete, so no removal is uncertain; every version
-closes as ``undone``. No I/O: the caller passes the versions.
+The history is complete, so no removal is uncertain; every version closes as ``undone``. No I/O: the caller passes the versions.
 """
 
 from __future__ import annotations

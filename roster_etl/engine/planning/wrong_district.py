@@ -1,7 +1,6 @@
 """Detect uploads of another district, and renumbered people, from the people that a plan would remove and add.
 
-Belongs here: when the number of removed people cannot be a change of the roster, and whether the added people are the same under
-other IDs. Grain of all tables: one row per person. ``pipeline.steps.plan`` decides what follows.
+Grain of all tables: one row per person. ``pipeline.steps.plan`` decides what follows.
 """
 
 from __future__ import annotations

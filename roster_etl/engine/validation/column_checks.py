@@ -144,6 +144,7 @@ def check_column(state: FileState, column: Column, referenced_files: Mapping[str
         _check_list_reference(state, column, column.references, referenced_files)
     elif column.references:
         _check_reference(state, column, column.references, referenced_files)
+        state.forget_codes(column.name)
 
 
 def check_listed(state: FileState, name: str, listed_values: Collection[str] | None) -> None:

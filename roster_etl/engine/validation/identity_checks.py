@@ -270,7 +270,8 @@ def _claims(pool: _Pool, key: Sequence[str]) -> _Claims:
     columns = [pool.columns[name] for name in key]
     rows = np.flatnonzero(np.logical_and.reduce([pool.counted, *(to_mask(pc.is_valid(column)) for column in columns)]))
     alone = columns[0] is pool.sheet.columns[key[0]]  # without rows of another file
-    codes = (pool.sheet.key_codes(key) if alone else row_codes(columns))[rows]
+    codes = pool.sheet.key_codes(key) if alone else row_codes(columns)
+    codes = codes if len(rows) == len(codes) else codes[rows]
     shared = shares_code(codes)
     rows, codes = rows[shared], codes[shared]
     order = np.argsort(codes, kind="stable")

@@ -126,6 +126,11 @@ class FileState:
         coded = self.coded(name)
         return to_mask(pc.is_in(self.columns[name], value_set=values)) if coded is None else coded.is_in(values)
 
+    def forget_codes(self, name: str) -> None:
+        """Give back the codes of a column that is no key: nobody asks for them again."""
+        if name not in self.file.key:
+            self._coded.pop(name, None)
+
     def key_codes(self, names: Sequence[str]) -> RowPositions:
         """Return one number a row, equal for rows that have the same cells in `names`."""
         return row_codes([self.coded(name) or self.columns[name] for name in names])

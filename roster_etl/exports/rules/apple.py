@@ -6,18 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.exports.arrays import (
-    column,
-    equals,
-    is_in,
-    lookup,
-    mask,
-    nulls,
-    order,
-    present,
-    rank_in_group,
-    with_columns,
-)
+from roster_etl.exports.arrays import column, equals, is_in, lookup, mask, nulls, order, present, rank_in_group, with_columns
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import OutColumn, Rows
 from roster_etl.exports.rows import left_join, qualified, teachers_in_columns

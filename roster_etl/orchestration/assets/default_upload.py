@@ -1,7 +1,6 @@
 """Choose the upload of a run that names none.
 
-Belongs here: choosing between pending uploads, the landing zone and the archive. Whether a watched upload has settled is decided
-by the sensor, which has state.
+Whether a watched upload has settled is decided by the sensor, which has state.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The exports as assets: ``export/NAME`` for each destination, a partition a district, with its checks.
-
-Belongs here: sending to one destination within a run, and what the UI shows of it. Does not belong here: building an export
-(``pipeline.exports``), or when something is sent (``sensors.due_exports``).
-"""
+"""The exports as assets: ``export/NAME`` for each destination, a partition a district, with its checks."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence

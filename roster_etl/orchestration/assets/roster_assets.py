@@ -1,7 +1,6 @@
 """The steps of an import between its files and publishing: all roster tables are mapped, and their publishing is planned.
 
-Belongs here: the assets ``<vendor>/mapped`` and ``<vendor>/planned``, and what they log of the district's ``roster/*``. The steps are the same
-for all vendors, so factories create them.
+The steps are the same for all vendors, so factories create them.
 """
 
 from collections.abc import Iterator

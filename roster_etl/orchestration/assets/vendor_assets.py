@@ -24,11 +24,7 @@ from roster_etl.orchestration.assets.metadata import (
 )
 from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import import_asset, import_step, redacted_failures, tag_run
-from roster_etl.orchestration.assets.whole_imports import (
-    import_whole_uploads,
-    is_delegated_to_full_imports,
-    reexecution_order,
-)
+from roster_etl.orchestration.assets.whole_imports import import_whole_uploads, is_delegated_to_full_imports, reexecution_order
 from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.review.approve import reject_person_ids
 from roster_etl.pipeline.steps.receive import require_not_paused

@@ -1,8 +1,4 @@
-"""Import many districts: choose feeds, run a bounded number at a time, and collect the results.
-
-Belongs here: choosing feeds, and the processes that import them. Does not belong here: importing one feed (``in_process_runs``),
-or choosing its upload (``pipeline.uploads.order``).
-"""
+"""Import many districts: choose feeds, run a bounded number at a time, and collect the results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Build the Dagster definitions for some formats: all for the code location, one for a run's own process.
 
-Belongs here: assembling assets, checks, jobs and sensors. Nothing is read, opened or connected, and Great Expectations is not
-imported.
+Nothing is read, opened or connected, and Great Expectations is not imported.
 """
 
 from __future__ import annotations

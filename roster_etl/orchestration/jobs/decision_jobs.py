@@ -1,8 +1,4 @@
-"""The jobs for decisions in the UI: approve or discard a hold, and request an undo.
-
-Belongs here: the Dagster side of a decision: config, tags, and materializations for the district's assets. Does not belong here:
-what may be decided, and its effect (``pipeline.review.approve``, ``pipeline.review.undo``), which the command line uses as well.
-"""
+"""The jobs for decisions in the UI: approve or discard a hold, and request an undo."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

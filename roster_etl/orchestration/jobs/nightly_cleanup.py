@@ -1,7 +1,6 @@
 """Nightly maintenance: fail orphaned imports, apply retention, and delete old Dagster runs.
 
-Belongs here: the schedule, its job, and which runs to delete. Does not belong here: the retention of everything else
-(``pipeline.maintenance.retention``, ``pipeline.maintenance.cleanup``), or of ticks (``retention`` in ``dagster.yaml``).
+Old ticks are deleted by ``retention`` in ``dagster.yaml``.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,4 @@
-"""The job that reads quiet landing zones once more, since a listing does not prove that files are what was imported.
-
-Belongs here: the Dagster side, its time limit, and keeping what was found for the sensor. Does not belong here: the comparison
-(``pipeline.uploads.detect_rewrites``), or whose turn it is (``sensors.rewrite_checks``).
-"""
+"""The job that reads quiet landing zones once more, since a listing does not prove that files are what was imported."""
 
 import time
 from collections.abc import Iterable, Mapping

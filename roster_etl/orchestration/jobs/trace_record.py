@@ -1,8 +1,4 @@
-"""The job that says why a record changed or is gone, by places: imports, files and rows. No id is typed, and no value is shown.
-
-Belongs here: the form, and the answer as metadata. Does not belong here: the lineage itself (``pipeline.lineage.trace``), which the command
-``trace`` shows with its values.
-"""
+"""The job that says why a record changed or is gone, by places: imports, files and rows. No id is typed, and no value is shown."""
 
 from collections import Counter
 from collections.abc import Mapping

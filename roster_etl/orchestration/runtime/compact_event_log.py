@@ -1,8 +1,7 @@
 """Dagster's event log on SQLite, with compressed events: a fifth of the bytes, and the same in the UI.
 
-Belongs here: how the text of an event is stored, and the size of the pages of a run's file. What is stored, and when, is Dagster's.
-``dagster.yaml`` names `CompactSqliteStorage`, so that every process of Dagster reads events through it. Events that were written
-before are read as they are.
+``dagster.yaml`` names `CompactSqliteStorage`, so that every process of Dagster reads events through it. Events that were
+written before are read as they are.
 """
 
 from __future__ import annotations

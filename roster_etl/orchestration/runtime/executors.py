@@ -1,7 +1,6 @@
 """Choose where the steps of a run execute: in the run's own process, or each on a worker of a cluster.
 
-Belongs here: the choice, from the environment; the code of steps is the same. Dagster's packages for clusters are imported only
-when chosen. Does not belong here: what Celery needs (``celery_executor``).
+Dagster's packages for clusters are imported only when chosen.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Delete runs of Dagster with everything that its storage keeps of them, and old events that belong to no run.
 
-Belongs here: what ``DagsterInstance.delete_run`` leaves behind: results of asset checks, and on SQLite the file of a run's events.
-Does not belong here: which runs are deleted (``jobs.nightly_cleanup``).
+``DagsterInstance.delete_run`` leaves behind results of asset checks, and on SQLite the file of a run's events.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """The version of Dagster with which the shortcuts through its private attributes were tested.
 
-Belongs here: the check that these shortcuts share. Does not belong here: what a shortcut does (``event_log_pool``, ``forkserver``).
 A shortcut is off with any other version, and Dagster's own way does the same work, only slower.
 """
 

@@ -1,7 +1,5 @@
 """Decide about uploads of delta formats, which are archived first and applied in order.
 
-Belongs here: requesting that a settled upload is archived, and the import of the oldest pending one. Does not belong here: full
-snapshots (``poll_decisions``), or archiving, which copies files and is a run of its own (``jobs.archive_upload``).
 One upload of a feed is archived at a time, in the order in which they settled; so they are numbered in that order.
 """
 

@@ -1,8 +1,4 @@
-"""Which sendings of a roster are tried again: those that a server kept from succeeding, after a growing wait.
-
-Belongs here: failed runs of ``send_rosters`` that may be tried again, and when. Does not belong here: what is due by a publish or a cron
-line (``due_exports``), or which errors may pass (``spec.errors.RetryableError``).
-"""
+"""Which sendings of a roster are tried again: those that a server kept from succeeding, after a growing wait."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Notification sensors: flush the outbox; alert on failed and cancelled runs.
 
-Belongs here: the Dagster side of ``pipeline.reporting.announce``. Held and rejected imports are failed runs too; the ledger row
-has the status.
+Held and rejected imports are failed runs too; the ledger row has the status.
 """
 
 import json

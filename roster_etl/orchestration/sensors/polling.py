@@ -1,7 +1,5 @@
 """Poll many landing zones within a time budget: a fair queue, and one thread per poll.
 
-Belongs here: the order of polls, and threads of which none can block the others. Does not belong here: listing a landing zone
-(the caller's function) and deciding what to import (``poll_decisions``). No Dagster.
 A poll cannot be cancelled from outside: one without an answer when the time is over is abandoned, and ends by its own timeouts.
 """
 

@@ -1,8 +1,4 @@
-"""Decide which landing zones are read once more although their listing has not changed, and take up what that found.
-
-Belongs here: whose turn it is, and requesting an import of what was rewritten. Does not belong here: reading, which is a run of its own
-(``jobs.reread_landing``, ``pipeline.uploads.detect_rewrites``).
-"""
+"""Decide which landing zones are read once more although their listing has not changed, and take up what that found."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The sensor that refreshes `operations/today` and the index of the reports.
 
-Belongs here: the Dagster side, and when an event is logged: only when something changed. Does not belong here: the facts
-(``pipeline.reporting.feed_status``).
+An event is logged only when something changed.
 """
 
 from contextlib import closing

@@ -1,7 +1,6 @@
 """Close holds that another import replaces or makes void, and refresh their manifests and reports.
 
-Belongs here: which holds an import closes, and the record of it. A hold is closed by a person's decision, or by an import that was
-published or held in its place. An import that was rejected, failed, or changed nothing leaves the roster, and so the plan, as it was.
+An import that was rejected, failed, or changed nothing leaves the roster, and so the plan, as it was.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Fail imports: those whose process crashed or was killed, and those that ended in an error outside of the steps.
-
-Belongs here: writing ``failed`` to the ledger, with manifest and report. Does not belong here: the locks that show whether a process
-is alive (``store.import_locks``), Dagster's runs (``orchestration.sensors.crashed_runs``).
-"""
+"""Fail imports: those whose process crashed or was killed, and those that ended in an error outside of the steps."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Begin an import under a lock of this process, and release the lock.
-
-Belongs here: which import this process works on. Does not belong here: the lock files (``store.import_locks``), imports whose process
-crashed (``crashed_imports``).
-"""
+"""Begin an import under a lock of this process, and release the lock."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Write and verify the list of a backup's files, each with size and hash, and the manifest that seals the list.
 
-Belongs here: writing list and manifest, and verifying that a folder matches them exactly. Everything is verified before a byte is
-restored, and each file again while it is copied: a restore yields what was backed up, or an error with the first wrong file.
-Does not belong here: what is copied and where to (``backup``).
+Everything is verified before a byte is restored, and each file again while it is copied: a restore yields what was backed up,
+or an error with the first wrong file.
 """
 
 from __future__ import annotations

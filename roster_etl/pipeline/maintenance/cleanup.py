@@ -1,7 +1,6 @@
 """Clean up after killed processes, and delete staged tables that no step needs any more.
 
-Belongs here: one pass over ledger, archive and staging that may run at any time, beside imports. Removing personal data is
-``purge``.
+It may run at any time, beside imports.
 """
 
 from __future__ import annotations

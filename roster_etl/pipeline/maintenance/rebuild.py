@@ -1,7 +1,6 @@
 """Rebuild a district: replay the manifests of its archive into a warehouse that has no data of the district.
 
-Belongs here: the order of the replay, and the workspace in which the pipeline's steps run with the original numbers, times,
-settings and decisions from the manifests. The content of a manifest is defined in ``pipeline.lifecycle.manifest``.
+The pipeline's steps run with the original numbers, times, settings and decisions from the manifests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The journal of decisions about a district's feeds: each is a row of the warehouse, and a document in the archive.
 
-Belongs here: bringing the archive in line with the warehouse, so that a rebuild gives the decisions back. What a decision does is in
-``decide`` and ``decide_people``.
+The archive is brought in line with the warehouse, so that a rebuild gives the decisions back.
 """
 
 from __future__ import annotations

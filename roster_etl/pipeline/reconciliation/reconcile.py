@@ -1,8 +1,4 @@
-"""Reconcile two feeds of a district, and bring the table of differences up to date.
-
-Belongs here: which feeds and columns are compared, whether all is compared or what changed, and the transaction. What opens and closes is
-``write_differences``.
-"""
+"""Reconcile two feeds of a district, and bring the table of differences up to date."""
 
 from __future__ import annotations
 

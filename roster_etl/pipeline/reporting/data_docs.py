@@ -1,7 +1,6 @@
 """Great Expectations' Data Docs of an import: every expectation of every suite, and how many rows failed it.
 
-Belongs here: gathering what the gates evaluated, and putting the pages beside the report. Rendering is in ``quality.data_docs``. They are
-made of the verdicts that the import left in staging, so they say what was evaluated then, and can be built as long as those are kept.
+They are made of the verdicts that the import left in staging, and can be built as long as those are kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What became of an import: the ledger's facts about it, read once, and the JSON document made of them.
 
-Belongs here: `ImportSummary`, which whoever ends an import builds and hands on, and the shape of
-``import --json`` and ``show --json``. Not here: the report (``pipeline.reporting.report_files``), the manifest (``pipeline.lifecycle.manifest``).
+The document is what ``import --json`` and ``show --json`` print.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The page of a report: what people read about one import.
 
-Belongs here: which facts stand where, and how numbers and moments are written. Not here: reading the facts, and writing the files
-(``pipeline.reporting.report_files``). No value of a cell stands on the page, but for ids and names of schools.
+No value of a cell stands on the page, but for ids and names of schools.
 """
 
 from __future__ import annotations

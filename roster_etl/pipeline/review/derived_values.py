@@ -1,7 +1,6 @@
 """What else changes at once when a steward edits a value: what is derived from it, in the record itself and in sections that name it.
 
-Belongs here: finding the records. What the derived values are is decided in ``engine.transform.derive_again``, and for delta formats in
-``engine.changes.person_names``.
+What they are is decided in ``engine.transform.derive_again``, and for delta formats in ``engine.changes.person_names``.
 """
 
 from __future__ import annotations

@@ -136,9 +136,9 @@ class DryRunArchive(Archive):
         super().__init__(url)
         self._baseline = baseline
 
-    def get(self, key: str) -> bytes:
-        """Return the bytes stored under `key`, here or there."""
-        return super().get(key) if self._baseline is None or self.has(key) else self._baseline.get(key)
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes stored under `key`, here or there."""
+        return super().pieces(key) if self._baseline is None or self.has(key) else self._baseline.pieces(key)
 
     def manifests(self, district_id: str) -> tuple[int, ...]:
         """Return the imports of which that archive has a manifest."""

@@ -1,8 +1,6 @@
 """Manual imports: publish a person's change as an import with its own number and a manifest in the archive.
 
-Belongs here: what such imports share: the base roster, the parts of an earlier import's summary that stay valid, the audit entry
-and the manifest. What is published is decided in ``pipeline.review.override``, ``pipeline.steps.rename_proposals`` and
-``pipeline.review.undo``.
+What is published is decided in ``override`` and ``undo`` beside this module, and in ``pipeline.steps.rename_proposals``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Set and clear overrides (stewards' edits); each takes effect immediately, as an import of its own.
 
-Belongs here: finding the record, publishing its new version, and the audit entry. That imports keep an edited column is
-implemented where records are created (``pipeline.steps.map_tables``, ``engine.changes``).
+Imports keep an edited column where records are created (``pipeline.steps.map_tables``, ``engine.changes``).
 """
 
 from __future__ import annotations

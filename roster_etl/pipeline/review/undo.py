@@ -1,7 +1,6 @@
 """Undo: plan the state before an import as an import of its own, and publish it once a person has approved it.
 
-Belongs here: the earlier state from the history of a feed, and the ledger's entries. The archived bytes are not needed. What
-would open and close is computed in ``engine.planning.undo``; a person's decision is handled in ``pipeline.review.approve``.
+The earlier state is read from the history of the feed: the archived bytes are not needed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Apply a delta upload to the district's current state, and stage each canonical table as it would be afterwards.
 
-Belongs here: collecting the input (validated files, quarantine, current and past versions, stewards' edits) and writing the
-result to staging. How rows are applied is decided in ``engine.changes``, from the vendor's change plan.
+How rows are applied is decided in ``engine.changes``, from the vendor's change plan.
 """
 
 from __future__ import annotations

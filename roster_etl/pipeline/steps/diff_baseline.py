@@ -1,8 +1,4 @@
-"""Compare a delta upload with the previous one of its data set, if the district's options ask for it.
-
-Belongs here: finding the previous upload in the ledger and its bytes in the archive. The comparison, and when there is none, is
-decided in ``engine.changes.upload_diff``.
-"""
+"""Compare a delta upload with the previous one of its data set, if the district's options ask for it."""
 
 from __future__ import annotations
 

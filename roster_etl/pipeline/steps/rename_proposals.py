@@ -1,8 +1,6 @@
 """Propose renames (probable ID changes of people) for an import, and apply those that a person approved.
 
-Belongs here: collecting the people that disappear and appear, selecting proposals, and the import of kind ``override`` that
-approves them after publishing. Which people may match is decided in ``engine.planning.rename_detection``. A format whose uploads
-state their renames gets no proposals.
+Which people may match is decided in ``engine.planning.rename_detection``. A format whose uploads state their renames gets none.
 """
 
 from __future__ import annotations

@@ -13,10 +13,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from roster_etl.engine.changes import (
-    ChangeFile,
-    keep_in_quarantine,
-)
+from roster_etl.engine.changes import ChangeFile, keep_in_quarantine
 from roster_etl.engine.csv.reader import raw_file_of
 from roster_etl.engine.validation.validate import validate_file
 from roster_etl.frames.arrow import ROW

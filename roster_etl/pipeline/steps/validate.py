@@ -27,7 +27,7 @@ from roster_etl.quality import SuiteError, has_failing_rules, start_gx_process
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.spool import spool, spool_pieces
+from roster_etl.store.files.spool import spool_pieces
 
 
 def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
@@ -91,7 +91,7 @@ def _judged(
     values = upload.values
     scratch = workspace.settings.scratch
     raw = read_csv(
-        spool(workspace.archive.get(str(member.key)), scratch),  # nothing else refers to the bytes
+        spool_pieces(workspace.archive.pieces(str(member.key)), scratch),
         encoding=str(values["encoding"]),
         limits=limits_of(upload.format),
         join=partial(spool_pieces, scratch=scratch),

@@ -1,6 +1,5 @@
 """Read a landing zone once more whose listing has not changed since its import: a file may have been rewritten all the same.
 
-Belongs here: the comparison with what was read for the import. Does not belong here: when to compare (``sensors.rewrite_checks``).
 A listing proves nothing about content: a program may write a file anew, of the same size, and set its old time.
 """
 

@@ -1,8 +1,4 @@
-"""Find the uploads of a feed that still count, from which files go on to later ones.
-
-Belongs here: which imports an undo reverted, which uploads count, and in which order they are looked at. What goes on is decided in ``apply_upload_manifest`` and
-``carry_forward``.
-"""
+"""Find the uploads of a feed that still count, from which files go on to later ones."""
 
 from __future__ import annotations
 

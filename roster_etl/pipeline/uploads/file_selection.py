@@ -1,8 +1,4 @@
-"""Decide from a listing which files of an upload are read: by names alone, before waiting and copying.
-
-Belongs here: the selection for a format and a file set. Does not belong here: the kind of a file that is read (``classify``), or
-how long an upload must stand still (``store.landing.quiet_period``).
-"""
+"""Decide from a listing which files of an upload are read: by names alone, before waiting and copying."""
 
 from __future__ import annotations
 

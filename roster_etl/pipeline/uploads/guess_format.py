@@ -1,7 +1,6 @@
 """Find the formats that an upload of an unnamed format could have: by its file names and headers.
 
-Belongs here: comparing the headers with every format's specification. Only a dry run uses it: an import names its format, or has
-that of its feed.
+Only a dry run uses it: an import names its format, or has that of its feed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """Archive settled uploads, and queue those of delta formats until their import begins.
 
 The archived bytes stay available when a newer upload replaces the files in the same folder.
-Belongs here: archiving the bytes of an upload with its secrets blanked; and, for delta formats, where every upload counts,
-archiving one before its import begins. Does not belong here: when an upload has settled (``store.landing.quiet_period``), its
-import (``receive``).
 """
 
 from __future__ import annotations

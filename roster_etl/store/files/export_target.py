@@ -1,7 +1,6 @@
 """Where an export is written: a folder or a zip, here or behind a URL; whole or not at all.
 
-Belongs here: staging beside the place, moving into it, replacing what a former export left there, and deterministic zips.
-Does not belong here: what the files hold, and the ledger. SFTP servers: ``store.landing.sftp_target``.
+SFTP servers: ``store.landing.sftp_target``.
 """
 
 from __future__ import annotations

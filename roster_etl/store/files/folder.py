@@ -1,9 +1,4 @@
-"""A private folder behind a path or any fsspec URL, with atomic writes.
-
-Belongs here: reading, writing, listing and removing files by safe relative names, and the implementation for local disks.
-Does not belong here: the implementation for URLs (``object_store``), the meaning of the files (``archive``, ``staging_frames``,
-``registry``), or folders of districts (``landing``).
-"""
+"""A private folder behind a path or any fsspec URL, with atomic writes."""
 
 from __future__ import annotations
 

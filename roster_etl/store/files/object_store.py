@@ -1,9 +1,7 @@
 """A private folder behind an fsspec URL: an object store, or anything else that fsspec can reach.
 
-Belongs here: reading, writing, listing and removing, based only on what every object store guarantees: an object is replaced
-atomically, and a listing after a write includes it. No rename, lock, append or cached listing is used.
-Does not belong here: local folders (``folder``), landing zones (``landing.remote``), or credentials, which each store's library
-takes from the environment or from its own files.
+Only what every object store guarantees is used: an object is replaced atomically, and a listing after a write includes it. No
+rename, lock, append or cached listing. Each store's library takes credentials from the environment or from its own files.
 """
 
 from __future__ import annotations

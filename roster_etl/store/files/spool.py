@@ -21,18 +21,11 @@ MIN_BYTES = 16 << 20
 _WRITE_BYTES = 1 << 26
 
 
-def spool(content: bytes, scratch: Path, *, min_bytes: int = MIN_BYTES) -> Content:
-    """Return `content` mapped from a private file below `scratch`, which has no name and ends with the mapping. Raises FolderUnavailable.
-
-    The caller must not keep `content`, else nothing is saved.
-    """
-    if len(content) < max(min_bytes, 1):
-        return content
-    return spool_pieces((content,), scratch, min_bytes=min_bytes)
-
-
 def spool_pieces(pieces: Iterable[bytes], scratch: Path, *, min_bytes: int = MIN_BYTES) -> Content:
-    """Return `pieces` as one, as `spool` does; they are in memory until they are `min_bytes` together."""
+    """Return `pieces` as one; from `min_bytes` on mapped from a private file below `scratch`, which has no name and ends with the mapping.
+
+    They are in memory until they are `min_bytes` together. Raises FolderUnavailable.
+    """
     rest, start, size = iter(pieces), list[bytes](), 0
     while size < max(min_bytes, 1):
         piece = next(rest, None)

@@ -1,7 +1,6 @@
 """The interface of a landing folder, and the fetch that all implementations share.
 
-Belongs here: size limits, double reading, and the check for changes meanwhile. Does not belong here: how a back end lists and
-reads.
+The fetch limits sizes, reads twice, and checks for changes meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """When an upload has settled: computed from listings and a clock of ours, without I/O.
 
-Belongs here: a feed's state between two polls of its landing zone, and the decision after a poll.
-Does not belong here: listing (``landing``), what was imported (the ledger), or starting an import.
 Sizes and times of files alone prove nothing, so a listing must stay unchanged for the quiet period by a clock that never leaps. Only
 the last imported listing counts as known (A → B → A is three uploads).
 """

@@ -1,8 +1,4 @@
-"""An upload to import from any source: a folder, one CSV, or a zip; local or behind an fsspec URL.
-
-Belongs here: telling the three apart, and fetching private copies of all members.
-Does not belong here: validating a zip (``zip_upload``), which files a format expects, or their content.
-"""
+"""An upload to import from any source: a folder, one CSV, or a zip; local or behind an fsspec URL."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Zip archives: validated as a whole before any byte is unpacked.
-
-Belongs here: what makes an archive unsafe (``unsafe_archive``), and reading the members of a safe one.
-Does not belong here: which members a format needs.
-"""
+"""Zip archives: validated as a whole before any byte is unpacked."""
 
 from __future__ import annotations
 

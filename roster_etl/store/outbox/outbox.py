@@ -1,9 +1,5 @@
 """The outbox: messages on disk until they are delivered.
 
-Belongs here: queueing a message once, retrying with growing delays, dead-lettering after too many tries.
-Does not belong here: the text of a message (``pipeline.reporting.notifications``), or its transport (``store.outbox.smtp``,
-``store.outbox.webhook``, ``store.outbox.openlineage``).
-
 ``<home>/outbox/<id>.json`` is a queued or dead-lettered (``parked``) message. ``sent/<id>`` is the receipt of a delivered one,
 kept as long as the same message could be queued again. A crash between delivery and receipt sends it twice, with the same
 Message-ID.

@@ -1,7 +1,6 @@
 """Mail transport: deliver an outbox message to an SMTP server.
 
-Belongs here: the message's form (plain text, HTML, attachments), the connection, and translating the server's replies. Errors
-contain no address and no reply text: a server may repeat what it received.
+Errors contain no address and no reply text: a server may repeat what it received.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The registry of districts, one TOML file each, in any folder that fsspec can reach.
 
-Belongs here: adding, changing, pausing and removing districts, atomically. Does not belong here: the file format (``toml_file``),
-what an option means, or the lock of a registry that several hosts share (``Warehouse.exclusive``).
+The lock of a registry that several hosts share is ``Warehouse.exclusive``.
 """
 
 from __future__ import annotations

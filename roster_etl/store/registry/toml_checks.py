@@ -1,7 +1,6 @@
 """The checks of single values in a district's TOML file: each returns the problem, or None.
 
-Belongs here: what one value may be. Does not belong here: which keys there are (``toml_file``). The JSON schema of the file is made
-from the same checks (``projections.json_schemas``).
+The JSON schema of the file is made from the same checks (``projections.json_schemas``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The TOML file of a district: parsed strictly, and edited without losing comments.
-
-Belongs here: the keys of the file, their types, and conversion between the file and a ``District``.
-Does not belong here: where the files are stored (``registry``), or whether an option exists in a format (its spec).
-"""
+"""The TOML file of a district: parsed strictly, and edited without losing comments."""
 
 from __future__ import annotations
 

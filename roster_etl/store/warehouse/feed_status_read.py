@@ -1,7 +1,6 @@
 """Read how all feeds stand at once: newest imports, the numbers of their plans, and the age of the quarantine.
 
-Belongs here: queries over many feeds, whose number does not depend on how many feeds there are; each looks into an index for each feed.
-Does not belong here: what the answers mean (``pipeline.reporting.feed_status``).
+The number of queries does not depend on how many feeds there are; each looks into an index for each feed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Publish a plan to the roster in one transaction: close versions, open versions, conclude the import.
 
-Belongs here: the statements of that transaction. No other module changes the roster. Does not belong here: deciding what to close
-and open (the plan).
+No other module changes the roster.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Permanently delete personal data from the warehouse: the only exception to append-only history.
-
-Belongs here: the statements, and which columns of the roster identify a person.
-Does not belong here: deleting from the archive (the pipeline).
-"""
+"""Permanently delete personal data from the warehouse: the only exception to append-only history."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Rewrite the files of a PostgreSQL database, so that they contain no byte of a removed row; and check who may.
 
-Belongs here: detecting, before and after, which tables ``VACUUM FULL`` skips. PostgreSQL only warns of a table that the role may
-not rewrite.
+PostgreSQL only warns of a table that the role may not rewrite.
 """
 
 from __future__ import annotations

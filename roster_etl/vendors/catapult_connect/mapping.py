@@ -17,13 +17,7 @@ from roster_etl.mapping.column_plan import (
 from roster_etl.mapping.combinators import looked_up, or_else, unless_same_lookup, with_constants
 from roster_etl.mapping.common_plans import ACTIVE, active_enrollment, named_user, role_at_school, user_key
 from roster_etl.mapping.value_functions import derived_id, digits, parse_decimal, parse_short_us_date, recode
-from roster_etl.vendors.catapult_connect.codes import (
-    GRADES,
-    HOMEROOM_PERIODS,
-    HOMEROOM_PERIODS_AND_ZERO,
-    PRIMARY,
-    SECONDARY,
-)
+from roster_etl.vendors.catapult_connect.codes import GRADES, HOMEROOM_PERIODS, HOMEROOM_PERIODS_AND_ZERO, PRIMARY, SECONDARY
 
 _OWN_CODE = From("School Site Name", via=looked_up, option="site_codes", derived=True)
 

@@ -18,7 +18,7 @@ from roster_etl.engine.csv.decoded_pieces import (
 from roster_etl.engine.csv.encoding import to_utf8
 from roster_etl.engine.csv.reader import read_csv, read_header
 from roster_etl.engine.csv.redact_columns import blank_columns
-from roster_etl.store.files.spool import spool, spool_pieces
+from roster_etl.store.files.spool import spool_pieces
 
 ENCODINGS = ("cp1252", "latin-1", "utf-16", "utf-16-be", "utf-32", "utf-7", "shift_jis", "gb18030", "iso2022_jp", "hz", "cp037")
 LETTERS = 'ab,"\r\n\n ñéÜ日本€😀Ж'
@@ -108,7 +108,9 @@ def test_passwords_are_blanked_in_what_lies_in_a_file_as_in_memory(tmp_path: Pat
 
 def test_a_mapped_file_in_a_legacy_encoding_is_converted_into_another_one(tmp_path: Path) -> None:
     content = ("id,name\n" + "1,Zoë\n" * 100).encode("cp1252")
-    found = to_utf8(spool(content, tmp_path, min_bytes=1), "cp1252", lambda pieces: spool_pieces(pieces, tmp_path, min_bytes=1))
+    found = to_utf8(
+        spool_pieces((content,), tmp_path, min_bytes=1), "cp1252", lambda pieces: spool_pieces(pieces, tmp_path, min_bytes=1)
+    )
 
     assert not isinstance(found.content, bytes)  # type: ignore[union-attr]
     assert bytes(found.content).decode() == content.decode("cp1252")  # type: ignore[union-attr]

@@ -11,7 +11,7 @@ import pytest
 from roster_etl.engine.csv.reader import STRICT_LIMITS, CsvLimits, RawFile, raw_file_of, read_csv, read_header
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.spec.findings import Finding
-from roster_etl.store.files.spool import spool
+from roster_etl.store.files.spool import spool_pieces
 from tests.engine.readings import as_reading, reading
 from tests.engine.reference import Reading
 
@@ -310,7 +310,7 @@ def test_records_that_are_known_stand_for_a_file() -> None:
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_a_mapped_file_reads_as_its_bytes_do(content: bytes, encoding: str, tmp_path: Path) -> None:
-    mapped = spool(content, tmp_path, min_bytes=1)
+    mapped = spool_pieces((content,), tmp_path, min_bytes=1)
     from_memory, from_file = (read_csv(source, encoding=encoding, window=4096) for source in (content, mapped))
 
     assert not isinstance(mapped, bytes)
