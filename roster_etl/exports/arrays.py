@@ -7,13 +7,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.arrow import combine_chunks, row_codes
 
 Array: TypeAlias = pa.Array
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Places: TypeAlias = npt.NDArray[np.intp]
 Offsets: TypeAlias = npt.NDArray[np.int32]
 UNIT = "\x1f"
 _PIECE = 1 << 18  # bytes that stay in the processor's cache
@@ -140,16 +142,21 @@ def order(table: pa.Table, *names: str) -> pa.Table:
 
 def first_rows(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Return the first row of each key, in the order of the table."""
-    codes = keys_of(table, keys)
-    return table.filter(pa.array(first_marks(codes)))
+    return table.filter(pa.array(first_of(table, keys)))
+
+
+def first_of(table: pa.Table, keys: Sequence[str]) -> Mask:
+    """Return which rows are the first with their key."""
+    return _first([column(table, name) for name in keys])
 
 
 def first_marks(codes: Array) -> Mask:
     """Return which rows are the first with their code."""
-    encoded = codes.dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)
-    marks: Mask = np.zeros(len(encoded), dtype=bool)
-    if len(encoded):
-        marks[np.unique(encoded, return_index=True)[1]] = True
+    return _first([codes])
+
+
+def _first(columns: list[Array]) -> Mask:
+    marks: Mask = ~pd.Series(row_codes(columns)).duplicated().to_numpy()
     return marks
 
 

@@ -59,10 +59,12 @@ def build_files(work: ExportTables, format_: ExportFormat, formulas: Formulas) -
 def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFile:
     """Build one file: rows in the order of their keys, columns in the order of the document."""
     make_rows = file.rows or table_rows(file.table)
-    rows = work.store.keep(make_rows(work))
+    rows = make_rows(work)
     outs = file.columns + (file.columns_of(work, rows) if file.columns_of else ())
     outs = (*outs, *_extension_columns(work, file, rows))
     keys = [name for name in file.key if name in rows.column_names]
+    needed = {ROW, *keys, *(out.value for out in outs)}
+    rows = work.store.keep(rows.select([name for name in rows.column_names if name in needed]))
     if rows.num_rows > 1 and keys and not rows_in_order([column(rows, name) for name in keys]):
         rows = work.take(rows, pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in keys]))
     work.store.release()

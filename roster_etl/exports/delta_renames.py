@@ -1,8 +1,4 @@
-"""Ids that changed between two moments, in a format that knows a file for them: the record goes on under its new id.
-
-Belongs here: which changes can be said, the file, and the earlier roster under the new ids, so that a renamed record is no
-difference. Does not belong here: other differences (``delta``).
-"""
+"""Ids that changed between two moments, in a format that knows a file for them: the record goes on under its new id."""
 
 from __future__ import annotations
 

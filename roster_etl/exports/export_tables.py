@@ -1,7 +1,6 @@
 """The roster while it is turned into an export: canonical tables that rules narrow and rewrite, with every loss counted.
 
-Belongs here: leaving out rows, changing cells, following references. Does not belong here: what a format leaves out or changes (its
-rules), or reading the roster (``pipeline.exports``). Every row keeps ``_n``, its place in the table as it was read.
+Every row keeps ``_n``, its place in the table as it was read.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from roster_etl.exports.arrays import (
     constant,
     each_distinct,
     equals,
-    first_rows,
+    first_of,
     is_in,
     keys_of,
     mask,
@@ -206,8 +205,9 @@ class ExportTables:
     def keep_first(self, table: str, key: tuple[str, ...], made: pa.Table | None = None) -> None:
         """Keep the first of the rows with one key, and count the others. ``made``: the rows, if they replace those of the table."""
         rows = self.table(table) if made is None else made
-        self.tables[table] = first_rows(rows, key)
-        self.losses.add("rows_joined", "several_values", rows.num_rows - self.tables[table].num_rows, table=table)
+        first = first_of(rows, key)
+        self.tables[table] = rows if first.all() else self.rows(rows, first)
+        self.losses.add("rows_joined", "several_values", int((~first).sum()), table=table)
 
     def rows(self, table: pa.Table, keep: Mask) -> pa.Table:
         """Return some rows of a table, in the store."""

@@ -1,7 +1,6 @@
 """Measure losses: compare what our reader makes of the files with the roster that was to be said.
 
-Belongs here: the comparison, table by table and cell by cell. Whatever differs and is not counted yet is counted here, so that the list of
-losses is complete by construction. Only formats that are imported can be measured.
+Whatever differs and is not counted yet is counted here, so that the list of losses is complete by construction.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def left_join(work: ExportTables, rows: pa.Table, by: tuple[str, ...], table: st
     at = positions(keys_of(rows, by), keys_of(other, key))
     at = choose(present(column(rows, by[-1])), at, nulls(rows.num_rows, at.type))
     names = [name for name in other.column_names if name != ROW and not name.startswith("_")]
-    return with_columns(rows, **{f"{table}.{name}": column(other, name).take(at) for name in names})
+    taken = work.take(other.select(names), at)
+    return with_columns(rows, **{f"{table}.{name}": column(taken, name) for name in names})
 
 
 def table_rows(table: str, *, where: Mapping[str, str] | None = None) -> Rows:
@@ -56,7 +57,7 @@ def table_rows(table: str, *, where: Mapping[str, str] | None = None) -> Rows:
     def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, table)
         for name, value in (where or {}).items():
-            found = found.filter(pa.array(equals(column(found, name), value)))
+            found = work.rows(found, equals(column(found, name), value))
         return found
 
     return rows
@@ -67,7 +68,7 @@ def person_rows(kind: str) -> Rows:
 
     def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "users")
-        found = found.filter(pa.array(equals(column(found, "users.user_kind"), kind)))
+        found = work.rows(found, equals(column(found, "users.user_kind"), kind))
         key = ("users.user_kind", "users.user_id")
         found = left_join(work, found, key, "user_roles", _USER)
         return left_join(work, found, key, "student_profiles", _USER)
@@ -149,7 +150,7 @@ def enrollment_rows(*roles: str) -> Rows:
     def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "enrollments")
         if roles:
-            found = found.filter(pa.array(equals(column(found, "enrollments.role"), *roles)))
+            found = work.rows(found, equals(column(found, "enrollments.role"), *roles))
         return left_join(work, found, ("enrollments.section_id",), "sections", ("section_id",))
 
     return rows

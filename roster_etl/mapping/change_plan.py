@@ -1,8 +1,6 @@
 """Types that declare how rows of a delta format change existing records.
 
-Belongs here: the regular rules, as data: source columns, the effect of blank cells, values that delete a record, references
-that must exist. ``engine.changes`` applies the rows and implements the irregular rules (cross-listing, logins that move
-between users).
+``engine.changes`` applies the rows and implements the irregular rules (cross-listing, logins that move between users).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Types of a column plan, "target column ← source columns, by this function", which is also the lineage.
 
-Belongs here: what a mapping can declare. ``engine.transform.mapper`` and ``engine.transform.row_steps`` evaluate it; the
-functions that it names are in ``mapping.value_functions``. A function receives only the columns that its plan declares, so
-undeclared reads are impossible.
+A function receives only the columns that its plan declares, so undeclared reads are impossible.
 """
 
 from __future__ import annotations

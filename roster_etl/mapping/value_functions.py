@@ -1,9 +1,5 @@
 """Value functions: text columns in, typed columns out.
 
-Belongs here: pure functions over Arrow-backed Series that a column plan can name, usable by any vendor.
-Does not belong here: which column goes where (a vendor's ``mapping``), validation (``engine.validation.validate``), joins and
-groups.
-
 All of them keep length and index, and return null for null, unless documented otherwise. A value that a function cannot parse
 becomes null: validation has already reported it, and rejected rows are mapped too, for display.
 """

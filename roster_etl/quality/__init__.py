@@ -1,7 +1,6 @@
 """Gates: evaluate suites over verdict tables (rows evaluated and failing, by rule).
 
-Belongs here: evaluating suites in a process of their own, verdicts, a district's tolerances. Only this package imports Great
-Expectations. Does not belong here: validating rows, publishing or holding.
+Only this package imports Great Expectations.
 """
 
 from roster_etl.projections.suite_format import SuiteError

@@ -1,8 +1,4 @@
-"""Gates: evaluate a suite over the verdict table of a file or canonical table as a whole.
-
-Belongs here: loading and evaluating suites, and the effective severity of a failure. Does not belong here: validating rows
-(``engine.validation.validate``), deciding what a failed gate blocks (``pipeline``).
-"""
+"""Gates: evaluate a suite over the verdict table of a file or canonical table as a whole."""
 
 from __future__ import annotations
 

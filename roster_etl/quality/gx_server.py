@@ -1,7 +1,6 @@
 """The Great Expectations process, ``python -m roster_etl.quality.gx_server``: one JSON line per request, one per answer.
 
-Belongs here: the loop, and keeping the output of libraries out of the pipe. It ends when its standard input is closed, so that a
-killed parent leaves no child. Not here: how expectations are run (``gx_runner``).
+It ends when its standard input is closed, so that a killed parent leaves no child.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The expectation that a rule fails on no more rows than its tolerance, as Great Expectations runs, stores and shows it.
 
-Belongs here: the expectation and the metric that it reads. Importing this module imports Great Expectations, which takes
-seconds: only ``gx_runner`` does it, inside a function.
+Importing this module imports Great Expectations, which takes seconds: only ``gx_runner`` does it, inside a function.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """The version of Great Expectations with which the shortcuts at its start were tested.
 
-Belongs here: the check that these shortcuts share. Does not belong here: what a shortcut does (``gx_server``, ``gx_preload``).
 A shortcut is off with any other version: the library then loads all that it imports, in a process beside each run.
 """
 

@@ -1,7 +1,6 @@
 """Batch removals by term: remove records of earlier uploads that this one omits, if the district enabled it.
 
-Belongs here: which records an upload omits, and when nothing is removed nevertheless. A record that a rejected row names counts
-as present, and so does one whose row was omitted on purpose.
+A record that a rejected row names counts as present, and so does one whose row was omitted on purpose.
 """
 
 from __future__ import annotations

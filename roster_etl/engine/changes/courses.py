@@ -1,7 +1,6 @@
 """Apply rows of courses.
 
-Belongs here: the account and the term of a course, and courses that cross-listing created: they copy the course of their section,
-now and later, except for values that rows or stewards set.
+Courses that cross-listing created copy the course of their section, now and later, except for values that rows or stewards set.
 """
 
 from __future__ import annotations

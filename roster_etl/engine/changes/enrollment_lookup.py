@@ -1,7 +1,6 @@
 """Resolve the references of enrollment rows: user, section and course, role, and the observed user.
 
-Belongs here: resolving them, a column at a time, and rejecting rows whose references do not resolve. Order of the checks: status,
-user, section and course, role, associated user; the first that fails is reported.
+Order of the checks: status, user, section and course, role, associated user; the first that fails is reported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Apply rows of group categories, groups and memberships; and rows of users' roles in organizations.
 
-Belongs here: contexts (an organization or a course, never both), names that are unique per context, and membership of enrolled
-users.
+A context is an organization or a course, never both; names are unique per context; members are enrolled users.
 """
 
 from __future__ import annotations

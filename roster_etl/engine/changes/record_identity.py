@@ -1,7 +1,6 @@
 """Identify the record of a row, however the row names it, to detect newer rows about quarantined records.
 
-Belongs here: the ways to name one record (a section with or without its course, a person by either id or by a further login, a
-role in another spelling). Rows that name no known record are compared by their text.
+Rows that name no known record are compared by their text.
 """
 
 from __future__ import annotations

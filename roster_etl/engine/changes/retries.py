@@ -1,7 +1,6 @@
 """Try those rows of the quarantine again that may apply now, or that newer rows replace: the result is that of trying all of them.
 
-Belongs here: which rows are tried, and applying the upload until nothing that it changed is waited for by a row that was not tried.
-Does not belong here: what rows wait for (``awaited``), or reading them.
+The upload is applied until nothing that it changed is waited for by a row that was not tried.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Compare an upload with an earlier one of its data set, so that only differences are applied and omitted records end.
 
-Belongs here: the choice of the baseline, the comparison, and when none is made. The resulting rows are applied like any others; a
-row generated for an omitted record is marked (``_dropped``).
+The resulting rows are applied like any others; a row generated for an omitted record is marked (``_dropped``).
 """
 
 from __future__ import annotations

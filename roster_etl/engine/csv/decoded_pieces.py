@@ -1,8 +1,4 @@
-"""Decode the bytes of a file piece by piece, so that no second copy of a large file is in memory.
-
-Belongs here: windows over bytes, and the text of a declared encoding as UTF-8. Not here: which encoding that is (``encoding``), or where the
-pieces are put together: in memory, or in a private file (``store.files.spool``).
-"""
+"""Decode the bytes of a file piece by piece, so that no second copy of a large file is in memory."""
 
 from __future__ import annotations
 

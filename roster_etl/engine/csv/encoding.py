@@ -1,8 +1,4 @@
-"""Detect the encoding of a file's bytes, reject files that are not text, and convert legacy encodings to UTF-8.
-
-Belongs here: recognising other encodings and binary files, and the findings about a declared legacy encoding.
-Not here: decoding it (``decoded_pieces``), or which records have undecodable bytes (``record_scan``).
-"""
+"""Detect the encoding of a file's bytes, reject files that are not text, and convert legacy encodings to UTF-8."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Read the manifest of an upload: the version of the format, and what each file is.
 
-Belongs here: what the rows of a manifest say, and the findings about them. No file is opened.
-Does not belong here: what follows for the other files (``pipeline.uploads.apply_upload_manifest``).
+No file is opened.
 """
 
 from __future__ import annotations

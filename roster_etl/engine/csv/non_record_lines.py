@@ -1,7 +1,6 @@
 """Lines that an export writes beside its records: the header once more, rulers, totals and counts.
 
-Belongs here: recognizing them among records that can be read with certainty. Lines with too few cells are ragged anyway
-(``record_scan``).
+Lines with too few cells are ragged anyway (``record_scan``).
 """
 
 from __future__ import annotations

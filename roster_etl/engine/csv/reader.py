@@ -1,8 +1,5 @@
 """Read a CSV file strictly: each record unchanged, or a finding that says why it cannot be read.
 
-Belongs here: bytes to a table of text, and the findings of records and files that cannot be read with certainty.
-Not here: what columns mean, trimming, control characters, duplicate or missing headers, empty files (the caller's).
-
 The records are scanned first (`scan_records`); uncertain ones are cut out, and only the sound ones are parsed with pyarrow.
 """
 

@@ -1,8 +1,4 @@
-"""Classify the records of a CSV body: which can be read with certainty, and why the others cannot.
-
-Belongs here: the code of each record (width, blankness, quoting, size, decodable bytes). Cells of sound records are parsed
-elsewhere (``arrow_columns``).
-"""
+"""Classify the records of a CSV body: which can be read with certainty, and why the others cannot."""
 
 from __future__ import annotations
 

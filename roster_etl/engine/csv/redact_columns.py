@@ -1,8 +1,4 @@
-"""Remove the values of secret columns (passwords) from a file's bytes, so that the rest can be stored.
-
-Belongs here: recognising names of password columns, and cutting cells out of bytes. Not here: which columns a format
-declares secret (the caller's), and storing the bytes.
-"""
+"""Remove the values of secret columns (passwords) from a file's bytes, so that the rest can be stored."""
 
 from __future__ import annotations
 

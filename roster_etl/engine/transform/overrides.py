@@ -1,8 +1,4 @@
-"""Manual edits by stewards: parse and validate their values, and apply them to records.
-
-Belongs here: one value of one column of one record, validated like a cell when it is set. The ledger stores who made an edit, and
-when it ends.
-"""
+"""Manual edits by stewards: parse and validate their values, and apply them to records."""
 
 from __future__ import annotations
 

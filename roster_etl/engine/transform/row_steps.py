@@ -1,7 +1,6 @@
 """The steps of a mapping: how the rows of a file become the rows that are mapped.
 
-Belongs here: one function for each step of ``mapping.column_plan``, from a table to a table. Tables have text columns, ``_row``
-and ``_refused``. Rejected rows are used wherever a record must count as seen, but never to infer a value for an accepted row.
+Rejected rows are used wherever a record must count as seen, but never to infer a value for an accepted row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Validate cells against the spec's forms, a column at a time.
 
-Belongs here: one function per form, from an Arrow text array to a mask of invalid cells (null is always valid).
-Regular expressions run in RE2, in time linear in the text.
+A null is valid. Regular expressions run in RE2, in time linear in the text.
 """
 
 from __future__ import annotations

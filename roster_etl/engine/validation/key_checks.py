@@ -1,7 +1,6 @@
 """Checks of rows against each other: keys, repeated rows of one record, unique columns.
 
-Belongs here: what follows for rows with one key, and which of them stands. Refused rows take neither keys nor values. Which rows
-under one id describe another record is decided in ``identity_checks``.
+Refused rows take neither keys nor values. Which rows under one id describe another record is decided in ``identity_checks``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Checks of lists in one cell: their form, their items, and the records that the items name.
 
-Belongs here: what a cell with several items may hold, and the cell as later steps read it: items joined by commas, without white
-space around them. Each distinct text is looked at once.
+Later steps read the items joined by commas, without white space around them. Each distinct text is looked at once.
 """
 
 from __future__ import annotations

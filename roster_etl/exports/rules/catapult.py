@@ -30,6 +30,7 @@ from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.derived_ids import derive, replace_courses
 from roster_etl.exports.rules.people import school_of
+from roster_etl.frames.arrow import common_codes
 
 Derive = Callable[..., pd.Series]
 
@@ -103,7 +104,8 @@ def split_classes_by_teacher(section_id: Derive, course_id: Derive) -> Rule:
             _old=column(wide, "section_id"),
         )
         _count_new_ids(work, wide)
-        _replace(work, wide, taught, enrollments.filter(pa.array(~teaching)))
+        del enrollments
+        _replace(work, wide, taught, work.rows(work.table("enrollments"), ~teaching))
 
     return rule
 
@@ -128,27 +130,31 @@ def _replace(work: ExportTables, wide: pa.Table, taught: pa.Table, learning: pa.
         course_id=column(wide, "_course"),
         is_primary=pa.repeat(pa.scalar(True), taught.num_rows),
     )
-    students = _of_each_class(wide, learning)
+    students = _of_each_class(work, wide, learning)
     work.losses.add("rows_split", "several_values", max(0, students.num_rows - learning.num_rows), table="enrollments")
-    both = pa.concat_tables([teachers, students]).combine_chunks()
+    both = work.store.keep(pa.concat_tables([teachers, students]))
+    del teachers, students, learning
     work.keep_first("enrollments", ("section_id", "user_kind", "user_id", "role"), both)
     _count_enrollments(work)
 
 
-def _of_each_class(wide: pa.Table, learning: pa.Table) -> pa.Table:
+def _of_each_class(work: ExportTables, wide: pa.Table, learning: pa.Table) -> pa.Table:
     """Return the enrollments of students, once for each class that their section has become."""
-    section = column(learning, "section_id").to_pandas()
-    classes = pd.DataFrame({"old": column(wide, "_old").to_pandas(), "at": np.arange(wide.num_rows)})
-    pairs = pd.DataFrame({"old": section, "row": np.arange(len(section))}).merge(classes, on="old", sort=False)
-    found, at = learning.take(pa.array(pairs["row"])), pa.array(pairs["at"])
+    classes, sections = common_codes([(column(wide, "_old"), column(learning, "section_id"))], wide.num_rows)
+    order = np.argsort(classes, kind="stable")
+    begin, end = (np.searchsorted(classes[order], sections, side=side) for side in ("left", "right"))
+    counts = end - begin
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    found = work.take(learning, pa.array(np.repeat(np.arange(len(sections)), counts)))
+    at = pa.array(order[np.repeat(begin, counts) + number])
     return with_columns(found, section_id=column(wide, "_section").take(at), course_id=column(wide, "_course").take(at))
 
 
 def _count_enrollments(work: ExportTables) -> None:
     rows = work.table("enrollments")
-    before = work.original["enrollments"].take(column(rows, ROW))
     for name in ("section_id", "course_id"):
-        changed = pc.sum(pc.not_equal(column(before, name), column(rows, name))).as_py() or 0
+        before = column(work.original["enrollments"], name).take(column(rows, ROW))
+        changed = pc.sum(pc.not_equal(before, column(rows, name))).as_py() or 0
         work.losses.add("value_changed", "id_not_allowed", changed, table="enrollments", column=name)
 
 
@@ -161,7 +167,7 @@ def _new_courses(work: ExportTables, wide: pa.Table) -> None:
 def class_rows(work: ExportTables) -> pa.Table:
     """Return one row for each student of each class, with its teacher, numbers and name."""
     rows = qualified(work, "enrollments")
-    rows = rows.filter(pa.array(equals(column(rows, "enrollments.role"), "student")))
+    rows = work.rows(rows, equals(column(rows, "enrollments.role"), "student"))
     rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
     rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",))
     sections = work.table("sections")

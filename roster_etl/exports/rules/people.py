@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from roster_etl.exports.arrays import (
     Array,
     Mask,
+    Places,
     choose,
     column,
     compound,
@@ -243,20 +244,29 @@ def _split_users(work: ExportTables, found: list[tuple[str, str, Mask]]) -> None
     total = np.sum([where for _, _, where in found], axis=0)
     work.losses.add("rows_split", "several_values", int((total > 1).sum()), table="users")
     keys = work.user_keys("users")
-    parts: dict[str, list[pa.Table]] = {name: [] for name in work.tables if "user_kind" in work.tables[name].column_names}
-    for name, kind, where in found:
-        people = keys.filter(pa.array(where))
-        for table, into in parts.items():
-            rows = work.table(table)
-            mine = is_in(work.user_keys(table), people) & _said_in(work, table, name)
-            into.append(_with_kind(work, table, rows.filter(pa.array(mine)), kind))
-    for table, into in parts.items():
-        before = work.table(table)
-        merged = pa.concat_tables(into).combine_chunks() if into else before
-        gone = before.num_rows - len(set(column(merged, ROW).to_pylist()))
-        work.losses.add("row_left_out", "no_home", gone, table=table)
-        work.tables[table] = merged
+    people = [keys.filter(pa.array(where)) for _, _, where in found]
+    for table in [name for name in work.tables if "user_kind" in work.tables[name].column_names] if found else ():
+        owners = work.user_keys(table)
+        parts = [
+            np.flatnonzero(is_in(owners, some) & _said_in(work, table, name))
+            for (name, _, _), some in zip(found, people, strict=True)
+        ]
+        del owners
+        _split_rows(work, table, parts, [kind for _, kind, _ in found])
     check_clashes(work, "the format")
+
+
+def _split_rows(work: ExportTables, table: str, parts: list[Places], kinds: list[str]) -> None:
+    """Say the rows of a table at some places as those of people of one kind, those at others as of another."""
+    before = work.table(table)
+    rows = work.take(before, pa.array(np.concatenate(parts)))
+    said = pa.concat_arrays([constant(kind, len(part)) for part, kind in zip(parts, kinds, strict=True)])
+    differs = ~mask(pc.equal(column(rows, "user_kind"), said))
+    work.losses.add("value_changed", "coarser_code", int(differs.sum()), table=table, column="user_kind")
+    gone = before.num_rows - pc.count_distinct(column(rows, ROW), mode="all").as_py()
+    work.losses.add("row_left_out", "no_home", gone, table=table)
+    work.tables[table] = work.store.keep(with_columns(rows, user_kind=said))
+    work.store.release()
 
 
 def _said_in(work: ExportTables, table: str, name: str) -> Mask:
@@ -275,12 +285,6 @@ def _said_in(work: ExportTables, table: str, name: str) -> Mask:
     if table in ("student_profiles", "contacts"):
         return everything if name == "students" else ~everything
     return everything
-
-
-def _with_kind(work: ExportTables, table: str, rows: pa.Table, kind: str) -> pa.Table:
-    differs = ~equals(column(rows, "user_kind"), kind)
-    work.losses.add("value_changed", "coarser_code", int(differs.sum()), table=table, column="user_kind")
-    return with_columns(rows, user_kind=constant(kind, rows.num_rows))
 
 
 def check_clashes(work: ExportTables, format_name: str) -> None:

@@ -1,7 +1,6 @@
 """The asset `operations/today`: how every feed stands, for the people who run roster_etl.
 
-Belongs here: its spec, and a materialization made of the status. The sensor `operations_today` and the runs of imports log it; it has no run
-of its own. Not here: the facts (``pipeline.reporting.feed_status``), or the page (``pipeline.reporting.status_page``).
+The sensor `operations_today` and the runs of imports log it; it has no run of its own.
 """
 
 from __future__ import annotations

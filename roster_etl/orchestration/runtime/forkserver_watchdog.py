@@ -1,6 +1,5 @@
 """A watchdog in every warm run: it kills the run if the forkserver dies. Loaded only by the forkserver.
 
-Belongs here: the watchdog. Does not belong here: how runs are forked (``forkserver``).
 The forkserver reports to the code server how a run ended. If it dies, all its runs count as ended and are retried: one that
 continued would run beside its own retry. If the code server is dead as well, no run was retried, and the runs continue, as cold
 ones do.

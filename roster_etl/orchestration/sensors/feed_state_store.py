@@ -1,8 +1,6 @@
 """Per-feed sensor state in Dagster's key-value storage; too large for the cursor.
 
-Belongs here: storing one text per feed where every host can read it. Does not belong here: the meaning of the texts
-(``poll_decisions``). A cursor is written with every tick and stored with every tick's record: for 1,000 feeds that would be
-gigabytes a day.
+A cursor is written with every tick and stored with every tick's record: for 1,000 feeds that would be gigabytes a day.
 """
 
 from __future__ import annotations

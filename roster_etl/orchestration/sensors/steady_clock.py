@@ -1,7 +1,5 @@
 """A clock for waiting that never leaps: the machine's monotonic clock, continued from tick to tick and across restarts.
 
-Belongs here: reading it, and keeping it in a sensor's cursor. Does not belong here: times of day (the wall clock), which say when
-something happened and never how long to wait.
 A monotonic clock counts from the boot of its machine. Time between the last tick before a reboot and the first one after it, or on
 a machine not seen before, therefore counts as no time: it may only make a wait longer.
 """

@@ -1,8 +1,6 @@
 """Remove personal data for good: a person, a whole district, or everything older than an age.
 
-Belongs here: the order of the removal from archive, warehouse, staging and reports, and its record: that it was done, when and by
-whom. The SQL statements are in ``store.warehouse.purge``, the rewriting of files in ``engine.csv.erase_person``. Landing zones
-belong to the districts and are not changed.
+Landing zones belong to the districts and are not changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Retention: delete files after a time, so that a home does not grow without limit.
 
-Belongs here: staged tables, pages in ``reports/`` and dead-lettered messages, by age; all of them can be recreated, or were
-reported. Runs of Dagster are deleted by ``orchestration.jobs.nightly_cleanup``. Never deleted: warehouse, archive, manifests,
-quarantine, and everything of an open hold. Personal data is removed by ``purge``.
+Never deleted: warehouse, archive, manifests, quarantine, and everything of an open hold. Personal data is removed by ``purge``.
 """
 
 from __future__ import annotations

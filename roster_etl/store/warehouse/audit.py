@@ -1,7 +1,6 @@
 """Write and read the audit: one entry per decision, in the transaction that carries it out.
 
-Belongs here: the shape of an entry, and the guarantee that every attempt is recorded.
-Does not belong here: which actions are audited (their commands).
+Every attempt is recorded.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Bulk transfer of Arrow tables into and out of the database, in the transaction of the given connection.
 
-Belongs here: each database's bulk path (ADBC on SQLite, COPY on PostgreSQL), and how types are encoded.
-Does not belong here: which rows to move, and why.
+Each database has its own path: ADBC on SQLite, COPY on PostgreSQL.
 """
 
 from __future__ import annotations

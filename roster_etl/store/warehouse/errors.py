@@ -1,7 +1,6 @@
 """The warehouse's errors, and the translation of database errors into them.
 
-Belongs here: the error classes, and the only code that reads a driver's error. Drivers quote the offending row; only the SQLSTATE
-and the constraint's name leave this module, never a value.
+Drivers quote the offending row: only the SQLSTATE and the constraint's name leave this module, never a value.
 """
 
 from __future__ import annotations
