@@ -173,11 +173,13 @@ def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlic
         schema = opening_schema(TABLES[name])
         rows = opens.select(schema.names).cast(schema)
         order = _key_order(rows, places, TABLES[name])
+        everywhere = _constant_columns(rows)
+        rows = rows.drop_columns([*everywhere])
         rows = rows if order is None else rows.combine_chunks()  # once: each take would do it again
         for start in range(0, rows.num_rows if order is None else len(order), _SLICE):
             part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
             same = _constant_columns(part)
-            yield _OpeningSlice(name, part.select([column for column in schema.names if column not in same]), same)
+            yield _OpeningSlice(name, part.drop_columns([*same]), everywhere | same)
             del part
         del opens, rows  # free memory before the next table is loaded
 

@@ -1,0 +1,104 @@
+"""Over random uploads, a district with undone imports is as one that never had them: what each row does, and what is told of it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from roster_etl.canonical.ledger import REJECTED_ROWS
+from roster_etl.canonical.roster import TABLES
+from roster_etl.pipeline.review.undo import plan_undo, publish_undo
+from tests.engine.changes.test_retries import WaitingRows
+from tests.pipeline.steps.test_apply_changes import Roster
+from tests.pipeline.steps.test_waiting_rows import decided, without_marks
+from tests.sampling import every
+
+pytestmark = pytest.mark.sampled
+FEED = ("lincoln", "canvas")
+
+
+@pytest.fixture
+def districts(tmp_path: Path) -> Iterator[tuple[Roster, Roster]]:
+    """The district with undone imports, and the one without."""
+    made = Roster(tmp_path / "undone", tmp_path / "of undone"), Roster(tmp_path / "plain", tmp_path / "of plain")
+    yield made
+    for roster in made:
+        roster.workspace.close()
+
+
+def records(roster: Roster) -> dict[str, list[str]]:
+    """Return all records, without numbers of versions and imports."""
+    reader, found = roster.workspace.warehouse.roster, {}
+    for name, table in TABLES.items():
+        rows = reader.versions(name, reader.current_hashes(*FEED, name).column("version_id")).to_pylist()
+        found[name] = sorted(repr([row[column] for column in (*table.names, "extensions")]) for row in rows)
+    return found
+
+
+def upload(roster: Roster, options: dict[str, str], files: dict[str, str]) -> tuple[Any, ...]:
+    """Upload, approve what is held, and return what was done and told, without numbers of imports."""
+    document = roster.upload(options, **files)
+    decided(roster, document)
+    told = [
+        (f["severity"], f["code"], f["file"], f["row"], re.sub(r"import \d+", "import", f["message"]))
+        for f in document["findings"]
+    ]
+    return document["status"], document["changes"], sorted(told, key=repr)
+
+
+def undo(roster: Roster, import_id: int) -> int | None:
+    """Undo an import; None: that changes nothing."""
+    number = plan_undo(roster.workspace, import_id, "Pat")
+    hold = roster.workspace.warehouse.ledger.hold(number)
+    if hold:
+        publish_undo(roster.workspace, number, hold["plan_sha256"], "Pat")
+    return number if hold else None
+
+
+def forget_quarantine(roster: Roster) -> None:
+    """Delete the rejected rows: those of an undone import wait on, as is documented."""
+    with roster.workspace.warehouse.write() as session:
+        session._connection.execute(sa.delete(REJECTED_ROWS))
+
+
+def published(roster: Roster) -> list[int]:
+    return [row["import_id"] for row in roster.workspace.warehouse.roster.published_imports(*FEED)]
+
+
+@pytest.mark.parametrize("seed", every(40, range(10, 50)))
+def test_what_is_undone_leaves_nothing_and_what_is_undone_twice_leaves_all(seed: int, districts: tuple[Roster, Roster]) -> None:
+    rows, choose, (undone, plain) = WaitingRows(seed), random.Random(seed), districts
+    options = {name: str(value).lower() for name, value in rows.options().items() if not name.startswith("batch")}
+    options |= {"delete_threshold_pct": "100"}
+
+    def files() -> dict[str, str]:
+        return {name: without_marks(text) for name, text in rows.upload(most=8).items()}
+
+    for some in [files() for _ in range(3)]:
+        assert upload(undone, options, some) == upload(plain, options, some)
+    before, more = published(undone), [files() for _ in range(2)]
+    for roster in districts:
+        forget_quarantine(roster)
+    for some in more:
+        upload(undone, options, some)
+    last: int | None = min(set(published(undone)) - {*before}, default=None)
+    times = choose.choice((1, 2, 3))
+    done = 0
+    while last is not None and done < times:
+        last = undo(undone, last)
+        done += last is not None
+    if done % 2 == 0:
+        for some in more:
+            upload(plain, options, some)
+    for roster in districts:
+        forget_quarantine(roster)
+    assert records(undone) == records(plain)
+    for some in [files() for _ in range(3)]:
+        assert upload(undone, options, some) == upload(plain, options, some)
+        assert records(undone) == records(plain)
