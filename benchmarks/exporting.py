@@ -1,4 +1,4 @@
-"""Time exports beside the first import of the same roster: ``python benchmarks/exporting.py [--sizes 10000 100000] [--formats all]``.
+"""Time exports beside the first import of the same roster: ``python -m benchmarks.exporting [--sizes 10000 100000] [--formats all]``.
 
 Belongs here: one import and one export of each size and format, each in a cold process, and the bars beside their figures. Nothing asserts.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from run import MIB, Run, generate, import_command, measure
+from benchmarks.run import MIB, Run, generate, import_command, measure
 
 RATIO_LIMIT, PEAK_LIMIT = 0.5, 500 * MIB
 """CPU seconds of OneRoster 1.2 against those of the first import, and bytes of any format: the bars for 100,000 students."""

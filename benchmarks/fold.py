@@ -1,6 +1,6 @@
 """Measure applying a delta: a million enrollments onto the current state, against a plain read, merge and deduplication.
 
-Run: ``python benchmarks/fold.py [--rows N] [--users N]``. Each measurement runs in its own process; ``ratio`` compares CPU
+Run: ``python -m benchmarks.fold [--rows N] [--users N]``. Each measurement runs in its own process; ``ratio`` compares CPU
 seconds with the plain one of the same run, on the same file. The figure includes reading, resolving references, the last row of
 each record, new hashes and closings; it excludes the strict reader and the cell rules, which other formats have too.
 """

@@ -1,4 +1,4 @@
-"""Measure what a night's housekeeping, ticks and an import cost beside a ledger of any length: ``python benchmarks/ledger.py [--imports 100 100000]``.
+"""Measure what a night's housekeeping, ticks and an import cost beside a ledger of any length: ``python -m benchmarks.ledger [--imports 100 100000]``.
 
 Belongs here: a home whose ledger has many imports, with the rows and files that each leaves, and the CPU time of what reads it. Two imports
 are real; their rows and files are copied for the others. Half of the imports are of one feed, the others of 100 districts. Nothing asserts.

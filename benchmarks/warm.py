@@ -1,6 +1,6 @@
 """Import an upload as the daemon runs it: in a process forked from one that has loaded everything.
 
-Run: ``python benchmarks/warm.py HOME UPLOAD``. Prints two lines of JSON: what became of the upload, and what it cost. ``cpu``: user and
+Run: ``python -m benchmarks.warm HOME UPLOAD``. Prints two lines of JSON: what became of the upload, and what it cost. ``cpu``: user and
 system seconds of the forked process. The sensor's tick, which asked for the run, and the request to the code server are not in it.
 `growth.py` forks as many imports as it needs.
 """
