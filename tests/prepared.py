@@ -90,7 +90,7 @@ def prepared_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     def copy(self: Any, base_dir: str, *args: Any, **named: Any) -> None:
         new = not any((Path(base_dir) / name).exists() for name in _STORAGE)
         if new and made.exists():
-            shutil.copytree(made, base_dir, dirs_exist_ok=True)
+            _copy_as_new(made, Path(base_dir))
         create(self, base_dir, *args, **named)
         if new and not made.exists():
             draft = folder / str(threading.get_ident())
@@ -101,6 +101,13 @@ def prepared_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite_storage.DagsterSqliteStorage, "__init__", copy)
         yield
+
+
+def _copy_as_new(made: Path, to: Path) -> None:
+    """Copy what a folder has, with the modes that new files get now: the first home may have been made under another umask."""
+    for path in sorted(made.rglob("*")):
+        new = to / path.relative_to(made)
+        new.mkdir(parents=True, exist_ok=True) if path.is_dir() else shutil.copyfile(path, new)
 
 
 @pytest.fixture(autouse=True, scope="session")
