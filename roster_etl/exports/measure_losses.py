@@ -84,8 +84,11 @@ def _aligned(work: ExportTables, name: str, made: pa.Table) -> Array | None:
         return None
     if column(said, ROW).null_count:
         return None
-    numbers, place_of = written.to_numpy(), np.full(work.original[name].num_rows, -1)
-    place_of[column(said, ROW).to_numpy()] = np.arange(said.num_rows)
+    numbers, there = written.to_numpy(), column(said, ROW).to_numpy()
+    place_of = np.full(max(numbers.max(), there.max()) + 1, -1)
+    place_of[there] = np.arange(said.num_rows)
+    if (place_of[numbers] < 0).any():  # the rows of the file are made of those of another table
+        return None
     places = pa.array(place_of[numbers])
     for column_name in key:
         if not same(column(said, column_name).take(places), column(made, column_name)).all():

@@ -109,3 +109,16 @@ def test_records_that_a_rule_gave_one_key_are_joined_although_each_came_back(see
 
     assert found[0] == found[1]
     assert work.losses.count(table=NAME, kinds=frozenset({"rows_joined"})) == 1
+
+
+@pytest.mark.parametrize("number", [ROWS - 1, ROWS, 10 * ROWS])
+def test_a_file_whose_rows_have_numbers_of_another_table_is_read_by_keys(number):
+    work = roster(random.Random(2))
+    gone = {*range(ROWS)} - {*work.table(NAME).column(ROW).to_pylist()}
+    back = written(work)
+    numbers = work.written[NAME].to_pylist()
+    work.written[NAME] = pa.array([*numbers[:-1], max(gone) if number < ROWS else number], pa.int64())
+
+    assert measure_losses._aligned(work, NAME, back) is None
+    count_roundtrip_losses(work, [(NAME, back)], FORMAT)
+    assert work.losses.document() == []

@@ -20,13 +20,14 @@ from roster_etl.exports.build import BuiltFile, build_files, prepare
 from roster_etl.exports.csv_file import csv_bytes
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.measure_losses import count_roundtrip_losses
+from roster_etl.frames import arrow
 from roster_etl.pipeline.exports.order import export_options
 from roster_etl.pipeline.exports.read_back import read_back
 from roster_etl.vendors import discover_vendors
 from roster_etl.vendors.export_formats import export_formats
 from tests.exporting import unnamed_differences
 from tests.exports.generated_rosters import ZONE, generated_roster, plain_rows
-from tests.sampling import ALL
+from tests.sampling import ALL, every
 
 pytestmark = pytest.mark.sampled
 
@@ -75,6 +76,18 @@ def test_what_comes_back_is_the_roster_but_for_what_the_losses_name(name: str, v
         back, losses = exported_and_read(tables, name, version, Path(folder))
 
     assert unnamed_differences(plain_rows(tables), _without_empty(back), losses) == []
+
+
+@pytest.mark.parametrize(("name", "version"), WORDS)
+@pytest.mark.parametrize("seed", every(30, range(2)))
+def test_what_is_known_of_ascending_rows_changes_no_export(name: str, version: str, seed: int, tmp_path: Path, monkeypatch):
+    tables, found = generated_roster(Random(seed)), []
+    for shortest in (arrow._CODED_AT_ONCE, 1):
+        monkeypatch.setattr(arrow, "_CODED_AT_ONCE", shortest)
+        back, losses = exported_and_read(tables, name, version, tmp_path)
+        found.append(({table: sorted(map(repr, rows)) for table, rows in back.items()}, losses))
+
+    assert found[0] == found[1]
 
 
 def _without_empty(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
