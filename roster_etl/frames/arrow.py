@@ -183,7 +183,7 @@ def rows_ascend(columns: Sequence[pa.Array]) -> bool:
 
 def _ascend(columns: Sequence[pa.Array]) -> bool:
     left = [column for column in columns if not column.null_count]
-    tied = np.ones(len(columns[0]) - 1, dtype=bool)
+    tied = np.ones(max(0, len(columns[0]) - 1), dtype=bool)
     while left:
         place = next((place for place, column in enumerate(left) if not (tied & _pairs(pc.less, column)).any()), None)
         if place is None:
@@ -217,7 +217,7 @@ def _in_order(columns: Sequence[pa.Array]) -> bool:
 
 def _pairs(compare: Callable[[pa.Array, pa.Array], pa.Array], column: pa.Array) -> np.ndarray:
     """Return what `compare` says of each cell but the first and the one before it."""
-    return compare(column.slice(1), column.slice(0, len(column) - 1)).to_numpy(zero_copy_only=False)
+    return compare(column.slice(1), column.slice(0, max(0, len(column) - 1))).to_numpy(zero_copy_only=False)
 
 
 def _hashes_of_ids(column: pa.Array) -> np.ndarray | None:

@@ -159,6 +159,12 @@ def test_whether_few_rows_ascend_is_not_looked_at():
     assert not rows_ascend([pa.array(["a", "b"])])
 
 
+def test_no_rows_ascend(monkeypatch):
+    monkeypatch.setattr("roster_etl.frames.arrow._CODED_AT_ONCE", 0)
+
+    assert rows_ascend([pa.array([], pa.string()), pa.array([], pa.string())])
+
+
 def test_a_long_column_is_coded_as_a_whole_only_if_its_cells_are_there_several_times() -> None:
     places = range(100_000)
 
