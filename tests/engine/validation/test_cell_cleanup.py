@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -32,6 +34,23 @@ def test_a_cell_of_white_space_is_empty_and_not_called_trimmed(blank: str) -> No
 @pytest.mark.parametrize("value", ["é", "李", "NA", "a  b", "=SUM(1)", "O'Brien", "\u200b"])
 def test_other_values_stay_as_they_are(value: str) -> None:
     assert _trimmed(value, None) == ([value, None], [False, False])
+
+
+@pytest.mark.parametrize("separator", ["\x1c", "\x1d", "\x1e", "\x1f"])
+def test_a_separator_at_an_edge_is_a_control_character_and_no_white_space(separator: str) -> None:
+    cells = [f"{separator}a", f"a{separator}", f" a{separator}", separator]
+
+    assert _trimmed(*cells) == ([f"{separator}a", f"a{separator}", f"a{separator}", separator], [False, False, True, False])
+
+
+def test_white_space_is_that_of_unicode() -> None:
+    separators = set("\x1c\x1d\x1e\x1f")
+    characters = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
+
+    column, _ = cell_cleanup.trim(pa.array(characters, pa.string()))
+
+    cleared = {character for character, cell in zip(characters, column.to_pylist(), strict=True) if cell is None}
+    assert cleared == {character for character in characters if character.isspace()} - separators
 
 
 def test_a_part_of_a_longer_column_is_trimmed_by_itself() -> None:
