@@ -206,7 +206,7 @@ def test_only_an_import_of_small_files_keeps_freed_memory(largest: int, pool: st
 
 
 def test_the_last_of_the_different_cells_and_null_are_two_codes():
-    coded = CodedColumn(pa.array(["x", None]), np.array([0, -1]), pa.array(["x"]))
+    coded = CodedColumn(pa.array(["y", None]), np.array([1, -1]), pa.array(["x", "y"]))
     codes = row_codes([pa.array(["a", "b"]), coded])
 
     assert codes[0] != codes[1]
