@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -19,17 +20,31 @@ CHANGE_COUNT = "times"
 """The extra column of ``id_changes`` that counts a change that was made again after it had been undone."""
 Renames = Mapping[str, Mapping[str, str]]
 """Entity → the id before → the id now."""
+_Recorded: TypeAlias = Mapping[tuple[str, str, str], int]
 
 
 def renamed_records(before: ExportTables, now: ExportTables, file: RenameFile) -> Renames:
     """Return the ids that changed between two moments, of records that are in both rosters; only of entities that `file` can name."""
     steps: dict[str, dict[str, str]] = {}
-    known = _recorded(before)
-    for (entity, old, new), times in _recorded(now).items():
-        if times != known.get((entity, old, new), 0) and entity in file.words:
+    for (entity, old), new in _changed(_recorded(before), _recorded(now)).items():
+        if entity in file.words:
             steps.setdefault(entity, {})[old] = new
     found = {entity: _chains(pairs, _ids(before, entity), _ids(now, entity)) for entity, pairs in steps.items()}
     return {entity: pairs for entity, pairs in found.items() if pairs}
+
+
+def _changed(known: _Recorded, found: _Recorded) -> dict[tuple[str, str], str]:
+    """Return the ids that changed, by entity and id before: those of changes that were made, and back those of changes that were undone.
+
+    An undone change comes before all that were made since: if one of these is about the same id, another record may have had it.
+    """
+    made = {(entity, old): new for (entity, old, new), times in found.items() if times != known.get((entity, old, new), 0)}
+    gone = known.keys() - found.keys()
+    back = {(entity, new): old for entity, old, new in gone}
+    several = Counter((entity, new) for entity, _, new in gone)
+    used = {*made, *((entity, new) for (entity, _), new in made.items())}
+    undone = {key: old for key, old in back.items() if several[key] == 1 and key not in used}
+    return {key: new for key, new in made.items() if key not in back} | undone
 
 
 def say_renames(before: ExportTables, now: ExportTables, renames: Renames) -> None:
@@ -68,7 +83,7 @@ def _kinds(work: ExportTables, ids: Iterable[str]) -> dict[str, str]:
     return {row["user_id"]: row["user_kind"] for row in users if row["user_id"] in wanted}
 
 
-def _recorded(work: ExportTables) -> dict[tuple[str, str, str], int]:
+def _recorded(work: ExportTables) -> _Recorded:
     """Return how often each id changed, as of a moment."""
     rows = work.table("id_changes").select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
     return {

@@ -55,6 +55,24 @@ def test_a_change_that_was_said_before_is_not_said_again_unless_it_was_made_agai
     assert found == {"users": {"a": "a2"}}
 
 
+@pytest.mark.parametrize(
+    ("before", "known", "now", "changes", "said"),
+    [
+        (["a2"], [("a", "a2")], ["a"], [], {"a2": "a"}),
+        (["a3"], [("a", "a2"), ("a2", "a3")], ["a"], [], {"a3": "a"}),  # two changes were undone
+        (["a2"], [("a", "a2")], ["a3"], [("a", "a3")], {"a2": "a3"}),  # and another was made then
+        (["a2"], [("a", "a2")], ["a", "a2"], [], {}),  # another record has the id now
+        (["a2"], [("a", "a2")], ["a", "b"], [("a2", "b")], {}),  # had it, and has another
+        (["a2", "x"], [("a", "a2")], ["a", "b"], [("x", "a2"), ("a2", "b")], {}),
+        (["a3", "a2"], [("a", "a2"), ("a2", "a3"), ("b", "a2")], ["a", "b"], [], {}),  # two had it, one after the other
+    ],
+)
+def test_a_change_that_was_undone_is_said_back_where_no_other_record_had_the_id(before, known, now, changes, said):
+    found = renamed_records(roster(before, known), roster(now, changes), FILE)
+
+    assert found == ({"users": said} if said else {})
+
+
 def test_the_earlier_roster_gets_the_ids_of_now_and_no_loss_is_counted():
     before, now = roster(["a", "b"], []), roster(["a2", "b"], [("a", "a2")])
     say_renames(before, now, {"users": {"a": "a2"}})
