@@ -9,6 +9,7 @@ import pytest
 from roster_etl.frames import arrow
 from roster_etl.frames.arrow import (
     FINDINGS,
+    CodedColumn,
     combine_chunks,
     common_codes,
     findings_table,
@@ -202,3 +203,10 @@ def test_only_an_import_of_small_files_keeps_freed_memory(largest: int, pool: st
     arrow.use_memory_for(largest)
 
     assert pa.default_memory_pool().backend_name == pool
+
+
+def test_the_last_of_the_different_cells_and_null_are_two_codes():
+    coded = CodedColumn(pa.array(["x", None]), np.array([0, -1]), pa.array(["x"]))
+    codes = row_codes([pa.array(["a", "b"]), coded])
+
+    assert codes[0] != codes[1]

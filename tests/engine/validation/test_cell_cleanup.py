@@ -69,6 +69,13 @@ def _control(*values: str | None) -> tuple[list[bool], list[bool]]:
     return nul.tolist(), other.tolist()
 
 
+def test_a_control_character_belongs_to_the_cell_that_it_begins_or_ends() -> None:
+    assert _control("before", "\x01first", "last\x01", "", "after", "\x00", None, "\x7f") == (
+        [False, False, False, False, False, True, False, False],
+        [False, True, True, False, False, False, False, True],
+    )
+
+
 def test_a_nul_is_told_from_other_control_characters() -> None:
     assert _control("a\x00b", "a\x07b", "a\x7f", "ab", None, "a\tb") == (
         [True, False, False, False, False, False],
