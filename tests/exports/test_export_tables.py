@@ -77,3 +77,19 @@ def test_what_is_known_about_references_changes_no_table_and_no_loss(seed, tmp_p
         found.append(({name: table.to_pylist() for name, table in work.tables.items()}, work.losses.document()))
 
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("others", [[], [None], ["nobody"], [None, "nobody"]])
+def test_who_is_not_among_the_users_keeps_kind_and_id(others: list[str | None]) -> None:
+    columns = {"user_kind": pa.string(), "user_id": pa.string()}
+    made = {"users": ["u1"], "user_roles": ["u1", *others]}
+    tables = {
+        name: pa.table({"user_kind": ["student"] * len(ids), "user_id": ids}, pa.schema(columns)) for name, ids in made.items()
+    }
+
+    for named in (False, True):
+        work = ExportTables(dict(tables), "d", "D", "UTC", datetime(2026, 9, 1, tzinfo=UTC), {})
+        work.name_kinds() if named else work.set_user_kinds(constant("user", 1))
+
+        assert work.col("user_roles", "user_kind").to_pylist() == ["student" if named else "user", *["student"] * len(others)]
+        assert work.col("user_roles", "user_id").to_pylist() == ["student-u1" if named else "u1", *others]

@@ -122,3 +122,18 @@ def test_a_file_whose_rows_have_numbers_of_another_table_is_read_by_keys(number)
     assert measure_losses._aligned(work, NAME, back) is None
     count_roundtrip_losses(work, [(NAME, back)], FORMAT)
     assert work.losses.document() == []
+
+
+@pytest.mark.parametrize("place", ["the file", "the roster"])
+def test_records_that_a_rule_added_are_found_by_keys(place):
+    work = roster(random.Random(3))
+    back = written(work)
+    numbers = work.table(NAME).column(ROW).to_pylist()
+    if place == "the file":
+        work.written[NAME] = pa.array([None, *work.written[NAME].to_pylist()[1:]], pa.int64())
+    else:
+        table = work.table(NAME)
+        added = pa.array([None, *numbers[1:]], pa.int64())
+        work.tables[NAME] = table.set_column(table.schema.get_field_index(ROW), ROW, added)
+
+    assert measure_losses._aligned(work, NAME, back) is None

@@ -392,6 +392,11 @@ def test_keys_tell_missing_from_empty() -> None:
     assert key_text(table, ("a", "b")).to_pylist() == ["x\x1f1", "\x1f2", "\x00\x1f3"]
 
 
+@pytest.mark.parametrize("cells", [["ab", "abab", "ab"], ["a", "aa", "a"], ["ab", "cd", "ab"], ["", "a", ""]])
+def test_a_column_with_the_same_cell_at_both_ends_is_not_taken_for_one_text(cells: list[str]) -> None:
+    assert key_text(pa.table({"a": cells}), ("a",)).to_pylist() == cells
+
+
 _CELLS = st.one_of(st.none(), st.sampled_from(["", "a", "b", "ab", "aa", "é"]))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roster_etl.engine.transform.row_steps import family_members, run_step
+from roster_etl.engine.transform.row_steps import edited_name, family_members, run_step
 from roster_etl.engine.validation.findings_builder import FindingsBuilder
 from roster_etl.frames.arrow import ID_CONFLICT, REFUSED, ROW, unsure_name
 from roster_etl.mapping.column_plan import (
@@ -301,6 +301,12 @@ def test_the_most_common_value_is_told_group_by_group_and_refused_links_do_not_c
         "10",
         None,
     ]
+
+
+def test_the_most_common_value_is_that_of_the_cells_as_stewards_edited_them() -> None:
+    edited = STUDENTS.append_column(edited_name("Grade"), pa.array(["9", None, None, None, None, None, None], pa.string()))
+
+    assert _column(COMMON, "grade", _table({"Section": "s1"}), students=edited, links=_links(("s1", "a"))) == ["09"]
 
 
 def test_of_a_member_with_several_rows_the_first_counts() -> None:
