@@ -12,7 +12,7 @@ LossKind = Literal[
     "table_left_out", "column_left_out", "row_left_out", "value_changed", "value_made_up", "rows_joined", "rows_split"
 ]
 Reason = Literal[
-    "no_home", "left_out", "missing_required", "coarser_code", "not_in_code_list", "line_break", "comma_in_list",
+    "no_home", "left_out", "missing_required", "coarser_code", "not_in_code_list", "too_long", "line_break", "comma_in_list",
     "formula", "id_not_allowed", "time_of_day", "several_values", "parent_left_out", "synthetic", "name_split",
 ]  # fmt: skip
 KINDS: Final[tuple[str, ...]] = get_args(LossKind)

@@ -121,52 +121,42 @@ def _request(suite: Suite, table: pa.Table, overrides: Sequence[ToleranceOverrid
 
 def has_failing_rules(suite: Suite, table: pa.Table) -> bool:
     """Return whether a rule of `suite` fails, by its verdict table: the Great Expectations process will be asked."""
-    lines = _by_rule({column: table.column(column).to_pylist() for column in _COUNTS})
-    return any(_fails(expectation, lines) for expectation in suite["expectations"])
+    return None in _held(suite["expectations"], {column: table.column(column).to_pylist() for column in _COUNTS})
 
 
 def _observe(requests: Sequence[SuiteRequest]) -> list[tuple[ExpectationResult, ...]]:
     """Return the result of each expectation of each of `requests`, in their order. Raises as `evaluate_suites`."""
-    failing = [_failing_part(one) for one in requests]
-    judged = iter(GX_CLIENT.run_expectations([part for part in failing if part is not None]))
+    held = [_held(one.expectations, one.lines) for one in requests]
+    asked = [_failing_part(one, known) for one, known in zip(requests, held, strict=True) if None in known]
+    judged = iter(GX_CLIENT.run_expectations(asked))
     found = []
-    for request, part in zip(requests, failing, strict=True):
-        results = iter(next(judged) if part is not None else ())
-        lines = _by_rule(request.lines)
-        found.append(tuple(next(results) if _fails(one, lines) else _held(one, lines) for one in request.expectations))
+    for known in held:
+        results = iter(next(judged) if None in known else ())
+        found.append(tuple(next(results) if one is None else one for one in known))
     return found
 
 
-_Lines = Mapping[str, tuple[int, int]]
-"""The numbers of rows on which each rule was evaluated, and which broke it."""
+def _held(expectations: Sequence[Mapping[str, Any]], columns: Mapping[str, Sequence[Any]]) -> list[ExpectationResult | None]:
+    """Return the result of each expectation that does not fail; None: more rows broke the rule than its tolerance allows."""
+    lines = {rule: (judged, failing) for rule, judged, failing in zip(*(columns[name] for name in _COUNTS), strict=True)}
+    return [_result_within(lines.get(one["kwargs"].get("rule")), one["kwargs"].get("mostly")) for one in expectations]
 
 
-def _by_rule(columns: Mapping[str, Sequence[Any]]) -> _Lines:
-    return {rule: (judged, failing) for rule, judged, failing in zip(*(columns[name] for name in _COUNTS), strict=True)}
-
-
-def _failing_part(request: SuiteRequest) -> SuiteRequest | None:
-    """Return what Great Expectations is asked: the expectations that fail, and their counts. None: there are none."""
-    lines = _by_rule(request.lines)
-    asked = [one for one in request.expectations if _fails(one, lines)]
-    if not asked:
+def _result_within(line: tuple[int, int] | None, mostly: float | None) -> ExpectationResult | None:
+    """Return the result of a rule by the rows on which it was evaluated, and which broke it (None: not evaluated); None: it fails."""
+    judged, failing = line or (None, None)
+    if judged is not None and failing is not None and not is_within_tolerance(judged, failing, mostly):
         return None
-    rules = [one["kwargs"]["rule"] for one in asked]
-    columns = zip(*((rule, *lines[rule]) for rule in rules), strict=True)
-    return SuiteRequest(name=request.name, expectations=asked, lines=dict(zip(_COUNTS, map(list, columns), strict=True)))
-
-
-def _fails(expectation: Mapping[str, Any], lines: _Lines) -> bool:
-    """Return whether more rows broke the rule than its tolerance allows; not if it was not evaluated."""
-    kwargs = expectation["kwargs"]
-    line = lines.get(kwargs.get("rule"))
-    return line is not None and not is_within_tolerance(*line, kwargs.get("mostly"))
-
-
-def _held(expectation: Mapping[str, Any], lines: _Lines) -> ExpectationResult:
-    """Return the result of a rule that does not fail."""
-    judged, failing = lines.get(expectation["kwargs"]["rule"], (None, None))
     return ExpectationResult(passed=True, judged=judged, failing=failing)
+
+
+def _failing_part(request: SuiteRequest, held: Sequence[ExpectationResult | None]) -> SuiteRequest:
+    """Return what Great Expectations is asked: the expectations that fail, and their counts."""
+    asked = [one for one, known in zip(request.expectations, held, strict=True) if known is None]
+    rules = {one["kwargs"]["rule"] for one in asked}
+    places = [place for place, rule in enumerate(request.lines["rule"]) if rule in rules]
+    lines = {name: [request.lines[name][place] for place in places] for name in _COUNTS}
+    return SuiteRequest(name=request.name, expectations=asked, lines=lines)
 
 
 def _check_kinds(name: str, expectations: Sequence[Mapping[str, Any]]) -> None:

@@ -104,7 +104,7 @@ class Verdict:
 
 def is_within_tolerance(judged: int, failing: int, mostly: float | None) -> bool:
     """Return whether at most ``1 - mostly`` of `judged` rows fail (None: no row may), exactly: 10 of 100 is 10 %."""
-    if mostly is None:
+    if mostly is None or not failing:
         return failing == 0
     return failing <= judged * (1 - _exact(mostly))
 

@@ -81,3 +81,19 @@ def test_two_people_with_one_id_refuse_a_format_with_one_space_of_ids_until_thei
     with pytest.raises(IdClash):
         prepared(dict(again), export_formats()[name], user_ids="plain")
     prepared(dict(again), export_formats()[name], user_ids="kinded")
+
+
+@pytest.mark.parametrize("bad", ["u" * 101, "u\x07v"])
+def test_a_login_that_canvas_does_not_take_gives_way_to_another_and_is_counted(bad: str):
+    tables = generated_roster(Random(3))
+    users = tables["users"].to_pylist()
+    users[0] |= {"username": bad, "email": None}
+    users[1] |= {"username": "u" * 100}
+    changed = tables | {"users": pa.Table.from_pylist(users, schema=tables["users"].schema)}
+    before, work = (prepared(some, export_formats()["canvas"], user_ids="kinded") for some in (tables, changed))
+
+    logins = work.col("users", "username").to_pylist()
+    assert bad not in logins
+    assert "u" * 100 in logins
+    assert len(logins) == len(set(logins)) == before.table("users").num_rows
+    assert counted(work, "value_changed", "too_long") == {"users": 1}

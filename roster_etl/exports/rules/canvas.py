@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.exports.arrays import (
+    Mask,
     choose,
     column,
     compound,
@@ -23,6 +24,7 @@ from roster_etl.exports.arrays import (
     with_columns,
 )
 from roster_etl.exports.export_tables import ROW, ExportTables
+from roster_etl.exports.plan import Rule
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.people import PARENT_ROLES
 
@@ -99,19 +101,35 @@ def name_sections(work: ExportTables) -> None:
     work.fill("sections", "home_course_id", work.col("sections", "course_id"))
 
 
-def unique_logins(work: ExportTables) -> None:
-    """Give each user a login of the own: the user name, else the e-mail address, else the id."""
-    ids = work.col("users", "user_id")
-    taken = work.col("logins", "username") if "logins" in work.tables else texts([])
-    login = nulls(len(ids))
-    for candidate in (work.col("users", "username"), work.col("users", "email"), ids):
-        candidate = choose(present(login), nulls(len(ids)), candidate)  # noqa: PLW2901 - only where there is none yet
-        folded = pc.utf8_lower(pc.coalesce(login, candidate))
-        others = pc.utf8_lower(taken)
-        free = present(candidate) & first_marks(folded) & ~is_in(folded, others)
-        free &= ~is_in(pc.utf8_lower(candidate), pc.utf8_lower(login))
-        login = pc.coalesce(login, choose(free, candidate, nulls(len(ids))))
-    work.change("users", "username", login, "several_values")
+def unique_logins(longest: int) -> Rule:
+    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id.
+
+    A login of more than `longest` characters, or with a control character, is none: shortened it would be another one.
+    """
+
+    def rule(work: ExportTables) -> None:
+        if "logins" in work.tables:
+            work.keep("logins", _is_login(work.col("logins", "username"), longest), "too_long")
+        names, ids = work.col("users", "username"), work.col("users", "user_id")
+        taken = work.col("logins", "username") if "logins" in work.tables else texts([])
+        login = nulls(len(ids))
+        for candidate in (names, work.col("users", "email"), ids):
+            candidate = choose(present(login), nulls(len(ids)), candidate)  # noqa: PLW2901 - only where there is none yet
+            folded = pc.utf8_lower(pc.coalesce(login, candidate))
+            others = pc.utf8_lower(taken)
+            free = present(candidate) & _is_login(candidate, longest) & first_marks(folded) & ~is_in(folded, others)
+            free &= ~is_in(pc.utf8_lower(candidate), pc.utf8_lower(login))
+            login = pc.coalesce(login, choose(free, candidate, nulls(len(ids))))
+        work.change("users", "username", choose(_is_login(names, longest), names, login), "too_long")
+        work.change("users", "username", login, "several_values")
+
+    return rule
+
+
+def _is_login(names: pa.Array, longest: int) -> Mask:
+    """Return which names may be logins; those that are not there may."""
+    short = pc.less_equal(pc.utf8_length(names), longest)
+    return mask(pc.fill_null(pc.and_not(short, pc.match_substring_regex(names, r"[\x00-\x1f\x7f]")), True))
 
 
 def statuses(work: ExportTables) -> None:

@@ -17,3 +17,6 @@ ENTITIES = {
     "user": "users",
 }
 RENAMED = (*ENTITIES,)
+
+LOGIN_CHARS = 100
+"""Characters that a login may have."""

@@ -4,6 +4,7 @@ from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile, RenameFile
 from roster_etl.exports.rules import canvas, people, schools
 from roster_etl.exports.rules.words import USER_IDS
 from roster_etl.spec import Option
+from roster_etl.vendors.canvas.codes import LOGIN_CHARS
 
 _ACTIVE = OutColumn("status", const="active")
 _FORMATS = {"online": "online", "on_campus": "on_campus", "blended": "blended"}
@@ -284,7 +285,7 @@ EXPORT = ExportFormat(
         canvas.name_terms,
         canvas.name_courses,
         canvas.name_sections,
-        canvas.unique_logins,
+        canvas.unique_logins(LOGIN_CHARS),
         canvas.statuses,
         canvas.courses_of_sections,
         canvas.observer_links,

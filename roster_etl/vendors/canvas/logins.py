@@ -1,6 +1,7 @@
 """logins.csv: further logins of known users."""
 
 from roster_etl.spec import Column, Email, File, HeaderPattern, RequireAnyOf, Text
+from roster_etl.vendors.canvas.codes import LOGIN_CHARS
 
 LOGINS = File(
     name="logins",
@@ -13,7 +14,7 @@ LOGINS = File(
         Column(
             "login_id",
             required=True,
-            cell_format=Text(max_length=100, printable=True),
+            cell_format=Text(max_length=LOGIN_CHARS, printable=True),
             note="What the user logs in with; unique without regard to case.",
         ),
         Column("password", secret=True, note="Never read, blanked before anything is stored."),

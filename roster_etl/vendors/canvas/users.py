@@ -1,7 +1,7 @@
 """users.csv, as the document states it."""
 
 from roster_etl.spec import Choice, Column, Email, File, HeaderPattern, Status, Text
-from roster_etl.vendors.canvas.codes import USER_TYPES
+from roster_etl.vendors.canvas.codes import LOGIN_CHARS, USER_TYPES
 
 USERS = File(
     name="users",
@@ -15,7 +15,7 @@ USERS = File(
             "login_id",
             required=True,
             sticky=True,
-            cell_format=Text(max_length=100, printable=True),
+            cell_format=Text(max_length=LOGIN_CHARS, printable=True),
             note="What the user logs in with; unique without regard to case.",
         ),
         Column("password", secret=True, note="Never read, blanked before anything is stored."),
