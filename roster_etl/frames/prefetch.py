@@ -1,16 +1,23 @@
-"""Prefetch: compute the next item of an iterator in a background thread.
+"""Compute the next items of an iterator in background threads.
 
-Belongs here: this one thread. It helps where producer and consumer both release the GIL for long: Arrow, files, databases.
+Belongs here: these threads. They help where producer and consumer both release the GIL for long: Arrow, files, databases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 _END = object()
+_WORTH_A_THREAD, _SMALL_FILE = (
+    1 << 20,
+    64 << 20,
+)  # bytes of the largest file of an upload whose files and tables are worked on two at a time
 
 
 def prefetch(items: Iterable[T]) -> Iterator[T]:
@@ -25,3 +32,27 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
             coming = thread.submit(next, source, _END)
             yield item  # type: ignore[misc]  # the sentinel is no T
             del item
+
+
+def two_at_a_time(function: Callable[[T], Result], items: Iterable[T], *, largest: int) -> Iterator[Result]:
+    """Yield what `function` returns of each of `items`, in their order, while threads compute two of the next ones.
+
+    Of a small upload one is computed at a time, in this thread, and of a large one, which would need the memory of two. An exception is raised when its item is requested. Closing waits for the threads.
+
+    Args: items: each is asked for in this thread. largest: bytes of the largest file of the upload.
+    """
+    if not _WORTH_A_THREAD <= largest <= _SMALL_FILE:
+        yield from map(function, items)
+        return
+    rest = iter(items)
+    with ThreadPoolExecutor(2, thread_name_prefix="side-by-side") as threads:
+        coming: deque[Future[Result]] = deque(threads.submit(function, item) for item in islice(rest, 2))
+        try:
+            while coming:
+                made = coming.popleft().result()
+                coming.extend(threads.submit(function, item) for item in islice(rest, 1))
+                yield made
+                del made
+        finally:
+            for future in coming:
+                future.cancel()

@@ -16,7 +16,7 @@ from roster_etl.pipeline.reporting.announce import publish_report, try_publish_r
 from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.reporting.report_files import ImportReport
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.apply_changes import apply_upload_changes, build_table
+from roster_etl.pipeline.steps.apply_changes import apply_upload_changes, build_tables
 from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
@@ -81,9 +81,12 @@ def run_steps(
         apply_upload_changes(workspace, upload, validated, feed)
         validated.clear()
         on_progress("applied changes")
-    for table in tables_of(upload.vendor):
-        sources = {name: validated[name] for name in files_for(upload.vendor, table)}
-        staging.write_table(table, build_table(workspace, upload, table, sources, feed))
+
+    def sources(table: str) -> dict[str, pa.Table]:
+        return {name: validated[name] for name in files_for(upload.vendor, table)}
+
+    for table, rows in build_tables(workspace, upload, sources, feed):
+        staging.write_table(table, rows)
         on_progress(f"mapped {table}")
     validated.clear()
     gate_upload(workspace, upload)

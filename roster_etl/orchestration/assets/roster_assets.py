@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning import plan as plan_module
@@ -44,7 +45,7 @@ from roster_etl.orchestration.assets.whole_imports import is_delegated_to_full_i
 from roster_etl.orchestration.runtime.partitions import feed_partitions
 from roster_etl.pipeline.plan_decision import PlanDecision
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.apply_changes import build_table
+from roster_etl.pipeline.steps.apply_changes import build_tables
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.uploads.upload import Upload
@@ -68,18 +69,21 @@ def mapped_asset(vendor: Vendor) -> dg.AssetsDefinition:
         if is_delegated_to_full_imports(context):
             return
         with import_step(context) as (run_context, upload):
-            tables = tables_of(upload.vendor)
-            rows = sum(_map_table(context, run_context, upload, table) for table in tables)
+            feed, tables = run_context.roster_snapshot_info(), tables_of(upload.vendor)
+
+            def sources(table: str) -> dict[str, pa.Table]:
+                return {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, table)}
+
+            made = build_tables(run_context.workspace, upload, sources, feed)
+            rows = sum(_stage_table(context, run_context, upload, *one) for one in made)
             about = {"tables": len(tables), **row_count(rows), **import_number(upload.import_id)}
             yield dg.MaterializeResult(metadata=about, data_version=dg.DataVersion(upload.content))
 
     return mapped
 
 
-def _map_table(context: dg.AssetExecutionContext, run_context: RunContext, upload: Upload, table: str) -> int:
-    """Map one table, stage it, and show it as the district's. Returns the number of its rows."""
-    validated = {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, table)}
-    rows = build_table(run_context.workspace, upload, table, validated, run_context.roster_snapshot_info())
+def _stage_table(context: dg.AssetExecutionContext, run_context: RunContext, upload: Upload, table: str, rows: pa.Table) -> int:
+    """Stage the rows of a table, and show it as the district's. Returns their number."""
     require_table(TABLES[table], rows)
     run_context.write_frame([ROSTER, table], rows)
     metadata = {
@@ -91,7 +95,7 @@ def _map_table(context: dg.AssetExecutionContext, run_context: RunContext, uploa
         **show_command_metadata(upload.import_id),
     }
     log_materialization(context, roster_key(table), metadata, upload.content)
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def planned_asset(vendor: Vendor) -> dg.AssetsDefinition:

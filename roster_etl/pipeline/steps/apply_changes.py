@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +26,14 @@ from roster_etl.engine.changes import (
     collect_named_ids,
     mark_shared_ids,
 )
+from roster_etl.engine.transform.mapper import MappedTable
 from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
+from roster_etl.frames.prefetch import two_at_a_time
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
 from roster_etl.pipeline.steps.earlier_id_changes import EarlierIdChanges
-from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
+from roster_etl.pipeline.steps.map_tables import compute_table, stage_mapped, table_rule_counts
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo
 from roster_etl.pipeline.steps.waiting_rows import FeedQuarantine
 from roster_etl.pipeline.uploads.upload import Upload
@@ -89,25 +91,41 @@ def _applied(roster: RosterReader, upload: Upload, given: ChangeInput, quarantin
     return apply_with_retries(upload.vendor.change_plan, own, given.current, quarantine, prepare)
 
 
-def build_table(
-    workspace: Workspace, upload: Upload, table: str, validated: Mapping[str, pa.Table], feed: RosterSnapshotInfo
-) -> pa.Table:
-    """Return canonical `table` after the upload: mapped from the `validated` files, or read from the applied changes."""
-    fault_point("map.begin")
-    folded = upload.vendor.change_plan is not None
-    rows = (
-        _applied_table(workspace, upload, table, feed) if folded else map_roster_table(workspace, upload, table, validated, feed)
-    )
-    fault_point("map.done")
-    return rows
+def build_tables(
+    workspace: Workspace, upload: Upload, validated: Callable[[str], Mapping[str, pa.Table]], feed: RosterSnapshotInfo
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield each canonical table after the upload, in publishing order: mapped from validated files, or read from the applied changes.
+
+    Args: validated: returns the validated files of a table, called in the order of the tables.
+    """
+    tables = tables_of(upload.vendor)
+    if upload.vendor.change_plan is not None:
+        yield from ((table, _applied_table(workspace, upload, table, feed)) for table in tables)
+        return
+
+    def sources() -> Iterator[tuple[str, Mapping[str, pa.Table]]]:
+        for table in tables:
+            fault_point("map.begin")
+            yield table, validated(table)
+
+    def compute(given: tuple[str, Mapping[str, pa.Table]]) -> tuple[MappedTable, pa.Table]:
+        return compute_table(workspace, upload, *given, feed)
+
+    largest = max((member.size for member in upload.members), default=0)
+    for table, computed in zip(tables, two_at_a_time(compute, sources(), largest=largest), strict=True):
+        rows = stage_mapped(workspace, upload, table, computed)
+        fault_point("map.done")
+        yield table, rows
 
 
 def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: RosterSnapshotInfo) -> pa.Table:
     """Return canonical `table` after the changes were applied, and stage its counts for its suite, without findings."""
+    fault_point("map.begin")
     staging = staging_of(workspace, upload)
     rows = staging.changed_table(table)
     lines = table_rule_counts(table, rows, 0, feed.counts[table])
     staging.write_mapped(table, findings=FINDINGS.empty_table(), lines=lines)
+    fault_point("map.done")
     return rows
 
 

@@ -40,6 +40,13 @@ def map_roster_table(
     Returns: one row per record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
         ``_refused`` (a rejected row has the record: it is present, not removed).
     """
+    return stage_mapped(workspace, upload, table, compute_table(workspace, upload, table, validated, feed))
+
+
+def compute_table(
+    workspace: Workspace, upload: Upload, table: str, validated: MappingABC[str, pa.Table], feed: RosterSnapshotInfo
+) -> tuple[MappedTable, pa.Table]:
+    """Return canonical `table` as `map_roster_table` does, with its findings, and the input of its suite (VERDICTS). Stages nothing."""
     files = {name: _source(workspace, upload, name, rows) for name, rows in validated.items()}
     settings, edits = {**upload.values, RECEIVED_ON: upload.received_on}, _edits(feed)
     files = with_edited_cells(files, upload.vendor.mappings, edits, settings)
@@ -50,8 +57,14 @@ def map_roster_table(
         mapped = drop_placeholder_rows(workspace, session.roster, upload, table, mapped)
     mapped = replace(mapped, table=apply_edits(TABLES[table], mapped.table, edits.get(table, [])))
     lines = table_rule_counts(table, mapped.table, mapped.collisions, feed.counts[table])
-    staging_of(workspace, upload).write_mapped(table, findings=mapped.findings, lines=lines)
     release_memory()
+    return mapped, lines
+
+
+def stage_mapped(workspace: Workspace, upload: Upload, table: str, computed: tuple[MappedTable, pa.Table]) -> pa.Table:
+    """Stage what `compute_table` returned but for the rows, and return these."""
+    mapped, lines = computed
+    staging_of(workspace, upload).write_mapped(table, findings=mapped.findings, lines=lines)
     return mapped.table
 
 

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
+
 from roster_etl.engine.csv.other_formats import oneroster_files
 from roster_etl.frames.arrow import findings_table, use_memory_for
+from roster_etl.frames.prefetch import two_at_a_time
 from roster_etl.pipeline.lifecycle.hold_races import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
@@ -234,12 +238,7 @@ def _receive_from_landing(
             *_stale(order),
             *calendar_findings,
         ]
-        members = tuple(
-            _archive_or_stage_findings(workspace, upload, member, contents[member.name])
-            if member.kind and not member.key
-            else member
-            for member in upload.members
-        )
+        members = _archived(workspace, upload, contents)
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
         return _ended(workspace, upload, "rejected", findings)
@@ -320,11 +319,35 @@ def is_unchanged(upload: Upload, last: Mapping[str, Any] | None) -> bool:
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
 
+def _archived(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[Member, ...]:
+    """Archive the files of the upload that are read and not kept yet, as `_archive_or_stage_findings` does. Returns all its files."""
+    new = [member.kind is not None and not member.key for member in upload.members]
+
+    def archive(member: Member) -> tuple[Member, pa.Table | None]:
+        return _archive(workspace, upload, member, contents[member.name])
+
+    largest = max((member.size for member in upload.members), default=0)
+    archived = two_at_a_time(archive, compress(upload.members, new), largest=largest)
+    return tuple(
+        _stage_findings(workspace, upload, *next(archived)) if is_new else member
+        for member, is_new in zip(upload.members, new, strict=True)
+    )
+
+
 def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
     """Archive a member's bytes with secrets blanked; if they cannot be located, validate the file now and do not archive it."""
-    kept, why = archive_member(workspace, upload.format, str(upload.values["encoding"]), member, content())
+    return _stage_findings(workspace, upload, *_archive(workspace, upload, member, content))
+
+
+def _archive(
+    workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]
+) -> tuple[Member, pa.Table | None]:
+    return archive_member(workspace, upload.format, str(upload.values["encoding"]), member, content())
+
+
+def _stage_findings(workspace: Workspace, upload: Upload, kept: Member, why: pa.Table | None) -> Member:
     if why is not None:
-        staging_of(workspace, upload).write_unarchived(upload, member, why)
+        staging_of(workspace, upload).write_unarchived(upload, kept, why)
     return kept
 
 
