@@ -25,7 +25,6 @@ from roster_etl.exports.arrays import (
     column,
     compound,
     constant,
-    each_distinct,
     equals,
     first_of,
     is_in,
@@ -144,6 +143,7 @@ class ExportTables:
         self.written: dict[str, Array] = {}  # table → which of its rows, as ROW, its file has, in the order of the file
         self._settled: dict[str, pa.Table] = {}
         self._attached: dict[tuple[str, tuple[str, ...], str], list[Array]] = {}  # columns of references without a dangling one
+        self._extra: dict[str, _ExtraColumns] = {}
         self.reset_row_numbers()
 
     def reset_row_numbers(self) -> None:
@@ -354,17 +354,48 @@ class ExportTables:
     def extension_names(self, table: str, prefix: str | None = None) -> list[str]:
         """Return the names of the extra columns that begin with `prefix` (None: that the format lets through), in alphabetical order."""
         wanted = self.extension_prefixes.get(table, "") if prefix is None else prefix
-        cells = self.col(table, "extensions")
-        if wanted or prefix is None:
-            cells = cells.filter(pa.array(may_name(cells, wanted))) if wanted else cells.slice(0, 0)
-        found = {name for cell in pc.drop_null(cells).unique().to_pylist() for name in json.loads(cell)}
-        return sorted(name for name in found if name.casefold().startswith(wanted))
+        if (not wanted and prefix is None) or not may_name(self.col(table, "extensions"), wanted).any():
+            return []
+        return sorted(name for name in self._extra_columns(table).names if name.casefold().startswith(wanted))
 
     def extension(self, table: str, name: str) -> Array:
         """Return the values of one extra column."""
         cells = self.col(table, "extensions")
-        some = choose(may_name(cells, name), cells, nulls(len(cells)))
-        return each_distinct(some, lambda cell: json.loads(cell).get(name))
+        return self._extra_columns(table).values(name) if may_name(cells, name).any() else nulls(len(cells))
+
+    def _extra_columns(self, table: str) -> _ExtraColumns:
+        """Return the extra columns of a table: its cells are parsed once, as long as they are the same ones."""
+        cells = self.col(table, "extensions")
+        known = self._extra.get(table)
+        if known is None or not same_memory([known.cells], [cells]):
+            known = self._extra[table] = _ExtraColumns(cells)
+        return known
+
+
+class _ExtraColumns:
+    """The values in a column of JSON objects, by name; each different cell is parsed once, and only its known names are kept."""
+
+    def __init__(self, cells: Array) -> None:
+        self.cells = cells
+        encoded = cells.dictionary_encode()
+        self._places = encoded.indices
+        self._by_name: dict[str, tuple[list[int], list[Any]]] = {}
+        for place, cell in enumerate(encoded.dictionary.to_pylist()):
+            for name, value in json.loads(cell).items():
+                places, values = self._by_name.setdefault(name, ([], []))
+                places.append(place)
+                values.append(value)
+        self._different = len(encoded.dictionary)
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._by_name
+
+    def values(self, name: str) -> Array:
+        places, values = self._by_name.get(name, ([], []))
+        answers = np.full(self._different, None, dtype=object)
+        answers[places] = values
+        return pa.array(answers, pa.string()).take(self._places)
 
 
 def _single_chunks(table: pa.Table) -> list[str]:
