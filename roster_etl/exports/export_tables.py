@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -373,29 +374,38 @@ class ExportTables:
 
 
 class _ExtraColumns:
-    """The values in a column of JSON objects, by name; each different cell is parsed once, and only its known names are kept."""
+    """The values in a column of JSON objects, by name; each different cell is parsed once."""
 
     def __init__(self, cells: Array) -> None:
         self.cells = cells
         encoded = cells.dictionary_encode()
-        self._places = encoded.indices
-        self._by_name: dict[str, tuple[list[int], list[Any]]] = {}
-        for place, cell in enumerate(encoded.dictionary.to_pylist()):
-            for name, value in json.loads(cell).items():
-                places, values = self._by_name.setdefault(name, ([], []))
+        self._places, self._different = encoded.indices, len(encoded.dictionary)
+        found: dict[str, tuple[array[int], list[Any]]] = {}
+        for place, cell in enumerate(encoded.dictionary):
+            for name, value in json.loads(cell.as_py()).items():
+                places, values = found.setdefault(name, (array("q"), []))
                 places.append(place)
                 values.append(value)
-        self._different = len(encoded.dictionary)
+        self._by_name = {name: (places, _compact(values)) for name, (places, values) in found.items()}
 
     @property
     def names(self) -> Iterable[str]:
+        """The names that some object has."""
         return self._by_name
 
     def values(self, name: str) -> Array:
-        places, values = self._by_name.get(name, ([], []))
-        answers = np.full(self._different, None, dtype=object)
-        answers[places] = values
-        return pa.array(answers, pa.string()).take(self._places)
+        """Return the value of each row; null where its object has none of that name."""
+        if name not in self._by_name:
+            return nulls(len(self.cells))
+        places, values = self._by_name[name][0], pa.array(self._by_name[name][1], pa.string())
+        at = np.full(self._different, -1)
+        at[np.frombuffer(places, dtype=np.int64)] = np.arange(len(values))
+        return values.take(pa.array(at, mask=at < 0)).take(self._places)
+
+
+def _compact(values: list[Any]) -> Array | list[Any]:
+    """Return values as an array of text; as they are, where some are none."""
+    return pa.array(values, pa.string()) if all(isinstance(value, str) for value in values) else values
 
 
 def _single_chunks(table: pa.Table) -> list[str]:
