@@ -26,7 +26,7 @@ from roster_etl.exports.arrays import (
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.people import PARENT_ROLES
+from roster_etl.exports.rules.people import PARENT_ROLES, require
 
 _STAFF_ROLES = ("staff", "tech_lead")
 _REFERRING = (("organizations", "parent_organization_id"), ("courses", "organization_id"), ("user_roles", "organization_id"), ("group_categories", "organization_id"), ("groups", "organization_id"))  # fmt: skip
@@ -65,6 +65,7 @@ def observing_contacts(work: ExportTables) -> None:
         return
     known = is_in(column(contacts, "contact_user_id"), work.col("users", "user_id"))
     known &= is_in(column(contacts, "user_id"), work.col("users", "user_id"))
+    known &= ~same(column(contacts, "contact_user_id"), column(contacts, "user_id"))  # nobody observes oneself
     found = contacts.filter(pa.array(known))
     made = pa.table(
         {
@@ -102,7 +103,7 @@ def name_sections(work: ExportTables) -> None:
 
 
 def unique_logins(longest: int) -> Rule:
-    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id.
+    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id; without one the user is left out.
 
     A login of more than `longest` characters, or with a control character, is none: shortened it would be another one.
     """
@@ -122,6 +123,7 @@ def unique_logins(longest: int) -> Rule:
             login = pc.coalesce(login, choose(free, candidate, nulls(len(ids))))
         work.change("users", "username", choose(_is_login(names, longest), names, login), "too_long")
         work.change("users", "username", login, "several_values")
+        require("users", "username")(work)
 
     return rule
 
