@@ -47,6 +47,7 @@ def ended(
     files: Sequence[ImportFile] = (FILE,),
     summary: Mapping[str, Any] | None = None,
     rejected: Sequence[Mapping[str, Any]] = (),
+    kind: str = "upload",
 ) -> int:
     """Enter an import that ended as `status` at the moment `at`, and return its number; ``running``: it has not.
 
@@ -54,7 +55,7 @@ def ended(
     """
     warehouse = workspace.warehouse
     number = in_transaction(warehouse).open_import(
-        kind="upload", district_id=district, source=source, upload_id="u1", received_at=at, started_at=at - timedelta(minutes=2)
+        kind=kind, district_id=district, source=source, upload_id="u1", received_at=at, started_at=at - timedelta(minutes=2)
     )
     if status == "running":
         return number

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -347,7 +347,9 @@ class Mapping:
     - ``kept_as_extensions``: columns of the file that have no column in the table, and are kept as extensions
     - ``merges``: several rows with one key are expected (every section has the columns of its term); if they disagree, the first
       one counts and ``conflicting_rows`` warns
-    - ``is_fallback``: if an earlier mapping to the same table produces the record too, that one counts, without a warning
+    - ``disagreement``: how serious that is: ``info`` where the format joins records that are known to differ
+    - ``is_fallback``: if an earlier mapping to the same table produces the record too, that one counts, without a warning; if both
+      merge rows of one file, ``conflicting_rows`` tells where they disagree
     - ``family_values``: values that distinguish the records of a numbered family of columns from the mapping's other records;
       empty: nothing distinguishes them
     - ``missing_key``: what to report about rows whose key is incomplete
@@ -360,6 +362,7 @@ class Mapping:
     extensions: bool = False
     kept_as_extensions: tuple[str, ...] = ()
     merges: bool = False
+    disagreement: Literal["warning", "info"] = "warning"
     is_fallback: bool = False
     family_values: MappingABC[str, str | bool] = field(default_factory=dict)
     missing_key: MissingKey | None = None

@@ -106,7 +106,7 @@ _ROW = (
     ),
     (
         "conflicting_rows",
-        "Rows of one record disagree in a column that should be the same; the first row counts.",
+        "Rows of one record disagree in a column that should be the same; one of them counts, most often the first.",
         "Make the rows of the record agree.",
     ),
     ("too_long", "A value is longer than the format or the importer allows.", "Shorten the value."),

@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
+
 _CELL = re.compile(r'("(?:[^"]|"")*"[^,\r\n]*|[^,\r\n]*)(,|\r\n|\n|\r|\Z)')
 _SHORTEST_TOKEN = 4  # a shorter ID could be any number, so it identifies nobody in a line without columns
 
@@ -96,7 +98,7 @@ def _cells_to_erase(
 def _lists_with(cells: Sequence[_Cell], person: PersonIdentifiers, list_columns: Collection[int]) -> list[_Cell]:
     """Return the lists that have an item of the person's among others."""
     places = [place for place in sorted(list_columns) if place < len(cells)]
-    return [cells[place] for place in places if person.ids & {item.strip() for item in cells[place].text.split(",")}]
+    return [cells[place] for place in places if person.ids & {item.strip(WHITE_SPACE) for item in cells[place].text.split(",")}]
 
 
 def _without_items(raw: str, person: PersonIdentifiers) -> str:
@@ -124,6 +126,6 @@ def _cell_text(cell: str) -> str:
     if cell.startswith('"') and cell.rstrip().endswith('"') and len(cell.rstrip()) > 1:
         cell = cell.rstrip()[1:-1].replace('""', '"')
     try:
-        return cell.encode("latin-1").decode("utf-8").strip("\ufeff \t\u00a0")
+        return cell.encode("latin-1").decode("utf-8").strip(f"\ufeff{WHITE_SPACE}")
     except (UnicodeDecodeError, UnicodeEncodeError):
-        return cell.strip()
+        return cell.strip(WHITE_SPACE)

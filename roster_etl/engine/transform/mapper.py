@@ -497,13 +497,19 @@ def _report_conflicts(
     mappings: Sequence[Mapping],
     findings: Sequence[FindingsBuilder],
 ) -> None:
-    """Warn where rows that a mapping merges disagree: one finding per record and column, with the number of rows."""
+    """Tell where rows that a mapping merges disagree: one finding per record and column, with the number of rows."""
     for number, noted in enumerate(findings):
         if not mappings[number].merges:
             continue
-        chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
-        fields = _comparable_fields(target, mappings[number])
-        _report_disagreements(target, table, fields, repeats.later[chosen], repeats.first[chosen], noted)
+        chosen = (mapping[repeats.later] == number) & np.isin(mapping[repeats.first], _joined_with(mappings, number))
+        _report_disagreements(target, table, mappings[number], repeats.later[chosen], repeats.first[chosen], noted)
+
+
+def _joined_with(mappings: Sequence[Mapping], number: int) -> list[int]:
+    """Return the mappings whose records are joined with those of a mapping: itself; of a fallback, those before it that merge rows of its file."""
+    own = mappings[number]
+    before = [n for n, other in enumerate(mappings[:number]) if other.merges and other.source == own.source]
+    return [*(before if own.is_fallback else ()), number]
 
 
 def _comparable_fields(target: RosterTable, mapping: Mapping) -> dict[str, str]:
@@ -523,31 +529,32 @@ def _is_derived(mapping: Mapping, name: str) -> bool:
 def _report_disagreements(
     target: RosterTable,
     table: pa.Table,
-    fields: MappingABC[str, str],
+    mapping: Mapping,
     later: np.ndarray,
     first: np.ndarray,
     findings: FindingsBuilder,
 ) -> None:
-    """Warn once per record and column where a later row differs from the first row of its key."""
+    """Tell once per record and column where a later row differs from the row of its key that counts."""
     if not len(later):
         return
     keys = [as_text(combine_chunks(table.column(name))) for name in target.key]
     numbers = combine_chunks(table.column("source_row")).to_numpy()
-    for name, about in fields.items():
+    counts = "this row does not count" if mapping.is_fallback else "the first row counts"
+    for name, about in _comparable_fields(target, mapping).items():
         column = combine_chunks(table.column(name))
         one, other = column.take(pa.array(later)), column.take(pa.array(first))
         same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
         differs = ~same.to_numpy(zero_copy_only=False)
         if differs.any():
-            _, place, counts = np.unique(first[differs], return_index=True, return_counts=True)
+            _, place, rows_of_each = np.unique(first[differs], return_index=True, return_counts=True)
             rows = later[differs][place]
-            message = f"Rows of one record of {target.name} disagree about its {name}; the first row counts."
+            message = f"Rows of one record of {target.name} disagree about its {name}; {counts}."
             findings.add_rows(
-                "warning",
+                mapping.disagreement,
                 "conflicting_rows",
                 numbers[rows],
                 field=about,
                 message=message,
                 keys=joined_keys(keys, rows),
-                counts=counts,
+                counts=rows_of_each,
             )

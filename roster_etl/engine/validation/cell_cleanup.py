@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_WHITE = (
+WHITE_SPACE = (
     "\t\n\v\f\r \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 """Unicode's White_Space. Arrow and Python count the separators U+001C to U+001F too: these are control characters, which are kept."""
@@ -31,7 +31,7 @@ def trim(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
         return column, suspects
     places = pa.array(np.flatnonzero(suspects))
     before = column.take(places)
-    after = pc.utf8_trim(before, _WHITE)
+    after = pc.utf8_trim(before, WHITE_SPACE)
     after = pc.if_else(pc.equal(pc.binary_length(after), 0), pa.scalar(None, pa.string()), after)
     changed = pc.fill_null(pc.not_equal(before, after), True)
     if not pc.any(changed).as_py():

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
+from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
 from roster_etl.engine.validation.row_rejection import FileState, Mask
 from roster_etl.spec import Choice, Column, Identifier, ListOf, Text
 
@@ -31,7 +32,7 @@ _REJECTED: Final = "rejected"
 
 def items_of(cell: str) -> list[str]:
     """Return the items of a list."""
-    return [item for part in cell.split(",") if (item := part.strip())]
+    return [item for part in cell.split(",") if (item := part.strip(WHITE_SPACE))]
 
 
 def check_list(state: FileState, column: Column, form: ListOf) -> None:
@@ -166,10 +167,10 @@ def _read_pairs(cell: str, allowed: Callable[[Sequence[str]], list[bool]]) -> _R
     for item in items:
         bare = not (item.startswith("{") and item.endswith("}"))
         kind, colon, value = item.strip("{}").partition(":")
-        if not colon or not kind.strip() or not value.strip() or '"' in item:
+        if not colon or not kind.strip(WHITE_SPACE) or not value.strip(WHITE_SPACE) or '"' in item:
             return None, frozenset({_UNTYPED})
         told |= {_BARE} if bare else set()
-        kept.append(f"{{{kind.strip()}:{value.strip()}}}")
+        kept.append(f"{{{kind.strip(WHITE_SPACE)}:{value.strip(WHITE_SPACE)}}}")
     told |= {_TRIMMED} if not told and ",".join(kept) != cell else set()
     return ",".join(kept) or None, frozenset(told)
 

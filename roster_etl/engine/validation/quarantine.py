@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.redact_columns import blank_cells
+from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
 from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import combine_chunks
 
@@ -43,7 +44,7 @@ def unidentified_records(state: FileState) -> tuple[tuple[str, ...], ...]:
 def _damaged_cells(state: FileState) -> Iterator[tuple[str, ...]]:
     """Yield the cells of each damaged record."""
     for record in state.raw.damaged:
-        cells = (cell.strip() for cell in record.cells)
+        cells = (cell.strip(WHITE_SPACE) for cell in record.cells)
         yield tuple(cell for cell in cells if cell)
 
 

@@ -19,6 +19,7 @@ from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
 from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.engine.transform.overrides import parse_edit_value
+from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import describe_change_column, describe_column
@@ -329,7 +330,7 @@ class _Origin:
         """Return the values looked up for a row in other files of its upload, by file and column: text and row number."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for step in (step for step in mapping.steps if isinstance(step, Lookup)):
-            wanted = (record.cells.get(step.on) or "").strip()
+            wanted = (record.cells.get(step.on) or "").strip(WHITE_SPACE)
             members = (Member(**member) for member in self._manifest(import_id).get("members", ()))
             member = next((member for member in members if member.kind == step.file and member.key), None)
             if not wanted or member is None:
@@ -366,7 +367,7 @@ class _Origin:
         found = {}
         for name, text in cells.items():
             instead = replacement_codes(file, name, rules).get(comparison_key(text or ""))
-            if instead is not None and instead != (text or "").strip():
+            if instead is not None and instead != (text or "").strip(WHITE_SPACE):
                 found[name] = instead
         return found
 
@@ -395,7 +396,7 @@ def _lookup_position(raw: RawFile, header: Header, step: Lookup, wanted: str) ->
         return None
 
     def cells(name: str) -> pa.Array:
-        return pc.utf8_trim_whitespace(combine_chunks(raw.table.column(f"c{header.positions[name]}")))
+        return pc.utf8_trim(combine_chunks(raw.table.column(f"c{header.positions[name]}")), WHITE_SPACE)
 
     fits = pc.equal(cells(step.key), wanted)
     if step.where:

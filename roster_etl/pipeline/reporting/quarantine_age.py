@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import RosterReader
+from roster_etl.store.warehouse import SqlLedger
 from roster_etl.vendors import vendor
 
 AGES: Mapping[str, timedelta] = {
@@ -39,7 +39,7 @@ def refused_rows(workspace: Workspace, district_id: str, source: str, now: datet
     """
     lines: dict[tuple[str, str], RefusedRows] = {}
     with workspace.warehouse.read() as session:
-        refused = session.ledger.quarantined_since(_imports(session.roster, district_id, source))
+        refused = session.ledger.quarantined_since(_imports(session.ledger, district_id, source))
     for row in refused:
         place = (row["file"], row["code"])
         age = next(name for name, limit in AGES.items() if now - row["since"] < limit)
@@ -51,10 +51,9 @@ def refused_rows(workspace: Workspace, district_id: str, source: str, now: datet
     return list(lines.values())
 
 
-def _imports(roster: RosterReader, district_id: str, source: str) -> list[int]:
+def _imports(ledger: SqlLedger, district_id: str, source: str) -> list[int]:
     """Return the imports whose quarantine counts."""
     format_ = vendor(source).format
-    if format_.mode == "changes":
-        return sorted(set(roster.open_quarantine(district_id, source).column("import_id").to_pylist()))
-    last = (roster.last_published(district_id, source, "upload", file_set=s.name) for s in format_.file_sets)
-    return [row["import_id"] for row in last if row]
+    feeds = [(district_id, source, file_set.name) for file_set in format_.file_sets]
+    snapshots, deltas = ((), feeds) if format_.mode == "changes" else (feeds, ())
+    return [row["import_id"] for row in ledger.quarantined_imports(snapshots, deltas)]

@@ -6,6 +6,7 @@ The number of queries does not depend on how many feeds there are; each looks in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import IMPORT_STATUSES, IMPORTS, REJECTED_ROWS
 from roster_etl.store.warehouse import bulk_load
-from roster_etl.store.warehouse.ledger_read import IS_QUARANTINED
+from roster_etl.store.warehouse.ledger_read import IS_QUARANTINED, left_nothing
 
 Feed = tuple[str, str, str]
 """District, format, and the file set whose imports count for a query."""
@@ -21,6 +22,7 @@ PLAN_NUMBERS = ("current", "created", "deleted")
 _FEEDS = pa.schema([(name, pa.string()) for name in ("district_id", "source", "file_set", "status")])
 _ENDED_WELL = ("published", "unchanged")
 _IDS_PER_QUERY = 500
+_UNDO = (IMPORTS.c.import_id, IMPORTS.c.status, IMPORTS.c.summary)
 
 
 def newest_of_feeds(connection: sa.Connection, feeds: Sequence[Feed]) -> list[dict[str, Any]]:
@@ -50,12 +52,14 @@ def quarantined_imports(connection: sa.Connection, snapshots: Sequence[Feed], de
     """Return the imports whose rejected rows are the quarantine of feeds: ``district_id``, ``source``, ``import_id``.
 
     Of a feed of snapshots, the last published upload of each of its file sets; of a feed of deltas, all with rows that still wait.
+    Imports that were undone do not count.
     """
     found: list[dict[str, Any]] = []
+    reverted = _reverted(connection, [*snapshots, *deltas])
     for feeds, choose in ((snapshots, _last_published), (deltas, _waiting)):
         if feeds:
             wanted = _stage_feeds(connection, feeds)
-            found += [dict(row) for row in connection.execute(choose(wanted)).mappings()]
+            found += [dict(row) for row in connection.execute(choose(wanted, reverted)).mappings()]
             bulk_load.unstage(connection, wanted)
     return [row for row in found if row["import_id"] is not None]
 
@@ -122,17 +126,37 @@ def _in_summary(connection: sa.Connection, *path: str) -> sa.ColumnElement[Any]:
     return sa.func.json_extract_path_text(sa.cast(text, sa.JSON()), *path, type_=sa.Text())
 
 
-def _last_published(wanted: sa.TableClause) -> sa.Select[Any]:
+def _reverted(connection: sa.Connection, feeds: Sequence[Feed]) -> tuple[int, ...]:
+    """Return the imports of `feeds` that were undone, and the undos."""
+    if not feeds:
+        return ()
+    wanted = _stage_feeds(connection, feeds)
+    columns = ", ".join(f"u.{column.name}" for column in _UNDO)
+    of_feed = "u.district_id = w.district_id AND u.source = w.source AND u.kind = 'undo'"  # as the index of undos has it
+    found_by = bulk_load.looked_up(connection, IMPORTS.name, "u", columns, of_feed)
+    query = sa.text(f"SELECT {columns} FROM {wanted.name} AS w {found_by}").columns(*_UNDO)
+    undos = [dict(row) for row in connection.execute(query).mappings()]
+    bulk_load.unstage(connection, wanted)
+    return left_nothing(sorted(undos, key=itemgetter("import_id"), reverse=True))
+
+
+def _last_published(wanted: sa.TableClause, reverted: Sequence[int]) -> sa.Select[Any]:
     """Return the query for the last published upload of each feed and file set, by number."""
-    number = _newest(wanted, "published", also=(IMPORTS.c.file_set == wanted.c.file_set,)).label("import_id")
+    also = (IMPORTS.c.file_set == wanted.c.file_set, *_but_not(reverted))
+    number = _newest(wanted, "published", also=also).label("import_id")
     return sa.select(wanted.c.district_id, wanted.c.source, number)
 
 
-def _waiting(wanted: sa.TableClause) -> sa.Select[Any]:
+def _but_not(reverted: Sequence[int]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the condition that an import is none of `reverted`; no condition where there are none, for a plan that is the same."""
+    return (IMPORTS.c.import_id.not_in(reverted),) if reverted else ()
+
+
+def _waiting(wanted: sa.TableClause, reverted: Sequence[int]) -> sa.Select[Any]:
     """Return the query for the published imports of each feed that rejected rows."""
     feed = (IMPORTS.c[name] == wanted.c[name] for name in ("district_id", "source", "status"))
     query = sa.select(wanted.c.district_id, wanted.c.source, IMPORTS.c.import_id)
-    return query.join_from(wanted, IMPORTS, sa.and_(*feed, IS_QUARANTINED))
+    return query.join_from(wanted, IMPORTS, sa.and_(*feed, IS_QUARANTINED, *_but_not(reverted)))
 
 
 def _quarantine(import_ids: Sequence[int]) -> sa.Select[Any]:

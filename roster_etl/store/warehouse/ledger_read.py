@@ -5,7 +5,7 @@ Belongs here: queries over ledger tables. Rows are returned as dicts by column n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -80,8 +80,13 @@ def reverted_imports(connection: sa.Connection, district_id: str, source: str) -
     """Return the published imports of a feed that left nothing: those that an undo reverted, unless it was undone itself, and the undos."""
     undos = sa.select(IMPORTS.c.import_id, IMPORTS.c.status, IMPORTS.c.summary).order_by(IMPORTS.c.import_id.desc())
     feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source)
+    return left_nothing(read_rows(connection, undos.where(*feed, sa.text("kind = 'undo'"))))  # as the index of undos has it
+
+
+def left_nothing(undos: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+    """Return the imports that `undos` (newest first) left without effect, and the undos among them that did so."""
     reverted: set[int] = set()
-    for row in read_rows(connection, undos.where(*feed, sa.text("kind = 'undo'"))):  # as the index of undos has it
+    for row in undos:
         if row["status"] == "published" and row["import_id"] not in reverted:
             reverted |= {row["import_id"], *(row["summary"] or {}).get("undoes", ())}
     return tuple(sorted(reverted))
@@ -292,7 +297,7 @@ OPEN_QUARANTINE: pa.Schema = pa.schema(
 def open_quarantine(connection: sa.Connection, district_id: str, source: str) -> pa.Table:
     """Return the rejected rows (schema OPEN_QUARANTINE) of a feed's published imports, each once, in order.
 
-    Rows rejected by unpublished imports are excluded: they were never part of the roster's history.
+    Rows rejected by imports that were not published, or were undone, are excluded: nothing of these is part of the roster.
     """
     rows, files, imports_ = REJECTED_ROWS.c, IMPORT_FILES.c, IMPORTS.c
     query = sa.select(
@@ -308,6 +313,7 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
     query = query.where(
         imports_.district_id == district_id, imports_.source == source, imports_.status == "published", IS_QUARANTINED
     )
+    query = query.where(imports_.import_id.not_in(reverted_imports(connection, district_id, source)))
     query = query.group_by(rows.import_id, rows.file, files.kind, rows.row).order_by(rows.import_id, rows.file, rows.row)
     return bulk_load.fetch(connection, query, OPEN_QUARANTINE)
 

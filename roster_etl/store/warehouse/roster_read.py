@@ -442,7 +442,11 @@ def _is_removed(table: RosterTable, reverted: Sequence[int]) -> str:
 
 def _but_not_by(reverted: Sequence[int], versions_: str) -> str:
     """Return a further condition: that none of the `reverted` imports closed a version."""
-    return f" AND {versions_}.valid_to_import NOT IN ({', '.join(map(str, reverted))})" if reverted else ""
+    return f" AND {versions_}.valid_to_import NOT IN ({_listed(reverted)})" if reverted else ""
+
+
+def _listed(imports: Sequence[int]) -> str:
+    return ", ".join(map(str, imports))
 
 
 def versions_before_rename(
@@ -464,9 +468,9 @@ def versions_before_rename(
     if table.key[0] == "user_kind":  # the index of keys begins with the kind
         own.append(f"e.user_kind IN ({', '.join(map(repr, USER_KINDS))})")
     older = [*own, f"e.{column} = w.old_id", "e.valid_from_import < w.changed"]
-    left = f"(e.valid_to_import >= w.changed OR (e.valid_to_import < w.changed{_but_not_by(reverted, 'e')}))"
+    counted = f" AND (e.valid_to_import >= w.changed OR e.valid_to_import NOT IN ({_listed(reverted)}))" if reverted else ""
     arms = []
-    for which in ("e.valid_to_import IS NULL", f"e.valid_to_import IS NOT NULL AND {left}"):  # indexed apart
+    for which in ("e.valid_to_import IS NULL", f"e.valid_to_import IS NOT NULL{counted}"):  # indexed apart
         columns = "e.version_id, e.valid_to_import"
         found_by = bulk_load.looked_up(connection, history.name, "e", columns, " AND ".join((*older, which)))
         arms.append(f"SELECT w.old_id, w.changed, e.version_id, e.valid_to_import FROM {staged.name} AS w {found_by}")

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from roster_etl.canonical.ledger import IMPORT_FILES, IMPORTS, REJECTED_ROWS, WAITING_FEEDS, WAITING_FOR
 from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.import_result import RELEASED_ROWS_SCHEMA, WaitingRows
-from roster_etl.store.warehouse.ledger_read import IS_QUARANTINED, OPEN_QUARANTINE
+from roster_etl.store.warehouse.ledger_read import IS_QUARANTINED, OPEN_QUARANTINE, reverted_imports
 
 _PLACE = RELEASED_ROWS_SCHEMA.names
 _TEXT, _NUMBER = sa.Text(), sa.BigInteger()
@@ -26,9 +26,10 @@ def waits_recorded(connection: sa.Connection, district_id: str, source: str) -> 
 
 
 def has_quarantine(connection: sa.Connection, district_id: str, source: str) -> bool:
-    """Return whether a published import of the feed has rows in the quarantine."""
+    """Return whether a published import of the feed that was not undone has rows in the quarantine."""
     feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published", IS_QUARANTINED)
-    return connection.execute(sa.select(IMPORTS.c.import_id).where(*feed).limit(1)).first() is not None
+    counts = IMPORTS.c.import_id.not_in(reverted_imports(connection, district_id, source))
+    return connection.execute(sa.select(IMPORTS.c.import_id).where(*feed, counts).limit(1)).first() is not None
 
 
 def rows_waiting_for(connection: sa.Connection, district_id: str, source: str, awaits: pa.Array) -> pa.Table:
@@ -71,6 +72,7 @@ def _quarantined_at(connection: sa.Connection, feed: tuple[str, str], places: pa
         sa.select(*columns)
         .select_from(joined)
         .where(*map(sa.text, same), *(sa.literal_column(f"{imports_}.{name}", _TEXT) == value for name, value in of_feed))
+        .where(import_id.not_in(reverted_imports(connection, *feed)))
     )
     query = query.group_by(import_id, texts["file"], kind, row).order_by(import_id, texts["file"], row)
     return bulk_load.fetch(connection, query, OPEN_QUARANTINE, staged)

@@ -81,6 +81,8 @@ MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         source="schools",
         to="organizations",
+        merges=True,
+        disagreement="info",
         is_fallback=True,
         note="A site that is known by the id that its row is merged with; of combined locations the first names the site.",
         missing_key=MissingKey(

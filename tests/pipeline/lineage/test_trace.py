@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,3 +60,23 @@ def test_a_record_is_told_by_the_plan_that_derives_what_it_derived(workspace: Wo
 
     assert (given["derived"], given["rule"].partition(",")[0]) == (False, "Merge with Site ID")
     assert (settings["derived"], settings["rule"]) == (True, "looked_up(School Site Name, option site_codes)")
+
+
+@pytest.mark.parametrize(("section", "course"), [("s1", "Math"), ("s1\x1f", "Art")])
+def test_a_row_is_looked_up_by_the_id_as_the_import_reads_it(tmp_path: Path, section: str, course: str) -> None:
+    """White space at the edges does not count, and a separator is none."""
+    files = {
+        "Schools.csv": "school_id,school_name\n1,North\n",
+        "Students.csv": "school_id,student_id,first_name,last_name,student_email,grade\n1,11,Ana,Reed,ana@example.org,09\n",
+        "Teachers.csv": "school_id,teacher_id,first_name,last_name,teacher_email\n1,9,Mei,Sato,mei@example.org\n",
+        "Sections.csv": "school_id,section_id,teacher_id,course_name\n1,s1\x1f,9,Art\n1, s1\u2003,9,Math\n",
+        "Enrollments.csv": f"school_id,section_id,student_id\n1,{section},11\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with closing(Workspace.open(tmp_path / "home")) as workspace:
+        workspace.registry.add(District(id="lincoln", feeds=(Feed(format="dyknow"),)))
+        import_upload(workspace, Order(district_id="lincoln", source="dyknow", path=str(tmp_path)))
+        told = trace_record(workspace, "lincoln", "enrollments", {"section_id": section, "role": "student"}, field="course_id")
+
+    assert course in [read["text"] for read in told["versions"][0]["fields"]["course_id"]["reads"]]

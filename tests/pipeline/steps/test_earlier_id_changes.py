@@ -163,7 +163,7 @@ def test_who_left_before_an_import_that_was_undone_is_deleted_as_at_last(roster:
     assert roster.records("users", "user_id", "full_name") == [("n3", "Di"), ("u1", "Ann")]
 
 
-def test_a_waiting_row_is_tried_after_an_undo_of_what_came_and_went_before_it(roster: Roster) -> None:
+def test_a_row_that_an_undone_import_rejected_never_applies_although_what_stood_in_its_way_is_gone(roster: Roster) -> None:
     roster.upload(u=f"{USERS}u1,a,active,Ann\n")
     added = roster.upload(u=f"{USERS}x1,x,active,Xi\n")["import_id"]
     roster.upload(u=f"{USERS}x1,x,deleted,\n")
@@ -172,4 +172,17 @@ def test_a_waiting_row_is_tried_after_an_undo_of_what_came_and_went_before_it(ro
 
     roster.upload(c=COURSE)
 
-    assert roster.records("users", "user_id") == [("x1",)]
+    assert roster.records("users", "user_id") == [("u1",)]
+
+
+def test_rows_that_an_undone_import_rejected_wait_again_once_the_undo_is_undone(roster: Roster) -> None:
+    """The first row waited before: the undo is none of its business."""
+    later, course = ENROLLMENT.replace("u1", "u2"), f"{COURSE}c2,D,Other,active\n"
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", e=ENROLLMENT)
+    undo = undone(roster, roster.upload(f=later, t="term_id,name,status\nt1,Term,active\n")["import_id"])
+    assert roster.quarantine == [("e.csv", 2)]
+
+    undone(roster, undo)
+    assert roster.quarantine == [("e.csv", 2), ("f.csv", 2)]
+    released = [(file, row) for _, code, file, row in told(roster.upload(c=course)) if code == "released"]
+    assert (released, roster.quarantine) == ([("e.csv", 2), ("f.csv", 2)], [])

@@ -526,6 +526,7 @@ def test_the_status_of_all_feeds_is_read_through_these_indexes(tmp_path: Path) -
         "ix_imports_feed",
         "ix_imports_finished",
         "ix_imports_ended_of_set",
+        "ix_imports_undos",
         "ix_imports_quarantined",
         "ix_holds_open",
         "ix_rejected_rows_place",
