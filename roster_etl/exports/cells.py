@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -172,6 +173,7 @@ def instant_text(moment: datetime) -> str:
     return f"{text}.{moment.microsecond:06d}".rstrip("0") + "Z" if moment.microsecond else f"{text}Z"
 
 
+@lru_cache(maxsize=1024)
 def local_midnight_of(moment: datetime, zone: str) -> tuple[date, bool]:
     """Return the local day of a moment, and whether the day begins with it."""
     tz = ZoneInfo(zone)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from roster_etl.pipeline.exports.read_roster import read_roster
 from roster_etl.pipeline.workspace import Workspace
 
 _AT_ONCE = 1_000
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def write(
@@ -30,59 +34,91 @@ def write(
     work = work or read_roster(workspace, resolved)
     written.losses = work.losses
     prepare(work, resolved.format)
+    with _without_collection():
+        _write_resources(resolved, folder, written, work)
+
+
+def _write_resources(resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables) -> None:
     for resource in resolved.format.resources:
         records = resource.records(work)
         first = next(records, None)
         if first is None:
             continue
-        name, said = f"{resource.name}.jsonl", RecordDigest(resource.key)
+        name, said = f"{resource.name}.jsonl", WrittenLines()
         written.write(folder, name, record_lines(chain((first,), records), said), lambda said=said: said.count)  # type: ignore[misc]
-        require_read_back(folder / name, said)
+        require_read_back(folder / name, said, resource.key)
         work.store.release()
 
 
-class RecordDigest:
-    """What is known of records that need not be in memory: their number, a digest of their content, and one of each key."""
-
-    def __init__(self, key: tuple[str, ...]) -> None:
-        self.key, self.count, self._content, self._keys = key, 0, hashlib.sha256(), array("Q")
-
-    def add(self, record: Mapping[str, Any]) -> str:
-        """Count a record in, and return its line."""
-        self.count += 1
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
-        self._content.update(line.encode())
-        named = json.dumps([record.get(name) for name in self.key]).encode()
-        self._keys.append(int.from_bytes(hashlib.blake2b(named, digest_size=8).digest()))
-        return line
-
-    def same_as(self, other: RecordDigest) -> bool:
-        """Return whether both are the same records in the same order."""
-        return self.count == other.count and self._content.digest() == other._content.digest()
-
-    def has_repeats(self) -> bool:
-        """Return whether two records have one key."""
-        return len(np.unique(np.frombuffer(self._keys, dtype=np.uint64))) != self.count
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the search for objects that refer to each other: records never do, and it looks at each of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-def record_lines(records: Iterable[Mapping[str, Any]], said: RecordDigest) -> Iterator[bytes]:
-    """Yield the lines, some at a time."""
-    lines: list[str] = []
-    for record in records:
-        lines.append(said.add(record))
-        if len(lines) == _AT_ONCE:
-            yield "".join(lines).encode()
-            lines.clear()
-    yield "".join(lines).encode()
+@dataclass
+class WrittenLines:
+    """What is known of lines that need not be in memory: how many there are, and a digest of all."""
+
+    count: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, lines: bytes, count: int) -> None:
+        """Count lines in."""
+        self.count += count
+        self.digest.update(lines)
+
+    def same_as(self, other: WrittenLines) -> bool:
+        """Return whether both are the same lines in the same order."""
+        return self.count == other.count and self.digest.digest() == other.digest.digest()
 
 
-def require_read_back(path: Path, said: RecordDigest) -> None:
-    """Read a written file back, and require that it has the records that were `said`. Raises ReadBackFailed."""
-    found = RecordDigest(said.key)
-    with path.open("rb") as lines:
-        for line in lines:
-            found.add(json.loads(line))
+def record_lines(records: Iterable[Mapping[str, Any]], said: WrittenLines) -> Iterator[bytes]:
+    """Yield the lines, some at a time, and note them in `said`."""
+    rest = iter(records)
+    while some := [*islice(rest, _AT_ONCE)]:
+        lines = ("\n".join(map(_ENCODE, some)) + "\n").encode()
+        said.add(lines, len(some))
+        yield lines
+
+
+def require_read_back(path: Path, said: WrittenLines, key: tuple[str, ...]) -> None:
+    """Read a written file back, and require that it has the lines that were `said`, each a record of its own. Raises ReadBackFailed.
+
+    A record is what its line says if it makes the same line again; so the lines are the same only if the records are.
+    """
+    found, keys = WrittenLines(), array("q")
+    with path.open("rb") as file:
+        while lines := [*islice(file, _AT_ONCE)]:
+            found.add(b"".join(lines), len(lines))
+            records = _records(path, lines)
+            keys.extend(hash(repr([record.get(name) for name in key])) for record in records)
     if not found.same_as(said):
         raise ReadBackFailed(file=path.name, what="other records")
-    if found.has_repeats():
+    if len(np.unique(np.frombuffer(keys, dtype=np.int64))) != len(keys) and _has_repeats(path, key):
         raise ReadBackFailed(file=path.name, what="two records with one key")
+
+
+def _records(path: Path, lines: list[bytes]) -> list[dict[str, Any]]:
+    """Return the record of each line. Raises ReadBackFailed: it would be said by another line."""
+    whole = b"[" + b",".join(lines) + b"]"
+    try:
+        records: list[dict[str, Any]] = json.loads(whole)
+    except ValueError:
+        records = []
+    if len(records) != len(lines) or _ENCODE(records).encode() != whole.replace(b"\n", b""):
+        raise ReadBackFailed(file=path.name, what="other records")
+    return records
+
+
+def _has_repeats(path: Path, key: tuple[str, ...]) -> bool:
+    """Return whether two records have one key: looked for where two keys have one hash."""
+    with path.open("rb") as file:
+        keys = [_ENCODE([record.get(name) for name in key]) for record in map(json.loads, file)]
+    return len({*keys}) != len(keys)
