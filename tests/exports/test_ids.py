@@ -145,3 +145,35 @@ def test_sites_with_the_same_name_keep_their_codes_where_no_sites_are_written():
     work = prepared(tables, export_formats()["catapult_connect"])
 
     assert counted(work, "value_changed", "several_values") == {}
+
+
+def test_a_further_login_is_left_out_that_canvas_would_refuse():
+    """It has the id of a user, or the name of another login, whatever its case."""
+    tables = generated_roster(Random(0))
+    user = {name: tables["users"].column(name)[0].as_py() for name in ("user_kind", "user_id")}
+    own = f"{user['user_kind']}-{user['user_id']}"
+    logins = [
+        user | {"login_user_id": login, "username": name}
+        for login, name in ((own, "free"), ("l1", "\u0130x"), ("l2", "i\u0307X"), ("l3", "alone"), ("l4", "a\u2028lone"))
+    ]
+    tables["logins"] = pa.Table.from_pylist(logins, schema=tables["logins"].schema)
+
+    work = prepared(tables, export_formats()["canvas"], user_ids="kinded")
+
+    assert work.col("logins", "login_user_id").to_pylist() == ["l1", "l3"]
+    assert [counted(work, "row_left_out", reason) for reason in ("id_not_allowed", "several_values", "too_long")] == [
+        {"logins": 1}
+    ] * 3
+
+
+def test_a_second_id_that_is_anothers_without_its_line_break_is_left_empty():
+    tables = generated_roster(Random(0))
+    users = tables["users"].to_pylist()
+    users[0] |= {"integration_id": "a b"}
+    users[1] |= {"integration_id": "a\nb"}
+    tables["users"] = pa.Table.from_pylist(users, schema=tables["users"].schema)
+
+    work = prepared(tables, export_formats()["canvas"], user_ids="kinded")
+
+    assert [value for value in work.col("users", "integration_id").to_pylist() if value] == ["a b"]
+    assert counted(work, "value_changed", "several_values")["users"] == 1
