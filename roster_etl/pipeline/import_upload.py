@@ -87,6 +87,7 @@ def run_steps(
 
     for table, rows in build_tables(workspace, upload, sources, feed):
         staging.write_table(table, rows)
+        del rows
         on_progress(f"mapped {table}")
     validated.clear()
     gate_upload(workspace, upload)

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
+import pyarrow as pa
 import pytest
 
+from roster_etl.pipeline import import_upload as steps
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.plan_decision import PlanChanged
 from roster_etl.pipeline.reporting.import_summary import outcome
@@ -94,6 +97,28 @@ def test_every_record_of_a_first_upload_is_published(published: Path) -> None:
         teachers = {row["Teacher_id"] for row in csv.DictReader(text)}
 
     assert counts(published / "home")["users"] > len(students) + len(teachers)
+
+
+def test_a_mapped_table_is_in_memory_only_until_it_is_staged(published: Path, tmp_path: Path, monkeypatch) -> None:
+    tables: list[ref[pa.Table]] = []
+    held: list[int] = []
+    write, gate = Staging.write_table, steps.gate_upload
+
+    def count_held() -> None:
+        held.append(sum(table() is not None for table in tables))
+
+    def writes(staging: Staging, name: str, rows: pa.Table) -> None:
+        count_held()
+        tables.append(ref(rows))
+        write(staging, name, rows)
+
+    monkeypatch.setattr(Staging, "write_table", writes)
+    monkeypatch.setattr(steps, "gate_upload", lambda *given: (count_held(), gate(*given))[1])
+    with_workspace(tmp_path / "home", lambda w: w.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),))))
+
+    assert run(tmp_path / "home", published / "upload")["status"] == "published"
+    assert held == [0] * (len(tables) + 1)
+    assert len(tables) > 5
 
 
 def test_the_same_bytes_again_are_unchanged(day2: Path) -> None:

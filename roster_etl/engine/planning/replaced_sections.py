@@ -6,7 +6,7 @@ Belongs here: the comparison. ``pipeline.steps.replaced_sections`` reads the sec
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
@@ -33,17 +33,19 @@ def exchanged_sections(before: pa.Table, after: pa.Table) -> pa.Table:
     return after.filter(pa.array([now.get(one) in elsewhere for one in after.column("section_id").to_pylist()], pa.bool_()))
 
 
-def exchanged_classes(before: Mapping[str, frozenset[str]], after: Mapping[str, frozenset[str]]) -> set[str]:
+def exchanged_classes(
+    before: Mapping[str, frozenset[str]], after: Mapping[str, frozenset[str]], losing: Collection[str]
+) -> set[str]:
     """Return the sections that now get exactly the students whom exactly one other section loses, and lose some themselves.
 
-    Args: section → the students whom it loses (`before`), and gets (`after`).
+    Args: before, after: section → the students whom it loses, and gets, where they are MIN_STUDENTS or more. losing: all sections that lose any.
     """
     counts = Counter(before.values())
     had = {students: section for section, students in before.items() if counts[students] == 1}
     return {
         section
         for section, students in after.items()
-        if len(students) >= MIN_STUDENTS and had.get(students, section) != section and section in before
+        if len(students) >= MIN_STUDENTS and had.get(students, section) != section and section in losing
     }
 
 

@@ -4,6 +4,8 @@ The steps are the same for all vendors, so factories create them.
 """
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import starmap
 from pathlib import Path
 
 import dagster as dg
@@ -75,7 +77,7 @@ def mapped_asset(vendor: Vendor) -> dg.AssetsDefinition:
                 return {file: run_context.read_frame([upload.source, file]) for file in files_for(upload.vendor, table)}
 
             made = build_tables(run_context.workspace, upload, sources, feed)
-            rows = sum(_stage_table(context, run_context, upload, *one) for one in made)
+            rows = sum(starmap(partial(_stage_table, context, run_context, upload), made))  # a name would keep the table before
             about = {"tables": len(tables), **row_count(rows), **import_number(upload.import_id)}
             yield dg.MaterializeResult(metadata=about, data_version=dg.DataVersion(upload.content))
 

@@ -112,10 +112,12 @@ def build_tables(
         return compute_table(workspace, upload, *given, feed)
 
     largest = max((member.size for member in upload.members), default=0)
-    for table, computed in zip(tables, two_at_a_time(compute, sources(), largest=largest), strict=True):
-        rows = stage_mapped(workspace, upload, table, computed)
+    computed = two_at_a_time(compute, sources(), largest=largest)
+    for table in tables:  # no name here holds a table's rows while the next ones are computed
+        made = table, stage_mapped(workspace, upload, table, next(computed))
         fault_point("map.done")
-        yield table, rows
+        yield made
+        del made
 
 
 def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: RosterSnapshotInfo) -> pa.Table:

@@ -12,14 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.planning.plan import Plan
-from roster_etl.engine.planning.replaced_sections import IDENTITY, exchanged_classes, exchanged_sections
+from roster_etl.engine.planning.replaced_sections import IDENTITY, MIN_STUDENTS, exchanged_classes, exchanged_sections
 from roster_etl.frames.arrow import REFUSED, combine_chunks
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.spec.findings import Finding
 
 _MOVED = "Course, school, term, name, number and period are now those of another section, and that one has others, too."
 _CLASS = "All students of the section are now those that another section had."
-_SEAT = ("section_id", "user_id", "role")
 
 
 def replaced_sections_findings(plan: Plan, tables: Mapping[str, pa.Table], closing: ClosingVersions) -> list[Finding]:
@@ -47,7 +46,10 @@ def _exchanged_classes(plan: Plan, tables: Mapping[str, pa.Table], closing: Clos
         return []
     opened = enrollments.rows_to_open(lambda: tables["enrollments"])
     begun = _students(opened)
-    found = exchanged_classes(_students(closing.removed("enrollments")), begun)
+    if not begun:
+        return []
+    ended = closing.removed("enrollments")
+    found = exchanged_classes(_students(ended), begun, set(_with_role(ended).column("section_id").to_pylist()))
     if not found:
         return []
     now = _students(_of_sections(tables["enrollments"], sorted(found)))
@@ -67,11 +69,23 @@ def _of_sections(enrollments: pa.Table, sections: list[str]) -> pa.Table:
 
 
 def _students(enrollments: pa.Table) -> dict[str, frozenset[str]]:
+    """Return the students by section, of sections with MIN_STUDENTS or more: few of those that change have as many."""
+    rows = _with_role(enrollments)
+    counts = pc.value_counts(rows.column("section_id"))
+    large = counts.field("values").filter(pc.greater_equal(counts.field("counts"), MIN_STUDENTS))
+    rows = rows.filter(pc.is_in(rows.column("section_id"), value_set=large))
     found: dict[str, set[str]] = defaultdict(set)
-    for section, user, role in zip(*(enrollments.column(name).to_pylist() for name in _SEAT), strict=True):
-        if role == "student" and section is not None:
-            found[section].add(user)
-    return {section: frozenset(students) for section, students in found.items()}
+    for section, user in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        found[section].add(user)
+    return {section: frozenset(students) for section, students in found.items() if len(students) >= MIN_STUDENTS}
+
+
+def _with_role(enrollments: pa.Table) -> pa.Table:
+    """Return section and user of the enrollments of students."""
+    chosen = pc.and_(pc.equal(enrollments.column("role"), "student"), pc.is_valid(enrollments.column("section_id")))
+    return pa.table({name: combine_chunks(enrollments.column(name)) for name in ("section_id", "user_id")}).filter(
+        combine_chunks(chosen)
+    )
 
 
 def _finding(file: str | None, row: int | None, message: str) -> Finding:

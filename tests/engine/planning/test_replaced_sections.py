@@ -48,7 +48,9 @@ def classes(**students: str) -> dict[str, frozenset[str]]:
 
 
 def test_whole_classes_that_change_places_are_told_and_a_few_students_are_not() -> None:
-    assert exchanged_classes(classes(x1="abc", x2="def"), classes(x1="def", x2="abc")) == {"x1", "x2"}
-    assert exchanged_classes(classes(x1="abc", x2="def"), classes(x1="defg", x2="abc")) == {"x2"}
-    assert exchanged_classes(classes(x1="ab", x2="de"), classes(x1="de", x2="ab")) == set()
-    assert exchanged_classes(classes(x1="abc"), classes(x2="abc")) == set()  # a class that goes on in a new section
+    both, abc, acb = {"x1", "x2"}, classes(x1="abc", x2="def"), classes(x1="def", x2="abc")
+    assert exchanged_classes(abc, acb, both) == {"x1", "x2"}
+    assert exchanged_classes(abc, classes(x1="defg", x2="abc"), both) == {"x2"}
+    assert exchanged_classes(classes(x1="ab", x2="de"), classes(x1="de", x2="ab"), both) == set()
+    assert exchanged_classes(classes(x1="abc"), classes(x2="abc"), {"x1"}) == set()  # a class that goes on in a new section
+    assert exchanged_classes(classes(x1="abc"), classes(x2="abc"), both) == {"x2"}  # x2 loses fewer than are compared
