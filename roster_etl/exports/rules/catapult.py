@@ -182,8 +182,9 @@ def class_rows(work: ExportTables) -> pa.Table:
     """Return one row for each student of each class, with its teacher, numbers and name."""
     rows = qualified(work, "enrollments")
     rows = work.rows(rows, equals(column(rows, "enrollments.role"), "student"))
-    rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
-    rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",))
+    said = ("organization_id", "course_id", "period", "name", "number")
+    rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",), only=said)
+    rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",), only=("number",))
     sections = work.table("sections")
     teacher = lookup(column(rows, "enrollments.section_id"), column(sections, "section_id"), column(sections, "_teacher"))
     return with_columns(rows, teacher=teacher)
