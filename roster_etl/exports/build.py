@@ -16,6 +16,7 @@ from roster_etl.exports.cells import Formulas, write_cells
 from roster_etl.exports.export_tables import ROW, ExportTables, may_name
 from roster_etl.exports.plan import ExportFormat, OutColumn, OutFile
 from roster_etl.exports.rows import table_rows
+from roster_etl.exports.rules.writable_ids import leave_out_unwritable_ids
 from roster_etl.frames.arrow import rows_in_order
 
 _UNSAID = frozenset({"user_kind"})  # which file a person stands in says it, or nothing has to
@@ -40,6 +41,8 @@ def prepare(work: ExportTables, format_: ExportFormat) -> None:
     work.homes, work.held = format_.held_tables(), format_.held_columns()
     work.extension_prefixes = {file.table: file.extensions for file in format_.files if file.extensions}
     count_unsupported_tables(work, format_)
+    if format_.vendor is not None:
+        leave_out_unwritable_ids(work)
     for rule in format_.rules:
         rule(work)
         work.settle()
@@ -78,7 +81,6 @@ def build_file(work: ExportTables, file: OutFile, formulas: Formulas) -> BuiltFi
     if missing.any():
         work.losses.add("row_left_out", "missing_required", int(missing.sum()), table=file.table, file=file.name)
         cells = {name: values.filter(pa.array(~missing)) for name, values in cells.items()}
-        work.written.pop(file.table, None)
     kept = {out.name: cells[out.name] for out in outs if not out.optional or present(cells[out.name]).any()}
     if kept:
         stored = work.store.keep(pa.table(kept))

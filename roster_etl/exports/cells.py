@@ -105,18 +105,18 @@ def escape_formulas(cells: Array, formulas: Formulas, losses: Losses, *, table: 
     """Return `cells` with ``'`` before each that a spreadsheet would run (``guard``); otherwise as they are."""
     if formulas != "guard" or not may_run(cells):
         return cells
-    risky = _runs(cells)
+    risky = runs(cells)
     losses.add("value_changed", "formula", int(risky.sum()), table=table, column=name, file=file)
     return choose(risky, pc.binary_join_element_wise("'", cells, ""), cells)
 
 
 def refuse_formulas(files: Iterable[Iterable[Array]]) -> None:
     """Require that no cell of the written files, each given by its columns, would run in a spreadsheet. Raises FormulasFound."""
-    if count := sum(int(_runs(cells).sum()) for columns in files for cells in columns if may_run(cells)):
+    if count := sum(int(runs(cells).sum()) for columns in files for cells in columns if may_run(cells)):
         raise FormulasFound(count=count)
 
 
-def _runs(cells: Array) -> Mask:
+def runs(cells: Array) -> Mask:
     """Return which cells a spreadsheet would run."""
     begins = pc.match_substring_regex(cells, pattern=_RUNS)
     harmless = pc.or_(pc.match_substring_regex(cells, pattern=_NUMBER), pc.match_substring_regex(cells, pattern=_PLAIN))

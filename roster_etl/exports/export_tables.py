@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,6 @@ from roster_etl.exports.arrays import (
     column,
     compound,
     constant,
-    each_distinct,
     equals,
     first_of,
     is_in,
@@ -144,6 +144,7 @@ class ExportTables:
         self.written: dict[str, Array] = {}  # table → which of its rows, as ROW, its file has, in the order of the file
         self._settled: dict[str, pa.Table] = {}
         self._attached: dict[tuple[str, tuple[str, ...], str], list[Array]] = {}  # columns of references without a dangling one
+        self._extra: dict[str, _ExtraColumns] = {}
         self.reset_row_numbers()
 
     def reset_row_numbers(self) -> None:
@@ -354,17 +355,57 @@ class ExportTables:
     def extension_names(self, table: str, prefix: str | None = None) -> list[str]:
         """Return the names of the extra columns that begin with `prefix` (None: that the format lets through), in alphabetical order."""
         wanted = self.extension_prefixes.get(table, "") if prefix is None else prefix
-        cells = self.col(table, "extensions")
-        if wanted or prefix is None:
-            cells = cells.filter(pa.array(may_name(cells, wanted))) if wanted else cells.slice(0, 0)
-        found = {name for cell in pc.drop_null(cells).unique().to_pylist() for name in json.loads(cell)}
-        return sorted(name for name in found if name.casefold().startswith(wanted))
+        if (not wanted and prefix is None) or not may_name(self.col(table, "extensions"), wanted).any():
+            return []
+        return sorted(name for name in self._extra_columns(table).names if name.casefold().startswith(wanted))
 
     def extension(self, table: str, name: str) -> Array:
         """Return the values of one extra column."""
         cells = self.col(table, "extensions")
-        some = choose(may_name(cells, name), cells, nulls(len(cells)))
-        return each_distinct(some, lambda cell: json.loads(cell).get(name))
+        return self._extra_columns(table).values(name) if may_name(cells, name).any() else nulls(len(cells))
+
+    def _extra_columns(self, table: str) -> _ExtraColumns:
+        """Return the extra columns of a table: its cells are parsed once, as long as they are the same ones."""
+        cells = self.col(table, "extensions")
+        known = self._extra.get(table)
+        if known is None or not same_memory([known.cells], [cells]):
+            known = self._extra[table] = _ExtraColumns(cells)
+        return known
+
+
+class _ExtraColumns:
+    """The values in a column of JSON objects, by name; each different cell is parsed once."""
+
+    def __init__(self, cells: Array) -> None:
+        self.cells = cells
+        encoded = cells.dictionary_encode()
+        self._places, self._different = encoded.indices, len(encoded.dictionary)
+        found: dict[str, tuple[array[int], list[Any]]] = {}
+        for place, cell in enumerate(encoded.dictionary):
+            for name, value in json.loads(cell.as_py()).items():
+                places, values = found.setdefault(name, (array("q"), []))
+                places.append(place)
+                values.append(value)
+        self._by_name = {name: (places, _compact(values)) for name, (places, values) in found.items()}
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names that some object has."""
+        return self._by_name
+
+    def values(self, name: str) -> Array:
+        """Return the value of each row; null where its object has none of that name."""
+        if name not in self._by_name:
+            return nulls(len(self.cells))
+        places, values = self._by_name[name][0], pa.array(self._by_name[name][1], pa.string())
+        at = np.full(self._different, -1)
+        at[np.frombuffer(places, dtype=np.int64)] = np.arange(len(values))
+        return values.take(pa.array(at, mask=at < 0)).take(self._places)
+
+
+def _compact(values: list[Any]) -> Array | list[Any]:
+    """Return values as an array of text; as they are, where some are none."""
+    return pa.array(values, pa.string()) if all(isinstance(value, str) for value in values) else values
 
 
 def _single_chunks(table: pa.Table) -> list[str]:

@@ -19,7 +19,7 @@ from roster_etl.exports.arrays import Array, Mask, column, each_distinct, presen
 from roster_etl.exports.export_tables import ROW, ColumnStore, ExportTables
 from roster_etl.exports.losses import Losses
 from roster_etl.exports.plan import ExportFormat
-from roster_etl.frames.arrow import common_codes, rows_ascend
+from roster_etl.frames.arrow import common_codes, row_codes, rows_ascend, shares_code
 
 _VALUES = frozenset({"value_changed", "value_made_up", "column_left_out"})
 
@@ -49,16 +49,21 @@ def _measure_table(work: ExportTables, name: str, made: pa.Table, format_: Expor
         work.losses.add("rows_joined", "several_values", int(read.sum()) - int(known.sum()), table=name)
         work.losses.add("value_made_up", "synthetic", int((first & ~known).sum()), table=name)
         kept = read & present(column(said, ROW))
-        before_at, after_at = column(said, ROW).filter(pa.array(kept)), pa.array(places[kept])
+        before_at, after_at = column(said, ROW).filter(pa.array(kept)), _if_moved(places[kept], made.num_rows)
         del read, known, places, first, kept
     del said
     work.store.release()
     if (original := work.original.get(name)) is not None:
+        before_at = _if_moved(before_at.to_numpy(), original.num_rows)
         _measure_columns(work, name, (original, before_at), (made, after_at), format_)
 
 
 def _measure_columns(
-    work: ExportTables, name: str, before: tuple[pa.Table, Array], after: tuple[pa.Table, Array | None], format_: ExportFormat
+    work: ExportTables,
+    name: str,
+    before: tuple[pa.Table, Array | None],
+    after: tuple[pa.Table, Array | None],
+    format_: ExportFormat,
 ) -> None:
     """Count the cells that differ between rows of two tables, each with the places of the rows (None: all, as they are)."""
     (original, before_at), (made, after_at) = before, after
@@ -66,10 +71,16 @@ def _measure_columns(
         if column_name in original.column_names and column_name in made.column_names:
             one, other = original.column(column_name), made.column(column_name)
             if one.null_count < len(one) or other.null_count < len(other):
-                there = column(made, column_name)
+                here, there = column(original, column_name), column(made, column_name)
+                here = here if before_at is None else here.take(before_at)
                 there = there if after_at is None else there.take(after_at)
-                _measure_column(work.losses, name, column_name, column(original, column_name).take(before_at), there, format_)
+                _measure_column(work.losses, name, column_name, here, there, format_)
                 work.store.release()
+
+
+def _if_moved(places: np.ndarray[Any, np.dtype[np.int64]], rows: int) -> Array | None:
+    """Return places of rows; None: they are all rows, in their order."""
+    return None if len(places) == rows and (places == np.arange(rows)).all() else pa.array(places)
 
 
 def _aligned(work: ExportTables, name: str, made: pa.Table) -> Array | None:
@@ -107,10 +118,20 @@ def _places(
             yield column(said, name), column(made, name)
             store.release()
 
+    if said.num_rows == made.num_rows and _same_in_each_row(pairs()) and _all_differ(made, key):
+        return np.arange(made.num_rows), np.ones(made.num_rows, dtype=bool)
     ours, theirs = common_codes(pairs(), said.num_rows)
     first = ~pd.Series(theirs).duplicated().to_numpy()
     found = pd.Index(theirs[first]).get_indexer(pd.Index(ours))
     return np.where(found >= 0, np.flatnonzero(first)[found] if len(theirs) else found, -1), first
+
+
+def _same_in_each_row(pairs: Iterable[tuple[Array, Array]]) -> bool:
+    return all(one.type == other.type and same(one, other).all() for one, other in pairs)
+
+
+def _all_differ(rows: pa.Table, key: Sequence[str]) -> bool:
+    return not shares_code(row_codes([column(rows, name) for name in key])).any()
 
 
 def _measure_column(losses: Losses, table: str, name: str, before: Array, after: Array, format_: ExportFormat) -> None:

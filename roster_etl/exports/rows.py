@@ -41,12 +41,17 @@ def qualified(work: ExportTables, table: str) -> pa.Table:
     return named
 
 
-def left_join(work: ExportTables, rows: pa.Table, by: tuple[str, ...], table: str, key: tuple[str, ...]) -> pa.Table:
-    """Return `rows` with the columns of the record of `table` whose `key` is in the columns `by`; nulls where there is none."""
+def left_join(
+    work: ExportTables, rows: pa.Table, by: tuple[str, ...], table: str, key: tuple[str, ...], *, only: tuple[str, ...] = ()
+) -> pa.Table:
+    """Return `rows` with the columns of the record of `table` whose `key` is in the columns `by`; nulls where there is none.
+
+    ``only``: these columns, where not all are needed: each is copied once for every row.
+    """
     other = work.table(table)
     at = positions(keys_of(rows, by), keys_of(other, key))
     at = choose(present(column(rows, by[-1])), at, nulls(rows.num_rows, at.type))
-    names = [name for name in other.column_names if name != ROW and not name.startswith("_")]
+    names = [name for name in other.column_names if name != ROW and not name.startswith("_") and (not only or name in only)]
     taken = work.take(other.select(names), at)
     return with_columns(rows, **{f"{table}.{name}": column(taken, name) for name in names})
 
@@ -145,12 +150,12 @@ def teacher_columns(pattern: str, *, first: int) -> Callable[[ExportTables, pa.T
 
 
 def enrollment_rows(*roles: str) -> Rows:
-    """Return one row an enrollment in one of `roles`, with its section and user."""
+    """Return one row an enrollment in one of `roles`, with the organization of its section."""
 
     def rows(work: ExportTables) -> pa.Table:
         found = qualified(work, "enrollments")
         if roles:
             found = work.rows(found, equals(column(found, "enrollments.role"), *roles))
-        return left_join(work, found, ("enrollments.section_id",), "sections", ("section_id",))
+        return left_join(work, found, ("enrollments.section_id",), "sections", ("section_id",), only=("organization_id",))
 
     return rows

@@ -46,6 +46,8 @@ def parse_suite(text: str, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}: not JSON ({error.msg}); look at the commas and quotes just before"
         raise SuiteError(where, (place,)) from None
+    except RecursionError:
+        raise SuiteError(where, ("brackets are nested too deep; a suite is a list of objects",)) from None
     check_suite(suite, where)
     return dict(suite)
 
@@ -110,6 +112,8 @@ def _expectation_problems(expectation: Mapping[str, Any]) -> Iterator[str]:
         yield f"type {json.dumps(kind)} is not known; {nearest_name_hint(str(kind), expectation_types())}"
     if expectation.get("severity") not in SEVERITIES:
         yield f"severity {json.dumps(expectation.get('severity'))} is none of {', '.join(SEVERITIES)}"
+    if not isinstance(expectation.get("meta", {}), Mapping):
+        yield '"meta" is not an object; write {} or leave it out'
     mostly = expectation["kwargs"].get("mostly")
     if mostly is not None and not (_is_number(mostly) and 0 <= mostly <= 1):
         yield f"mostly {json.dumps(mostly)} is not a share between 0 and 1; 95 % is written 0.95"

@@ -95,6 +95,20 @@ def generated_files(
     return files
 
 
+def check_hand_written(suite: Mapping[str, Any], where: str) -> None:
+    """Check that hand-written expectations of a suite, which is one of ours by its name, are about rules that are evaluated. Raises SuiteError."""
+    folder, _, name = suite["name"].partition("/")
+    if folder == "canonical":
+        known = table_rules(name, event=TABLES[name].holds_events)
+    else:
+        known = file_rules(discover_vendors()[folder].format.file(name))
+    _check_known_rules(_by_hand(suite["expectations"]), known, where)
+
+
+def _by_hand(expectations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [expectation for expectation in expectations if expectation.get("meta", {}).get("origin") != "generated"]
+
+
 def _file_suite(spec: Format, file: File) -> dict[str, Any]:
     return {
         "name": f"{spec.name}/{file.name}",
@@ -146,7 +160,7 @@ def _generated_expectation(rule: Rule, tolerance: Tolerance) -> dict[str, Any]:
 def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, path: str) -> str:
     """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in order."""
     committed = parse_suite(existing, path)["expectations"] if existing is not None else []
-    by_hand = [expectation for expectation in committed if expectation.get("meta", {}).get("origin") != "generated"]
+    by_hand = _by_hand(committed)
     _check_known_rules(by_hand, known, path)
     own = {expectation["kwargs"].get("rule") for expectation in by_hand}
     before = {expectation["kwargs"].get("rule"): expectation for expectation in committed}

@@ -21,6 +21,7 @@ from roster_etl.projections.suite_format import (
     nearest_name_hint,
     parse_suite,
 )
+from roster_etl.projections.suite_generator import check_hand_written
 from roster_etl.quality.expectation_result import ExpectationResult
 from roster_etl.quality.gx_client import GX_CLIENT, SuiteRequest
 from roster_etl.quality.tolerance_overrides import ToleranceOverride, apply_overrides
@@ -40,6 +41,8 @@ def load_suite(path: Path) -> dict[str, Any]:
         return _parsed_suite(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
     except FileNotFoundError:
         raise SuiteError(str(path), ("there is no such file; `roster-etl generate` writes it",)) from None
+    except OSError as error:  # a link to itself
+        raise SuiteError(str(path), (f"it cannot be read ({error.strerror})",)) from None
 
 
 @lru_cache(maxsize=1000)
@@ -49,6 +52,9 @@ def _parsed_suite(path: Path, _: tuple[int, ...]) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SuiteError(str(path), (f"byte {error.start} is not UTF-8; save the file as UTF-8",)) from None
+    except OSError as error:
+        problem = f"it cannot be read ({error.strerror}); put a file there that the user of this process can read"
+        raise SuiteError(str(path), (problem,)) from None
     return parse_suite(text, str(path))
 
 
@@ -70,13 +76,16 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
 def load_effective_suites(folder: Path) -> dict[str, dict[str, Any]]:
     """Return every suite of the package by its name, and in place of some of them those below the home's `folder`, if it exists.
 
-    Raises: SuiteError: see :func:`load_suites`; or a suite of the home that the package does not have, which would never be evaluated.
+    Raises: SuiteError: see :func:`load_suites`; or a suite of the home that the package does not have, or a hand-written expectation in one
+        about a rule that does not exist: these would never be evaluated.
     """
     with as_file(files("roster_etl") / "expectations") as packaged:
         suites = load_suites(packaged)
     own = load_suites(folder)
     for name in sorted(own.keys() - suites.keys()):
         raise SuiteError(f"{folder}/{name}.json", (f"no suite has this name; {nearest_name_hint(name, tuple(suites))}",))
+    for name, suite in own.items():
+        check_hand_written(suite, f"{folder}/{name}.json")
     return {**suites, **own}
 
 

@@ -63,6 +63,10 @@ class Status:
             raise ValueError("Status: options must not be empty, and must be in lower case without surrounding white space")
 
 
+ID_CHARS = 255
+"""The longest id: longer than any system assigns, and shorter than what a database can index."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Identifier:
     """An id of 1 to 255 of the characters ``0-9 A-Z a-z . - _ / @``; otherwise ``bad_id``. Case counts."""

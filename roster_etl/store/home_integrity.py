@@ -53,6 +53,9 @@ def find_unsafe_paths(settings: Settings, *, districts: str = "*.toml") -> Itera
             found = path.stat()
         except FileNotFoundError:
             continue
+        except OSError as error:  # a link to itself
+            yield f"{_shown(path)} cannot be looked at ({error.strerror}); remove it"
+            continue
         if found.st_uid not in (os.geteuid(), 0):
             yield f"{_shown(path)} belongs to {_user_name(found.st_uid)}, and this process runs as {_user_name(os.geteuid())}; run it as the owner, or run `chown`"
         elif found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid)):

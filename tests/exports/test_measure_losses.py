@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -83,6 +84,35 @@ def test_records_found_by_place_have_the_losses_of_those_found_by_key(fault, see
 
     assert found[0] == found[1]
     assert bool(found[0]) == (fault not in ("nothing", "another order"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_records_are_taken_for_those_of_their_rows_only_if_all_keys_are_the_same_and_differ(fault, monkeypatch):
+    work = roster(random.Random(1))
+    said = work.table(NAME)
+    back = broken(said.select([*TABLES[NAME].names, "extensions"]), fault, random.Random(1))
+    by_row, first = measure_losses._places(said, back, TABLES[NAME].key, work.store)
+    monkeypatch.setattr(measure_losses, "_same_in_each_row", lambda *_: False)
+    by_key, first_by_key = measure_losses._places(said, back, TABLES[NAME].key, work.store)
+
+    assert by_row.tolist() == by_key.tolist()
+    assert first.tolist() == first_by_key.tolist()
+
+
+def test_records_with_one_key_in_both_are_joined_though_each_row_is_the_same():
+    work = roster(random.Random(1))
+    twice = pa.concat_tables([work.table(NAME), work.table(NAME).slice(3, 1)]).combine_chunks()
+    places, first = measure_losses._places(twice, twice, TABLES[NAME].key, work.store)
+
+    assert places.tolist() == [*range(twice.num_rows - 1), 3]
+    assert first.tolist() == [True] * (twice.num_rows - 1) + [False]
+
+
+@pytest.mark.parametrize("places", [[0, 1, 2], [1, 0, 2], [0, 1], []])
+def test_rows_are_copied_unless_they_are_all_in_their_order(places):
+    found = measure_losses._if_moved(np.array(places, dtype=np.int64), 3)
+
+    assert found is None if places == [0, 1, 2] else found.to_pylist() == places
 
 
 def test_only_rows_whose_keys_are_those_that_were_written_are_found_by_place():

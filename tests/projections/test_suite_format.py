@@ -32,6 +32,8 @@ def test_a_well_formed_suite_passes():
         ({"type": "expect_rule_to_hol"}, 'type "expect_rule_to_hol" is not known; the nearest is "expect_rule_to_hold"'),
         ({"type": None}, "type null is not known"),
         ({"severity": "error"}, 'severity "error" is none of critical, warning, info'),
+        ({"meta": [1]}, '"meta" is not an object'),
+        ({"meta": None}, '"meta" is not an object'),
         ({"kwargs": {"mostly": 95}}, "mostly 95 is not a share between 0 and 1; 95 % is written 0.95"),
         ({"kwargs": {"mostly": "0.95"}}, 'mostly "0.95" is not a share'),
         ({"kwargs": {"mostly": True}}, "mostly true is not a share"),
@@ -54,6 +56,11 @@ def test_all_problems_are_named_at_once():
         check_suite(suite(severity="error", kwargs={"mostly": 95}), "s.json")
 
     assert len(caught.value.problems) == 2
+
+
+def test_brackets_without_end_are_no_suite():
+    with pytest.raises(SuiteError, match=r"s.json: brackets are nested too deep"):
+        parse_suite("[" * 100_000, "s.json")
 
 
 @pytest.mark.parametrize("wrong", [[], {"name": "x"}, {"name": "x", "expectations": {}}, None])

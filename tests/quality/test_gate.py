@@ -309,3 +309,31 @@ def test_a_suite_of_the_home_that_nothing_would_evaluate_is_an_error(tmp_path: P
 
     with pytest.raises(SuiteError, match=r'the nearest is "clever/students"'):
         load_effective_suites(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "near"),
+    [("clever/students", "Grad: form", "Grade: form"), ("canonical/users", "users: kex unique", "users: key unique")],
+)
+def test_a_hand_written_expectation_of_the_home_about_an_unknown_rule_is_an_error(
+    tmp_path: Path, name: str, rule: str, near: str
+):
+    known = {"type": "expect_rule_to_hold", "kwargs": {"rule": near}, "severity": "warning", "meta": {"origin": "hand"}}
+    path = tmp_path / f"{name}.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"name": name, "expectations": [known]}))
+    assert load_effective_suites(tmp_path)[name]["expectations"] == [known]
+
+    path.write_text(json.dumps({"name": name, "expectations": [known | {"kwargs": {"rule": rule}}]}))
+    with pytest.raises(SuiteError, match=f'expectation "{rule}": no such rule; the nearest is'):
+        load_effective_suites(tmp_path)
+
+
+def test_what_is_no_file_in_the_place_of_a_suite_is_named(tmp_path: Path):
+    folder, loop = tmp_path / "folder.json", tmp_path / "loop.json"
+    folder.mkdir()
+    loop.symlink_to(loop)
+
+    for path in (folder, loop):
+        with pytest.raises(SuiteError, match=f"{path.name}: it cannot be read"):
+            load_suite(path)

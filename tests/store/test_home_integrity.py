@@ -118,6 +118,14 @@ def test_a_link_that_nothing_is_written_through_is_the_owners_own(home: Path):
     assert problems(home) == []
 
 
+def test_a_link_to_itself_is_named(home: Path):
+    suite = home / "expectations/clever/students.json"
+    suite.unlink()
+    suite.symlink_to(suite)
+
+    assert problems(home) == [f"{suite} cannot be looked at (Too many levels of symbolic links); remove it"]
+
+
 def test_an_archive_that_the_settings_put_elsewhere_may_be_shared(home: Path):
     (home.parent / "shared").mkdir(mode=0o777)
     (home.parent / "shared").chmod(0o777)

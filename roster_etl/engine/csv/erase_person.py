@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
+from roster_etl.frames.folded_text import WHITE_SPACE
 
 _CELL = re.compile(r'("(?:[^"]|"")*"[^,\r\n]*|[^,\r\n]*)(,|\r\n|\n|\r|\Z)')
 _SHORTEST_TOKEN = 4  # a shorter ID could be any number, so it identifies nobody in a line without columns

@@ -11,10 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-WHITE_SPACE = (
-    "\t\n\v\f\r \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-)
-"""Unicode's White_Space. Arrow and Python count the separators U+001C to U+001F too: these are control characters, which are kept."""
+from roster_etl.frames.folded_text import WHITE_SPACE
+
 _FIRST_PRINTED, _DELETE = np.uint8(33), np.uint8(127)  # bytes from the one to the other are no part of white space
 _FEW = 64  # rows for each that is replaced
 _PIECE = 1 << 20  # bytes that are looked at at once: what is made of them is as large

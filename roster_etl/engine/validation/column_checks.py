@@ -20,11 +20,11 @@ from roster_etl.engine.validation.row_rejection import FileState, Mask, to_mask
 from roster_etl.frames.arrow import CASCADED, DELETED, ID_CONFLICT, REFUSED, ROW, combine_chunks, findings_table
 from roster_etl.frames.similar_ids import SIMILAR, is_similar
 from roster_etl.spec import Choice, Column, CrossFeedMatch, Identifier, ListOf, Reference, SchoolYear, Text
+from roster_etl.spec.field_rules import ID_CHARS
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
 
-ID_CHARS = 255  # maximum of an id: more than any system assigns, and less than any database can index
-CELL_CHARS = 65_535  # maximum of any other cell
+CELL_CHARS = 65_535  # maximum of a cell that is no id
 
 
 @dataclass(frozen=True, kw_only=True)

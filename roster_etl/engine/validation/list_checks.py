@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation import cell_formats
-from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
 from roster_etl.engine.validation.row_rejection import FileState, Mask
+from roster_etl.frames.folded_text import WHITE_SPACE
 from roster_etl.spec import Choice, Column, Identifier, ListOf, Text
 
 ITEM_CHARS: Final = 255

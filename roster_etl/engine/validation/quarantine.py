@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.csv.redact_columns import blank_cells
-from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
 from roster_etl.engine.validation.row_rejection import FileState, to_mask
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.folded_text import WHITE_SPACE
 
 _AT_ONCE = 1 << 14  # lines that are Python objects at one time: of a refused file these would take fifty times its memory
 QUARANTINE = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])

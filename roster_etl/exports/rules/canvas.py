@@ -12,6 +12,7 @@ from roster_etl.exports.arrays import (
     column,
     compound,
     constant,
+    each_distinct,
     equals,
     first_marks,
     is_in,
@@ -23,11 +24,13 @@ from roster_etl.exports.arrays import (
     texts,
     with_columns,
 )
+from roster_etl.exports.cells import without_breaks
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rule
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.people import PARENT_ROLES
+from roster_etl.exports.rules.people import PARENT_ROLES, require
 
+_WITH_SECOND_IDS = ("organizations", "terms", "users", "logins", "courses", "sections")
 _STAFF_ROLES = ("staff", "tech_lead")
 _REFERRING = (("organizations", "parent_organization_id"), ("courses", "organization_id"), ("user_roles", "organization_id"), ("group_categories", "organization_id"), ("groups", "organization_id"))  # fmt: skip
 
@@ -65,6 +68,7 @@ def observing_contacts(work: ExportTables) -> None:
         return
     known = is_in(column(contacts, "contact_user_id"), work.col("users", "user_id"))
     known &= is_in(column(contacts, "user_id"), work.col("users", "user_id"))
+    known &= ~same(column(contacts, "contact_user_id"), column(contacts, "user_id"))  # nobody observes oneself
     found = contacts.filter(pa.array(known))
     made = pa.table(
         {
@@ -102,34 +106,64 @@ def name_sections(work: ExportTables) -> None:
 
 
 def unique_logins(longest: int) -> Rule:
-    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id.
+    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id; without one the user is left out.
 
     A login of more than `longest` characters, or with a control character, is none: shortened it would be another one.
     """
 
     def rule(work: ExportTables) -> None:
-        if "logins" in work.tables:
-            work.keep("logins", _is_login(work.col("logins", "username"), longest), "too_long")
+        _keep_own_logins(work, longest)
         names, ids = work.col("users", "username"), work.col("users", "user_id")
         taken = work.col("logins", "username") if "logins" in work.tables else texts([])
         login = nulls(len(ids))
         for candidate in (names, work.col("users", "email"), ids):
             candidate = choose(present(login), nulls(len(ids)), candidate)  # noqa: PLW2901 - only where there is none yet
-            folded = pc.utf8_lower(pc.coalesce(login, candidate))
-            others = pc.utf8_lower(taken)
+            folded = _lower(pc.coalesce(login, candidate))
+            others = _lower(taken)
             free = present(candidate) & _is_login(candidate, longest) & first_marks(folded) & ~is_in(folded, others)
-            free &= ~is_in(pc.utf8_lower(candidate), pc.utf8_lower(login))
+            free &= ~is_in(_lower(candidate), _lower(login))
             login = pc.coalesce(login, choose(free, candidate, nulls(len(ids))))
         work.change("users", "username", choose(_is_login(names, longest), names, login), "too_long")
         work.change("users", "username", login, "several_values")
+        require("users", "username")(work)
 
     return rule
+
+
+def _keep_own_logins(work: ExportTables, longest: int) -> None:
+    """Leave out further logins that Canvas does not take: too long, of a name that another one has, or under the id of a user."""
+    if "logins" not in work.tables:
+        return
+    work.keep("logins", ~is_in(work.col("logins", "login_user_id"), work.col("users", "user_id")), "id_not_allowed")
+    work.keep("logins", _is_login(work.col("logins", "username"), longest), "too_long")
+    names = work.col("logins", "username")
+    work.keep("logins", first_marks(_lower(names)) | ~present(names), "several_values")
+
+
+def _lower(names: pa.Array) -> pa.Array:
+    """Return names as the reader compares them: Arrow has other small letters for a few."""
+    if pc.all(pc.string_is_ascii(names), min_count=0).as_py():
+        return pc.utf8_lower(names)
+    return each_distinct(names, str.lower)
 
 
 def _is_login(names: pa.Array, longest: int) -> Mask:
     """Return which names may be logins; those that are not there may."""
     short = pc.less_equal(pc.utf8_length(names), longest)
-    return mask(pc.fill_null(pc.and_not(short, pc.match_substring_regex(names, r"[\x00-\x1f\x7f]")), True))
+    return mask(pc.fill_null(pc.and_not(short, pc.match_substring_regex(names, r"[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]")), True))
+
+
+def unique_without_breaks(work: ExportTables) -> None:
+    """Leave empty a second id, and leave out a set of groups, whose name is another's once it has no line break."""
+    for table in [table for table in _WITH_SECOND_IDS if table in work.tables]:
+        ids = work.col(table, "integration_id")
+        first = first_marks(without_breaks(ids)) | ~present(ids)
+        work.change(table, "integration_id", choose(first, ids, nulls(len(ids))), "several_values")
+    if "group_categories" in work.tables:
+        names = without_breaks(work.col("group_categories", "name"))
+        context = (work.col("group_categories", name) for name in ("organization_id", "course_id"))
+        work.keep("group_categories", first_marks(compound(*context, names)), "several_values")
+        work.cascade()
 
 
 def statuses(work: ExportTables) -> None:

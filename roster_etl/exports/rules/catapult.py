@@ -17,27 +17,41 @@ from roster_etl.exports.arrays import (
     column,
     constant,
     equals,
+    first_marks,
     first_rows,
     is_in,
     keys_of,
     lookup,
+    mask,
     nulls,
     present,
     with_columns,
 )
+from roster_etl.exports.cells import without_breaks
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rows, Rule
 from roster_etl.exports.rows import left_join, qualified
 from roster_etl.exports.rules.derived_ids import derive, replace_courses
 from roster_etl.exports.rules.people import school_of
 from roster_etl.frames.arrow import common_codes
+from roster_etl.spec.field_rules import ID_CHARS
 
 Derive = Callable[..., pd.Series]
 
 
 def sites_have_names(work: ExportTables) -> None:
-    """Give a site without a name its code, as its reader does."""
-    work.fill("organizations", "name", work.col("organizations", "organization_id"))
+    """Give a site without a name its code, as its reader does; also one whose name is too long, or that of a site before it, where sites are written."""
+    codes = work.col("organizations", "organization_id")
+    work.fill("organizations", "name", codes)
+    if not work.options.get("schools"):
+        return
+    names = work.col("organizations", "name")
+    short = mask(pc.less_equal(pc.utf8_length(names), ID_CHARS))
+    work.change("organizations", "name", choose(short, names, codes), "too_long")
+    names = work.col("organizations", "name")
+    work.change("organizations", "name", choose(first_marks(without_breaks(names)), names, codes), "several_values")
+    work.keep("organizations", first_marks(work.col("organizations", "name")), "several_values")
+    work.cascade()
 
 
 def titled_roles(work: ExportTables) -> None:
@@ -168,8 +182,9 @@ def class_rows(work: ExportTables) -> pa.Table:
     """Return one row for each student of each class, with its teacher, numbers and name."""
     rows = qualified(work, "enrollments")
     rows = work.rows(rows, equals(column(rows, "enrollments.role"), "student"))
-    rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",))
-    rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",))
+    said = ("organization_id", "course_id", "period", "name", "number")
+    rows = left_join(work, rows, ("enrollments.section_id",), "sections", ("section_id",), only=said)
+    rows = left_join(work, rows, ("sections.course_id",), "courses", ("course_id",), only=("number",))
     sections = work.table("sections")
     teacher = lookup(column(rows, "enrollments.section_id"), column(sections, "section_id"), column(sections, "_teacher"))
     return with_columns(rows, teacher=teacher)

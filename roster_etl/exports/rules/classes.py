@@ -155,7 +155,9 @@ def primary_is_first(*, others: bool | None) -> Rule:
 
     def rule(work: ExportTables) -> None:
         places = column(work.table("enrollments"), "_place").to_numpy()
-        said = pa.array([True if place == 1 else (others if place > 1 else None) for place in places.tolist()], pa.bool_())
+        said = pa.array(places == 1, mask=(places < 1) | ((places > 1) & (others is None)))
+        if others:
+            said = pc.if_else(pa.array(places > 1), True, said)
         work.change("enrollments", "is_primary", said, "coarser_code")
 
     return rule

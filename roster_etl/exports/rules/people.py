@@ -28,6 +28,7 @@ from roster_etl.exports.arrays import (
 )
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.plan import Rule
+from roster_etl.frames.arrow import rows_ascend
 from roster_etl.spec.errors import RosterError
 
 PARENT_ROLES = ("parent", "guardian", "relative")
@@ -263,10 +264,18 @@ def _split_rows(work: ExportTables, table: str, parts: list[Places], kinds: list
     said = pa.concat_arrays([constant(kind, len(part)) for part, kind in zip(parts, kinds, strict=True)])
     differs = ~mask(pc.equal(column(rows, "user_kind"), said))
     work.losses.add("value_changed", "coarser_code", int(differs.sum()), table=table, column="user_kind")
-    gone = before.num_rows - pc.count_distinct(column(rows, ROW), mode="all").as_py()
+    gone = before.num_rows - _different_rows(column(rows, ROW))
     work.losses.add("row_left_out", "no_home", gone, table=table)
     work.tables[table] = work.store.keep(with_columns(rows, user_kind=said))
     work.store.release()
+
+
+def _different_rows(numbers: Array) -> int:
+    """Return how many different rows have `numbers`; those without one count as one."""
+    known = pc.drop_null(numbers).to_numpy()
+    seen = np.zeros(known.max(initial=-1) + 1, dtype=bool)
+    seen[known] = True
+    return int(seen.sum()) + bool(numbers.null_count)
 
 
 def _said_in(work: ExportTables, table: str, name: str) -> Mask:
@@ -289,6 +298,9 @@ def _said_in(work: ExportTables, table: str, name: str) -> Mask:
 
 def check_clashes(work: ExportTables, format_name: str) -> None:
     """Require that no two people have one id within a kind. Raises IdClash."""
+    rows = work.table("users")
+    if rows_ascend([column(rows, name) for name in ("user_kind", "user_id")]):
+        return
     keys = work.user_keys("users")
     if count := len(keys) - pc.count_distinct(keys).as_py():
         raise IdClash(count=count, format=format_name)

@@ -45,7 +45,7 @@ from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import tables_of
 
 _ROW_BY_ROW = (Computed, CurrentSpan, Lookup, OnlyRows, SplitList, WarnIfDifferent, WarnUnmatched)
-_ROWS_AT_ONCE = 131_072
+_ROWS_AT_ONCE = 262_144
 
 
 class ReadBackFailed(PermanentError):

@@ -19,8 +19,8 @@ from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
 from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.engine.transform.overrides import parse_edit_value
-from roster_etl.engine.validation.cell_cleanup import WHITE_SPACE
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.folded_text import WHITE_SPACE
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import describe_change_column, describe_column
 from roster_etl.pipeline.lineage.id_history import RelatedKey, other_keys

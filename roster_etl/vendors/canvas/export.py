@@ -286,6 +286,7 @@ EXPORT = ExportFormat(
         canvas.name_courses,
         canvas.name_sections,
         canvas.unique_logins(LOGIN_CHARS),
+        canvas.unique_without_breaks,
         canvas.statuses,
         canvas.courses_of_sections,
         canvas.observer_links,
