@@ -68,12 +68,14 @@ def publish(
         import_result, finished_at=max(import_result.finished_at, _after_last_publish(connection, found, import_result))
     )
     fault_point("publish.begin")
-    # Close everything first, which frees the keys of records that move between tables or ids.
-    for name in TABLES:
-        if name in changes:
-            _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)
-    for part in prefetch(_opening_slices(changes)):
-        _open_versions(connection, found, import_result, part)
+    opening = prefetch(_opening_slices(changes))
+    part = next(opening, None)
+    # Table by table: what closes in one and what opens there touches the same pages of its indexes, which SQLite still has in memory then.
+    for name in (one for one in TABLES if one in changes):
+        _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)  # first, which frees the keys
+        while part is not None and part.table == name:
+            _open_versions(connection, found, import_result, part)
+            part = next(opening, None)
     ledger_write.conclude(connection, import_result)
 
 

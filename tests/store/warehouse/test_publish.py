@@ -289,3 +289,18 @@ def test_enrollments_are_opened_in_the_order_of_the_index_of_current_keys(wareho
         "ORDER BY coalesce(section_id, ''), user_kind, user_id, course_id",
     )
     assert found == index
+
+
+def test_each_table_is_closed_and_opened_before_the_next_one(warehouse, monkeypatch):
+    """SQLite writes the pages of its indexes to its log once then, not twice."""
+    published(warehouse, {"users": change("users", [user("a")]), "enrollments": change("enrollments", [enrollment("a")])})
+    old = version_of(warehouse, "users", user_id="a"), version_of(warehouse, "enrollments", user_id="a")
+    done: list[tuple[str, str]] = []
+    close, open_ = publish._close_versions, publish._open_versions
+    monkeypatch.setattr(publish, "_close_versions", lambda *given: (done.append(("close", given[3])), close(*given)))
+    monkeypatch.setattr(publish, "_open_versions", lambda *given: (done.append(("open", given[3].table)), open_(*given)))
+    changes = {"enrollments": change("enrollments", [enrollment("a", status="inactive")], old[1:], "changed")}
+    changes |= {"users": change("users", [user("a", last_name="New")], old[:1], "changed")}
+    published(warehouse, changes, number=2)
+
+    assert done == [("close", "users"), ("open", "users"), ("close", "enrollments"), ("open", "enrollments")]
