@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 from roster_etl.exports.build import prepare
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import ExportFormat
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, made_ids
 from roster_etl.exports.rules.people import IdClash
 from roster_etl.pipeline.exports.order import export_options
 from roster_etl.vendors.export_formats import export_formats
@@ -177,3 +179,22 @@ def test_a_second_id_that_is_anothers_without_its_line_break_is_left_empty():
 
     assert [value for value in work.col("users", "integration_id").to_pylist() if value] == ["a b"]
     assert counted(work, "value_changed", "several_values")["users"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "parts", "kept"),
+    [
+        ([None, None], [["1", "2"], ["a", "b"]], ["1.a", "2.b"]),
+        ([None, None], [["1", "term:2"], ["a", "b"]], ["1.a", "term-2.b"]),
+        ([None, None], [["1.2", "1"], ["a", "2.a"]], ["1.2.a", None]),
+        (["2.b", None], [["1", "2"], ["a", "b"]], ["2.b", None]),
+        (["no id", None], [["1", "2"], ["a", "b c"]], ["1.a", None]),
+        ([None, None], [["1", "2"], ["a", "b" * 255]], ["1.a", None]),
+    ],
+)
+def test_a_made_id_is_a_hash_where_its_parts_are_no_id_or_anothers(given, parts, kept):
+    ids = made_ids(pa.array(given, pa.string()), *(pa.array(part) for part in parts)).to_pylist()
+
+    assert [one for one, wanted in zip(ids, kept, strict=True) if wanted] == [one for one in kept if one]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(ID_PATTERN, one) for one in ids)

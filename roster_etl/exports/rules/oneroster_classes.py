@@ -23,7 +23,7 @@ from roster_etl.exports.arrays import (
 )
 from roster_etl.exports.export_tables import ROW, ExportTables
 from roster_etl.exports.rows import qualified
-from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
+from roster_etl.exports.rules.oneroster_sessions import drop_cells, is_version, made_ids
 
 _HOMEROOM = "Homeroom/advisory"
 _OTHER_GRADE = {"OT": "Other"}
@@ -205,12 +205,10 @@ def _say_places(work: ExportTables) -> None:
 def enrollment_ids(work: ExportTables) -> None:
     """Give enrollments an id of class, user and role where the source gave none; count the dates that come back otherwise."""
     parts = [work.col("enrollments", name) for name in ("section_id", "user_id", "role")]
-    made = pc.replace_substring(pc.binary_join_element_wise(*parts, "."), pattern=":", replacement="-")
     given = work.col("enrollments", "enrollment_id")
+    made = made_ids(given, *parts)
     if given.null_count < len(given):
-        allowed = mask(pc.match_substring_regex(given, pattern=ID_PATTERN))
-        given = choose(allowed, given, nulls(len(given)))
-        work.change("enrollments", "enrollment_id", pc.coalesce(given, made), "id_not_allowed")
+        work.change("enrollments", "enrollment_id", made, "id_not_allowed")
     else:
         work.losses.add("value_made_up", "missing_required", len(made), table="enrollments", column="enrollment_id")
         work.tables["enrollments"] = with_columns(work.table("enrollments"), enrollment_id=made)

@@ -30,7 +30,7 @@ from roster_etl.exports.arrays import (
 from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.rows import qualified
 from roster_etl.exports.rules.oneroster_classes import comma_list
-from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version
+from roster_etl.exports.rules.oneroster_sessions import ID_PATTERN, drop_cells, is_version, made_ids
 from roster_etl.exports.rules.people import enrolled_as
 
 ROLE_ORDER_11 = ("student", "teacher", "admin", "aide", "proctor", "guardian", "parent", "relative")
@@ -137,10 +137,7 @@ def _primary_roles(work: ExportTables) -> None:
     first[at] = first_marks(keys.take(ordered))
     work.change("user_roles", "is_primary", pa.array(first), "coarser_code")
     parts = [column(work.table("user_roles"), name) for name in ("user_id", "organization_id", "role")]
-    made = pc.replace_substring(pc.binary_join_element_wise(*parts, "."), pattern=":", replacement="-")
-    given = work.col("user_roles", "role_id")
-    allowed = mask(pc.match_substring_regex(given, pattern=ID_PATTERN))
-    work.change("user_roles", "role_id", pc.coalesce(choose(allowed, given, nulls(len(given))), made), "id_not_allowed")
+    work.change("user_roles", "role_id", made_ids(work.col("user_roles", "role_id"), *parts), "id_not_allowed")
 
 
 def required_names(work: ExportTables) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,7 @@ from roster_etl.exports.arrays import (
     constant,
     each_distinct,
     equals,
+    first_marks,
     is_in,
     lookup,
     mask,
@@ -53,6 +55,23 @@ def plain_ids(work: ExportTables) -> None:
         allowed = mask(pc.match_substring_regex(work.col(table, name), pattern=ID_PATTERN))
         work.keep(table, allowed, "id_not_allowed")
     work.cascade()
+
+
+def made_ids(given: Array, *parts: Array) -> Array:
+    """Return the ids of records: those that the source gave and the format allows, else their `parts` with dots between.
+
+    Where that is no id, or another record's, the id is a hash of the parts.
+    """
+    allowed = mask(pc.match_substring_regex(given, pattern=ID_PATTERN))
+    made = pc.replace_substring(pc.binary_join_element_wise(*parts, "."), pattern=":", replacement="-")
+    ids = pc.coalesce(choose(allowed, given, nulls(len(given))), made)
+    wrong = present(ids) & ~(allowed | mask(pc.match_substring_regex(ids, pattern=ID_PATTERN)))
+    if allowed.any() or any(pc.any(pc.match_substring(part, ".")).as_py() for part in parts):
+        wrong |= ~first_marks(ids)
+    if not wrong.any():
+        return ids
+    whole = choose(wrong, pc.binary_join_element_wise(*parts, "\x1f"), nulls(len(ids)))
+    return pc.coalesce(each_distinct(whole, lambda text: sha256(text.encode()).hexdigest()[:32]), ids)
 
 
 def is_version(work: ExportTables, version: str) -> bool:

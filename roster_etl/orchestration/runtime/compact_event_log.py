@@ -6,9 +6,12 @@ written before are read as they are.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -250,10 +253,26 @@ def load_new_run_log() -> None:
         content_of_new_log(_make_run_log)
 
 
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Hold the lock of a folder for the block: Dagster makes tables in steps, which fail where another process is at one of them."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 class CompactSqliteStorage(DagsterSqliteStorage):
     """Dagster's SQLite storage in a home, with the compact event log, fewer queries about runs, and ticks that outlast a leap of the clock."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        with _locked(base_dir):
+            self._open(base_dir, inst_data)
+
+    def _open(self, base_dir: str, inst_data: ConfigurableClassData | None) -> None:
         super().__init__(base_dir, inst_data)
         if is_tested_dagster("runs stored with fewer queries"):
             self._run_storage = BriefRunStorage(create_db_conn_string(_runs_directory(base_dir), "runs"), inst_data)

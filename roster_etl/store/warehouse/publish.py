@@ -69,16 +69,16 @@ def publish(
         import_result, finished_at=max(import_result.finished_at, _after_last_publish(connection, found, import_result))
     )
     fault_point("publish.begin")
-    # Close everything first, which frees the keys of records that move between tables or ids.
-    for name in TABLES:
-        if name in changes:
-            _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)
-    table = None
-    for part in prefetch(_opening_slices(changes)):
-        if part.table != table:
-            table = part.table
-            bulk_load.fit_cache(connection, part.rows * len(searched_columns(table)))
-        _open_versions(connection, found, import_result, part)
+    opening = prefetch(_opening_slices(changes))
+    part = next(opening, None)
+    # Table by table: what closes in one and what opens there touches the same pages of its indexes, which SQLite still has in memory then.
+    for name in _publishing_order(changes):
+        rows = part.rows if part is not None and part.table == name else 0
+        bulk_load.fit_cache(connection, rows * len(searched_columns(name)))
+        _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)  # first, which frees the keys
+        while part is not None and part.table == name:
+            _open_versions(connection, found, import_result, part)
+            part = next(opening, None)
     bulk_load.fit_cache(connection, 0)
     ledger_write.conclude(connection, import_result)
 
@@ -171,12 +171,17 @@ class _OpeningSlice:
     constants: Mapping[str, Any]
 
 
-def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlice]:
-    """Yield the slices to open, by table and by key; at last those of tables with indexes that their rows come to in any order.
+def _publishing_order(changes: Mapping[str, TableChange]) -> list[str]:
+    """Return the tables that change, at last those with indexes that their rows come to in any order.
 
     When SQLite has written a page twice before the commit, it reads all that follows in its log once more at the commit, for the checksums.
     """
-    for name in sorted((name for name in TABLES if name in changes), key=lambda name: len(searched_columns(name))):
+    return sorted((name for name in TABLES if name in changes), key=lambda name: len(searched_columns(name)))
+
+
+def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlice]:
+    """Yield the slices to open, by table in publishing order, and by key."""
+    for name in _publishing_order(changes):
         rows, order, everywhere = _rows_and_order(changes[name], TABLES[name])
         count = rows.num_rows if order is None else len(order)
         for start in range(0, count, _SLICE):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Callable
 from hashlib import sha256
@@ -15,10 +17,11 @@ import yaml
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime import event_statements, tested_dagster
-from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog, compress, decompress
+from roster_etl.orchestration.runtime.compact_event_log import CompactSqliteEventLog, CompactSqliteStorage, compress, decompress
 from roster_etl.orchestration.runtime.dagster_storage import describe_storage
 from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.home_config import ensure_config
@@ -272,3 +275,26 @@ def test_what_is_not_kept_is_asked_for(tmp_path: Path) -> None:
 
         instance.wipe_assets([TABLE])
         assert instance.get_asset_records([TABLE]) == []
+
+
+def test_one_process_at_a_time_makes_the_tables_of_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that begin a new home at the same moment, as two imports do, would both create them."""
+    original, refused = DagsterSqliteStorage.__init__, list[bool]()
+
+    def noted(self: DagsterSqliteStorage, *args: Any) -> None:
+        other = os.open(tmp_path, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            refused.append(True)
+        finally:
+            os.close(other)
+        original(self, *args)
+
+    monkeypatch.setattr(DagsterSqliteStorage, "__init__", noted)
+    CompactSqliteStorage.from_local(str(tmp_path))
+
+    assert refused == [True]
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)

@@ -98,6 +98,26 @@ def test_records_whose_id_no_file_can_hold_are_left_out_and_counted(name: str, v
     assert "users" in left_out or (bad[0] == "x" and name not in ("oneroster", "canvas"))
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_ids_that_are_made_of_others_are_ids_whatever_these_are(version: str, tmp_path: Path):
+    """Of a long id, of roles that have blanks, and of ids with dots at which several could be parted."""
+    tables = generated_roster(Random(7))
+    school = tables["organizations"].column("organization_id")[-1].as_py()
+    for other, place in ID_COLUMNS["organizations"]:
+        cells = ["x" * 255 if cell == school else cell for cell in tables[other].column(place).to_pylist()]
+        at = tables[other].schema.get_field_index(place)
+        tables[other] = tables[other].set_column(at, place, pa.array(cells, pa.string()))
+    for table, word in (("user_roles", "Sub-account Admin"), ("enrollments", "Peer Tutor")):
+        rows = tables[table].to_pylist()
+        rows[0]["role"] = word
+        tables[table] = pa.Table.from_pylist(rows, schema=tables[table].schema)
+
+    back, losses = exported_and_read(tables, "oneroster", version, tmp_path)
+
+    assert unnamed_differences(plain_rows(tables), _without_empty(back), losses) == []
+    assert not [loss for loss in losses if loss["table"] == "organizations" and loss["reason"] == "id_not_allowed"]
+
+
 @pytest.mark.parametrize(("name", "version"), WORDS)
 @pytest.mark.parametrize("seed", every(30, range(2)))
 def test_what_is_known_of_ascending_rows_changes_no_export(name: str, version: str, seed: int, tmp_path: Path, monkeypatch):
