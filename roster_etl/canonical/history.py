@@ -56,6 +56,11 @@ def current_key(table: RosterTable) -> tuple[str, ...]:
     return _CURRENT_KEY.get(table.name, table.key)
 
 
+def searched_columns(name: str) -> tuple[str, ...]:
+    """Return the columns of roster table `name` that have an index of their own, in which its rows are in another order than by key."""
+    return _FOUND_BY.get(name, ())
+
+
 def _column(column: RosterColumn, required: set[str]) -> sa.Column[Any]:
     return sa.Column(column.name, _TYPES[column.type](), nullable=column.name not in required, comment=column.comment)
 
@@ -74,7 +79,7 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
     yield sa.Index(f"ix_{name}_opened", "valid_from_import")
     yield sa.Index(f"ix_{name}_past", *key, sqlite_where=closed, postgresql_where=closed)
     yield sa.Index(f"ix_{name}_closed", "valid_to_import", sqlite_where=closed, postgresql_where=closed)
-    for column in _FOUND_BY.get(table.name, ()):
+    for column in searched_columns(table.name):
         on = ["district_id", "source", sa.text("lower(email)") if column == "email" else column]
         known = sa.text(f"valid_to_import IS NULL AND {column} IS NOT NULL")
         yield sa.Index(f"ix_{name}_{column}", *on, sqlite_where=known, postgresql_where=known)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,15 @@ from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # of the GNU C library's malloc.h
 _LARGE_ARRAY = 4 << 20  # bytes from which an array of numpy has pages of its own, which are returned when it is freed
-_LARGEST_KEPT = 32 << 20  # bytes: the C library accepts no more
+_LARGEST_KEPT = 32 << 20  # bytes from which an array has pages of its own in any case; the C library accepts no more
+_MAPPED_ARRAYS = 1 << 16  # arrays that may have pages of their own at once, the C library's own limit
+_NEVER = (1 << 31) - 1  # bytes: the C library takes an int
 _SMALL_FILE = 64 << 20  # bytes of the largest file of an upload whose import keeps freed memory for what comes next
 _MOST_CODED = 1 << 21  # rows of a column whose codes are kept
 _CODED_AT_ONCE, _GROUPS = 1 << 16, 17  # cells, and groups of those of a longer column
+LONG = 1 << 20  # rows of a table whose columns are worth treating one by one
 _MANY, _SOME = 100_000, 1_000  # rows of a long column, and of its beginning
 _SAMPLE, _RUN = (
     1 << 13,
@@ -71,26 +75,42 @@ def use_jemalloc() -> None:
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())
         pa.jemalloc_set_decay_ms(0)
-    _return_from(_LARGE_ARRAY)
+    _return_large_arrays()
 
 
 def use_memory_for(largest: int) -> None:
-    """Make Arrow allocate for an import whose largest file has so many bytes; `use_jemalloc` was called before.
+    """Make Arrow allocate for reading the files of an import, of which the largest has so many bytes.
 
-    That of a small file keeps freed memory until the end of a step, also that of large arrays: a fault for each page that is used again is
-    a fifth of its CPU time. Of a larger one all freed memory is returned at once, so that its peak follows the size of the file.
+    Memory that small files have freed is kept. Of a larger file all freed memory is returned at once, so that its peak follows the size of the file.
     """
     if largest <= _SMALL_FILE:
-        pa.set_memory_pool(pa.system_memory_pool())
-        _return_from(_LARGEST_KEPT)
+        keep_freed_memory(largest)
+    else:
+        use_jemalloc()
 
 
-def _return_from(size: int) -> None:
-    """Make the C library return freed arrays of `size` bytes and more to the system at once, and keep smaller ones."""
+def keep_freed_memory(largest: int) -> None:
+    """Make Arrow and the C library keep freed memory until the end of a step, of an import whose largest file has so many bytes.
+
+    A fault for each page that is used again is a fifth of an import's CPU time. Arrays of more than 32 MB are kept too where files are large.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    if largest <= _SMALL_FILE:
+        _set_up_malloc({_M_MMAP_MAX: _MAPPED_ARRAYS, _M_MMAP_THRESHOLD: _LARGEST_KEPT, _M_TRIM_THRESHOLD: _LARGEST_KEPT})
+    else:
+        _set_up_malloc({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: _NEVER})
+
+
+def _return_large_arrays() -> None:
+    """Make the C library return freed arrays of `_LARGE_ARRAY` bytes and more to the system at once, and keep smaller ones."""
+    _set_up_malloc({_M_MMAP_MAX: _MAPPED_ARRAYS, _M_MMAP_THRESHOLD: _LARGE_ARRAY, _M_TRIM_THRESHOLD: _LARGE_ARRAY})
+
+
+def _set_up_malloc(options: Mapping[int, int]) -> None:
     limit = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if limit is not None:
-        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            limit(option, size)
+        for option, value in options.items():
+            limit(option, value)
 
 
 def release_memory() -> None:
@@ -125,6 +145,26 @@ def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
 def to_arrow_array(values: pd.Series) -> pa.Array:
     """Return the Arrow array under `values` as one chunk."""
     return combine_chunks(to_chunked_array(values))
+
+
+def repeated(value: pa.Scalar[Any], rows: int) -> pa.Array | pa.ChunkedArray:
+    """Return a column with one value in all rows; of a long one, all pieces are the same memory."""
+    piece = pa.repeat(value, min(rows, LONG))
+    whole, rest = divmod(rows, LONG)
+    return pa.chunked_array([*[piece] * whole, piece.slice(0, rest)]) if rows > LONG else piece
+
+
+def only_value(column: pa.ChunkedArray) -> pa.Scalar[Any] | None:
+    """Return the value that all cells of a column have, also null; None: they differ, or there are none. What `repeated` made is looked at once."""
+    if not len(column) or column.null_count == len(column):
+        return pa.scalar(None, column.type) if len(column) else None
+    first = column[0]
+    if column.null_count or first != column[-1]:
+        return None
+    pieces = {
+        (*(part.address if part else 0 for part in chunk.buffers()), chunk.offset, len(chunk)): chunk for chunk in column.chunks
+    }
+    return first if all(pc.all(pc.equal(piece, first)).as_py() is not False for piece in pieces.values()) else None
 
 
 @dataclass(frozen=True)

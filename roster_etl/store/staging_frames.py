@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from roster_etl.frames.arrow import LONG, only_value, repeated
 from roster_etl.spec.errors import FolderUnavailable, FrameError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder, require_safe_name
@@ -21,6 +22,7 @@ from roster_etl.store.files.urls import redact
 from roster_etl.store.registry.district import check_id
 from roster_etl.store.staging_container import Container, ContainerDamaged
 
+_SAME, _ORDER = b"one value", b"columns"  # metadata of a staged table
 _LOST = "nothing of this name was left by this version; run the step before again, or the whole upload: `roster-etl rerun --district {0} --import {1}`"
 _DAMAGED = "it is damaged; run the step before again, or the whole upload: `roster-etl rerun --district {0} --import {1}`"
 
@@ -205,13 +207,50 @@ def _path(district_id: str, import_id: int, container: str) -> str:
 
 def _write_table(table: pa.Table, out: BinaryIO) -> None:
     # no compression: tables are written once, read once or twice, and thrown away
+    table = _without_repetition(table)
     with pa.ipc.new_stream(out, table.schema) as stream:
         stream.write_table(table)
 
 
+def _without_repetition(table: pa.Table) -> pa.Table:
+    """Return a long table with its columns of one value as a row in its metadata: of some tables they are most of the bytes."""
+    if table.num_rows < LONG:
+        return table
+    others = [
+        field.name for field in list(table.schema)[1:] if _has_one_spelling(field.type)
+    ]  # one column says how many rows there are
+    alike = {name: value for name in others if (value := only_value(table.column(name))) is not None}
+    row = pa.table([pa.repeat(value, 1) for value in alike.values()], names=[*alike])
+    order = json.dumps(table.column_names).encode()
+    return table.drop_columns([*alike]).replace_schema_metadata({_SAME: _encoded(row), _ORDER: order}) if alike else table
+
+
+def _has_one_spelling(kind: pa.DataType) -> bool:
+    """Return whether equal cells of a type are the same: 0.0 equals -0.0."""
+    return pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_temporal(kind)
+
+
+def _with_repetition(table: pa.Table) -> pa.Table:
+    """Return the table that `_without_repetition` was given."""
+    about = table.schema.metadata or {}
+    if _SAME not in about:
+        return table
+    row = pa.ipc.open_stream(about[_SAME]).read_all()
+    columns = {name: repeated(row.column(name)[0], table.num_rows) for name in row.column_names}
+    columns |= {name: table.column(name) for name in table.column_names}
+    return pa.table({name: columns[name] for name in json.loads(about[_ORDER])})
+
+
+def _encoded(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
 def _table(content: pa.Buffer) -> pa.Table:
     try:
-        table = pa.ipc.open_stream(content).read_all()
+        table = _with_repetition(pa.ipc.open_stream(content).read_all())
         table.validate()
     except (pa.ArrowInvalid, OSError) as error:  # Arrow raises either
         raise ContainerDamaged from error

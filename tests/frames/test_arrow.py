@@ -13,6 +13,8 @@ from roster_etl.frames.arrow import (
     combine_chunks,
     common_codes,
     findings_table,
+    only_value,
+    repeated,
     row_codes,
     rows_ascend,
     rows_in_order,
@@ -34,6 +36,42 @@ def test_a_table_and_a_frame_are_the_same_data() -> None:
 @pytest.mark.parametrize("chunks", [[], [["a"]], [["a"], ["b", None]]])
 def test_a_column_of_any_number_of_chunks_is_one_array(chunks: list[list[str | None]]) -> None:
     assert combine_chunks(pa.chunked_array(chunks, pa.string())).to_pylist() == [cell for chunk in chunks for cell in chunk]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 4, 7])
+def test_a_value_is_repeated_in_every_row_and_takes_the_memory_of_one_piece(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow, "LONG", 3)
+    column = pa.chunked_array([], pa.string()) if not rows else pa.table({"a": repeated(pa.scalar("x"), rows)})["a"]
+
+    assert column.to_pylist() == ["x"] * rows
+    assert len({chunk.buffers()[2].address for chunk in column.chunks}) <= 1
+    assert repeated(pa.scalar("x"), rows).type == pa.string()
+
+
+@pytest.mark.parametrize(
+    ("chunks", "value"),
+    [
+        ([], None),
+        ([["x", "x"], ["x"]], pa.scalar("x")),
+        ([[None], [None, None]], pa.scalar(None, pa.string())),
+        ([["x", "y"], ["x"]], None),
+        ([["x", "y", "x"]], None),
+        ([["x", None, "x"]], None),
+        ([["x"], ["y"]], None),
+    ],
+)
+def test_the_only_value_of_a_column(chunks: list[list[str | None]], value: pa.Scalar | None) -> None:
+    found = only_value(pa.chunked_array(chunks, pa.string()))
+
+    assert (found is None) == (value is None)
+    assert value is None or value.equals(found)
+
+
+def test_the_only_value_is_looked_for_in_every_piece_that_is_other_memory() -> None:
+    piece = pa.array(["x", "x", "y", "x", "x"])
+
+    assert only_value(pa.chunked_array([piece.slice(0, 2), piece.slice(3, 2)])) == pa.scalar("x")
+    assert only_value(pa.chunked_array([piece.slice(0, 2), piece.slice(0, 4)])) is None
 
 
 def test_text_is_arrow_text() -> None:
@@ -203,6 +241,29 @@ def test_only_an_import_of_small_files_keeps_freed_memory(largest: int, pool: st
     arrow.use_memory_for(largest)
 
     assert pa.default_memory_pool().backend_name == pool
+
+
+@pytest.mark.usefixtures("memory_pool")
+@pytest.mark.parametrize("largest", [0, 1 << 40])
+def test_once_its_rows_are_read_any_import_keeps_freed_memory_and_a_large_one_that_of_all_arrays(
+    largest: int, monkeypatch
+) -> None:
+    told: list[dict[int, int]] = []
+    monkeypatch.setattr(arrow, "_set_up_malloc", told.append)
+    arrow.keep_freed_memory(largest)
+
+    assert pa.default_memory_pool().backend_name == "system"
+    (limits,) = told
+    assert (limits[arrow._M_MMAP_MAX] == 0) == (largest > 0)
+    assert limits.get(arrow._M_MMAP_THRESHOLD) == (None if largest else 32 << 20)
+
+
+@pytest.mark.usefixtures("memory_pool")
+def test_what_reads_a_large_file_after_a_small_one_returns_freed_memory_again() -> None:
+    arrow.use_memory_for(0)
+    arrow.use_memory_for(1 << 40)
+
+    assert pa.default_memory_pool().backend_name == "jemalloc"
 
 
 def test_the_last_of_the_different_cells_and_null_are_two_codes():

@@ -11,6 +11,7 @@ import pytest
 
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.spec.errors import BadDistrictId, FrameError, UnsafePath
+from roster_etl.store import staging_frames
 from roster_etl.store.staging_frames import FrameStore
 
 TABLE = pa.table(
@@ -44,6 +45,25 @@ def test_a_frame_comes_back_exactly(frames: FrameStore) -> None:
     assert again.schema.equals(TABLE.schema)
     assert again.drop_columns("share").equals(TABLE.drop_columns("share"))
     assert str(again["share"]) == str(TABLE["share"])
+
+
+def test_a_long_frame_comes_back_exactly_and_its_columns_of_one_value_are_staged_once(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(staging_frames, "LONG", 8)
+    same = {
+        "status": pa.array(["active"] * 8),
+        "ended": pa.nulls(8, pa.timestamp("us", "UTC")),
+        "zero": pa.array([0.0] * 7 + [-0.0]),
+    }
+    table = pa.table({"first": pa.array(["one"] * 8), **{name: TABLE.column(name) for name in TABLE.column_names}, **same})
+    table = table.select([*table.column_names[::2], *table.column_names[1::2]])
+    frames = FrameStore(str(tmp_path))
+    frames.write("lincoln", 7, "rows", "students", table)
+    again = frames.read("lincoln", 7, "rows", "students")
+
+    assert again.schema.equals(table.schema, check_metadata=True)
+    assert again.drop_columns("share").equals(table.drop_columns("share"))
+    assert str(again["zero"]) == str(table["zero"])
+    assert (tmp_path / "lincoln" / "7" / "rows.arrows").read_bytes().count(b"active") == 1
 
 
 def test_a_frame_without_rows_keeps_its_types(frames: FrameStore) -> None:

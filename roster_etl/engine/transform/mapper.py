@@ -8,9 +8,10 @@ Grain of the result: one row per record of the canonical table. Rejected rows wh
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingABC
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,15 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.row_steps import edited_name, run_step
+from roster_etl.engine.transform.row_steps import edited_name, family_members, run_step
 from roster_etl.engine.transform.unsure_cells import unsure_cells
 from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
 from roster_etl.frames.arrow import (
     CASCADED,
     DELETED,
+    LONG,
     REFUSED,
     ROW,
     combine_chunks,
+    repeated,
     row_codes,
     shares_code,
     to_arrow_array,
@@ -115,6 +118,7 @@ def map_table(
     unsure: dict[str, list[pa.Array]] = {}
     for mapping, noted in zip(mappings, findings, strict=True):
         own = rows_by_name[mapping.source] if some is None else _with_row_marks(some)
+        own = _named_columns(mapping, own, files[mapping.source].extensions)
         rows = _run_steps(mapping, own, rows_by_name, options, noted)
         part = _evaluate(target, mapping, rows, files[mapping.source], options, noted, compared=compared)
         parts.append(_without_unsure(target, part, unsure))
@@ -181,6 +185,25 @@ def _run_steps(
     for step in mapping.steps:
         rows = run_step(step, rows, files, findings)
     return rows
+
+
+def _named_columns(mapping: Mapping, rows: pa.Table, extensions: Sequence[str]) -> pa.Table:
+    """Return rows of a mapping's file with the marks and those columns that the mapping names: steps that choose rows copy every column."""
+    families = (family_members(getattr(step, "family", None), rows.column_names) for step in mapping.steps)
+    named = {*_words(mapping), *(extensions if mapping.extensions else ()), *(name for family in families for name in family)}
+    return rows.select([name for name in rows.column_names if name in named or name.startswith("_")])
+
+
+def _words(spec: object) -> Iterator[str]:
+    """Yield every text in a mapping or a part of one."""
+    if isinstance(spec, str):
+        yield spec
+    elif isinstance(spec, MappingABC):
+        yield from _words((*spec.keys(), *spec.values()))
+    elif isinstance(spec, tuple | list | frozenset):
+        yield from (word for part in spec for word in _words(part))
+    elif is_dataclass(spec):
+        yield from (word for part in fields(spec) for word in _words(getattr(spec, part.name)))
 
 
 def _with_row_marks(rows: pa.Table) -> pa.Table:
@@ -359,25 +382,31 @@ def _evaluate(
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name, expression in mapping.columns.items():
         evaluator.evaluate(name, expression)
-    columns = {
-        field.name: evaluator.made[field.name].values if field.name in evaluator.made else pa.nulls(rows.num_rows, field.type)
-        for field in target.arrow_schema
-    }
+    columns = {field.name: _made_column(evaluator, mapping, field, rows.num_rows) for field in target.arrow_schema}
     if not compared:
-        columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
+        columns["source_file"] = repeated(pa.scalar(source.file_name), rows.num_rows)
     columns["source_row"] = combine_chunks(rows.column(ROW))
     if not compared:
         columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
     columns["extensions"] = (
         _extensions(rows, _extension_columns(mapping, rows, source))
         if mapping.extensions or mapping.kept_as_extensions
-        else pa.repeat(pa.scalar("{}"), rows.num_rows)
+        else repeated(pa.scalar("{}"), rows.num_rows)
     )
     columns |= {mark: combine_chunks(rows.column(mark)) for mark in (REFUSED, DELETED)}
     flags = {name: unsure_cells(expression, rows) for name, expression in mapping.columns.items() if name not in target.key}
     columns |= {unsure_name(name): flag for name, flag in flags.items() if flag is not None}
     table = _without_nameless_removals(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)))
     return _with_complete_keys(target, mapping, table, findings)
+
+
+def _made_column(evaluator: _Evaluator, mapping: Mapping, field: pa.Field[Any], rows: int) -> pa.Array | pa.ChunkedArray:
+    """Return the values of a target column; those of a long column with one value, or none, take the memory of a piece of it."""
+    made = evaluator.made.get(field.name)
+    if made is None:
+        return repeated(pa.scalar(None, field.type), rows)
+    same = rows > LONG and isinstance(mapping.columns[field.name], Const | OfUpload)
+    return repeated(made.values[0], rows) if same else made.values
 
 
 def _with_complete_keys(target: RosterTable, mapping: Mapping, table: pa.Table, findings: FindingsBuilder) -> pa.Table:
@@ -424,7 +453,7 @@ def _without_nameless_removals(target: RosterTable, mapping: Mapping, table: pa.
     return table.filter(pa.array(~lacking)) if lacking.any() else table
 
 
-def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
+def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array | pa.ChunkedArray:
     """Return a JSON list per row, of the columns that are derived and have a value."""
     combination = np.zeros(rows, dtype=np.int64)
     names: list[str] = []
@@ -436,6 +465,8 @@ def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
             names.append(name)
     inverse, distinct = pd.factorize(combination)  # few are distinct: a hash table takes a twentieth of the time of sorting
     lists = [json.dumps(sorted(n for i, n in enumerate(names) if bits >> i & 1)) for bits in distinct.tolist()]
+    if len(lists) == 1:
+        return repeated(pa.scalar(lists[0]), rows)
     return pa.array(lists, pa.string()).take(pa.array(inverse)) if rows else pa.array([], pa.string())
 
 

@@ -33,6 +33,7 @@ from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.actor import Channel, actor_channel
 from roster_etl.vendors.lineage import files_for, tables_of
 
+_HELD_BYTES = 128 << 20  # of a table that stays in memory; that of a file of 64 MB has 90 MB
 ROSTER = "roster"
 """The first segment of the asset key of every mapped table."""
 
@@ -87,13 +88,13 @@ class RunContext:
         return upload
 
     def write_frame(self, path: Sequence[str], rows: pa.Table) -> None:
-        """Store the rows of the asset `path`: in memory if a later step needs them, and in staging.
+        """Store the rows of the asset `path`: in memory if a later step needs them and they are not many, and in staging.
 
-        They are written in the background; an error in writing ends the next step. Raises as `flush`.
+        Many rows are read where staging maps them, column by column: a step needs few columns of a file. They are written in the background; an error in writing ends the next step. Raises as `flush`.
         """
         self.flush()
         upload, name = self._require_upload(), _frame_name(path)
-        if self._pending_reads[name]:
+        if self._pending_reads[name] and rows.nbytes <= _HELD_BYTES:
             self._frames[name] = rows
         self._pending_write = self._writer.submit(_write, staging_of(self.workspace, upload), name, rows)
         if self.separate_steps:

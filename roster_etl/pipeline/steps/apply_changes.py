@@ -27,7 +27,7 @@ from roster_etl.engine.changes import (
     mark_shared_ids,
 )
 from roster_etl.engine.transform.mapper import MappedTable
-from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
+from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, keep_freed_memory, release_memory
 from roster_etl.frames.prefetch import two_at_a_time
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
@@ -103,6 +103,8 @@ def build_tables(
         yield from ((table, _applied_table(workspace, upload, table, feed)) for table in tables)
         return
 
+    keep_freed_memory(upload.largest)  # the rows of the files have been read
+
     def sources() -> Iterator[tuple[str, Mapping[str, pa.Table]]]:
         for table in tables:
             fault_point("map.begin")
@@ -111,8 +113,7 @@ def build_tables(
     def compute(given: tuple[str, Mapping[str, pa.Table]]) -> tuple[MappedTable, pa.Table]:
         return compute_table(workspace, upload, *given, feed)
 
-    largest = max((member.size for member in upload.members), default=0)
-    computed = two_at_a_time(compute, sources(), largest=largest)
+    computed = two_at_a_time(compute, sources(), largest=upload.largest)
     for table in tables:  # no name here holds a table's rows while the next ones are computed
         made = table, stage_mapped(workspace, upload, table, next(computed))
         fault_point("map.done")

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
-from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
+from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks, keep_freed_memory
 from roster_etl.pipeline.lifecycle.close_superseded_holds import refresh_files
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.plan_decision import PLACE, PlanDecision
@@ -34,6 +34,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: PlanDecision, 
     Raises: RosterChanged: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
     """
+    keep_freed_memory(upload.largest)
     staging = staging_of(workspace, upload)
     staging.flush()
     changes = {name: _change(staging, name, tables) for name in tables_of(upload.vendor)} | _id_change_rows(staging, upload)

@@ -134,7 +134,7 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     except Exception as error:
         fail_import(workspace, upload, error)
         raise
-    use_memory_for(max((member.size for member in received.upload.members), default=0))
+    use_memory_for(received.upload.largest)
     staging = staging_of(workspace, upload)
     staging.write_upload(received.upload)
     staging.flush()
@@ -326,8 +326,7 @@ def _archived(workspace: Workspace, upload: Upload, contents: Contents) -> tuple
     def archive(member: Member) -> tuple[Member, pa.Table | None]:
         return _archive(workspace, upload, member, contents[member.name])
 
-    largest = max((member.size for member in upload.members), default=0)
-    archived = two_at_a_time(archive, compress(upload.members, new), largest=largest)
+    archived = two_at_a_time(archive, compress(upload.members, new), largest=upload.largest)
     return tuple(
         _stage_findings(workspace, upload, *next(archived)) if is_new else member
         for member, is_new in zip(upload.members, new, strict=True)

@@ -17,7 +17,15 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, CsvLimits, read_csv
 from roster_etl.engine.validation.unreadable_columns import UnreadableLimits, set_unreadable_columns_aside
 from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
-from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_table, release_memory
+from roster_etl.frames.arrow import (
+    FILE,
+    FINDINGS,
+    combine_chunks,
+    findings_table,
+    keep_freed_memory,
+    release_memory,
+    use_memory_for,
+)
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
 from roster_etl.pipeline.uploads.cross_set_references import published_files
 from roster_etl.pipeline.uploads.published_identities import published_records
@@ -90,6 +98,7 @@ def _judged(
 ) -> ValidatedFile:
     values = upload.values
     scratch = workspace.settings.scratch
+    use_memory_for(member.size)
     raw = read_csv(
         spool_pieces(workspace.archive.pieces(str(member.key)), scratch),
         encoding=str(values["encoding"]),
@@ -97,6 +106,7 @@ def _judged(
         join=partial(spool_pieces, scratch=scratch),
     )
     release_memory()
+    keep_freed_memory(member.size)  # of columns that are made one after the other
     listed = {c.name: values[c.allowed_values_option] for c in file.columns if c.allowed_values_option}
     return validate_file(
         raw,

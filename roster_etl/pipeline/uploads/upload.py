@@ -79,6 +79,11 @@ class Upload:
     refused_before: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
+    def largest(self) -> int:
+        """The bytes of the largest file, as uploaded; 0: there is none."""
+        return max((member.size for member in self.members), default=0)
+
+    @property
     def origin_import(self) -> int:
         """The import that received these bytes: this one, unless it is a rerun."""
         return self.first_import or self.import_id

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pyarrow import csv
 
 from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT, Timestamp
+from roster_etl.store.warehouse.database import CACHE_KIB
 from roster_etl.store.warehouse.sqlite_adbc import BATCH_SIZE
 
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
@@ -29,6 +30,7 @@ _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
 _CSV_BLOCK = 16 * 1024 * 1024
 _HUGE = 1_000_000  # rows of a result that stays where the driver has put it
 BATCH_ROWS = 65_536
+_ENTRY_BYTES = 64  # of an index, with what is free in its pages: an ID takes 30, an address 70
 
 
 def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClause:
@@ -48,6 +50,15 @@ def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClaus
             csv.write_csv(batch, sink, csv.WriteOptions(include_header=False))
             copy.write(sink.getvalue())
     return staged
+
+
+def fit_cache(connection: sa.Connection, entries: int) -> None:
+    """Let SQLite keep the pages of so many index entries that come in any order, beside its usual cache; 0: only that one.
+
+    A page that is put out meanwhile is written and read again for each entry that comes to it.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KIB + entries * _ENTRY_BYTES // 1024}")
 
 
 def looked_up(connection: sa.Connection, table: str, alias: str, columns: str, condition: str) -> str:

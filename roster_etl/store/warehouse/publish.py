@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from roster_etl.canonical.history import current_key, history_table
+from roster_etl.canonical.history import current_key, history_table, searched_columns
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
+from roster_etl.frames.arrow import LONG, only_value, release_memory
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk_load, ledger_write
@@ -68,12 +69,17 @@ def publish(
         import_result, finished_at=max(import_result.finished_at, _after_last_publish(connection, found, import_result))
     )
     fault_point("publish.begin")
-    # Close everything first, which frees the keys of records that move between tables or ids.
-    for name in TABLES:
-        if name in changes:
-            _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)
-    for part in prefetch(_opening_slices(changes)):
-        _open_versions(connection, found, import_result, part)
+    opening = prefetch(_opening_slices(changes))
+    part = next(opening, None)
+    # Table by table: what closes in one and what opens there touches the same pages of its indexes, which SQLite still has in memory then.
+    for name in _publishing_order(changes):
+        rows = part.rows if part is not None and part.table == name else 0
+        bulk_load.fit_cache(connection, rows * len(searched_columns(name)))
+        _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)  # first, which frees the keys
+        while part is not None and part.table == name:
+            _open_versions(connection, found, import_result, part)
+            part = next(opening, None)
+    bulk_load.fit_cache(connection, 0)
     ledger_write.conclude(connection, import_result)
 
 
@@ -157,31 +163,60 @@ def _changed_rows(connection: sa.Connection, result: sa.CursorResult[object]) ->
 
 @dataclass(frozen=True)
 class _OpeningSlice:
-    """A slice of rows to open, as staged: the ``columns`` that vary, and ``constants`` that all rows share."""
+    """A slice of the ``rows`` to open in a table, as staged: the ``columns`` that vary, and ``constants`` that all its rows share."""
 
     table: str
+    rows: int
     columns: pa.Table
     constants: Mapping[str, Any]
 
 
+def _publishing_order(changes: Mapping[str, TableChange]) -> list[str]:
+    """Return the tables that change, at last those with indexes that their rows come to in any order.
+
+    When SQLite has written a page twice before the commit, it reads all that follows in its log once more at the commit, for the checksums.
+    """
+    return sorted((name for name in TABLES if name in changes), key=lambda name: len(searched_columns(name)))
+
+
 def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlice]:
     """Yield the slices to open, by table in publishing order, and by key."""
-    for name in TABLES:
-        if name not in changes:
-            continue
-        opens, places = changes[name].rows_to_open()
-        schema = opening_schema(TABLES[name])
-        rows = opens.select(schema.names).cast(schema)
-        order = _key_order(rows, places, TABLES[name])
-        everywhere = _constant_columns(rows)
-        rows = rows.drop_columns([*everywhere])
-        rows = rows if order is None else rows.combine_chunks()  # once: each take would do it again
-        for start in range(0, rows.num_rows if order is None else len(order), _SLICE):
+    for name in _publishing_order(changes):
+        rows, order, everywhere = _rows_and_order(changes[name], TABLES[name])
+        count = rows.num_rows if order is None else len(order)
+        for start in range(0, count, _SLICE):
             part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
             same = _constant_columns(part)
-            yield _OpeningSlice(name, part.drop_columns([*same]), everywhere | same)
+            yield _OpeningSlice(name, count, part.drop_columns([*same]), everywhere | same)
             del part
-        del opens, rows  # free memory before the next table is loaded
+        is_long = rows.num_rows >= LONG
+        del rows, order  # free memory before the next table is loaded
+        if is_long:
+            release_memory()
+
+
+def _rows_and_order(change: TableChange, table: RosterTable) -> tuple[pa.Table, pa.Array | None, dict[str, Any]]:
+    """Return the columns of the rows to open that vary, the positions to take in turn (None: all rows as they are), and the columns that do not vary.
+
+    Rows that are taken are copied into one piece first: each take would do it again. Those of a long table are loaded anew for each column,
+    so that the pages of the file from which they are mapped are in memory for one column at a time.
+    """
+    rows, places = _rows(change, opening_schema(table))
+    order = _key_order(rows, places, table)
+    same = _constant_columns(rows)
+    varying = [name for name in rows.column_names if name not in same]
+    if order is None or rows.num_rows < LONG:
+        rows = rows.select(varying)
+        return rows if order is None else rows.combine_chunks(), order, same
+    del rows
+    schema = opening_schema(table)
+    columns = [_rows(change, pa.schema([schema.field(name)]))[0].column(0).combine_chunks() for name in varying]
+    return pa.table(columns, names=varying), order, same
+
+
+def _rows(change: TableChange, schema: pa.Schema) -> tuple[pa.Table, pa.Array | None]:
+    rows, places = change.rows_to_open()
+    return rows.select(schema.names).cast(schema), places
 
 
 def _open_versions(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult, part: _OpeningSlice) -> None:
@@ -207,11 +242,9 @@ def _constant_columns(rows: pa.Table) -> dict[str, Any]:
     """Return the columns with one value in all of `rows`, and that value, so that it is not loaded row by row."""
     same: dict[str, Any] = {}
     for name in rows.schema.names[1:]:  # load at least one column, for the number of rows
-        column = rows.column(name)
-        if column.null_count == len(column):
-            same[name] = None
-        elif not column.null_count and column[0] == column[-1] and pc.all(pc.equal(column, column[0])).as_py():
-            same[name] = column[0].as_py()
+        value = only_value(rows.column(name))
+        if value is not None:
+            same[name] = value.as_py()
     return same
 
 

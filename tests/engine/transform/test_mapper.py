@@ -15,9 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster_etl.canonical.roster import RosterColumn, RosterTable
+from roster_etl.engine.transform import mapper
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, key_text, map_table, row_hash
+from roster_etl.frames import arrow
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW
-from roster_etl.mapping.column_plan import Const, FirstOf, From, FromTargets, IfOption, Mapping, MissingKey, OnlyRows, RowNumber
+from roster_etl.mapping.column_plan import (
+    Const,
+    FirstOf,
+    From,
+    FromTargets,
+    IfOption,
+    Mapping,
+    MissingKey,
+    OnlyRows,
+    RowNumber,
+    Unpivot,
+)
 from roster_etl.mapping.value_functions import coalesce, joined, parse_integer, parse_yes_no, recode
 from tests.walking import accepted, found
 
@@ -123,6 +136,34 @@ def test_the_first_of_several_that_has_a_value_counts_row_by_row() -> None:
     expression = FirstOf(From("A"), From("B", via=recode({"b": "B!"})), Const("none"))
 
     assert _values("name", expression, {"A": "a", "B": "b"}, {"B": "b"}, {"B": "x"}) == ["a", "B!", "none"]
+
+
+def test_a_long_table_is_the_same_and_its_columns_of_one_value_take_the_memory_of_a_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = _source(*({"Id": str(number), "Name": f"n{number}"} for number in range(7)))
+    columns = {"kind": Const("cat"), "name": From("Name")}
+    short = _mapped(columns, source).table
+    for module in (arrow, mapper):
+        monkeypatch.setattr(module, "LONG", 3)
+    long = _mapped(columns, source).table
+
+    assert long.equals(short)
+    for name in ("kind", "age", "source_file", "derived", "extensions"):
+        assert len({chunk.buffers()[-1].address for chunk in long.column(name).chunks}) == 1
+
+
+def test_steps_are_given_the_columns_that_the_mapping_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(mapper, "run_step", lambda _, rows, *__: seen.append(rows.column_names) or rows)
+    cells = {"Id": "1", "Name": "a", "Kind": "cat", "Toy_1": "x", "Toy_2": "y", "Note": "n", "_edited Name": "b", "ext.a": "z"}
+    steps = (OnlyRows(column="Kind", values=("cat",)), Unpivot(columns=(), family="Toy_{n}", value="toy", position="place"))
+    _mapped({"name": From("Name")}, _source(cells, extensions=("ext.a",)), steps=steps)
+    _mapped({"name": From("Name")}, _source(cells, extensions=("ext.a",)), steps=steps, extensions=True)
+
+    marks = {ROW, REFUSED, DELETED, "_edited Name"}
+    assert set(seen[0]) == {"Id", "Name", "Kind", "Toy_1", "Toy_2", *marks}
+    assert set(seen[2]) == {"Id", "Name", "Kind", "Toy_1", "Toy_2", "ext.a", *marks}
 
 
 def test_target_columns_can_be_one_of_the_choices() -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from roster_etl.orchestration.assets import run_resources
 from roster_etl.orchestration.assets.run_resources import FrameIOManager, RunContext, mapped_tables
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -59,6 +60,16 @@ def test_after_that_it_is_read_from_staging_the_same(run_context: RunContext):
     run_context.begin_upload(run_context.upload)
 
     assert run_context.read_frame(["clever", "schools"]).equals(rows())
+
+
+def test_a_large_frame_is_read_from_staging_the_same_by_each_step(run_context: RunContext, monkeypatch):
+    put = rows()
+    monkeypatch.setattr(run_resources, "_HELD_BYTES", put.nbytes - 1)
+    run_context.write_frame(["clever", "schools"], put)
+
+    found = [run_context.read_frame(["clever", "schools"]) for _ in range(2)]
+
+    assert [(one is put, one.equals(put)) for one in found] == [(False, True)] * 2
 
 
 def test_a_frame_that_no_step_reads_is_not_kept(run_context: RunContext):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,14 @@ def test_keys_that_differ_are_told_apart_though_their_hashes_are_the_same(
     path, said = written(tmp_path, RECORDS)
 
     require_read_back(path, said, KEY)
+
+
+@pytest.mark.parametrize("found", [RECORDS, RECORDS[:1]])
+def test_objects_are_collected_again_after_an_export_however_it_ends(tmp_path: Path, found: list[dict[str, Any]]) -> None:
+    path, said = written(tmp_path, found)
+    path.write_bytes(path.read_bytes()[: -1 if found is RECORDS else None])
+    with suppress(ReadBackFailed), json_lines._without_collection():
+        assert not gc.isenabled()
+        require_read_back(path, said, KEY)
+
+    assert gc.isenabled()

@@ -55,3 +55,15 @@ def test_a_result_reserves_the_memory_of_its_rows_and_not_that_of_the_largest_on
 
 def _reserved_mb() -> int:
     return int(Path("/proc/self/statm").read_text("utf-8").split()[0]) * 4096 >> 20
+
+
+def test_the_cache_of_sqlite_grows_by_index_entries_and_back(tmp_path):
+    with Warehouse(f"sqlite:///{tmp_path / 'warehouse.sqlite'}") as warehouse:
+        warehouse.migrate()
+        with warehouse.reading() as connection:
+            sizes = []
+            for entries in (1_000_000, 0):
+                bulk_load.fit_cache(connection, entries)
+                sizes.append(connection.exec_driver_sql("PRAGMA cache_size").scalar())
+
+    assert sizes == [-(64 * 1024 + 62_500), -64 * 1024]

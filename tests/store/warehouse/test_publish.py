@@ -277,6 +277,37 @@ def test_rows_of_several_slices_are_all_opened(warehouse, monkeypatch, size):
     assert rows(warehouse, "SELECT user_id FROM users_history ORDER BY version_id") == [("a",), ("c",), ("e",)]
 
 
+def test_the_columns_of_a_long_table_are_loaded_one_by_one_and_only_those_that_vary(warehouse, monkeypatch):
+    monkeypatch.setattr(publish, "LONG", 4)
+    given = change("users", [user(name, email=f"{name}@b.org") for name in "dcba"])
+    asked = []
+
+    class Loaded:
+        def select(self, names):
+            asked.append(list(names))
+            return given.opens.select(names)
+
+    published(warehouse, {"users": TableChange(opens=lambda: (Loaded(), None), closes=given.closes)})
+
+    first, *others = asked
+    assert len(first) > len(others)
+    assert {"user_id", "email"} <= {name for names in others for name in names}
+    assert all(len(names) == 1 for names in others)
+    found = rows(warehouse, "SELECT user_id, email FROM users_history ORDER BY version_id")
+    assert found == [(name, f"{name}@b.org") for name in "abcd"]
+
+
+def test_tables_with_indexes_in_any_order_are_opened_last_with_a_cache_for_them(warehouse, monkeypatch):
+    opened, cached = [], []
+    monkeypatch.setattr(publish, "_open_versions", lambda *given: opened.append(given[-1].table))
+    monkeypatch.setattr(publish.bulk_load, "fit_cache", lambda _, entries: cached.append(entries))
+    new = {"users": change("users", [user("a"), user("b")]), "enrollments": change("enrollments", [enrollment("a")])}
+    published(warehouse, new)
+
+    assert opened == ["enrollments", "users"]
+    assert cached == [0, 6, 0]  # a user has three entries of that kind
+
+
 def test_enrollments_are_opened_in_the_order_of_the_index_of_current_keys(warehouse):
     taken = [("c1", "s2", "u1"), ("c2", "s1", "u2"), ("c2", "s1", "u1"), ("c1", None, "u3")]
     new = [enrollment(who, course_id=course, section_id=section) for course, section, who in taken]
@@ -289,3 +320,18 @@ def test_enrollments_are_opened_in_the_order_of_the_index_of_current_keys(wareho
         "ORDER BY coalesce(section_id, ''), user_kind, user_id, course_id",
     )
     assert found == index
+
+
+def test_each_table_is_closed_and_opened_before_the_next_one(warehouse, monkeypatch):
+    """SQLite writes the pages of its indexes to its log once then, not twice."""
+    published(warehouse, {"users": change("users", [user("a")]), "enrollments": change("enrollments", [enrollment("a")])})
+    old = version_of(warehouse, "users", user_id="a"), version_of(warehouse, "enrollments", user_id="a")
+    done: list[tuple[str, str]] = []
+    close, open_ = publish._close_versions, publish._open_versions
+    monkeypatch.setattr(publish, "_close_versions", lambda *given: (done.append(("close", given[3])), close(*given)))
+    monkeypatch.setattr(publish, "_open_versions", lambda *given: (done.append(("open", given[3].table)), open_(*given)))
+    changes = {"enrollments": change("enrollments", [enrollment("a", status="inactive")], old[1:], "changed")}
+    changes |= {"users": change("users", [user("a", last_name="New")], old[:1], "changed")}
+    published(warehouse, changes, number=2)
+
+    assert done == [("close", "enrollments"), ("open", "enrollments"), ("close", "users"), ("open", "users")]
