@@ -14,10 +14,8 @@ from typing import TypeVar
 T = TypeVar("T")
 Result = TypeVar("Result")
 _END = object()
-_WORTH_A_THREAD, _SMALL_FILE = (
-    1 << 20,
-    64 << 20,
-)  # bytes of the largest file of an upload whose files and tables are worked on two at a time
+_WORTH_THREADS = 1 << 20  # bytes of the largest file of an upload from which threads save more than they cost
+_FITS_TWICE = 64 << 20  # bytes of the largest file of an upload up to which two of its files or tables may be in memory at once
 
 
 def prefetch(items: Iterable[T]) -> Iterator[T]:
@@ -37,11 +35,12 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
 def two_at_a_time(function: Callable[[T], Result], items: Iterable[T], *, largest: int) -> Iterator[Result]:
     """Yield what `function` returns of each of `items`, in their order, while threads compute two of the next ones.
 
-    Of a small upload one is computed at a time, in this thread, and of a large one, which would need the memory of two. An exception is raised when its item is requested. Closing waits for the threads.
+    Of a small upload one is computed at a time, in this thread, and so is one of a large upload, which would need the memory of two.
+    An exception is raised when its item is requested. Closing waits for the threads.
 
     Args: items: each is asked for in this thread. largest: bytes of the largest file of the upload.
     """
-    if not _WORTH_A_THREAD <= largest <= _SMALL_FILE:
+    if not _WORTH_THREADS <= largest <= _FITS_TWICE:
         yield from map(function, items)
         return
     rest = iter(items)

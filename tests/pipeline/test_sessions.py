@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
+from roster_etl.canonical.history import history_table
+from roster_etl.canonical.ledger import FINDINGS, IMPORTS, REJECTED_ROWS
+from roster_etl.canonical.roster import TABLES
+from roster_etl.frames import prefetch
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.steps import gate
 from roster_etl.pipeline.uploads.order import Order
@@ -15,8 +24,10 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.quality import Verdict
 from roster_etl.store.registry.district import District, Feed
+from roster_etl.store.warehouse.session import SqlRoster
 from roster_etl.vendors import discover_vendors, vendor
 from tests.connections import Connections, counted_connections, counted_queries
+from tests.csv_files import rewrite
 
 MOST_PUBLISHED, MOST_UNCHANGED = 12, 4
 ASKED_TWICE = {
@@ -112,3 +123,59 @@ def _import(workspace: Workspace, path: Path, source: str, connections: Connecti
     opened = connections.opened - before
     with workspace.warehouse.read() as session:
         return str(session.ledger.import_(import_id)["status"]), opened
+
+
+@pytest.mark.both_databases
+def test_tables_mapped_two_at_a_time_are_those_mapped_one_by_one_and_read_by_connections_of_their_own(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column is missing on the second day, and ids are: mapping reads the roster for the values that stay."""
+    monkeypatch.setenv("ROSTER_ETL_WAREHOUSE", warehouse_url)
+    workspace = _workspace(tmp_path, "clever")
+    workspace.registry.add(District(id="madison", feeds=(Feed(format="clever"),)))
+    _write_two_days("clever", tmp_path)
+    rewrite(tmp_path / "day2" / "students.csv", lambda rows: [{**rows[0], "Student_id": ""}, *rows[1:]])
+    _drop_column(tmp_path / "day2" / "students.csv", "Middle_name")
+    _drop_column(tmp_path / "day2" / "sections.csv", "Period")
+    read_in, versions = set(), SqlRoster.versions
+
+    def noted(*args: Any) -> pa.Table:
+        read_in.add(get_ident())
+        return versions(*args)
+
+    monkeypatch.setattr(SqlRoster, "versions", noted)
+    for day in ("day1", "day2"):
+        monkeypatch.setattr(prefetch, "_WORTH_THREADS", 0)
+        with counted_connections() as connections:
+            assert _import(workspace, tmp_path / day, "clever", connections)[0] == "published"
+        assert connections.in_use == 0
+        monkeypatch.setattr(prefetch, "_WORTH_THREADS", 1 << 20)
+        import_upload(workspace, replace(_order(tmp_path / day, "clever"), district_id="madison"))
+
+    assert len(read_in) > 1
+    assert _said(workspace, "lincoln") == _said(workspace, "madison")
+    workspace.close()
+
+
+def _drop_column(file: Path, column: str) -> None:
+    rows = list(csv.reader(file.read_text("utf-8").splitlines()))
+    place = rows[0].index(column)
+    with file.open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([*row[:place], *row[place + 1 :]] for row in rows)
+
+
+def _said(workspace: Workspace, district: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the versions of a district's roster, its findings and its rejected rows; imports by their place in the district's history."""
+    version = ("row_hash", "source_file", "source_row", "derived", "close_reason")
+    with workspace.warehouse.reading() as connection:
+        numbers = sa.select(IMPORTS.c.import_id).where(IMPORTS.c.district_id == district).order_by(IMPORTS.c.import_id)
+        place = {number: place for place, number in enumerate(connection.execute(numbers).scalars())} | {None: -1}
+
+        def read(table: sa.Table, columns: tuple[str, ...], imports: tuple[str, ...]) -> list[tuple[Any, ...]]:
+            wanted = sa.select(*(table.c[name] for name in (*imports, *columns))).where(table.c[imports[0]].in_(place))
+            rows = connection.execute(wanted).all()
+            return sorted((*map(place.get, row[: len(imports)]), *map(str, row[len(imports) :])) for row in rows)
+
+        said = {name: read(history_table(name), version, ("valid_from_import", "valid_to_import")) for name in TABLES}
+        said["findings"] = read(FINDINGS, ("code", "file", "row", "field", "count"), ("import_id",))
+        return said | {"rejected": read(REJECTED_ROWS, ("code", "file", "row"), ("import_id",))}

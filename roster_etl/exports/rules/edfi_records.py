@@ -20,7 +20,7 @@ _AT_ONCE = 10_000
 
 def rows_of(work: ExportTables, table: str, *key: str, where: Mask | None = None) -> Iterator[Record]:
     """Yield the records of a table in the order of a key, those of `where` alone if given; some of them are in memory at a time."""
-    rows = work.table(table) if where is None else work.table(table).filter(pa.array(where))
+    rows = work.table(table) if where is None else work.rows(work.table(table), where)
     names = pa.table({name: column(rows, name).cast(pa.string()) for name in key} | {ROW: column(rows, ROW)})
     places = pc.sort_indices(names, sort_keys=[(name, "ascending") for name in (*key, ROW)])
     for start in range(0, len(places), _AT_ONCE):

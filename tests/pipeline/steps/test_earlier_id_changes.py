@@ -186,3 +186,16 @@ def test_rows_that_an_undone_import_rejected_wait_again_once_the_undo_is_undone(
     assert roster.quarantine == [("e.csv", 2), ("f.csv", 2)]
     released = [(file, row) for _, code, file, row in told(roster.upload(c=course)) if code == "released"]
     assert (released, roster.quarantine) == ([("e.csv", 2), ("f.csv", 2)], [])
+
+
+def test_what_an_undone_import_rejected_is_not_found_by_what_it_waits_for(roster: Roster) -> None:
+    """The upload after the undo tries all rows and records them; the next one reads those that wait for what it brings."""
+    terms = "term_id,name,status\n"
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", e=ENROLLMENT)
+    undone(roster, roster.upload(f=ENROLLMENT.replace("u1", "u2"), t=f"{terms}t1,Term,active\n")["import_id"])
+    roster.upload(t=f"{terms}t2,Term,active\n")
+
+    document = roster.upload(c=COURSE)
+
+    assert [(file, row) for _, code, file, row in told(document) if code == "released"] == [("e.csv", 2)]
+    assert roster.records("enrollments", "user_id") == [("u1",)]
