@@ -30,6 +30,7 @@ _NO_NUMBER = "Input should be a valid integer, unable to parse string as an inte
 """What typer says of a text that is no whole number."""
 _POSSIBLE_OPTIONS = re.compile(r" \(Possible options: ([^)]*)\)")
 _HELP_OPTIONS = {"--help", "-h"}
+_STOPPED = Failure(code="stopped", message="stopped", exit_code=INTERRUPTED)
 
 
 def run(argv: list[str]) -> int:
@@ -76,7 +77,7 @@ def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int
     except TyperException as error:
         return call.report_failure(Failure(code="bad_words", message=_usage_message(error), exit_code=USAGE_ERROR))
     except (Abort, KeyboardInterrupt):
-        return call.report_failure(Failure(code="stopped", message="stopped", exit_code=INTERRUPTED))
+        return call.report_failure(_STOPPED)
     except OutputGone as error:
         call.discard_output()
         if not isinstance(error.__cause__, BrokenPipeError):  # a reader that closed the pipe has read enough
@@ -90,8 +91,14 @@ def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         if global_options.debug:
             call.log(debug_text(error))
-        return call.report_failure(failure_of(error))
+        return call.report_failure(_STOPPED if _follows_interrupt(error) else failure_of(error))
     return result if isinstance(result, int) else 0
+
+
+def _follows_interrupt(error: BaseException) -> bool:
+    """Return whether `error` came while what an interrupt had stopped was cleaned up, as from a database that was about to be opened."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or _follows_interrupt(before))
 
 
 @contextmanager

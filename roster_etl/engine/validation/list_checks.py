@@ -66,6 +66,8 @@ def drop_unknown_items(
 ) -> None:
     """Drop the items that are not among `known`; a required list with none left refuses its row.
 
+    A row of before the changes with none left goes along with what they delete.
+
     Args: where: the column and file that the items name; gone: items whose record the upload removes, unless they are known;
         rejected: items whose row was rejected: what is known of a record that names one stays.
     """
@@ -90,6 +92,9 @@ def drop_unknown_items(
     unsure = _rows(readings, at, _REJECTED) & live
     state.note_unsure(name, unsure)
     empty = ~_filled(state, name)
+    follows = deleted & ~unknown & empty & ~state.newly_uploaded_mask() & state.required_mask(state.file.column(name))
+    state.mark_cascaded(follows)
+    deleted = deleted & ~follows
     texts = (
         (unknown & ~deleted, "unknown_reference", f"No accepted row has this {where}."),
         (deleted, "deleted_reference", f"The row that has this {where} says that it is deleted."),

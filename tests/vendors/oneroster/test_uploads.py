@@ -419,6 +419,34 @@ def test_many_removals_by_changes_hold_nothing(oak: Oak) -> None:
     assert oak.current("organizations", "organization_id") == [("d",)]
 
 
+def test_a_class_goes_with_its_only_term_and_stays_where_changes_move_it_to_another(oak: Oak) -> None:
+    """The row of before, which still names the term, is neither refused nor told of."""
+    document = oak.upload(
+        changes(
+            academicSessions=(f"y,tobedeleted,{T1},,,,,,", f"z,active,{T1},2027-2028,schoolYear,2027-08-15,2028-06-12,,2028"),
+            courses=(f"m,active,{T1},z,Math,MA,,s1,,",),
+            classes=(f"c1,active,{T1},Math 1,,m,,scheduled,,s1,z,,,",),
+        )
+    )
+
+    assert (document["status"], told(document)) == ("published", [])
+    assert oak.current("sections", "section_id", "term_id") == [("c1", "z")]
+    assert oak.closed("sections", "section_id", document["import_id"]) == [("c1", "changed"), ("c2", "cascade")]
+    assert oak.current("enrollments", "user_id", "section_id") == [("a", "c1"), ("b", "c1"), ("t", "c1")]
+
+
+def test_a_class_of_changes_whose_only_term_is_removed_is_refused(oak: Oak) -> None:
+    document = oak.upload(
+        changes(
+            academicSessions=(f"y,tobedeleted,{T1},,,,,,", f"z,active,{T1},2027-2028,schoolYear,2027-08-15,2028-06-12,,2028"),
+            courses=(f"m,active,{T1},z,Math,MA,,s1,,",),
+            classes=(f"c1,active,{T1},Math 1,,m,,scheduled,,s1,y,,,",),
+        )
+    )
+
+    assert told(document, "reject") == [("reject", "deleted_reference", "classes.csv", 2)]
+
+
 def test_changes_that_come_first_are_the_roster(new: Oak) -> None:
     rows = {name: tuple(row.replace(",,,", f",active,{T1},", 1) for row in lines) for name, lines in ROWS.items()}
     document = new.upload(changes(**rows))
