@@ -81,7 +81,8 @@ def use_jemalloc() -> None:
 def use_memory_for(largest: int) -> None:
     """Make Arrow allocate for reading the files of an import, of which the largest has so many bytes.
 
-    Memory that small files have freed is kept. Of a larger file all freed memory is returned at once, so that its peak follows the size of the file.
+    Memory that small files have freed is kept. Of a larger file all freed memory is returned at once, so that its peak
+    follows the size of the file.
     """
     if largest <= _SMALL_FILE:
         keep_freed_memory(largest)
@@ -92,7 +93,8 @@ def use_memory_for(largest: int) -> None:
 def keep_freed_memory(largest: int) -> None:
     """Make Arrow and the C library keep freed memory until the end of a step, of an import whose largest file has so many bytes.
 
-    A fault for each page that is used again is a fifth of an import's CPU time. Arrays of more than 32 MB are kept too where files are large.
+    A fault for each page that is used again is a fifth of an import's CPU time. Arrays of more than 32 MB are kept too
+    where files are large.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     if largest <= _SMALL_FILE:
@@ -155,7 +157,10 @@ def repeated(value: pa.Scalar[Any], rows: int) -> pa.Array | pa.ChunkedArray:
 
 
 def only_value(column: pa.ChunkedArray) -> pa.Scalar[Any] | None:
-    """Return the value that all cells of a column have, also null; None: they differ, or there are none. What `repeated` made is looked at once."""
+    """Return the value that all cells of a column have, also null; None: they differ, or there are none.
+
+    What `repeated` made is looked at once.
+    """
     if not len(column) or column.null_count == len(column):
         return pa.scalar(None, column.type) if len(column) else None
     first = column[0]

@@ -96,7 +96,7 @@ def generated_files(
 
 
 def check_hand_written(suite: Mapping[str, Any], where: str) -> None:
-    """Check that hand-written expectations of a suite, which is one of ours by its name, are about rules that are evaluated. Raises SuiteError."""
+    """Check that hand-written expectations of a suite that has a name of ours are about rules that are evaluated. Raises SuiteError."""
     folder, _, name = suite["name"].partition("/")
     if folder == "canonical":
         known = table_rules(name, event=TABLES[name].holds_events)

@@ -38,7 +38,8 @@ def exchanged_classes(
 ) -> set[str]:
     """Return the sections that now get exactly the students whom exactly one other section loses, and lose some themselves.
 
-    Args: before, after: section → the students whom it loses, and gets, where they are MIN_STUDENTS or more. losing: all sections that lose any.
+    Args: before, after: section → the students whom it loses, and gets, where they are MIN_STUDENTS or more.
+        losing: all sections that lose any.
     """
     counts = Counter(before.values())
     had = {students: section for section, students in before.items() if counts[students] == 1}

@@ -106,9 +106,9 @@ def name_sections(work: ExportTables) -> None:
 
 
 def unique_logins(longest: int) -> Rule:
-    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id; without one the user is left out.
+    """Return the rule that gives each user a login of the own: the user name, else the e-mail address, else the id.
 
-    A login of more than `longest` characters, or with a control character, is none: shortened it would be another one.
+    A user whom no login is left for is left out. A login of more than `longest` characters, or with a control character, is none: shortened it would be another one.
     """
 
     def rule(work: ExportTables) -> None:

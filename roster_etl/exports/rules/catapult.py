@@ -40,7 +40,10 @@ Derive = Callable[..., pd.Series]
 
 
 def sites_have_names(work: ExportTables) -> None:
-    """Give a site without a name its code, as its reader does; also one whose name is too long, or that of a site before it, where sites are written."""
+    """Give a site without a name its code, as its reader does.
+
+    Where sites are written, one gets it too whose name is too long, or that of a site before it.
+    """
     codes = work.col("organizations", "organization_id")
     work.fill("organizations", "name", codes)
     if not work.options.get("schools"):

@@ -90,7 +90,8 @@ class RunContext:
     def write_frame(self, path: Sequence[str], rows: pa.Table) -> None:
         """Store the rows of the asset `path`: in memory if a later step needs them and they are not many, and in staging.
 
-        Many rows are read where staging maps them, column by column: a step needs few columns of a file. They are written in the background; an error in writing ends the next step. Raises as `flush`.
+        Many rows are read where staging maps them, column by column: a step needs few columns of a file. They are written
+        in the background; an error in writing ends the next step. Raises as `flush`.
         """
         self.flush()
         upload, name = self._require_upload(), _frame_name(path)

@@ -196,7 +196,7 @@ def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlic
 
 
 def _rows_and_order(change: TableChange, table: RosterTable) -> tuple[pa.Table, pa.Array | None, dict[str, Any]]:
-    """Return the columns of the rows to open that vary, the positions to take in turn (None: all rows as they are), and the columns that do not vary.
+    """Return the rows to open: the columns that vary, the positions to take in turn (None: all as they are), and the columns that do not vary.
 
     Rows that are taken are copied into one piece first: each take would do it again. Those of a long table are loaded anew for each column,
     so that the pages of the file from which they are mapped are in memory for one column at a time.
