@@ -17,10 +17,9 @@ def test_a_call_is_stopped_also_if_cleaning_up_after_an_interrupt_fails(
     """As where the interrupt comes between a connection and its cursor, which keeps the connection from being closed."""
 
     def fails(*_: object, **__: object) -> NoReturn:
-        try:
-            raise handled
-        except BaseException:
-            raise RuntimeError("cannot close while a statement is open")  # noqa: B904 - as a library raises it, without a cause
+        error = RuntimeError("cannot close while a statement is open")
+        error.__context__ = handled()  # as where it is raised while the other one is handled
+        raise error
 
     monkeypatch.setattr("roster_etl.cli.status.read_status", fails)
 
