@@ -54,6 +54,17 @@ def test_an_id_that_the_format_does_not_allow_leaves_its_record_out_and_what_han
     assert not any("no id" in value for value in work.col("users", "user_id").to_pylist())
 
 
+@pytest.mark.parametrize(("length", "left_out"), [(254, None), (255, 1)])
+def test_an_id_that_is_too_long_with_the_sign_against_formulas_leaves_its_record_out(length: int, left_out: int | None):
+    tables = generated_roster(Random(3))
+    some, long = tables["users"].column("user_id")[0].as_py(), "=".ljust(length, "x")
+    given = {table: renamed(rows, "user_id", some, long) for table, rows in tables.items() if "user_id" in rows.column_names}
+    work = prepared(tables | given, export_formats()["canvas"])
+
+    assert counted(work, "row_left_out", "id_not_allowed").get("users") == left_out
+    assert (long in work.col("users", "user_id").to_pylist()) == (left_out is None)
+
+
 @pytest.mark.parametrize("name", ONE_SPACE)
 def test_two_people_with_one_id_refuse_a_format_with_one_space_of_ids_until_their_kind_is_said(name: str):
     tables = generated_roster(Random(3))

@@ -72,6 +72,7 @@ def test_the_only_value_is_looked_for_in_every_piece_that_is_other_memory() -> N
 
     assert only_value(pa.chunked_array([piece.slice(0, 2), piece.slice(3, 2)])) == pa.scalar("x")
     assert only_value(pa.chunked_array([piece.slice(0, 2), piece.slice(0, 4)])) is None
+    assert only_value(pa.chunked_array([piece.slice(1, 2), piece.slice(3, 2)])) is None
 
 
 def test_text_is_arrow_text() -> None:

@@ -435,6 +435,21 @@ def test_a_class_goes_with_its_only_term_and_stays_where_changes_move_it_to_anot
     assert oak.current("enrollments", "user_id", "section_id") == [("a", "c1"), ("b", "c1"), ("t", "c1")]
 
 
+def test_a_class_keeps_the_terms_that_are_left(new: Oak) -> None:
+    terms = (
+        *ROWS["academicSessions"],
+        "w,,,Winter,term,2026-12-01,2027-02-12,y,2027",
+        "v,,,Spring,term,2027-02-13,2027-06-12,y,2027",
+    )
+    classes = ('c1,,,Math 1,,m,,scheduled,,s1,"y,w",,,', 'c2,,,Math 2,,m,,scheduled,,s1,"w,v",,,')
+    new.upload(whole(academicSessions=terms, classes=classes))
+    document = new.upload(changes(academicSessions=(f"w,tobedeleted,{T1},,,,,,",)))
+
+    assert (document["status"], told(document)) == ("published", [])
+    assert new.current("sections", "section_id") == [("c1",), ("c2",)]
+    assert new.closed("sections", "section_id", document["import_id"]) == [("c1", "changed"), ("c2", "changed")]
+
+
 def test_a_class_of_changes_whose_only_term_is_removed_is_refused(oak: Oak) -> None:
     document = oak.upload(
         changes(
