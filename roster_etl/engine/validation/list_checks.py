@@ -92,9 +92,9 @@ def drop_unknown_items(
     unsure = _rows(readings, at, _REJECTED) & live
     state.note_unsure(name, unsure)
     empty = ~_filled(state, name)
-    follows = deleted & ~unknown & empty & ~state.newly_uploaded_mask() & state.required_mask(state.file.column(name))
+    follows = deleted & empty & ~unsure & ~state.newly_uploaded_mask() & state.required_mask(state.file.column(name))
     state.mark_cascaded(follows)
-    deleted = deleted & ~follows
+    deleted, unknown = deleted & ~follows, unknown & ~follows
     texts = (
         (unknown & ~deleted, "unknown_reference", f"No accepted row has this {where}."),
         (deleted, "deleted_reference", f"The row that has this {where} says that it is deleted."),

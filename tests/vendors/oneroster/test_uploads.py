@@ -450,6 +450,20 @@ def test_a_class_keeps_the_terms_that_are_left(new: Oak) -> None:
     assert new.closed("sections", "section_id", document["import_id"]) == [("c1", "changed"), ("c2", "changed")]
 
 
+@pytest.mark.parametrize(("other", "follows"), [("v", {"classes.csv", "enrollments.csv"}), ("u", set())])
+def test_of_a_class_that_goes_with_its_last_term_is_told_only_where_the_row_of_another_is_refused(
+    new: Oak, other: str, follows: set[str]
+) -> None:
+    """The class names a term that never was, too."""
+    terms = (*ROWS["academicSessions"], "w,,,Winter,term,2026-12-01,2027-02-12,y,2027")
+    new.upload(whole(academicSessions=terms, classes=('c1,,,Math 1,,m,,scheduled,,s1,"w,v,q",,,', ROWS["classes"][1])))
+    spring = f"{other},active,{T1},Spring,no type,2027-02-13,2027-06-12,y,2027"
+    document = new.upload(changes(academicSessions=(f"w,tobedeleted,{T1},,,,,,", spring)))
+
+    assert {finding[2] for finding in told(document, "reject")} == {"academicSessions.csv", *follows}
+    assert new.closed("sections", "section_id", document["import_id"]) == [("c1", "cascade")]
+
+
 def test_a_class_of_changes_whose_only_term_is_removed_is_refused(oak: Oak) -> None:
     document = oak.upload(
         changes(
