@@ -55,12 +55,14 @@ def quarantined_imports(connection: sa.Connection, snapshots: Sequence[Feed], de
     Imports that were undone do not count.
     """
     found: list[dict[str, Any]] = []
-    reverted = _reverted(connection, [*snapshots, *deltas])
+    reverted = _stage_reverted(connection, [*snapshots, *deltas])
     for feeds, choose in ((snapshots, _last_published), (deltas, _waiting)):
         if feeds:
             wanted = _stage_feeds(connection, feeds)
             found += [dict(row) for row in connection.execute(choose(wanted, reverted)).mappings()]
             bulk_load.unstage(connection, wanted)
+    if reverted is not None:
+        bulk_load.unstage(connection, reverted)
     return [row for row in found if row["import_id"] is not None]
 
 
@@ -126,10 +128,10 @@ def _in_summary(connection: sa.Connection, *path: str) -> sa.ColumnElement[Any]:
     return sa.func.json_extract_path_text(sa.cast(text, sa.JSON()), *path, type_=sa.Text())
 
 
-def _reverted(connection: sa.Connection, feeds: Sequence[Feed]) -> tuple[int, ...]:
-    """Return the imports of `feeds` that were undone, and the undos."""
+def _stage_reverted(connection: sa.Connection, feeds: Sequence[Feed]) -> sa.TableClause | None:
+    """Stage the imports of `feeds` that were undone, and the undos: there may be more than a statement takes as parameters. None: there are none."""
     if not feeds:
-        return ()
+        return None
     wanted = _stage_feeds(connection, feeds)
     columns = ", ".join(f"u.{column.name}" for column in _UNDO)
     of_feed = "u.district_id = w.district_id AND u.source = w.source AND u.kind = 'undo'"  # as the index of undos has it
@@ -137,22 +139,23 @@ def _reverted(connection: sa.Connection, feeds: Sequence[Feed]) -> tuple[int, ..
     query = sa.text(f"SELECT {columns} FROM {wanted.name} AS w {found_by}").columns(*_UNDO)
     undos = [dict(row) for row in connection.execute(query).mappings()]
     bulk_load.unstage(connection, wanted)
-    return left_nothing(sorted(undos, key=itemgetter("import_id"), reverse=True))
+    reverted = left_nothing(sorted(undos, key=itemgetter("import_id"), reverse=True))
+    return bulk_load.stage(connection, "reverted", pa.table({"import_id": pa.array(reverted, pa.int64())})) if reverted else None
 
 
-def _last_published(wanted: sa.TableClause, reverted: Sequence[int]) -> sa.Select[Any]:
+def _last_published(wanted: sa.TableClause, reverted: sa.TableClause | None) -> sa.Select[Any]:
     """Return the query for the last published upload of each feed and file set, by number."""
     also = (IMPORTS.c.file_set == wanted.c.file_set, *_but_not(reverted))
     number = _newest(wanted, "published", also=also).label("import_id")
     return sa.select(wanted.c.district_id, wanted.c.source, number)
 
 
-def _but_not(reverted: Sequence[int]) -> tuple[sa.ColumnElement[bool], ...]:
+def _but_not(reverted: sa.TableClause | None) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the condition that an import is none of `reverted`; no condition where there are none, for a plan that is the same."""
-    return (IMPORTS.c.import_id.not_in(reverted),) if reverted else ()
+    return () if reverted is None else (IMPORTS.c.import_id.not_in(sa.select(reverted.c.import_id)),)
 
 
-def _waiting(wanted: sa.TableClause, reverted: Sequence[int]) -> sa.Select[Any]:
+def _waiting(wanted: sa.TableClause, reverted: sa.TableClause | None) -> sa.Select[Any]:
     """Return the query for the published imports of each feed that rejected rows."""
     feed = (IMPORTS.c[name] == wanted.c[name] for name in ("district_id", "source", "status"))
     query = sa.select(wanted.c.district_id, wanted.c.source, IMPORTS.c.import_id)

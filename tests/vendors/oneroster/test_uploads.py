@@ -419,15 +419,18 @@ def test_many_removals_by_changes_hold_nothing(oak: Oak) -> None:
     assert oak.current("organizations", "organization_id") == [("d",)]
 
 
+def _next_year(*, term_of_class: str) -> dict[str, str]:
+    """Return changes in which the school year y goes, the school year z comes, and one of two classes is sent, in a term."""
+    return changes(
+        academicSessions=(f"y,tobedeleted,{T1},,,,,,", f"z,active,{T1},2027-2028,schoolYear,2027-08-15,2028-06-12,,2028"),
+        courses=(f"m,active,{T1},z,Math,MA,,s1,,",),
+        classes=(f"c1,active,{T1},Math 1,,m,,scheduled,,s1,{term_of_class},,,",),
+    )
+
+
 def test_a_class_goes_with_its_only_term_and_stays_where_changes_move_it_to_another(oak: Oak) -> None:
     """The row of before, which still names the term, is neither refused nor told of."""
-    document = oak.upload(
-        changes(
-            academicSessions=(f"y,tobedeleted,{T1},,,,,,", f"z,active,{T1},2027-2028,schoolYear,2027-08-15,2028-06-12,,2028"),
-            courses=(f"m,active,{T1},z,Math,MA,,s1,,",),
-            classes=(f"c1,active,{T1},Math 1,,m,,scheduled,,s1,z,,,",),
-        )
-    )
+    document = oak.upload(_next_year(term_of_class="z"))
 
     assert (document["status"], told(document)) == ("published", [])
     assert oak.current("sections", "section_id", "term_id") == [("c1", "z")]
@@ -465,13 +468,7 @@ def test_of_a_class_that_goes_with_its_last_term_is_told_only_where_the_row_of_a
 
 
 def test_a_class_of_changes_whose_only_term_is_removed_is_refused(oak: Oak) -> None:
-    document = oak.upload(
-        changes(
-            academicSessions=(f"y,tobedeleted,{T1},,,,,,", f"z,active,{T1},2027-2028,schoolYear,2027-08-15,2028-06-12,,2028"),
-            courses=(f"m,active,{T1},z,Math,MA,,s1,,",),
-            classes=(f"c1,active,{T1},Math 1,,m,,scheduled,,s1,y,,,",),
-        )
-    )
+    document = oak.upload(_next_year(term_of_class="y"))
 
     assert told(document, "reject") == [("reject", "deleted_reference", "classes.csv", 2)]
 
