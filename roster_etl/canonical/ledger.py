@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, Literal, get_args
 
 import sqlalchemy as sa
@@ -123,19 +124,35 @@ FINDINGS: Final = sa.Table(
     comment="What was noticed about every upload",
 )
 
+
+def _rejected_row() -> Iterator[sa.Column[Any]]:
+    """Yield the columns of a row in quarantine."""
+    yield _integer("import_id", "The import", nullable=False)
+    yield _text("file", "The member's path", nullable=False)
+    yield _integer("row", "Record number with the header as row 1", nullable=False)
+    yield _text("code", "Why it was refused", nullable=False)
+    yield _text("record", "JSON object of the raw cells, without passwords", nullable=False)
+    yield _text("record_hash", "Hash of feed, file and record (hex): equal for the same cells refused again")
+    yield _timestamp("refused_at", "When the import began that refused the row")
+
+
 REJECTED_ROWS: Final = sa.Table(
     "rejected_rows",
     METADATA,
-    _integer("import_id", "The import", nullable=False),
-    _text("file", "The member's path", nullable=False),
-    _integer("row", "Record number with the header as row 1", nullable=False),
-    _text("code", "Why it was refused", nullable=False),
-    _text("record", "JSON object of the raw cells, without passwords", nullable=False),
-    _text("record_hash", "Hash of feed, file and record (hex): equal for the same cells refused again"),
-    _timestamp("refused_at", "When the import began that refused the row"),
+    *_rejected_row(),
     sa.Index("ix_rejected_rows_place", "import_id", "file", "row"),
     sa.Index("ix_rejected_rows_record", "record_hash", "refused_at"),
     comment="The quarantine: one row for each finding of severity reject",
+)
+
+LEFT_QUARANTINE: Final = sa.Table(
+    "left_quarantine",
+    METADATA,
+    *_rejected_row(),
+    _integer("by_import", "The import that applied or replaced the row", nullable=False),
+    sa.Index("ix_left_quarantine_by", "by_import"),
+    sa.Index("ix_left_quarantine_place", "import_id", "file", "row"),
+    comment="Rows that left the quarantine of a delta format: they come back if the import that applied or replaced them is undone",
 )
 
 WAITING_FOR: Final = sa.Table(

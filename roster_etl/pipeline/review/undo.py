@@ -131,6 +131,7 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     with workspace.warehouse.write() as tx:
         tx.publish(conclusion, changes, undo.plan.base, approved_by=by)
+        tx.follow_undo(import_id)
         closed = _close_void_holds(tx, row, conclusion.finished_at)
     fault_point("undo.published")
     return undo, closed
@@ -156,10 +157,14 @@ def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, A
     found = findings_table([_finding(undo)])
     now = datetime.now(UTC)
     if row["status"] == "published":
-        conclusion = ImportResult(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
+        undoes = {"undoes": list(undo.undoes)}
+        conclusion = ImportResult(
+            import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits, summary=undoes
+        )
         changes = {name: _change(undo, name) for name in undo.plan.tables}
         with workspace.warehouse.write() as tx:
             tx.publish(conclusion, changes, undo.plan.base)
+            tx.follow_undo(number)
     else:
         with workspace.warehouse.write() as tx:
             tx.conclude(ImportResult(import_id=number, status="unchanged", finished_at=now, findings=found))

@@ -4,4 +4,4 @@ Belongs here: tables, columns and indexes, revision by revision. Views hold no d
 after every migration, as ``canonical.history`` declares them. There is no way back: of a newer schema, restore the backup of before.
 """
 
-HEAD = "0018"
+HEAD = "0019"

@@ -27,11 +27,10 @@ from roster_etl.canonical.ledger import (
 )
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import bulk_load, waiting_rows
+from roster_etl.store.warehouse import bulk_load, quarantine, waiting_rows
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
 from roster_etl.store.warehouse.import_result import (
     REJECTED_ROWS_SCHEMA,
-    RELEASED_ROWS_SCHEMA,
     Check,
     Edit,
     Hold,
@@ -98,7 +97,7 @@ def conclude(connection: sa.Connection, import_result: ImportResult) -> None:
     if import_result.rejected_rows is not None:
         replace_rejected(connection, number, import_result.rejected_rows)
     if import_result.released_rows is not None:
-        _remove_from_quarantine(connection, import_result.released_rows)
+        quarantine.take_out(connection, number, import_result.released_rows)
     if import_result.waiting is not None:
         waiting_rows.record_waits(connection, number, import_result.waiting)
     for edit in import_result.edits:
@@ -270,28 +269,6 @@ def _replace_rows(connection: sa.Connection, table: sa.Table, import_id: int, ro
     connection.execute(sa.delete(table).where(table.c.import_id == import_id))
     if rows.num_rows:
         bulk_load.insert(connection, table, rows, import_id=sa.literal(import_id, sa.BigInteger()))
-
-
-def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) -> None:
-    """Delete rows from the quarantine."""
-    if not released_rows.num_rows:
-        return
-    staged = bulk_load.stage(connection, "leaving", released_rows.select(RELEASED_ROWS_SCHEMA.names).cast(RELEASED_ROWS_SCHEMA))
-    place = sa.tuple_(*(REJECTED_ROWS.c[name] for name in RELEASED_ROWS_SCHEMA.names))
-    connection.execute(
-        sa.delete(REJECTED_ROWS).where(place.in_(sa.select(*(staged.c[name] for name in RELEASED_ROWS_SCHEMA.names))))
-    )
-    bulk_load.unstage(connection, staged)
-    waiting_rows.forget_rows(connection, released_rows)
-    unmark_quarantined(connection, released_rows["import_id"].unique().to_pylist())
-
-
-def unmark_quarantined(connection: sa.Connection, import_ids: Collection[int]) -> None:
-    """Unmark those of `import_ids` whose rows in the quarantine are all gone."""
-    left = sa.exists().where(REJECTED_ROWS.c.import_id == IMPORTS.c.import_id)
-    for some in batched_ids(import_ids):
-        these = (IMPORTS.c.import_id.in_(some), IMPORTS.c.quarantined, ~left)
-        connection.execute(sa.update(IMPORTS).where(*these).values(quarantined=False))
 
 
 def batched_ids(import_ids: Collection[int]) -> Iterator[list[int]]:

@@ -13,7 +13,16 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import bulk_load, ledger_write, people, purged_person, reconciliation, roster_read, waiting_rows
+from roster_etl.store.warehouse import (
+    bulk_load,
+    ledger_write,
+    people,
+    purged_person,
+    quarantine,
+    reconciliation,
+    roster_read,
+    waiting_rows,
+)
 from roster_etl.store.warehouse.import_result import ImportResult
 from roster_etl.store.warehouse.purged_person import KINDS_SHARING_ID_COLUMNS, USER_ID_COLUMNS
 
@@ -44,6 +53,7 @@ class PurgeScope:
 def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
     """Delete what `scope` covers, in the transaction of `connection`. Returns the number of deleted versions by table."""
     waiting_rows.forget_feeds(connection, scope.district_id)
+    quarantine.forget_taken_out(connection, scope.district_id)
     if scope.person is not None:
         counts = _remove_person(connection, scope.district_id, *scope.person, scope.values)
         purged_person.remove_links(connection, scope.district_id, *scope.person, scope.persons)
@@ -143,7 +153,7 @@ def _remove_findings_of_records(connection: sa.Connection, locations: Collection
                 connection.execute(sa.update(FINDINGS).where(*following).values(cause_id=None))
             connection.execute(sa.delete(table).where(*at))
         waiting_rows.forget_row(connection, import_id, file, row)
-    ledger_write.unmark_quarantined(connection, {import_id for import_id, _, _ in locations})
+    quarantine.unmark_quarantined(connection, {import_id for import_id, _, _ in locations})
 
 
 def _clear_masked_keys(connection: sa.Connection, district_id: str, masked: str) -> None:
@@ -211,7 +221,7 @@ def _delete_import_rows(connection: sa.Connection, imports: Collection[int], tab
         for table in tables:
             connection.execute(sa.delete(table).where(table.c.import_id.in_(some)))
         waiting_rows.forget_imports(connection, some)
-    ledger_write.unmark_quarantined(connection, imports)
+    quarantine.unmark_quarantined(connection, imports)
 
 
 def _delete_versions(connection: sa.Connection, history: sa.Table, *where: sa.ColumnElement[bool]) -> int:

@@ -30,6 +30,7 @@ from roster_etl.store.warehouse import (
     people,
     publish,
     purge,
+    quarantine,
     receipts,
     reconciliation,
     replayed_imports,
@@ -387,6 +388,10 @@ class WriteSession:
         self.append_audit(*conclusion.entries)
         self._passed("publish.commit", "publish.committed")
 
+    def follow_undo(self, import_id: int) -> None:
+        """Bring back into the quarantine what the imports took out that the published undo reverts, or take it out again."""
+        quarantine.follow_undo(self._connection, import_id)
+
     def add_finding(self, import_id: int, finding: Finding) -> None:
         """Add a finding about the whole upload to an import that has ended."""
         ledger_write.add_finding(self._connection, import_id, finding)
@@ -445,6 +450,10 @@ class WriteSession:
     def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
         """Write how an import ended elsewhere, as ``replayed_imports.end`` takes it."""
         replayed_imports.write_import_end(self._connection, row, **parts)
+
+    def forget_taken_out(self, district_id: str) -> None:
+        """Delete the rows that left the quarantine of a district, as a purge does."""
+        quarantine.forget_taken_out(self._connection, district_id)
 
     def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
         """Insert versions as they were elsewhere, by table, and stewards' edits."""

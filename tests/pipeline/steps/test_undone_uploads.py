@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from tests.engine.changes.test_retries import WaitingRows
@@ -61,12 +59,6 @@ def undo(roster: Roster, import_id: int) -> int | None:
     return number if hold else None
 
 
-def forget_quarantine(roster: Roster) -> None:
-    """Delete the rejected rows: those that an undone import released or replaced do not come back, as is documented."""
-    with roster.workspace.warehouse.write() as session:
-        session._connection.execute(sa.delete(REJECTED_ROWS))
-
-
 def published(roster: Roster) -> list[int]:
     return [row["import_id"] for row in roster.workspace.warehouse.roster.published_imports(*FEED)]
 
@@ -83,8 +75,6 @@ def test_what_is_undone_leaves_nothing_and_what_is_undone_twice_leaves_all(seed:
     for some in [files() for _ in range(3)]:
         assert upload(undone, options, some) == upload(plain, options, some)
     before, more = published(undone), [files() for _ in range(2)]
-    for roster in districts:
-        forget_quarantine(roster)
     for some in more:
         upload(undone, options, some)
     last: int | None = min(set(published(undone)) - {*before}, default=None)

@@ -46,6 +46,7 @@ from roster_etl.store.warehouse import (
     people,
     publish,
     purge,
+    quarantine,
     receipts,
     reconciliation,
     replayed_imports,
@@ -546,7 +547,7 @@ def _removals(number: int) -> list[PurgeScope]:
     ]  # fmt: skip
 
 
-WRITERS = (audit, ledger_write, publish, purge, replayed_imports)
+WRITERS = (audit, ledger_write, publish, purge, quarantine, replayed_imports)
 """The modules whose functions write in the transaction of a connection; what else writes is among the readers."""
 MANY = 500  # rows of one import: enough that reading a whole table would pay if it were as small as an import
 
@@ -555,6 +556,7 @@ def test_every_writer_finds_its_rows_in_an_index(filled_url: str, monkeypatch: p
     """Publishing, holding, deciding, restoring and purging, in every table, few rows and many."""
     with Warehouse(filled_url) as warehouse, explained(monkeypatch) as plans, calls() as called:
         number = _publish_and_release(warehouse)
+        _undo(warehouse, number)
         held = _hold_and_supersede(warehouse)
         _decide(warehouse, held)
         _restore(warehouse, held)
@@ -594,6 +596,19 @@ def _publish_and_release(warehouse: Warehouse) -> int:
     released = pa.table({"import_id": [number] * len(refused), "file": ["students.csv"] * len(refused), "row": [*range(2, MANY)]})
     published(warehouse, {"users": change("users", gone=gone)}, number=3, released_rows=released)
     return number
+
+
+def _undo(warehouse: Warehouse, rejecting: int) -> None:
+    """Undo the last import, which released the rows that import `rejecting` had rejected, and undo that."""
+    undone = warehouse.roster.base("lincoln", "clever")
+    for number in (4, 5):
+        base = warehouse.roster.base("lincoln", "clever")
+        undo = in_transaction(warehouse).open_import(kind="undo", district_id="lincoln", source="clever", started_at=NOW)
+        with warehouse.write() as session:
+            session.publish(end(undo, number=number, summary={"undoes": [undone]}), {}, base)
+            session.follow_undo(undo)
+        assert warehouse.ledger.import_(rejecting)["quarantined"] == (number == 4)
+        undone = undo
 
 
 def _hold_and_supersede(warehouse: Warehouse) -> int:
