@@ -34,7 +34,7 @@ from roster_etl.spec import Column, Family, File, ListOf
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import AuditEntry, ImportResult, PurgeScope
+from roster_etl.store.warehouse import KEPT_BY_PURGE, AuditEntry, ImportResult, PurgeScope
 from roster_etl.vendors import Vendor, vendor
 
 _ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "contact_user_id", "old_id", "new_id"})
@@ -345,7 +345,7 @@ def _conclusion(
 ) -> ImportResult:
     """Build the result of a purge: the columns of past uploads stay known, the last content no longer counts as published."""
     last = workspace.warehouse.roster.last_published(district_id, source, file_set="") or {}
-    known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings", "refused")}
+    known = {name: value for name, value in (last.get("summary") or {}).items() if name in KEPT_BY_PURGE}
     summary = {"changes": {}, "purge": purge_summary, **({} if purge_summary["what"] == "district" else known)}
     return ImportResult(import_id=number, status="published", finished_at=at, summary=summary)
 

@@ -185,8 +185,8 @@ def _require_undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
         row = session.ledger.import_(import_id)
         if row["status"] != "published":
             raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
-        later = session.roster.published_imports(row["district_id"], row["source"], row["file_set"], since=import_id)
-    if any(other["kind"] == "purge" for other in later):
+        purge = session.roster.last_published(row["district_id"], row["source"], "purge")  # which is one of all file sets
+    if purge is not None and purge["import_id"] >= import_id:
         raise NotUndoable(import_id=import_id, problem="personal data was removed for good since, and does not come back")
     return row
 
@@ -203,7 +203,7 @@ def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | Non
     with workspace.warehouse.read() as session:
         base = session.roster.base(*feed, file_set)
         published = session.roster.published_imports(*feed, file_set, since=first, before=until)
-        before = session.roster.published_imports(*feed, file_set, before=first, limit=1)
+        before = session.roster.last_published(*feed, file_set=file_set, before=first)
         since = {name: _since(session.roster, feed, name, first) for name in _tables(feed[1], file_set)}
         overrides = session.roster.overrides(*feed, ended=True)
     edits = _edits([edit for edit in overrides if edit["table_name"] in since], row["finished_at"])
@@ -215,7 +215,7 @@ def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | Non
         plan=make_undo_plan(since, base=base, edits=lines),
         since=since,
         edits=edits,
-        carried_summary=carry_over_summary((before[0]["summary"] if before else None) or {}),
+        carried_summary=carry_over_summary((before or {}).get("summary") or {}),
     )
 
 

@@ -26,7 +26,7 @@ from roster_etl.store.warehouse.import_result import (
     TableChange,
     WaitingRows,
 )
-from roster_etl.store.warehouse.ledger_read import OPEN_QUARANTINE
+from roster_etl.store.warehouse.ledger_read import KEPT_BY_PURGE, OPEN_QUARANTINE
 from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.reader_protocols import RosterReader
 from roster_etl.store.warehouse.roster_read import QueryColumn

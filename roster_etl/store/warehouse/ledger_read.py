@@ -180,14 +180,38 @@ def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[
     return read_rows(connection, query.outerjoin(rows, rows.c.import_id == IMPORTS.c.import_id).order_by(IMPORTS.c.import_id))
 
 
+KEPT_BY_PURGE = ("headers", "settings", "refused")
+"""Keys of an import's summary that later uploads are compared with after a purge, too: not its content."""
+
+
 def last_published(
-    connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
+    connection: sa.Connection,
+    district_id: str,
+    source: str,
+    kind: ImportKind | None = None,
+    file_set: str | None = None,
+    *,
+    before: int | None = None,
 ) -> dict[str, Any] | None:
-    """Return the newest published import of this feed, of `kind` and `file_set` if given; None: there is none."""
+    """Return the newest published import of this feed, of `kind` and `file_set`, and `before` an import, if given; None: there is none.
+
+    A purge is one of all file sets of its feed. Of a named one it has, in its summary, what it kept of the import before (KEPT_BY_PURGE).
+    """
     wanted = {"district_id": district_id, "source": source, "status": "published", "kind": kind, "file_set": file_set}
-    query = _of_imports(sa.select(IMPORTS), **wanted)
-    found = read_rows(connection, query.order_by(IMPORTS.c.import_id.desc()).limit(1))
-    return found[0] if found else None
+    query = _of_imports(sa.select(IMPORTS), **wanted).order_by(IMPORTS.c.import_id.desc()).limit(1)
+    query = query if before is None else query.where(IMPORTS.c.import_id < before)
+    found = read_rows(connection, query)
+    if not found or not file_set or kind is not None:
+        return found[0] if found else None
+    purge = last_published(connection, district_id, source, "purge", "", before=before)
+    return found[0] if purge is None or purge["import_id"] < found[0]["import_id"] else _as_purged(found[0], purge)
+
+
+def _as_purged(row: Mapping[str, Any], purge: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `purge` as the newest import of the file set of `row`, which it came after."""
+    whole = purge["summary"].get("purge", {}).get("what") == "district"
+    kept = {} if whole else {name: value for name, value in row["summary"].items() if name in KEPT_BY_PURGE}
+    return {**purge, "file_set": row["file_set"], "summary": {**purge["summary"], **kept}}
 
 
 def files(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:

@@ -22,9 +22,15 @@ class RosterReader(Protocol):
         """Return the newest import that was published for the feed (or for one set of its files)."""
 
     def last_published(
-        self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
+        self,
+        district_id: str,
+        source: str,
+        kind: ImportKind | None = None,
+        file_set: str | None = None,
+        *,
+        before: int | None = None,
     ) -> dict[str, Any] | None:
-        """Return the ledger row of the newest import that was published for the feed, of `kind` and `file_set` if given."""
+        """Return the ledger row of the newest import that was published for the feed, of `kind` and `file_set`, and `before` one, if given."""
 
     def published_imports(
         self,

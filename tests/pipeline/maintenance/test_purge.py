@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from roster_etl.pipeline.maintenance.purge import (
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, read_import_summary
 from roster_etl.pipeline.reporting.report_files import write_report
+from roster_etl.pipeline.review.undo import NotUndoable, plan_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
+from roster_etl.store.registry.registry import District, Feed
+from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite
 from roster_etl.vendors import vendor
@@ -189,6 +193,38 @@ def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploa
     rebuilt(lived, tmp_path)
     purge(lived, PurgeTarget(district_id="lincoln", person=("student", STUDENT)), by="A. Steward")
     assert traces(lived, CANARIES[STUDENT], "lincoln") == {}
+
+
+@pytest.mark.both_databases
+def test_a_purge_is_one_of_all_sets_of_files_that_a_feed_has(warehouse_url: str, tmp_path: Path) -> None:
+    known, uploaded = vendor("catapult_connect"), tmp_path / "upload"
+    feed, roster = {"district_id": "lincoln", "source": known.format.name}, known.file_set_for_table("users")
+    write_sample(known, uploaded, students=24, seed=5)
+    opened = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=warehouse_url))
+    opened.warehouse.migrate()
+    opened.registry.add(District(id="lincoln", feeds=(Feed(format=known.format.name),)))
+    first = [run(opened, **feed, path=str(uploaded), file_set=found.name) for found in known.format.file_sets]
+    before = opened.warehouse.roster.last_published(*feed.values(), file_set=roster) or {}
+    student = next(
+        row for row in opened.warehouse.roster.current(*feed.values(), "users").to_pylist() if row["user_kind"] == "student"
+    )
+
+    purge(opened, PurgeTarget(district_id="lincoln", person=("student", student["user_id"])), by="A. Steward")
+
+    after = opened.warehouse.roster.last_published(*feed.values(), file_set=roster) or {}
+    assert (after["kind"], after["summary"]["headers"], "content" in after["summary"]) == (
+        "purge",
+        before["summary"]["headers"],
+        False,
+    )
+    for document in first:
+        with pytest.raises(NotUndoable, match="removed for good"):
+            plan_undo(opened, document["import_id"], "sam")
+    again = [run(opened, **feed, path=str(uploaded), file_set=roster) for _ in range(2)]
+    assert [document["status"] for document in again] == ["published", "unchanged"]
+    assert again[0]["changes"]["users"]["created"] == 1  # the district still sends the student
+    assert plan_undo(opened, again[0]["import_id"], "sam")  # of what came since the purge
+    opened.warehouse.close()
 
 
 @pytest.mark.both_databases
