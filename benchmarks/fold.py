@@ -24,8 +24,8 @@ import pyarrow.csv
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
-from roster_etl.engine.transform.mapper import HASH, row_hash
 from roster_etl.frames.arrow import REFUSED, ROW, use_jemalloc
+from roster_etl.frames.row_hashes import HASH, row_hash
 from roster_etl.vendors.canvas.change_rules import CHANGE_PLAN
 
 KEY = ["section_id", "user_id", "role"]

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan, TablePlan, make_plan
 from roster_etl.engine.planning.removal_evidence import RemovalEvidence
-from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
+from roster_etl.engine.transform.mapper import ORIGIN
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
+from roster_etl.frames.row_hashes import HASH, key_text, row_hash
 
 Row = Mapping[str, Any]
 CERTAIN = RemovalEvidence(file_of=lambda name: name.rpartition("/")[2].removesuffix(".csv"))

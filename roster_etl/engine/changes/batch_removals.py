@@ -15,9 +15,9 @@ from roster_etl.engine.changes.enrollment_lookup import FULL_KEY, to_mask
 from roster_etl.engine.changes.observers import LINK, update_observer_enrollments
 from roster_etl.engine.changes.shared_ids import IDENTITY
 from roster_etl.engine.changes.state import State
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.frames.described_records import match_described
+from roster_etl.frames.row_hashes import key_text
 
 REASON = "batch_mode"
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, to_arrow_array
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.change_plan import RowKind
 
 DROPPED = "_dropped"  # on rows that a comparison with an earlier upload generated: the record was omitted (bool)

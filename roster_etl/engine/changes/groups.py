@@ -16,8 +16,8 @@ from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.enrollment_lookup import base_roles
 from roster_etl.engine.changes.state import State, stated_values, status_of
 from roster_etl.engine.changes.working_table import WorkingRecord
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.change_plan import RowKind
 
 CONTEXT = ("organization_id", "course_id")

@@ -14,8 +14,8 @@ from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.enrollment_lookup import base_roles, to_mask
 from roster_etl.engine.changes.state import State, status_of
 from roster_etl.engine.changes.working_table import with_row_hash
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.change_plan import RowKind
 
 TARGET = TABLES["enrollments"]

@@ -14,7 +14,7 @@ from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.engine.changes.change_rows import key_cells
 from roster_etl.engine.changes.enrollment_lookup import base_roles, live_person_ids, parse_role, person_by_integration_id
 from roster_etl.engine.changes.state import State
-from roster_etl.engine.transform.mapper import key_text
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.change_plan import RowKind
 
 _MAKES_PERSONS = ("people", "logins", "rename")

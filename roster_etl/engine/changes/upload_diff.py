@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_rows import DROPPED, SHARED_ID, STATUS, ChangeFile, raw_keys
 from roster_etl.engine.changes.shared_ids import IDENTITY
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
 from roster_etl.frames.described_records import match_described
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.change_plan import ChangePlan, RowKind
 from roster_etl.spec.findings import Finding
 

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.changes.awaited import ID_CHANGE, WATCHED
-from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
+from roster_etl.engine.transform.mapper import ORIGIN
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
+from roster_etl.frames.row_hashes import HASH, key_text, row_hash
 from roster_etl.frames.similar_ids import text_skeleton
 
 Key = Any  # the text of a single key column, or the tuple of several

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, combine_chunks
+from roster_etl.frames.row_hashes import key_text
 
 PERSON = ("user_kind", "user_id")
 PERSON_TABLES = tuple(

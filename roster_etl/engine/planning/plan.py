@@ -28,10 +28,9 @@ from roster_etl.engine.planning.person_schools import (
     people_of,
 )
 from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, without_uncertain
-from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
 from roster_etl.frames.prefetch import prefetch
-from roster_etl.frames.row_hashes import hash_numbers
+from roster_etl.frames.row_hashes import HASH, hash_numbers, key_text
 
 # Close reasons of records that were absent from an upload which was requested to be complete.
 EXPLICIT_REMOVALS = pa.array(["batch_mode", "diffed"], pa.string())

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import CLOSES, Plan, TablePlan, count_per_school, plan_hash
-from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.frames.arrow import combine_chunks
-from roster_etl.frames.row_hashes import hash_numbers
+from roster_etl.frames.row_hashes import HASH, hash_numbers, key_text, row_hash
 
 ENTITY, TABLE, RENAMED = "users", "id_changes", "renamed"
 PERSON = ("user_kind", "user_id", "first_name", "last_name", "email")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.frames.folded_text import folded_text
+from roster_etl.frames.row_hashes import key_text
 
 KEY = ("user_kind", "user_id")
 COMPARED = ("first_name", "last_name", "email")

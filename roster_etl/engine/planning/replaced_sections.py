@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.frames.folded_text import folded_text
+from roster_etl.frames.row_hashes import key_text
 
 IDENTITY = ("course_id", "organization_id", "term_id", "name", "number", "period")
 """What tells a section from others: only all of it together."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.frames.similar_ids import id_skeleton
 
 ID_COLUMNS = {"organizations": "organization_id", "users": "user_id", "sections": "section_id"}

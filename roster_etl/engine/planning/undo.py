@@ -23,9 +23,8 @@ from roster_etl.engine.planning.plan import (
     match_hashes,
     plan_hash,
 )
-from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import combine_chunks
-from roster_etl.frames.row_hashes import hash_numbers
+from roster_etl.frames.row_hashes import HASH, hash_numbers, key_text
 
 UNDONE = "undone"
 

@@ -10,8 +10,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 
 ForeignUpload = Literal["another_district", "renumbered"]
 

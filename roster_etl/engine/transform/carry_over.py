@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.frames.arrow import REFUSED, combine_chunks
+from roster_etl.frames.row_hashes import HASH, key_text, row_hash
 
 
 def carry_over_missing_columns(

@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.transform.mapper import as_text
 from roster_etl.frames.arrow import to_arrow_array
+from roster_etl.frames.row_hashes import as_text
 from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, IfOption, Mapping, MostCommon
 
 Record = MappingABC[str, Any]

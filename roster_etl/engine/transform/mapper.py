@@ -1,6 +1,6 @@
 """Run mappings: validated vendor files in, one canonical table out.
 
-Belongs here: evaluating the expressions of ``mapping.column_plan``, the list of derived columns, one row per key, the row hash.
+Belongs here: evaluating the expressions of ``mapping.column_plan``, the list of derived columns, one row per key.
 Grain of the result: one row per record of the canonical table. Rejected rows whose record no other row has stay in it with
 ``_refused``, so that the record counts as seen. Rows with ``_deleted`` stay too, so that it counts as deleted.
 """
@@ -35,8 +35,7 @@ from roster_etl.frames.arrow import (
     to_arrow_array,
     unsure_name,
 )
-from roster_etl.frames.prefetch import prefetch
-from roster_etl.frames.row_hashes import hash_texts
+from roster_etl.frames.row_hashes import HASH, as_text, key_text, row_hash
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
     Const,
@@ -53,21 +52,7 @@ from roster_etl.mapping.column_plan import (
 ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
 )
-HASH = "row_hash"
-__all__ = [
-    "HASH",
-    "ORIGIN",
-    "MappedTable",
-    "SourceFile",
-    "as_text",
-    "edited_name",
-    "key_text",
-    "map_table",
-    "row_hash",
-    "source_records",
-]
-_SLICE = 1 << 14  # rows: what is made of them fits into the processor's cache
-_BETWEEN, _NULL = "\x1f", "\x00"  # between the cells of a joined text, and in place of a null
+__all__ = ["ORIGIN", "MappedTable", "SourceFile", "edited_name", "map_table", "source_records"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,78 +199,6 @@ def _with_row_marks(rows: pa.Table) -> pa.Table:
         return rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, dtype=bool)))
     gives_nothing = pc.or_(combine_chunks(rows.column(REFUSED)), combine_chunks(rows.column(DELETED)))
     return rows.set_column(rows.schema.get_field_index(REFUSED), REFUSED, gives_nothing)
-
-
-def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
-    """Return a 64-bit hash of the business columns, ``derived`` and ``extensions``, row by row, as 16 hex digits.
-
-    The hashed text joins the cells with U+001F, null as U+0000; the hash is SipHash with pandas' fixed key. Columns that joined
-    their table later (``RosterColumn.added``) follow with their names, where they have a value. Stored hashes depend on it: a
-    test pins known values.
-    """
-    parts = (table.slice(start, _SLICE) for start in range(0, table.num_rows, _SLICE))
-    joined = (_hashed_text(part, target) for part in parts)
-    # as bytes: pandas computes the same hashes as for text, without encoding each one
-    texts = (part.cast(pa.binary()).to_numpy(zero_copy_only=False) for part in prefetch(joined))
-    hashes = [pd.util.hash_array(part, categorize=False) for part in texts]
-    return hash_texts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
-
-
-def _hashed_text(part: pa.Table, target: RosterTable) -> pa.Array:
-    first = [column.name for column in target.columns if not column.added]
-    text = key_text(part, (*first, "derived", "extensions"))
-    for column in target.columns:
-        cells = as_text(combine_chunks(part.column(column.name))) if column.added else None
-        if cells is not None and cells.null_count < len(cells):
-            named = pc.binary_join_element_wise(f"\x1f{column.name}=", cells, "", null_handling="emit_null")
-            text = pc.binary_join_element_wise(text, pc.fill_null(named, ""), "")
-    return text
-
-
-def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
-    """Return the cells of `key` joined to one text a row; null and empty are told apart."""
-    parts: list[pa.Array | str] = []
-    for column in (combine_chunks(table.column(name)) for name in key):
-        part = same_text(column)
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += f"{_BETWEEN}{part}"
-        else:
-            parts.append(as_text(column) if part is None else part)
-    if not any(isinstance(part, pa.Array) for part in parts):
-        return pa.repeat(pa.scalar(parts[0], pa.string()), table.num_rows)
-    return pc.binary_join_element_wise(*parts, _BETWEEN, null_handling="replace", null_replacement=_NULL)
-
-
-def same_text(column: pa.Array) -> str | None:
-    """Return the text, as `as_text` gives it, that all cells of a column have, null as U+0000; None: it is not known to be one."""
-    if column.null_count == len(column) and len(column):
-        return _NULL
-    if column.null_count or not len(column) or not column[0].equals(column[-1]):
-        return None
-    if pa.types.is_floating(column.type):  # -0.0 equals 0.0, and is another text
-        return None
-    same = _is_one_text(column) if pa.types.is_string(column.type) else len(pc.unique(column)) == 1
-    return str(as_text(column.slice(0, 1))[0]) if same else None
-
-
-def _is_one_text(column: pa.Array) -> bool:
-    """Return whether all cells of a text column without nulls are the first one: of its length, and its bytes repeated."""
-    _, offsets, data = column.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
-    size = int(ends[1] - ends[0])
-    if (np.diff(ends) != size).any():
-        return False
-    text = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]] if size else np.zeros(0, dtype=np.uint8)
-    return bool((text[size:] == text[: len(text) - size]).all())
-
-
-def as_text(column: pa.Array) -> pa.Array:
-    """Return canonical cells as the text that keys and hashes are made of."""
-    if pa.types.is_string(column.type):
-        return column
-    if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
-    return column.cast(pa.string())
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.transform.mapper import SourceFile, edited_name, key_text, source_records
+from roster_etl.engine.transform.mapper import SourceFile, edited_name, source_records
 from roster_etl.engine.transform.overrides import RecordEdit, parse_edit_value
 from roster_etl.frames.arrow import ROW, combine_chunks, to_arrow_array
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.column_plan import Expression, FirstOf, From, IfOption, Mapping
 
 Edits = MappingABC[str, Sequence[RecordEdit]]

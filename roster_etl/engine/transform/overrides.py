@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from roster_etl.canonical.allowed_values import cell_format_of
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.engine.validation import cell_cleanup
 from roster_etl.engine.validation.cell_formats import describe_format, find_invalid
 from roster_etl.engine.validation.column_checks import CELL_CHARS
 from roster_etl.frames.arrow import REFUSED, combine_chunks, text_series, to_arrow_array
+from roster_etl.frames.row_hashes import HASH, key_text, row_hash
 from roster_etl.mapping.value_functions import parse_timestamp
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.field_rules import Choice, Phone

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.frames.arrow import REFUSED
+from roster_etl.frames.row_hashes import as_text, key_text
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.review.dry_run import dry_run_workspace
 from roster_etl.pipeline.review.preview_approval import zip_archived_files

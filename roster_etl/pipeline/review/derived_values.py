@@ -22,8 +22,8 @@ from roster_etl.engine.transform.derive_again import (
     recompute_derived_values,
     section_names,
 )
-from roster_etl.engine.transform.mapper import HASH, row_hash
 from roster_etl.engine.transform.overrides import parse_edit_value
+from roster_etl.frames.row_hashes import HASH, row_hash
 from roster_etl.pipeline.review.cleared_edits import SourceValue
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor, vendor

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.transform.mapper import HASH
 from roster_etl.engine.transform.overrides import BadEdit, RecordEdit, apply_edits, validate_edit_value
+from roster_etl.frames.row_hashes import HASH
 from roster_etl.pipeline.lineage.source_imports import row_name, source_import
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, require_one_record, roster_table
 from roster_etl.pipeline.one_connection import on_one_connection

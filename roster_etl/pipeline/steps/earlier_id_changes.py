@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import IdChange
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.store.warehouse import RosterReader
 
 _TABLE, _BEGAN = "id_changes", "valid_from_import"

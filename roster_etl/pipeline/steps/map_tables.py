@@ -18,11 +18,12 @@ from roster_etl.engine.transform.carry_over import (
     find_placeholder_rows,
     suppress_placeholders,
 )
-from roster_etl.engine.transform.mapper import MappedTable, SourceFile, key_text, map_table
+from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.transform.override_source_cells import with_edited_cells
 from roster_etl.engine.transform.overrides import RecordEdit, apply_edits
 from roster_etl.engine.validation.validate import VERDICTS
 from roster_etl.frames.arrow import REFUSED, combine_chunks, release_memory, row_codes
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.pipeline.staging import FileResult, staging_of
 from roster_etl.pipeline.steps.roster_snapshot_info import RosterSnapshotInfo

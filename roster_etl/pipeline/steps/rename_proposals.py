@@ -24,8 +24,8 @@ from roster_etl.engine.planning.rename_detection import (
     id_change_rows,
     propose_renames,
 )
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload

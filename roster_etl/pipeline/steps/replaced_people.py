@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.replaced_people import COMPARED, KEY, renamed_people, replaced_people
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.findings import Finding

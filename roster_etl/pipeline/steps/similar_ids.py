@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan, TablePlan
 from roster_etl.engine.planning.similar_ids import ID_COLUMNS, count_similar, similar_keys
-from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import combine_chunks
+from roster_etl.frames.row_hashes import key_text
 from roster_etl.frames.similar_ids import DIFFERENCE
 from roster_etl.pipeline.steps.closing_versions import ClosingVersions
 from roster_etl.pipeline.uploads.upload import Upload

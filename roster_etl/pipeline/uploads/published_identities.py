@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.mapper import as_text, key_text
 from roster_etl.engine.validation.identity_checks import KNOWN, PublishedRecords
 from roster_etl.frames.arrow import combine_chunks, row_codes, to_arrow_array
+from roster_etl.frames.row_hashes import as_text, key_text
 from roster_etl.mapping.column_plan import Const, FirstOf, From, Lookup, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace

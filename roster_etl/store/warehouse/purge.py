@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
+from roster_etl.frames.row_hashes import HASH, row_hash
 from roster_etl.store.warehouse import (
     bulk_load,
     ledger_write,
@@ -104,8 +105,7 @@ def _remove_person(
     for table, column in _PERSON_TEXT_COLUMNS if values else ():
         history = history_table(table)
         named = sa.and_(history.c.district_id == district_id, sa.func.lower(history.c[column]).in_(sorted(values)))
-        for which in roster_read.by_index(history):
-            connection.execute(sa.update(history).where(named, which).values({column: None}))
+        _blank(connection, table, column, named)
     purged_person.remove_overrides(connection, district_id, kind, user_id)
     purged_person.remove_differences(connection, district_id, kind, user_id, values, _PERSON_TEXT_COLUMNS)
     purged_person.remove_decisions(connection, district_id, kind, user_id)
@@ -115,15 +115,30 @@ def _remove_person(
 
 def _clear_derived_section_names(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> None:
     """Blank the names of sections that were derived from their teacher's name."""
-    taught, sections = HISTORIES["enrollments"].c, HISTORIES["sections"]
+    taught, sections = HISTORIES["enrollments"].c, HISTORIES["sections"].c
     taught_by = (taught.district_id == district_id, taught.user_kind == kind, taught.user_id == user_id, taught.role != "student")
     theirs = sa.union_all(
         *(sa.select(taught.section_id).where(*taught_by, which) for which in roster_read.by_index(HISTORIES["enrollments"]))
     )
-    made = sections.c.derived.contains('"name"')
-    where = (sections.c.district_id == district_id, sections.c.section_id.in_(theirs), made)
-    for which in roster_read.by_index(sections):
-        connection.execute(sa.update(sections).where(*where, which).values(name=None))
+    made = sections.derived.contains('"name"')
+    _blank(connection, "sections", "name", sa.and_(sections.district_id == district_id, sections.section_id.in_(theirs), made))
+
+
+def _blank(connection: sa.Connection, table: str, column: str, where: sa.ColumnElement[bool]) -> None:
+    """Blank a column of versions, whose hashes follow: else an upload that says the value again would be taken for what is there."""
+    history, target = history_table(table), TABLES[table]
+    chosen = [roster_read.select_column(connection, history.c[field.name], field.type) for field in target.full_schema]
+    filled = history.c[column].is_not(None)
+    arms = (sa.select(*chosen).where(where, filled, which) for which in roster_read.by_index(history))
+    rows = bulk_load.fetch(connection, sa.union_all(*arms), target.full_schema)
+    if not rows.num_rows:
+        return
+    at = rows.schema.get_field_index(column)
+    hashes = row_hash(rows.set_column(at, rows.schema.field(at), pa.nulls(rows.num_rows, rows.schema.field(at).type)), target)
+    staged = bulk_load.stage(connection, "blanked", pa.table({"version_id": rows.column("version_id"), "row_hash": hashes}))
+    same = history.c.version_id == staged.c.version_id
+    connection.execute(sa.update(history).where(same).values({column: None, HASH: staged.c.row_hash}))
+    bulk_load.unstage(connection, staged)
 
 
 def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElement[bool] | None:

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.mapper import HASH, ORIGIN, row_hash
+from roster_etl.engine.transform.mapper import ORIGIN
 from roster_etl.engine.transform.overrides import BadEdit, RecordEdit, apply_edits, parse_edit_value, validate_edit_value
 from roster_etl.frames.arrow import REFUSED
+from roster_etl.frames.row_hashes import HASH, row_hash
 
 USERS = TABLES["users"]
 

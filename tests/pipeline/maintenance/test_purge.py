@@ -196,6 +196,28 @@ def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploa
 
 
 @pytest.mark.both_databases
+def test_what_was_blanked_beside_a_person_comes_back_with_the_upload_that_says_it_again(lived: Workspace, uploads: Path) -> None:
+    def said() -> tuple[set[str | None], set[str | None]]:
+        versions = [lived.warehouse.roster.current("lincoln", "clever", name) for name in ("organizations", "sections")]
+        rows = [
+            lived.warehouse.roster.versions(name, one.column("version_id"))
+            for name, one in zip(("organizations", "sections"), versions, strict=True)
+        ]
+        return {row["principal_name"] for row in rows[0].to_pylist()}, {row["name"] for row in rows[1].to_pylist()}
+
+    run(lived, path=str(uploads / "a"))
+    before = said()
+    purge(lived, PurgeTarget(district_id="lincoln", person=("teacher", TEACHER)), by="A. Steward")
+    assert "Zed Zzpenrose" in before[0]
+    assert "Zed Zzpenrose" not in said()[0]
+    assert None in said()[1] - before[1]  # a section's name that was made of the teacher's
+
+    assert run(lived, path=str(uploads / "a"))["status"] == "published"
+
+    assert said() == before
+
+
+@pytest.mark.both_databases
 def test_a_purge_is_one_of_all_sets_of_files_that_a_feed_has(warehouse_url: str, tmp_path: Path) -> None:
     known, uploaded = vendor("catapult_connect"), tmp_path / "upload"
     feed, roster = {"district_id": "lincoln", "source": known.format.name}, known.file_set_for_table("users")

@@ -584,8 +584,12 @@ def _publish_and_release(warehouse: Warehouse) -> int:
     key = '{"user_kind": "student", "user_id": "a"}'
     edits = [Edit(begins=begins, table="users", key=key, field="first_name", value="Ann", by="sam") for begins in (True, False)]
     people_, seats = [user(name) for name in ("a", *map(str, range(MANY)))], [enrollment("a")]
+    schools = [
+        {"organization_id": "s", "organization_type": "school", "name": "Lake", "principal_email": "a@lincoln.example.org"}
+    ]
     number = published(
-        warehouse, {"users": change("users", people_), "enrollments": change("enrollments", seats)},
+        warehouse,
+        {"users": change("users", people_), "enrollments": change("enrollments", seats), "organizations": change("organizations", schools)},
         rejected_rows=pa.Table.from_pylist(refused, REJECTED_ROWS_SCHEMA), edits=edits[:1],
         findings=findings_table([Finding(severity="warning", code="bad_date", message="no date", file="students.csv", row=2)]),
         files=[ImportFile(file="students.csv")], checks=[Check(name="suite", passed=True, severity="error")],

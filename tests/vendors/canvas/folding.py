@@ -38,8 +38,8 @@ from roster_etl.engine.changes import (
 )
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.engine.planning.removal_evidence import RemovalEvidence
-from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
+from roster_etl.frames.row_hashes import HASH, key_text
 from roster_etl.vendors.canvas.change_rules import CHANGE_PLAN
 
 Files = Mapping[str, str]
