@@ -116,7 +116,8 @@ def replayed_decision(
     if upload.decided is None or planned.decision == upload.decided:
         return planned, findings
     if upload.decided == "publish":
-        return decision_of_plan(plan, "publish"), _growth_findings(plan, upload)
+        approved = replace(decision_of_plan(plan, "publish"), renames=planned.renames)
+        return approved, [*_growth_findings(plan, upload), *(one for one in findings if one.code == RENAME)]
     hold = {"reason": "replayed", "tables": {}, "schools": []} if upload.decided == "held" else None
     return replace(planned, decision=cast("Decision", upload.decided), hold=hold), findings
 

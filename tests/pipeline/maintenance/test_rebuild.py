@@ -325,3 +325,24 @@ def test_absences_are_rebuilt_beside_the_roster_that_they_refer_to(tmp_path: Pat
     assert ended.count("published") >= 4
     assert workspace.warehouse.roster.count_current("lincoln", bells.FORMAT, "attendance") >= 3
     workspace.warehouse.close()
+
+
+def test_a_rebuild_tells_of_probable_renames_in_an_approved_hold(uploads: Path, tmp_path: Path) -> None:
+    workspace = registered(tmp_path / "home", f"sqlite:///{tmp_path}/w.sqlite")
+    run(workspace, district_id="adams", path=str(uploads / "a"))  # so that versions get other numbers in the rebuild
+    run(workspace, path=str(uploads / "a"))
+    shutil.copytree(uploads / "a", tmp_path / "b")
+    student = next(csv.DictReader(io.StringIO((tmp_path / "b" / "students.csv").read_text("utf-8"))))["Student_id"]
+    for path in (tmp_path / "b").glob("*.csv"):
+        edit(path, lambda rows: [{**row, "Student_id": "new-1"} if row.get("Student_id") == student else row for row in rows])
+    held = run(workspace, path=str(tmp_path / "b"), options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})
+    run(workspace, approves=(held["import_id"], held["hold"]["plan_sha256"], STEWARD))
+    found = [finding["code"] for finding in outcome(workspace, held["import_id"])["findings"]]
+    assert (held["status"], "possible_rename" in found) == ("held", True)
+
+    url = f"sqlite:///{tmp_path}/again.sqlite"
+    rebuild_district(workspace, "lincoln", url)
+
+    with Warehouse(url) as again:
+        assert dump(again, "lincoln") == dump(workspace.warehouse, "lincoln")
+    workspace.warehouse.close()
