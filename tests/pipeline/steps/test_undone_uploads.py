@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
+from roster_etl.store.warehouse import Warehouse
+from tests.dumps import dump
 from tests.engine.changes.test_retries import WaitingRows
 from tests.pipeline.steps.test_apply_changes import Roster
 from tests.pipeline.steps.test_waiting_rows import decided, without_marks
@@ -96,3 +99,23 @@ def test_what_is_undone_leaves_nothing_and_what_is_undone_twice_leaves_all(seed:
     for some in [files() for _ in range(3)]:
         assert upload(undone, options, some) == upload(plain, options, some)
         assert (records(undone), waiting(undone)) == (records(plain), waiting(plain))
+
+
+@pytest.mark.parametrize("seed", every(10, range(10, 40, 3)))
+def test_a_rebuild_gives_back_what_undone_imports_took_out(seed: int, districts: tuple[Roster, Roster], tmp_path: Path) -> None:
+    rows, (roster, _) = WaitingRows(seed), districts
+    options = {name: str(value).lower() for name, value in rows.options().items() if not name.startswith("batch")}
+    options |= {"delete_threshold_pct": "100"}
+    for _ in range(5):
+        upload(roster, options, {name: without_marks(text) for name, text in rows.upload(most=8).items()})
+    last: int | None = published(roster)[1]
+    for _ in range(2):
+        last = last and undo(roster, last)
+
+    url = f"sqlite:///{tmp_path}/again.sqlite"
+    rebuild_district(roster.workspace, "lincoln", url)
+
+    before = dump(roster.workspace.warehouse, "lincoln")
+    assert before["left_quarantine"]
+    with Warehouse(url) as again:
+        assert dump(again, "lincoln") == before
