@@ -90,6 +90,16 @@ def test_a_row_that_comes_back_and_is_taken_out_anew_is_there_once_where_both_ar
     assert in_quarantine(warehouse) == [(first, 2, "bad_date")] * 2  # one for each finding, as before
 
 
+def test_a_row_that_is_back_already_stays_there_once_where_its_import_is_undone_by_another_undo(warehouse: Warehouse) -> None:
+    first = rejecting(warehouse, (2, "bad_date"))
+    taken = releasing(warehouse, 2, (first, 2))
+    undo = undoing(warehouse, 3, taken)
+
+    undoing(warehouse, 4, taken, undo)
+
+    assert in_quarantine(warehouse) == [(first, 2, "bad_date")]
+
+
 def test_rows_of_other_feeds_stay_where_they_are(warehouse: Warehouse) -> None:
     theirs = published(
         warehouse, {}, number=1, district="madison",
