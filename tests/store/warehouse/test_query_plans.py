@@ -291,7 +291,8 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "history": lambda c: ledger_read.history(c, number, 20),
         "previous_finding_counts": lambda c: ledger_read.previous_finding_counts(c, *feed, other, ("reject",)),
         "last_published": lambda c: (
-            ledger_read.last_published(c, *feed, "upload", ""), ledger_read.last_published(c, *feed, None, None)
+            ledger_read.last_published(c, *feed, "upload", ""), ledger_read.last_published(c, *feed, None, None),
+            ledger_read.last_published(c, *feed, "purge", "", before=other), ledger_read.last_published(c, *feed, None, "", before=other),
         ),
         "files": lambda c: ledger_read.files(c, number),
         "checks": lambda c: ledger_read.checks(c, number),
