@@ -194,7 +194,6 @@ def replay_purge(replay: ReplayWorkspace, document: Document) -> bool:
     tables = restore_feeds(replay, document["district_id"], checkpoint)
     with replay.warehouse.write(directly=True) as session:
         session.restore_versions(tables, document.get("overrides", []))
-        session.forget_taken_out(document["district_id"])
     replay.end_again(document)
     return True
 

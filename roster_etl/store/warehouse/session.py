@@ -451,10 +451,6 @@ class WriteSession:
         """Write how an import ended elsewhere, as ``replayed_imports.end`` takes it."""
         replayed_imports.write_import_end(self._connection, row, **parts)
 
-    def forget_taken_out(self, district_id: str) -> None:
-        """Delete the rows that left the quarantine of a district, as a purge does."""
-        quarantine.forget_taken_out(self._connection, district_id)
-
     def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
         """Insert versions as they were elsewhere, by table, and stewards' edits."""
         replayed_imports.insert_edits(self._connection, edits)

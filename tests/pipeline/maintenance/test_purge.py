@@ -239,13 +239,18 @@ def test_a_purge_is_one_of_all_sets_of_files_that_a_feed_has(warehouse_url: str,
         before["summary"]["headers"],
         False,
     )
-    for document in first:
+    for number in (*(document["import_id"] for document in first), after["import_id"]):
         with pytest.raises(NotUndoable, match="removed for good"):
-            plan_undo(opened, document["import_id"], "sam")
+            plan_undo(opened, number, "sam")
     again = [run(opened, **feed, path=str(uploaded), file_set=roster) for _ in range(2)]
     assert [document["status"] for document in again] == ["published", "unchanged"]
     assert again[0]["changes"]["users"]["created"] == 1  # the district still sends the student
     assert plan_undo(opened, again[0]["import_id"], "sam")  # of what came since the purge
+
+    purge(opened, PurgeTarget(district_id="lincoln"), by="A. Steward")
+
+    nothing = opened.warehouse.roster.last_published(*feed.values(), file_set=roster) or {}
+    assert (nothing["kind"], nothing["summary"].keys() & {"headers", "content"}) == ("purge", set())
     opened.warehouse.close()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.store.warehouse import Warehouse
@@ -117,5 +118,29 @@ def test_a_rebuild_gives_back_what_undone_imports_took_out(seed: int, districts:
 
     before = dump(roster.workspace.warehouse, "lincoln")
     assert before["left_quarantine"]
+    with Warehouse(url) as again:
+        assert dump(again, "lincoln") == before
+
+
+def test_after_a_purge_a_rebuild_knows_as_little_of_what_left_the_quarantine(
+    districts: tuple[Roster, Roster], tmp_path: Path
+) -> None:
+    rows, (roster, _) = WaitingRows(10), districts
+    options = {name: str(value).lower() for name, value in rows.options().items() if not name.startswith("batch")}
+    for _ in range(4):
+        upload(
+            roster,
+            options | {"delete_threshold_pct": "100"},
+            {name: without_marks(text) for name, text in rows.upload(most=8).items()},
+        )
+    assert dump(roster.workspace.warehouse, "lincoln")["left_quarantine"]
+    user = roster.workspace.warehouse.roster.current(*FEED, "users").to_pylist()[0]
+
+    purge(roster.workspace, PurgeTarget(district_id="lincoln", person=(user["user_kind"], user["user_id"])), by="Pat")
+
+    url = f"sqlite:///{tmp_path}/again.sqlite"
+    rebuild_district(roster.workspace, "lincoln", url)
+    before = dump(roster.workspace.warehouse, "lincoln")
+    assert before["left_quarantine"] == []
     with Warehouse(url) as again:
         assert dump(again, "lincoln") == before
