@@ -1,0 +1,77 @@
+"""Small rosters, and what a format makes of them: files as rows, and the losses.
+
+Belongs here: what tests of exports need to say a roster in a few records. Does not belong here: what a format should make of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.exports.build import build_files, prepare
+from roster_etl.exports.csv_file import csv_bytes
+from roster_etl.exports.export_tables import ExportTables
+from roster_etl.pipeline.exports.order import export_options
+from roster_etl.vendors.export_formats import export_formats
+
+ZONE = "America/Chicago"
+MOMENT = datetime(2026, 10, 1, tzinfo=UTC)
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an export writes: the rows of each file, and its losses as (kind, table, column, reason) → count."""
+
+    files: dict[str, list[dict[str, str]]]
+    losses: dict[tuple[str, str | None, str | None, str], int]
+
+    def column(self, file: str, name: str) -> list[str]:
+        """Return the cells of a column, in the order of the rows."""
+        return [row[name] for row in self.files[file]]
+
+
+def roster(**records: Sequence[Record]) -> dict[str, pa.Table]:
+    """Return the tables of a roster that has these records."""
+    return {name: _table(name, records.get(name, ())) for name in TABLES}
+
+
+def _table(name: str, records: Sequence[Record]) -> pa.Table:
+    schema = pa.schema([*TABLES[name].arrow_schema, ("derived", pa.string()), ("extensions", pa.string())])
+    unknown = {column for record in records for column in record} - set(schema.names)
+    assert not unknown, f"{name} has no {unknown}"
+    ordered = sorted(records, key=lambda record: [str(record.get(column)) for column in TABLES[name].key])
+    return pa.Table.from_pylist([dict(record) for record in ordered], schema=schema)
+
+
+def prepared(name: str, tables: Mapping[str, pa.Table], **given: str) -> ExportTables:
+    """Return the tables of a roster after the rules of a format, whose options are `given`."""
+    options = export_options(export_formats()[name], given)
+    work = ExportTables(tables=dict(tables), district_id="d", district_name="Lincoln", zone=ZONE, moment=MOMENT, options=options)
+    prepare(work, export_formats()[name].with_options(options))
+    return work
+
+
+def write(name: str, tables: Mapping[str, pa.Table], **given: str) -> Written:
+    """Write a roster in a format of CSV files."""
+    work = prepared(name, tables, **given)
+    format_ = export_formats()[name].with_options(work.options)
+    built = {file.name: b"".join(csv_bytes(file.cells, format_.newline)).decode() for file in build_files(work, format_, "guard")}
+    files = {file: list(csv.DictReader(io.StringIO(text, newline=""))) for file, text in built.items()}
+    return Written(files=files, losses=counts(work))
+
+
+def counts(work: ExportTables) -> dict[tuple[str, str | None, str | None, str], int]:
+    """Return the losses as (kind, table, column, reason) → count."""
+    found: dict[tuple[str, str | None, str | None, str], int] = {}
+    for loss in work.losses.document():
+        place = (loss["kind"], loss["table"], loss["column"], loss["reason"])
+        found[place] = found.get(place, 0) + loss["count"]
+    return found
