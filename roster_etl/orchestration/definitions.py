@@ -6,7 +6,7 @@ Great Expectations is not imported.
 
 from __future__ import annotations
 
-from roster_etl.orchestration.assets.export_assets import export_key
+from roster_etl.orchestration.assets.export_assets import export_asset, export_key
 from roster_etl.orchestration.assets.labels import label_assets, loaded_owners
 from roster_etl.orchestration.jobs.archive_upload import archive_upload
 from roster_etl.orchestration.jobs.build import build_definitions, check_keys, checks, import_jobs
@@ -74,7 +74,7 @@ defs = label_assets(
         ],
         [nightly],
         executor=executor(),
-        destinations=DESTINATIONS,
+        exports=[export_asset(name, VENDORS) for name in DESTINATIONS],
         import_runner=import_runner,
     ),
     VENDORS,

@@ -6,38 +6,26 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from roster_etl.canonical.roster import COMMON, FEED, TABLES
+from roster_etl.projections.column_text import cell_format_text, column_rules, name_list, reference_text
 from roster_etl.projections.export_docs import exports_page
 from roster_etl.projections.settings_docs import settings_page
 from roster_etl.spec import (
     AllowedOnlyWhere,
     AtMostOne,
-    CellFormat,
-    Choice,
     Column,
     CompositeReference,
-    Date,
-    DateTime,
-    Decimal,
-    Digits,
     Family,
     File,
     Format,
     HeaderPattern,
-    Identifier,
-    ListOf,
     NotBefore,
     Option,
-    Phone,
     ReferencedRecordType,
     RequireAnyOf,
     RequiredTogether,
     RowRule,
     SameLength,
-    SchoolYear,
     SelfReference,
-    Status,
-    Text,
-    WholeNumber,
     WithinPeriods,
 )
 from roster_etl.spec.findings import CODES
@@ -113,7 +101,7 @@ def tables_page() -> str:
     """Return the page of all canonical tables, and of the columns that all versions have."""
     parts = ["# Tables", NOTICE, _HISTORY]
     for table in TABLES.values():
-        key = _names(table.key)
+        key = name_list(table.key)
         rows = [(f"`{c.name}`", c.type, c.comment) for c in table.columns]
         parts += [f"## {table.name}", f"{table.comment}. Key: {key}.", _table(("Column", "Type", "Meaning"), rows)]
     rows = [(f"`{c.name}`", c.type, c.comment) for c in (*FEED, *COMMON)]
@@ -146,7 +134,9 @@ def _required_files(format_: Format) -> str:
     names = [file.file_name for file in format_.files if file.required]
     if format_.manifest:
         return "Required files: the manifest, unless an option names the version, and each file that it says is there."
-    return f"Required files: {_names(names)}." if names else "No file is required by itself; an upload without any is rejected."
+    return (
+        f"Required files: {name_list(names)}." if names else "No file is required by itself; an upload without any is rejected."
+    )
 
 
 def _version_parts(format_: Format, targets: Targets) -> list[str]:
@@ -155,7 +145,7 @@ def _version_parts(format_: Format, targets: Targets) -> list[str]:
     for version, files in format_.versions.items():
         missing = [format_.file(name).file_name for name in format_.absent_in.get(version, ())]
         head = (
-            f"Files that differ from those above. {_names(missing)} do not exist."
+            f"Files that differ from those above. {name_list(missing)} do not exist."
             if missing
             else "Files that differ from those above."
         )
@@ -164,7 +154,7 @@ def _version_parts(format_: Format, targets: Targets) -> list[str]:
             newest = {column.name: column for column in format_.file(file.name).columns}
             columns = [column for column in file.columns if newest.get(column.name) != column]
             gone = [name for name in newest if name not in {column.name for column in file.columns}]
-            parts += [f"### {file.file_name} of {version}", *([f"Without {_names(gone)}."] if gone else [])]
+            parts += [f"### {file.file_name} of {version}", *([f"Without {name_list(gone)}."] if gone else [])]
             parts.append(_table(_column_heads(targets), (_column_row(file, column, targets) for column in columns)))
     if format_.unread:
         rows = [(f"`{file.file_name}`", file.title, ", ".join(file.versions)) for file in format_.unread]
@@ -220,67 +210,6 @@ def options_page() -> str:
     return _page(["# Options of every feed", NOTICE, HOW_TO_SET_OPTIONS, _options_table(COMMON_OPTIONS)])
 
 
-def cell_format_text(form: CellFormat) -> str:
-    """Return the description of a cell format, in the terms of the format's document."""
-    match form:
-        case Choice() | Status():
-            text = _choice_text(form)
-        case Digits():
-            text = "digits only"
-        case WholeNumber(minimum=minimum, maximum=maximum):
-            text = f"whole number, {minimum} to {maximum}"
-        case Date(patterns=patterns):
-            text = f"date {' or '.join(patterns)}"
-        case DateTime(keywords=words):
-            text = "moment in ISO 8601" + "".join(f", or `{word}`" for word in words)
-        case Decimal():
-            text = "decimal number"
-        case ListOf() | Identifier() | SchoolYear():
-            text = _list_text(form)
-        case Phone(lengths=lengths):
-            text = f"phone number of {', '.join(map(str, lengths))} digits"
-        case Text(max_length=limit, printable=printable):
-            text = f"text of at most {limit} characters" if limit else "text"
-            text += ", no control characters" if printable else ""
-        case _:
-            text = "e-mail address"
-    return text
-
-
-def _list_text(form: ListOf | Identifier | SchoolYear) -> str:
-    if isinstance(form, Identifier):
-        return "id: digits, letters, `.` `-` `_` `/` `@`"
-    if isinstance(form, SchoolYear):
-        return "year of four digits"
-    items = "`{type:id}`" if form.pairs else cell_format_text(form.item)
-    return f"list, separated by commas: {items}"
-
-
-def _choice_text(form: Choice | Status) -> str:
-    text = f"one of {_runs(form.options)}"
-    if isinstance(form, Status):
-        return text
-    if form.prefix:
-        text += f", or what begins with `{form.prefix}`"
-    if form.tolerated:
-        text += f"; {_names(form.tolerated)} with a warning"
-    if form.ranges:
-        text += ", or a range of two whole numbers"
-    return f"{text}; anything else counts as `{form.fallback}`" if form.fallback else text
-
-
-def _runs(options: tuple[str, ...]) -> str:
-    """Return the options as text, with consecutive whole numbers as a range: `1` … `13`."""
-    runs: list[list[str]] = []
-    for option in options:
-        follows = bool(runs) and option.isdigit() and runs[-1][-1].isdigit() and int(option) == int(runs[-1][-1]) + 1
-        if follows:
-            runs[-1].append(option)
-        else:
-            runs.append([option])
-    return ", ".join(f"`{run[0]}` … `{run[-1]}`" if len(run) > 2 else _names(run) for run in runs)
-
-
 def _set_parts(format_: Format) -> list[str]:
     """Return the section about file sets; empty if all files arrive together."""
     if not format_.sets:
@@ -319,24 +248,24 @@ def _column_heads(targets: Targets) -> tuple[str, ...]:
 
 
 def _file_facts(file: File) -> list[str]:
-    facts = [f"A record is named by {_names(file.key)}."]
+    facts = [f"A record is named by {name_list(file.key)}."]
     if file.recognised_by:
         facts.append(f"The file is known by its headers: {header_pattern_text(file.recognised_by)}.")
     if file.ordered_changes:
         facts.append("Rows apply in their order; of several about one record, the last row counts.")
     facts += _identity_facts(file)
-    facts += [f"Another published order of the columns: {_names(order)}." for order in file.other_column_orders]
+    facts += [f"Another published order of the columns: {name_list(order)}." for order in file.other_column_orders]
     if file.changes:
         when = f"needs `{file.changes.status}` and `{file.changes.modified}`; of several rows of a record the newest counts."
         facts.append(f"The file comes whole, or as changes of what came before. A row of changes {when}")
     if file.deleted:
-        facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
+        facts.append(f"A row whose `{file.deleted.column}` is {name_list(file.deleted.values)} says that its record is gone.")
     facts += [_rule_text(rule) for rule in file.rules]
-    facts += [f"{_names(group)} make a record of their own; any of them is enough." for group in file.record_groups]
+    facts += [f"{name_list(group)} make a record of their own; any of them is enough." for group in file.record_groups]
     if file.carried_forward and not file.changes:
         facts.append("Given once: an upload without it goes on with the newest that was published.")
     if file.extensions:
-        facts.append(f"Further columns may begin with {_names(file.extensions)}.")
+        facts.append(f"Further columns may begin with {name_list(file.extensions)}.")
     return facts
 
 
@@ -344,40 +273,40 @@ def _identity_facts(file: File) -> list[str]:
     facts = []
     if file.repeats:
         own = (*file.repeats.columns, *file.repeats.first_counts)
-        facts.append(f"A record may have several rows. Each further row needs a value of its own in {_names(own)}.")
+        facts.append(f"A record may have several rows. Each further row needs a value of its own in {name_list(own)}.")
     if file.repeats and file.repeats.first_counts:
-        facts.append(f"Of {_names(file.repeats.first_counts)}, the first row's value counts.")
+        facts.append(f"Of {name_list(file.repeats.first_counts)}, the first row's value counts.")
     if file.identity:
-        named = f"Rows with one {_names(file.identity_key)} describe different records where they contradict each other in "
-        facts.append(f"{named}{_names(file.identity.columns)}.")
+        named = f"Rows with one {name_list(file.identity_key)} describe different records where they contradict each other in "
+        facts.append(f"{named}{name_list(file.identity.columns)}.")
         if file.identity.shared:
-            facts.append(f"Rows of {file.identity.shared.file} with the same {_names(file.identity_key)} are compared, too.")
+            facts.append(f"Rows of {file.identity.shared.file} with the same {name_list(file.identity_key)} are compared, too.")
     told = "Rows with one {} that contradict each other in {} are not of one record, and one of them is refused."
-    return [*facts, *(told.format(_names(part.key), _names(part.columns)) for part in file.parts)]
+    return [*facts, *(told.format(name_list(part.key), name_list(part.columns)) for part in file.parts)]
 
 
 def header_pattern_text(signature: HeaderPattern) -> str:
     """Return a description of the headers that identify a kind of file."""
-    needed = [_names((name,)) for name in signature.all_of]
+    needed = [name_list((name,)) for name in signature.all_of]
     needed += [" or ".join(f"`{name}`" for name in group) for group in signature.any_of]
-    return " and ".join(needed) + (f", without {_names(signature.none_of)}" if signature.none_of else "")
+    return " and ".join(needed) + (f", without {name_list(signature.none_of)}" if signature.none_of else "")
 
 
 def _rule_text(rule: RowRule) -> str:
     if isinstance(rule, RequireAnyOf):
-        unless = f", unless {_names(rule.unless)} is given" if rule.unless else ""
+        unless = f", unless {name_list(rule.unless)} is given" if rule.unless else ""
         return (
-            f"One of {_names(rule.columns)} is required{unless}."
+            f"One of {name_list(rule.columns)} is required{unless}."
             if len(rule.columns) > 1
-            else f"{_names(rule.columns)} is required{unless}."
+            else f"{name_list(rule.columns)} is required{unless}."
         )
     if isinstance(rule, NotBefore):
         return f"`{rule.column}` is not before `{rule.other}`."
     if isinstance(rule, CompositeReference):
-        return f"{_names(rule.columns)} stand together in a row of {rule.file}; else the row is doubtful."
+        return f"{name_list(rule.columns)} stand together in a row of {rule.file}; else the row is doubtful."
     if not isinstance(rule, RequiredTogether):
         return _agreement_text(rule)
-    return f"{_names(rule.columns)} belong together: with any of them, {_names(rule.required)} must be given."
+    return f"{name_list(rule.columns)} belong together: with any of them, {name_list(rule.required)} must be given."
 
 
 def _agreement_text(
@@ -385,50 +314,23 @@ def _agreement_text(
 ) -> str:
     match rule:
         case SameLength(columns=columns):
-            return f"{_names(columns)} are equally long lists."
+            return f"{name_list(columns)} are equally long lists."
         case SelfReference(column=column, key=key, loops=loops):
             return f"`{column}` names `{key}` of this file" + ("." if loops else ", and never leads back to the record itself.")
         case ReferencedRecordType(column=column, file=file, expected=expected):
-            return f"`{column}` names a record of {file} of the type {_names(expected)}; others are kept, with a warning."
+            return f"`{column}` names a record of {file} of the type {name_list(expected)}; others are kept, with a warning."
         case AtMostOne(by=by, where=where):
             marks = " and ".join(f"`{column}` `{value}`" for column, value in where)
-            return f"Of the rows of one {_names(by)}, one at a time has {marks}; more are kept, with a warning."
+            return f"Of the rows of one {name_list(by)}, one at a time has {marks}; more are kept, with a warning."
         case AllowedOnlyWhere(column=column, of=of, values=values):
-            return f"`{column}` is read only where `{of}` is {_names(values)}."
+            return f"`{column}` is read only where `{of}` is {name_list(values)}."
         case WithinPeriods(begin=begin, end=end, file=file, periods=periods):
             return f"`{begin}` and `{end}` lie within the `{periods}` of {file}; others are kept, with a warning."
 
 
-def column_text(column: Column | Family) -> str:
-    """Return what a file's column must be, on one line: whether it is required, its form and codes, what it refers to, and the note."""
-    required, form = ("", cell_format_text(column.cell_format)) if isinstance(column, Family) else _column_rules(column)
-    requirement = required.replace("yes", "Required", 1) if required else "Optional"
-    reference = f"Refers to {_reference(column)}." if column.references else ""
-    return " ".join(filter(None, (f"{requirement}: {form}.", reference, column.note)))
-
-
 def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]:
     name = f"`{column.name}`" + "".join(f", also `{alias}`" for alias in column.aliases)
-    return (name, *_column_rules(column), _reference(column), column.note, *_target(file, column.name, targets))
-
-
-def _column_rules(column: Column) -> tuple[str, str]:
-    """Return whether a column is required, and its form."""
-    required = "yes" if column.required else ""
-    if column.required_where:
-        required += f", where `{column.required_where.column}` is {_names(column.required_where.values)}"
-    if column.has_default:
-        required += ", but a cell may be empty"
-    if column.optional_if_option:
-        required += f", unless `{column.optional_if_option}` is off"
-    form = "never read" if column.secret else cell_format_text(column.cell_format)
-    form += "; anything else refuses the row" if column.strict else ""
-    form += "; edits by hand outlast uploads" if column.sticky else ""
-    if column.unique:
-        form += ", unique"
-    if column.matches:
-        form += f", which the feed that `{column.matches.option}` names should have"
-    return required, form
+    return (name, *column_rules(column), reference_text(column), column.note, *_target(file, column.name, targets))
 
 
 def _family_row(file: File, family: Family, targets: Targets) -> tuple[str, ...]:
@@ -438,17 +340,10 @@ def _family_row(file: File, family: Family, targets: Targets) -> tuple[str, ...]
         name,
         "",
         cell_format_text(family.cell_format),
-        _reference(family),
+        reference_text(family),
         family.note,
         *_target(file, family.pattern, targets),
     )
-
-
-def _reference(column: Column | Family) -> str:
-    if column.references is None:
-        return ""
-    also = "".join(f", or `{value}`" for value in column.references.also)
-    return f"`{column.references.column}` of {column.references.file}{also}"
 
 
 def _target(file: File, name: str, targets: Targets) -> tuple[str, ...]:
@@ -458,10 +353,6 @@ def _target(file: File, name: str, targets: Targets) -> tuple[str, ...]:
 def _options_table(options: Iterable[Option]) -> str:
     rows = [(f"`{o.name}`", ", ".join(f"`{c}`" for c in o.choices) or o.kind, f"`{o.default}`", o.meaning) for o in options]
     return _table(("Option", "Values", "Default", "Meaning"), rows)
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -23,7 +23,7 @@ from roster_etl.pipeline.reporting.report_files import ImportReport, report_url
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.docs import column_text
+from roster_etl.projections.column_text import column_text
 from roster_etl.spec import File
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import reads_of

@@ -14,7 +14,6 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.changes_asset import state_asset
 from roster_etl.orchestration.assets.district_assets import district_assets
-from roster_etl.orchestration.assets.export_assets import export_asset
 from roster_etl.orchestration.assets.freshness_checks import freshness_check
 from roster_etl.orchestration.assets.import_selections import vendor_keys
 from roster_etl.orchestration.assets.reconciliation_asset import reconciliation_asset, reconciliation_checks
@@ -35,14 +34,14 @@ def job_name(format_name: str, file_set: str = "") -> str:
     return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
-def assets(vendors: Sequence[Vendor], destinations: Sequence[str] = ()) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Return all assets: of each of `vendors`, the roster, the warehouse, the report, reconciliation, exports, and the status of all feeds."""
+def assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return all assets but exports: of each of `vendors`, the roster, the warehouse, the report, reconciliation, and the status of all feeds."""
     with warnings.catch_warnings():
         # Column types and code references are in beta, partitions of checks a preview. The version is pinned, and the tests
         # would notice a change.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [*_assets(vendors), reconciliation_asset(vendors), *(export_asset(name, vendors) for name in destinations)]
+        return [*_assets(vendors), reconciliation_asset(vendors)]
 
 
 def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -99,16 +98,16 @@ def build_definitions(
     schedules: Sequence[dg.ScheduleDefinition] = (),
     *,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
-    destinations: Sequence[str] = (),
+    exports: Sequence[dg.AssetsDefinition] = (),
     import_runner: dg.ResourceDefinition | None = None,
 ) -> dg.Definitions:
     """Return the definitions for `vendors`, with the given checks, jobs, sensors and schedules.
 
-    Args: executor: runs the steps; destinations: names of the destinations that are shown as assets. import_runner: imports whole
+    Args: executor: runs the steps; exports: the assets of destinations. import_runner: imports whole
         uploads for runs of other assets than those of one import; None: no run needs it, since each is of one import.
     """
     return dg.Definitions(
-        assets=assets(vendors, destinations),
+        assets=[*assets(vendors), *exports],
         asset_checks=freshness_checks,
         resources={
             "run_context": run_context_resource,

@@ -49,7 +49,7 @@ class Landing(ABC):
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Copy `entry` to the new private file `to`, and verify that it did not change meanwhile.
 
-        It is read twice. Both reads must return the same bytes, of the listed size, and the entry must be unchanged afterwards.
+        It is read twice. The second read must return the bytes of the copy, of the listed size, and the entry must be unchanged afterwards.
         Raises: UploadMoved (try again later), UploadTooLarge, LandingUnavailable; LandingError: not a regular file.
         """
         if not entry.regular:
@@ -79,11 +79,22 @@ class Landing(ABC):
 
     def _read_twice(self, entry: Entry, to: Path) -> FetchedFile:
         with LocalCopy(to) as out:
-            first = self._digest(entry, out.write)
-        if first != self._digest(entry, None) or first[1] != entry.size or not self._is_unchanged(entry):
+            digest, size = self._digest(entry, out.write)
+        if size != entry.size or not self._equals(entry, to) or not self._is_unchanged(entry):
             raise UploadMoved(where=self.where, name=entry.name)
         fault_point("landing.fetched")
-        return FetchedFile(entry=entry, path=to, sha256=first[0], size=first[1])
+        return FetchedFile(entry=entry, path=to, sha256=digest, size=size)
+
+    def _equals(self, entry: Entry, copy: Path) -> bool:
+        """Whether a read of `entry` returns the bytes of its `copy`: a third of the time that another digest takes."""
+        with copy.open("rb") as copied:
+
+            def compare(block: bytes) -> None:
+                if copied.read(len(block)) != block:
+                    raise UploadMoved(where=self.where, name=entry.name)
+
+            self._read(entry.address, compare)
+            return not copied.read(1)
 
     def _digest(self, entry: Entry, sink: Sink | None) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0

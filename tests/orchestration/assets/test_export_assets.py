@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.assets.export_assets import check_results, export_key
+from roster_etl.orchestration.assets.export_assets import check_results, export_asset, export_key
 from roster_etl.orchestration.jobs.build import build_definitions, checks
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.jobs.send_rosters import send_rosters, send_run_config
@@ -29,7 +29,7 @@ def add(home: Home, name: str, to: Path, **more: Any) -> None:
 @pytest.fixture(scope="module")
 def definitions() -> dg.Definitions:
     vendors = (vendor("clever"),)
-    return build_definitions(vendors, checks(vendors), [], destinations=["lms"])
+    return build_definitions(vendors, checks(vendors), [], exports=[export_asset("lms", vendors)])
 
 
 def materialize(home: Home, definitions: dg.Definitions, district: str = "lincoln") -> dg.ExecuteInProcessResult:

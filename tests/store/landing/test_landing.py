@@ -27,16 +27,15 @@ def home(tmp_path: Path) -> Path:
 
 
 class _Rewritten(LocalLanding):
-    """A folder where somebody does `act` after the first reading."""
+    """A folder where somebody does `act` before the second reading."""
 
     def __init__(self, folder: Path, act: Any) -> None:
         super().__init__(folder, LIMITS)
-        self._act = act
+        self._acts = iter((lambda: None, act))
 
     def _read(self, address: str, take: Any) -> None:
+        next(self._acts)()
         super()._read(address, take)
-        self._act()
-        self._act = lambda: None
 
 
 def rewrite_keeping_times(file: Path) -> None:
@@ -109,6 +108,16 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(home: Path, tmp_path:
         landing.fetch(landing.listing()[0], tmp_path / "copy")
 
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("damaged", [b"a\n2\n", b"a\n1", b"a\n1\n\n", b""])
+def test_a_copy_that_is_not_what_the_file_has_is_not_taken(home: Path, tmp_path: Path, damaged: bytes) -> None:
+    copy = tmp_path / "copy"
+    landing = _Rewritten(home, lambda: copy.write_bytes(damaged))
+    with pytest.raises(UploadMoved, match="students.csv"):
+        landing.fetch(landing.listing()[0], copy)
+
+    assert not copy.exists()
 
 
 def test_a_file_that_grew_since_the_listing_is_not_taken(home: Path, tmp_path: Path) -> None:
