@@ -75,3 +75,51 @@ def counts(work: ExportTables) -> dict[tuple[str, str | None, str | None, str], 
         place = (loss["kind"], loss["table"], loss["column"], loss["reason"])
         found[place] = found.get(place, 0) + loss["count"]
     return found
+
+
+def prepared_records(
+    name: str, tables: Mapping[str, pa.Table], **given: str
+) -> tuple[dict[str, list[dict[str, Any]]], ExportTables]:
+    """Return the objects of each resource of a format of JSON Lines, and the tables that they were made of."""
+    work = prepared(name, tables, **given)
+    return {resource.name: list(resource.records(work)) for resource in export_formats()[name].resources}, work
+
+
+def person(user_id: str, kind: str = "user", **more: Any) -> Record:
+    """Return a user with a name."""
+    return {"user_kind": kind, "user_id": user_id, "first_name": user_id.title(), "last_name": "Ames", "status": "active", **more}
+
+
+def role(user_id: str, school: str | None, name: str, kind: str = "user", **more: Any) -> Record:
+    """Return a role of a user at an organization."""
+    return {"user_kind": kind, "user_id": user_id, "organization_id": school, "role": name, **more}
+
+
+def enrolled(user_id: str, section: str | None, name: str, kind: str = "user", **more: Any) -> Record:
+    """Return an active enrollment, in the course ``c1`` at the school ``s1``."""
+    place = {"course_id": "c1", "section_id": section, "organization_id": "s1", "status": "active"}
+    return {"user_kind": kind, "user_id": user_id, "role": name, **place, **more}
+
+
+def section(section_id: str, **more: Any) -> Record:
+    """Return a section of the course ``c1`` at the school ``s1``."""
+    return {"section_id": section_id, "course_id": "c1", "home_course_id": "c1", "organization_id": "s1", **more}
+
+
+def small_district(**more: Sequence[Record]) -> dict[str, pa.Table]:
+    """Return a roster of two schools and one class, `b1`, of Ana with Tom, and `more`."""
+    base: dict[str, list[Record]] = {
+        "organizations": [
+            {"organization_id": "s1", "type": "school", "name": "One", "state_id": "11"},
+            {"organization_id": "s2", "type": "school", "name": "Two", "state_id": "22"},
+        ],
+        "users": [
+            person("ana", state_id="901", number="1", email="ana@example.org", username="ana"),
+            person("tom", number="2", email="tom@example.org", username="tom"),
+        ],
+        "user_roles": [role("ana", "s1", "student"), role("tom", "s1", "teacher")],
+        "courses": [{"course_id": "c1", "name": "Biology", "organization_id": "s1", "status": "active"}],
+        "sections": [section("b1", name="Bio 1", period="1")],
+        "enrollments": [enrolled("ana", "b1", "student"), enrolled("tom", "b1", "teacher", is_primary=True)],
+    }
+    return roster(**{name: [*base.get(name, ()), *more.get(name, ())] for name in {*base, *more}})
