@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.carry_over import carry_over_missing_columns, find_placeholder_rows, suppress_placeholders
 from roster_etl.frames.arrow import REFUSED
+from roster_etl.frames.row_hashes import HASH
 
 TARGET = TABLES["users"]
 PRIMARY, OTHERS = "students.csv", frozenset({"enrollments.csv", "contacts.csv"})
@@ -78,7 +79,7 @@ def test_looking_up_few_records_sets_the_same_rows_aside_as_comparing_with_all(r
 
 
 def test_extra_columns_that_the_upload_lacks_keep_their_values_and_a_new_record_has_none():
-    schema = pa.schema([*TARGET.arrow_schema, *((name, pa.string()) for name in ("derived", "extensions", "source_file"))])
+    schema = pa.schema([*TARGET.arrow_schema, *((name, pa.string()) for name in ("derived", "extensions", "source_file", HASH))])
 
     def users(**extensions: str) -> pa.Table:
         rows = [
