@@ -43,6 +43,7 @@ def test_changes_of_the_registry_leave_one_line_each(home: Path) -> None:
     assert "sam@example.org" not in str(rows)
     told = call("audit", "--district", "lincoln", "--since", "1h", home=home).out
     assert told.count("\n") >= len(rows)
+    assert "lincoln" in told.splitlines()[1]
     assert call("audit", "--district", "lincoln", "--since", "2999-01-01", home=home).out == "Nothing was decided.\n"
     assert call("audit", "--district", "adams", "--json", home=home).document["error"]["code"] == "unknown_district"
     assert call("audit", "--since", "soon", home=home).code == 2

@@ -317,3 +317,12 @@ def test_a_mapped_file_reads_as_its_bytes_do(content: bytes, encoding: str, tmp_
     assert list(tmp_path.iterdir()) == []  # the file has no name
     assert from_file == from_memory
     assert read_header(mapped, encoding=encoding) == read_header(content, encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"), [(10, "2, 3, 4, 5, 6, 7, 8, 9, 10, 11. "), (12, "2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more. ")]
+)
+def test_ten_undecodable_records_are_named_and_the_others_counted(broken: int, words: str) -> None:
+    file = read_csv(b"a,b\n" + b"1,Zo\xeb\n" * broken)
+
+    assert words in str(file.findings.to_pylist()[0]["message"])

@@ -166,3 +166,13 @@ def test_a_name_cannot_end_the_text_of_the_page_header(name: str) -> None:
     content = re.search(r'@top-left { content: "([^"]*)"', style)
     assert content
     assert re.fullmatch(r"(?:[A-Za-z0-9]|\\[0-9a-f]+ )+", content[1])
+
+
+def test_a_page_lists_its_sections_and_what_to_do_about_a_hold_comes_first() -> None:
+    hold = {"reason": "change_threshold_exceeded", "tables": {}, "schools": [], "plan_sha256": "ab", "decision": None}
+    page = report_page(document(status="held", hold=hold, findings=[finding(2)]))
+    listed = re.findall(r'href="#(\w+)"', page)
+
+    assert listed[:2] == ["todo", "findings"]
+    assert {name for name in listed if f'id="{name}"' not in page} == set()
+    assert "todo" not in re.findall(r'href="#(\w+)"', report_page(document(findings=[])))

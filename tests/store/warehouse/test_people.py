@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,3 +96,31 @@ def test_a_link_that_is_closed_says_when_by_which_import_and_why(warehouse: Ware
         closed, open_ = tx._connection.execute(order)
         assert tuple(closed) == (first, day(2), 1, "superseded")
         assert tuple(open_) == (second, None, None, None)
+
+
+def test_the_persons_of_a_feed_are_those_of_links_of_then_on_whichever_side_it_is(warehouse: Warehouse) -> None:
+    for number in (1, 2, 3):
+        published(warehouse, {"users": change("users", [user(f"u{number}")])}, number)
+    names = ("source_a", "user_kind_a", "user_id_a", "source_b", "user_kind_b", "user_id_b", "person_id")
+    pairs = [
+        ("canvas", "user", "a", "clever", "student", "b", "p1"),
+        ("canvas", "user", "a", "dyknow", "student", "c", "p1"),
+        ("clever", "student", "e", "dyknow", "student", "f", "p2"),
+    ]
+    about = {"verdict": "same", "rule": "email", "decided_by": None, "reason": None, "valid_from": day(1), "valid_from_import": 1}
+    with warehouse.write(directly=True) as tx:
+        tx.people.add_links(DISTRICT, [dict(zip(names, pair, strict=True)) | about for pair in pairs])
+    with warehouse.write(directly=True) as tx:
+        last = tx._connection.execute(sa.select(sa.func.max(PERSON_LINKS.c.link_id))).scalar_one()
+        tx.people.close_links([last], "superseded", day(2), 2)
+
+    def persons(source: str, moment: datetime | None) -> dict[str, str]:
+        with warehouse.read_people() as session:
+            found = session.person_ids(DISTRICT, source, moment)
+        return {user_id: person for (_, user_id), person in found.items()}
+
+    assert [persons(source, None) for source in ("canvas", "clever", "dyknow")] == [{"a": "p1"}, {"b": "p1"}, {"c": "p1"}]
+    assert persons("clever", day(1)) == {"b": "p1", "e": "p2"}
+    assert persons("clever", day(2)) == {"b": "p1"}
+    assert persons("dyknow", day(1)) == {"c": "p1", "f": "p2"}
+    assert persons("clever", day(1) - timedelta(days=1)) == {}

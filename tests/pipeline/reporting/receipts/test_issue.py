@@ -21,6 +21,7 @@ from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.receipts.hand_out import NoOutcomes
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipt_of, rotate_key
+from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
 from roster_etl.pipeline.reporting.receipts.verify import verify_receipts
 from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 from roster_etl.pipeline.review.override import Target, set_override
@@ -262,3 +263,22 @@ def test_the_newest_receipt_of_an_import_is_named(signed: Workspace) -> None:
 
     assert found is not None
     assert (found["number"], found["kind"], found["file"]) == (5, "decision", "receipts/lincoln/clever/5.dsse.json")
+
+
+@pytest.mark.parametrize(("damaged", "kept"), [(3, 2), (1, 0)])
+@pytest.mark.parametrize("way", ["damaged", "gone"])
+def test_after_a_rebuild_a_chain_goes_on_from_the_last_receipt_before_one_that_is_damaged_or_gone(
+    signed: Workspace, tmp_path: Path, damaged: int, kept: int, way: str
+) -> None:
+    receipt = envelopes(signed) / "lincoln" / "clever" / f"{damaged}.dsse.json"
+    if way == "gone":
+        receipt.unlink()
+    else:
+        receipt.chmod(0o600)
+        receipt.write_bytes(b"{}")
+    with Warehouse(f"sqlite:///{tmp_path}/again.sqlite") as again:
+        added = restore_receipt_rows(again, signed.archive, FEED[0])
+        with again.read_receipts() as receipts:
+            numbers = [row["number"] for row in receipts.listing(*FEED)]
+
+    assert (added, sorted(numbers)) == (kept, [*range(1, kept + 1)])
