@@ -289,3 +289,14 @@ def test_refusals_however_many_do_not_hide_what_an_export_has_left_there(home, u
     assert [send(home).document["status"] for _ in range(2)] == ["refused", "refused"]
 
     assert send(home, "--accept-shrink").document["status"] == "written"
+
+
+def test_an_unchanged_roster_is_sent_to_a_destination_that_is_at_another_place_now(home, tmp_path):
+    add(home, tmp_path / "a")
+    assert send(home).code == 0
+    assert add(home, tmp_path / "b", "--update").code == 0
+
+    moved = send(home)
+
+    assert (moved.code, moved.document["status"]) == (0, "written")
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == sorted(path.name for path in (tmp_path / "a").iterdir())

@@ -205,10 +205,10 @@ EXPORT = ExportFormat(
         people.one_id_space,
         oneroster_sessions.plain_ids,
         oneroster_sessions.organization_types,
+        oneroster_classes.course_titles,
+        oneroster_classes.class_details,  # before courses without an organization get the district, which no class can be in
         oneroster_sessions.district_organization,
         oneroster_sessions.session_years,
-        oneroster_classes.course_titles,
-        oneroster_classes.class_details,
         oneroster_sessions.sections_have_terms,
         oneroster_sessions.course_sessions,
         classes.reset_home_course,

@@ -11,7 +11,7 @@ from roster_etl.exports.export_tables import ExportTables
 from roster_etl.exports.plan import OutColumn, Rows
 from roster_etl.exports.rows import left_join, qualified, teachers_in_columns
 from roster_etl.exports.rules.catapult import roles_from_enrollments
-from roster_etl.exports.rules.people import students
+from roster_etl.exports.rules.people import one_role_a_school, students
 
 _ALLOWED = r"^[0-9A-Za-z-]+$"
 _IDS = (("organizations", "organization_id"), ("courses", "course_id"), ("sections", "section_id"), ("users", "user_id"))
@@ -35,7 +35,7 @@ def allowed_ids(work: ExportTables) -> None:
 def roles_at_schools(work: ExportTables) -> None:
     """Keep one role of each person at each school; who has none is where the enrollments are, or is left out."""
     roles_from_enrollments(work)
-    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id"))
+    one_role_a_school(work)
     work.keep("user_roles", present(work.col("user_roles", "organization_id")), "missing_required")
     work.keep("users", is_in(work.user_keys("users"), work.user_keys("user_roles")), "missing_required")
     work.cascade()

@@ -27,6 +27,7 @@ from roster_etl.exports.rules.edfi_records import (
     values_of,
 )
 from roster_etl.exports.rules.oneroster_sessions import school_year, school_year_dates
+from roster_etl.exports.rules.people import one_role_a_school
 from roster_etl.exports.rules.people import students as are_students
 
 _WHOLE = r"^[0-9]{1,18}$"
@@ -40,7 +41,8 @@ def numbered_schools(work: ExportTables) -> None:
     """Keep schools whose id is a whole number, and what belongs to them."""
     numbers = work.col("organizations", str(work.options["school_id"]))
     whole = mask(pc.match_substring_regex(numbers, pattern=_WHOLE))
-    work.keep("organizations", whole & first_marks(numbers), "id_not_allowed")
+    same = pc.replace_substring_regex(numbers, pattern="^0+(.)", replacement=r"\1")  # 007 and 7 are one whole number
+    work.keep("organizations", whole & first_marks(same), "id_not_allowed")
     work.cascade()
 
 
@@ -59,7 +61,7 @@ def identified_students(work: ExportTables) -> None:
 
 def roles_at_schools(work: ExportTables) -> None:
     """Keep one role of each person at each school."""
-    work.keep_first("user_roles", ("user_kind", "user_id", "organization_id"))
+    one_role_a_school(work)
     work.keep("user_roles", present(work.col("user_roles", "organization_id")), "no_home")
     work.cascade()
 

@@ -47,6 +47,7 @@ ROLES_12 = (
     "aide", "counselor", "districtAdministrator", "guardian", "parent", "principal", "proctor", "relative", "siteAdministrator", "student",
     "systemAdministrator", "teacher",
 )  # fmt: skip
+_RANKED = tuple(dict.fromkeys(("student", "teacher", *_ADMINS, *ROLE_ORDER_11, *ROLES_12)))  # the highest first
 RACE_FLAGS = {"I": "american_indian", "A": "asian", "B": "black", "P": "pacific", "W": "white"}
 
 
@@ -111,7 +112,7 @@ def _word_12(role: str) -> str:
 
 
 def _rank(work: ExportTables) -> np.ndarray:
-    order = {word: place for place, word in enumerate((*ROLE_ORDER_11, *ROLES_12))}
+    order = {word: place for place, word in enumerate(_RANKED)}
     return np.asarray(each_distinct(work.col("user_roles", "role"), lambda word: order.get(word, 99), pa.int64()))
 
 

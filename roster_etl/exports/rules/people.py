@@ -209,6 +209,17 @@ def _add_roles(work: ExportTables, people: Mask, schools: Array, role: str) -> N
     work.losses.add("value_made_up", "missing_required", size, table="user_roles")
 
 
+def one_role_a_school(work: ExportTables) -> None:
+    """Keep one role of each person at each school: a student's, else a teacher's, else the first."""
+    rows = work.table("user_roles")
+    words = column(rows, "role")
+    at = np.argsort(np.where(equals(words, "student"), 0, np.where(equals(words, "teacher"), 1, 2)), kind="stable")
+    first = np.zeros(rows.num_rows, dtype=bool)
+    first[at] = first_marks(keys_of(rows, ("user_kind", "user_id", "organization_id")).take(pa.array(at)))
+    work.losses.add("rows_joined", "several_values", int((~first).sum()), table="user_roles")
+    work.tables["user_roles"] = rows if first.all() else work.rows(rows, first)
+
+
 def require_role(work: ExportTables) -> None:
     """Leave out people who are at no school: the format asks where they are."""
     work.keep("users", is_in(work.user_keys("users"), work.user_keys("user_roles")), "missing_required")

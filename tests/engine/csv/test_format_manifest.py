@@ -82,3 +82,11 @@ def test_each_version_has_its_files() -> None:
     assert {"roles", "userProfiles", "scoreScales"} <= set(file_names(FORMAT, "1.2"))
     assert not {"roles", "userProfiles", "scoreScales", "manifest"} & set(file_names(FORMAT, "1.1"))
     assert {"orgs", "users", "results"} <= set(file_names(FORMAT, "1.1"))
+
+
+@pytest.mark.parametrize(("lines", "words"), [((), "it is missing"), (("oneroster.version,2.0",), "another value was found")])
+def test_a_version_that_is_missing_is_told_from_one_that_is_not_known(lines: tuple[str, ...], words: str) -> None:
+    (finding,) = read(VERSIONS[0], *lines).findings
+
+    assert words in finding.message
+    assert "2.0" not in finding.message

@@ -78,3 +78,20 @@ def test_keys_are_the_same_json_by_the_column_and_by_the_row():
         assert keys_json(rows, "enrollments") == [key_json(row), key_json(row | {"section_id": "s"})]
         assert json.loads(keys_json(rows, "enrollments")[0]) == row
     assert keys_json(rows.slice(2), "enrollments") == []
+
+
+@pytest.mark.parametrize(
+    ("roles", "student", "teacher"), [(["student"], 1, 0), (["teacher"], 0, 1), (["student", "teacher"], 1, 1), ([], 1, 1)]
+)
+def test_a_user_matches_a_student_or_a_teacher_by_the_roles_and_either_where_they_do_not_tell(
+    roles: list[str], student: int, teacher: int
+) -> None:
+    """A student and a teacher with one number are two people."""
+    user = {"user_kind": "user", "user_id": "2"}
+    other = roster(users=[{**user, "number": "7"}], user_roles=[{**user, "organization_id": "o", "role": role} for role in roles])
+
+    def matched(kind: str) -> int:
+        one = roster(users=[{"user_kind": kind, "user_id": "1", "number": "7"}])
+        return next(result.matched for result in reconcile_rosters(one, other, {}) if result.table == "users")
+
+    assert (matched("student"), matched("teacher")) == (student, teacher)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import find_placeholder_rows, suppress_placeholders
+from roster_etl.engine.transform.carry_over import carry_over_missing_columns, find_placeholder_rows, suppress_placeholders
 from roster_etl.frames.arrow import REFUSED
+from roster_etl.frames.row_hashes import HASH
 
 TARGET = TABLES["users"]
 PRIMARY, OTHERS = "students.csv", frozenset({"enrollments.csv", "contacts.csv"})
@@ -75,3 +76,19 @@ def test_looking_up_few_records_sets_the_same_rows_aside_as_comparing_with_all(r
     ]
     wanted = {row[0] for row, flag in zip(rows, found(rows, has_redacted_key=redacted), strict=True) if flag}
     assert refused(rows, [one for one in known if one in wanted], has_redacted_key=redacted) == expected
+
+
+def test_extra_columns_that_the_upload_lacks_keep_their_values_and_a_new_record_has_none():
+    schema = pa.schema([*TARGET.arrow_schema, *((name, pa.string()) for name in ("derived", "extensions", "source_file", HASH))])
+
+    def users(**extensions: str) -> pa.Table:
+        rows = [
+            {"user_kind": "student", "user_id": name, "derived": "[]", "extensions": text} for name, text in extensions.items()
+        ]
+        return pa.Table.from_pylist([row | {"source_file": PRIMARY} for row in rows], schema)
+
+    now = users(a='{"ext.new": "1"}', b="{}", new="{}")
+    before = users(a='{"ext.bus": "7", "ext.new": "0"}', b="{}")
+    made = carry_over_missing_columns(TARGET, now, before, {}, {"ext.bus"})
+
+    assert made.column("extensions").to_pylist() == ['{"ext.bus": "7", "ext.new": "1"}', "{}", "{}"]

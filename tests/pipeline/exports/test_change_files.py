@@ -97,3 +97,12 @@ def test_a_cursor_that_is_damaged_or_of_another_feed_is_refused(workspace, tmp_p
     with pytest.raises(BadCursor):
         write_change_files(workspace, "lincoln", "canvas", str(tmp_path), since=1)
     assert [path.name for path in Path(folder).iterdir()] == ["_cursor.json"]
+
+
+def test_a_file_has_the_columns_of_the_view_of_changes_and_when_each_was_published(workspace, tmp_path):
+    write_change_files(workspace, *WHO, str(tmp_path))
+    table = pq.read_table(tmp_path / PLACE / "import_id=2/changes.parquet", partitioning=None)
+
+    assert table.column_names == ["published_at", "table_name", "key", "change", "close_reason"]
+    ended = workspace.warehouse.ledger.import_(2)["finished_at"]
+    assert {abs((at - ended).total_seconds()) < 60 for at in table.column("published_at").unique().to_pylist()} == {True}

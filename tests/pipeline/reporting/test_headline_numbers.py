@@ -27,3 +27,9 @@ def test_without_a_plan_or_records_there_is_no_tile() -> None:
 )
 def test_a_share_never_reads_as_nothing_or_all_that_is_not(share: float | None, text: str) -> None:
     assert share_text(share) == text
+
+
+def test_a_tile_of_records_that_stay_says_so() -> None:
+    (people,) = headline_tiles({"plan": {"users": {"current": 324, "created": 0, "updated": 0, "deleted": 0}}})
+
+    assert (people.after, people.changes) == (324, "no change")

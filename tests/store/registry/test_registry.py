@@ -370,3 +370,13 @@ def test_a_pause_of_some_feeds_leaves_the_others_alone() -> None:
 
 def test_a_paused_district_is_paused_whatever_is_planned() -> None:
     assert dataclasses.replace(LINCOLN, paused=True).pause_reason("clever", NOW) == "until it is resumed"
+
+
+def test_resuming_leaves_a_time_that_changes_settings_as_it_is(registry: Registry) -> None:
+    day = datetime.timedelta(days=1)
+    open_house = Window(first=NOW.date() - day, last=NOW.date() + day, reason="new year", options={"delete_threshold_pct": "100"})
+    registry.add(replace(LINCOLN, paused=True, calendar=(open_house,)))
+
+    resumed = registry.resume("lincoln", NOW)
+
+    assert (resumed.paused, resumed.calendar) == (False, (open_house,))

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from roster_etl.canonical.people import PERSON_LINKS
 from roster_etl.store.warehouse import Warehouse
 from tests.ledgers import in_transaction
 from tests.rosters import DISTRICT, change, day, end, published, user, version_of
@@ -69,3 +71,27 @@ def test_pairs_that_a_rule_linked_are_found_by_either_user(
         pairs = session.ruled_pairs(DISTRICT, ("canvas", "clever"), side, [(A, B)[side][1:], ("student", "b")])
 
     assert pairs == ([(A[1:], (B[1], link["user_id_b"]))] if found else [])
+
+
+def test_a_link_that_is_closed_says_when_by_which_import_and_why(warehouse: Warehouse) -> None:
+    published(warehouse, {"users": change("users", [user("a")])})
+    link = {
+        "source_a": "canvas",
+        "user_kind_a": "user",
+        "user_id_a": "a",
+        "source_b": "clever",
+        "user_kind_b": "student",
+        "user_id_b": "a",
+    }
+    link |= {"person_id": "p", "verdict": "same", "rule": "email", "decided_by": None, "reason": None}
+    with warehouse.write(directly=True) as tx:
+        tx.people.add_links(DISTRICT, [{**link, "valid_from": day(1), "valid_from_import": 1} for _ in range(2)])
+    columns = PERSON_LINKS.c
+    order = sa.select(columns.link_id, columns.valid_to, columns.valid_to_import, columns.close_reason).order_by(columns.link_id)
+    with warehouse.write(directly=True) as tx:
+        first, second = (row[0] for row in tx._connection.execute(order))
+        tx.people.close_links([first], "superseded", day(2), 1)
+
+        closed, open_ = tx._connection.execute(order)
+        assert tuple(closed) == (first, day(2), 1, "superseded")
+        assert tuple(open_) == (second, None, None, None)

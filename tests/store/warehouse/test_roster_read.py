@@ -311,3 +311,20 @@ def test_id_changes_are_found_by_either_id_whether_few_or_many_are_asked_for(war
     assert found("o1", "n4") == ["o1", "o4"]
     assert found("o1", "n4", *(f"x{number}" for number in range(9))) == ["o1", "o4"]
     assert (found("x"), found()) == ([], [])
+
+
+def test_the_names_of_schools_are_those_of_then_and_of_the_last_version_of_one_that_is_gone(warehouse):
+    def school(name: str, title: str | None) -> dict[str, str | None]:
+        return {"organization_id": name, "type": "school", "name": title}
+
+    first = [school("s1", "Old"), school("s2", "Gone"), school("s3", None)]
+    published(warehouse, {"organizations": change("organizations", first)})
+    gone = [version_of(warehouse, "organizations", organization_id=name) for name in ("s1", "s2")]
+    published(warehouse, {"organizations": change("organizations", [school("s1", "New")], gone, "changed")}, number=2)
+
+    def names(import_id: int) -> dict[str, str]:
+        return warehouse.roster.school_names(DISTRICT, SOURCE, ["s1", "s2", "s3", "s4"], import_id)
+
+    assert names(1) == {"s1": "Old", "s2": "Gone"}
+    assert names(2) == {"s1": "New", "s2": "Gone"}
+    assert names(0) == {}
