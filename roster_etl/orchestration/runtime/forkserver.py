@@ -9,14 +9,21 @@ settings those of each run.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import sys
+from multiprocessing.util import get_temp_dir
+from pathlib import Path
 from typing import Any
 
 from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
 
 VARIABLE = "ROSTER_ETL_WARM_RUNS"
+_LOG = logging.getLogger(__name__)
+_SOCKET = "listener-12345678"
+"""A name as long as that of the socket on which the idle process listens."""
+_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 _SERVER_MODULE, _CONTEXT_ATTRIBUTE = "dagster._grpc.server", "_mp_ctx"
 PRELOADED_MODULES = (
     "roster_etl.orchestration.runtime.forkserver_watchdog",
@@ -49,15 +56,26 @@ def enable_forkserver() -> bool:
     """Let the code server that loads this module start warm runs, unless disabled, and return whether it does.
 
     The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
-    class comes before both. With any version of Dagster but the tested one, runs start as new interpreters.
+    class comes before both. With any version of Dagster but the tested one, and where the idle process could not listen, runs start
+    as new interpreters.
     """
     server = sys.modules.get(_SERVER_MODULE)
-    if os.environ.get(VARIABLE) == "0" or server is None or not is_tested_dagster("warm runs"):
+    if os.environ.get(VARIABLE) == "0" or server is None or not is_tested_dagster("warm runs") or not _can_listen():
         return False
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED_MODULES))
     setattr(server.DagsterApiServer, _CONTEXT_ATTRIBUTE, PinnedAttribute(context))
     return True
+
+
+def _can_listen() -> bool:
+    """Return whether the path of a socket in this process's folder for temporary files is short enough, and log a warning if not."""
+    if len(os.fsencode(Path(get_temp_dir(), _SOCKET))) <= _SOCKET_PATH_BYTES:
+        return True
+    _LOG.warning(
+        "warm runs: off, the path of the folder for temporary files is too long for a socket; set TMPDIR to a shorter one"
+    )
+    return False
 
 
 class PinnedAttribute:

@@ -29,13 +29,15 @@ def fail_orphaned_runs(workspace: Workspace, instance: dg.DagsterInstance) -> li
     return gone
 
 
-def _orphaned_import_id(workspace: Workspace, run: dg.DagsterRun, failed_imports: list[int]) -> int | None:
-    """Return the import of a run if its process is known to be dead."""
+def _orphaned_import_id(workspace: Workspace, run: dg.DagsterRun, gone: list[int]) -> int | None:
+    """Return the import of a run if it has ended and its process is known to be dead. One that is running was taken over by this run."""
     district_id, source = run.tags.get(DISTRICT), run.tags.get(FORMAT)
     if district_id is None or source is None:
         return None
     for row in workspace.warehouse.ledger.imports(district_id, source, limit=_RECENT_IMPORTS):
+        if row["run_id"] != run.run_id or row["status"] == "running":
+            continue
         error = (row["summary"] or {}).get("error") or {}
-        if row["run_id"] == run.run_id and (row["import_id"] in failed_imports or error.get("code") == ProcessCrashed.code):
+        if row["import_id"] in gone or error.get("code") == ProcessCrashed.code:
             return int(row["import_id"])
     return None

@@ -352,9 +352,10 @@ class WriteSession:
         fault_point("ledger.upload")
 
     def resume(self, import_id: int, run_id: str | None = None) -> None:
-        """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""
-        ledger_write.lock_import(self._connection, import_id, "running", "failed")
-        changed = {"run_id": run_id} if run_id else {}
+        """Set an import that failed, or that a dead process left running, to ``running``, without its error. Raises ImportNotRunning."""
+        row = ledger_write.lock_import(self._connection, import_id, "running", "failed")
+        changed: dict[str, Any] = {"run_id": run_id} if run_id else {}
+        changed["summary"] = {name: value for name, value in (row["summary"] or {}).items() if name != "error"}
         ledger_write.update_import(self._connection, import_id, status="running", finished_at=None, **changed)
         fault_point("ledger.resume")
 

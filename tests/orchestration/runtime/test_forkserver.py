@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from types import SimpleNamespace
 
 import pytest
@@ -46,6 +50,31 @@ def test_servers_that_were_there_before_and_that_come_after_fork_their_runs(
 
     assert forkserver.enable_forkserver()
     assert [found._mp_ctx.get_start_method() for found in (before, server())] == ["forkserver", "forkserver"]
+
+
+@pytest.mark.parametrize(("length", "warm"), [(forkserver._SOCKET_PATH_BYTES, True), (forkserver._SOCKET_PATH_BYTES + 1, False)])
+def test_runs_begin_cold_where_no_socket_can_have_its_path(
+    server: type[Server], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, length: int, warm: bool
+):
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
+    folder = "/" + "x" * (length - len("//listener-12345678"))
+    monkeypatch.setattr(forkserver, "get_temp_dir", lambda: folder)
+
+    assert forkserver.enable_forkserver() is warm
+    assert (server()._mp_ctx == "spawn") is not warm
+    assert ["set TMPDIR to a shorter one" in record.message for record in caplog.records] == ([] if warm else [True])
+
+
+def test_a_socket_takes_the_longest_path_that_is_allowed_and_no_longer():
+    fits = tempfile.mkdtemp(dir="/tmp")
+    path = os.path.join(fits, "x" * (forkserver._SOCKET_PATH_BYTES - len(fits) - 1))
+    try:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+        with socket.socket(socket.AF_UNIX) as listening, pytest.raises(OSError, match="too long"):
+            listening.bind(path + "x")
+    finally:
+        shutil.rmtree(fits)
 
 
 def test_runs_begin_cold_with_a_version_of_dagster_that_was_not_tested(

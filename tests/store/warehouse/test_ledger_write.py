@@ -257,6 +257,14 @@ def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):
     assert warehouse.ledger.import_(number)["status"] == "unchanged"
 
 
+def test_an_import_that_goes_on_has_no_error(warehouse):
+    number = begin(warehouse)
+    in_transaction(warehouse).conclude(end(number, "failed", summary={"error": {"code": "abandoned"}, "parked": True}))
+    in_transaction(warehouse).resume(number)
+
+    assert warehouse.ledger.import_(number)["summary"] == {"parked": True}
+
+
 def test_an_attempt_without_findings_leaves_none(warehouse):
     number = begin(warehouse)
     in_transaction(warehouse).conclude(end(number, "failed", findings=findings(finding())))
