@@ -142,14 +142,14 @@ ENROLLMENTS = OutFile(
     when="rows",
     columns=(
         OutColumn("course_id", value="course_if_default", holds=("enrollments.course_id",)),
+        OutColumn("start_date", value="enrollments.start_at", form="instant", optional=True),
+        OutColumn("end_date", value="enrollments.end_at", form="instant", optional=True),
         OutColumn("user_id", value="enrollments.user_id", required=True),
         OutColumn("role", value="enrollments.role", required=True),
         OutColumn("section_id", value="enrollments.section_id"),
         OutColumn("status", value="enrollments.status", required=True),
         OutColumn("associated_user_id", value="enrollments.associated_user_id"),
         OutColumn("limit_section_privileges", value="enrollments.limit_section_privileges", form="true/false", optional=True),
-        OutColumn("start_date", value="enrollments.start_at", form="instant", optional=True),
-        OutColumn("end_date", value="enrollments.end_at", form="instant", optional=True),
     ),
 )
 

@@ -311,3 +311,13 @@ def test_a_term_ends_on_its_last_day_in_the_time_of_the_district():
     assert [row[name] for name in ("Term_name", "Term_start", "Term_end", "Grade")] == ["Fall", "08/17/2026", "12/18/2026", "9"]
     assert "Subject" not in row
     assert found.losses[CHANGED, "sections", "subject", "not_in_code_list"] == 1
+
+
+def test_a_teacher_is_at_the_school_of_a_role_whatever_it_is_before_that_of_the_classes():
+    found = clever(
+        users=[person("teacher", "eva")],
+        user_roles=[role("teacher", "eva", "s2", "admin")],
+        enrollments=[enrolled("teacher", "eva", "b1", "teacher")],
+    )
+
+    assert [(row["Teacher_id"], row["School_id"]) for row in found.files["teachers.csv"]] == [("eva", "s2"), ("tom", "s1")]

@@ -505,3 +505,14 @@ def test_a_derived_id_is_written_with_a_dash_and_another_that_is_not_allowed_lea
     assert "t:2" not in found.column("academicSessions.csv", "sourcedId")
     assert found.losses[LEFT_OUT, "terms", None, "id_not_allowed"] == 1
     assert found.losses[CHANGED, "terms", "term_id", "id_not_allowed"] == 1
+
+
+def test_in_1_2_the_primary_organization_of_a_user_is_one_where_the_user_has_a_role():
+    found = oneroster(
+        "1.2",
+        users=[user("bo", primary_organization_id="s1"), user("cy", primary_organization_id="d")],
+        user_roles=[role("bo", "s1", "student"), role("cy", "s1", "student")],
+    )
+
+    assert by_id(found, "users.csv", "primaryOrgSourcedId") == {"ana": "", "bo": "s1", "cy": "", "tom": ""}
+    assert found.losses["column_left_out", "users", "primary_organization_id", "no_home"] == 1
