@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from roster_etl.pipeline.reporting.feed_status import Change, FeedStatus, OpenHold, Quarantine, StatusOverview
+from roster_etl.pipeline.reporting.freshness import Freshness, State
 from roster_etl.pipeline.reporting.status_page import (
     LARGE_BYTES,
     age_text,
@@ -111,3 +113,13 @@ def test_texts_are_short() -> None:
         "1,200",
     )
     assert status_line(HELD, NOON).what == "import 7: 158 of 324 users would be removed"
+
+
+@pytest.mark.parametrize(("state", "text"), [("late", "5 h"), ("good", "")])
+def test_a_feed_that_is_late_says_for_how_long(state: State, text: str) -> None:
+    deadline = NOON - timedelta(hours=5)
+    lateness = Freshness(
+        district_id="lincoln", source="clever", time_zone="UTC", state=state, deadline=deadline, next=NOON, good=None, last=None
+    )  # fmt: skip
+
+    assert status_line(replace(HELD, lateness=lateness), NOON).late == text

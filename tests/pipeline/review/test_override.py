@@ -121,6 +121,21 @@ def test_a_cell_that_was_set_by_hand_says_so_and_the_others_still_lead_to_their_
     ]
 
 
+def test_once_an_edit_is_cleared_the_same_value_of_an_upload_leads_to_the_upload(workspace: Workspace, tmp_path: Path) -> None:
+    set_override(workspace, target(), "Anna Lee", "sam")
+    clear_override(workspace, target(), "sam")
+    upload(workspace, tmp_path / "a", {"users.csv": "user_id,login_id,status,full_name\nU1,ann2,active,Anna Lee\n"})
+
+    document = trace_record(workspace, "lincoln", "users", {"user_id": "U1"}, field="full_name")
+    cells = [version["fields"]["full_name"] for version in document["versions"]]
+    assert [(cell["value"], cell["rule"].partition(",")[0], [read["text"] for read in cell["reads"]]) for cell in cells] == [
+        ("Ann Lee", "full_name of users", ["Ann Lee"]),
+        ("Anna Lee", "set by hand", []),
+        ("Ann Lee", "full_name of users", ["Ann Lee"]),
+        ("Anna Lee", "full_name of users", ["Anna Lee"]),
+    ]
+
+
 def test_a_trace_of_an_edit_of_a_retried_row_leads_to_the_upload_that_had_it(workspace: Workspace, tmp_path: Path) -> None:
     section = {"sections.csv": "section_id,course_id,name,status\nS1,C9,Drawing,active\n"}
     upload(workspace, tmp_path / "a", section)
