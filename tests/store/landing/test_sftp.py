@@ -147,9 +147,10 @@ def test_a_key_logs_in(tmp_path: Path, settings: Settings) -> None:
         )
         with open_landing("lincoln", feed, settings, environ={}) as landing:
             assert landing.listing() == ()
-        (tmp_path / "id").chmod(0o644)
-        with pytest.raises(UnsafeSecretFile, match="chmod 600"), open_landing("lincoln", feed, settings, environ={}):
-            pass
+        for mode in (0o644, 0o640, 0o604, 0o620, 0o601):
+            (tmp_path / "id").chmod(mode)
+            with pytest.raises(UnsafeSecretFile, match="chmod 600"), open_landing("lincoln", feed, settings, environ={}):
+                pass
 
 
 def test_no_pinned_host_key_no_start(server: SftpServer, reach: Reach, tmp_path: Path) -> None:
