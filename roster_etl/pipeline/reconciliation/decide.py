@@ -57,7 +57,7 @@ def decide(workspace: Workspace, verb: Verb, numbers: Sequence[int], *, by: str,
 def _locked(session: SqlReconciliationWriter, numbers: Sequence[int]) -> list[dict[str, Any]]:
     """Return open differences, of which no comparison or decision changes anything until the transaction ends. Raises UnknownDifference."""
     for district_id in sorted({row["district_id"] for row in session.differences(numbers)}):
-        session.lock(f"reconcile {district_id}")
+        session.lock(district_id)
     found = {row["difference_id"]: row for row in session.differences(numbers)}  # read again: it may have waited
     for number in numbers:
         if number not in found or found[number]["closed_at"] is not None:

@@ -109,14 +109,14 @@ def decide_people(workspace: Workspace, decision: PersonDecision) -> LinkChanges
 
 def _locked_moment(tx: WriteSession, district_id: str) -> datetime:
     """Wait until no comparison or other decision of the district is writing; return the moment of a decision that is made now."""
-    tx.reconciliation.lock(f"reconcile {district_id}")
+    tx.reconciliation.lock(district_id)
     return decision_moment(tx.reconciliation, district_id)
 
 
 def write_decision(tx: WriteSession, decision: PersonDecision, at: datetime) -> LinkChanges:
     """Open and close links as a decision says; the next comparison of the feeds is a whole one."""
     district_id = decision.district_id
-    tx.reconciliation.lock(f"reconcile {district_id}")
+    tx.reconciliation.lock(district_id)
     changes = _changes(tx.people, decision)
     if changes.opened:
         feeds = sorted({record.source for record in decision.pair})

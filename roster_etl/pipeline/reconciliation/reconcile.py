@@ -119,7 +119,7 @@ def reconcile(
             found = compare_all(rosters[0], rosters[1], how, decided)
         assert found is not None
         with workspace.warehouse.write(directly=True) as tx:
-            tx.reconciliation.lock(f"reconcile {pair[0]}")
+            tx.reconciliation.lock(pair[0])
             if not _is_as_read(tx.reconciliation, tx.people, pair, (imports, decided, state)):
                 continue
             at = at or _moment(tx.reconciliation, pair, imports)

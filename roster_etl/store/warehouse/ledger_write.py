@@ -27,7 +27,7 @@ from roster_etl.canonical.ledger import (
 )
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import bulk_load, quarantine, waiting_rows
+from roster_etl.store.warehouse import bulk_load, locks, quarantine, waiting_rows
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
 from roster_etl.store.warehouse.import_result import (
     REJECTED_ROWS_SCHEMA,
@@ -56,7 +56,8 @@ def open_import(connection: sa.Connection, **columns: Any) -> int:
 
 
 def lock_import(connection: sa.Connection, import_id: int, *expected: str) -> sa.RowMapping:
-    """Return the import's row, locked, if its status is one of `expected`. Raises UnknownImport, ImportNotRunning."""
+    """Return the import's row, locked with its district, if its status is one of `expected`. Raises UnknownImport, ImportNotRunning."""
+    locks.lock_district_of(connection, import_id)
     query = sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id).with_for_update()
     row = connection.execute(query).mappings().first()
     if row is None:
@@ -153,6 +154,7 @@ def supersede_holds(
     Args:    before: only holds of imports with a smaller number; None: all. kind: only holds of imports of this kind.
     Returns: the ids of their imports.
     """
+    locks.lock(connection, district_id)
     newer = IMPORTS.alias("newer")
     file_set = sa.select(newer.c.file_set).where(newer.c.import_id == by_import).scalar_subquery()
     # Asked of each open hold, of which there are few: a list of all older imports would grow with the history.

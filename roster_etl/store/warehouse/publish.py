@@ -5,7 +5,6 @@ No other module changes the roster.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -61,7 +60,6 @@ def publish(
     Raises: ImportNotRunning, RosterChanged, UnknownImport, NoHold; ConstraintBroken if two current versions have the same key.
     """
     found = ledger_write.lock_import(connection, import_result.import_id, "running", "held")
-    lock(connection, found["district_id"])
     if found["status"] == "held":
         _require_approval(connection, import_result, approved_by)
     _check_base_unchanged(connection, found, planned_on)
@@ -81,13 +79,6 @@ def publish(
             part = next(opening, None)
     bulk_load.fit_cache(connection, 0)
     ledger_write.conclude(connection, import_result)
-
-
-def lock(connection: sa.Connection, name: str) -> None:
-    """Lock `name` until the transaction ends; waits for the lock. Does nothing on SQLite, which has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 def _require_approval(connection: sa.Connection, import_result: ImportResult, approved_by: str | None) -> None:

@@ -17,6 +17,7 @@ from roster_etl.frames.row_hashes import HASH, row_hash
 from roster_etl.store.warehouse import (
     bulk_load,
     ledger_write,
+    locks,
     people,
     purged_person,
     quarantine,
@@ -53,6 +54,10 @@ class PurgeScope:
 
 def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
     """Delete what `scope` covers, in the transaction of `connection`. Returns the number of deleted versions by table."""
+    locks.lock(
+        connection, scope.district_id
+    )  # a hold that is approved meanwhile waits, and is then refused: its plan has the removed data
+    locks.lock_comparison(connection, scope.district_id)
     waiting_rows.forget_feeds(connection, scope.district_id)
     quarantine.forget_taken_out(connection, scope.district_id)
     if scope.person is not None:

@@ -27,6 +27,7 @@ from roster_etl.store.warehouse import (
     feed_status_read,
     ledger_read,
     ledger_write,
+    locks,
     people,
     publish,
     purge,
@@ -222,7 +223,7 @@ class SqlReconciliationWriter(SqlReconciliation):
     add_differences = _query(reconciliation.add_differences)
     close_differences = _query(reconciliation.close_differences)
     decide_differences = _query(reconciliation.decide_differences)
-    lock = _query(publish.lock)
+    lock = _query(locks.lock_comparison)
 
 
 @dataclass(frozen=True)

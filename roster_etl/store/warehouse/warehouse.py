@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import audit, publish, purge, roles, schema
+from roster_etl.store.warehouse import audit, locks, purge, roles, schema
 from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.import_result import ImportResult
@@ -120,7 +120,7 @@ class Warehouse:
     def exclusive(self, name: str) -> Iterator[None]:
         """Hold the lock `name` for the block, across processes and hosts; PostgreSQL releases it if the process dies."""
         with self._database.write() as connection:
-            publish.lock(connection, name)
+            locks.lock(connection, name)
             yield
 
     @contextmanager
