@@ -57,6 +57,18 @@ def test_the_folder_itself_is_listed_and_nothing_below(home: Path) -> None:
     assert listing[2].size == 4
 
 
+def test_a_file_is_found_by_its_address_among_others(home: Path) -> None:
+    for name in ("aides.csv", "teachers.csv"):
+        (home / name).touch()
+    landing = LocalLanding(home, LIMITS)
+
+    assert [entry.name for address in ("teachers.csv", "students.csv") if (entry := landing.find(address))] == [
+        "teachers.csv",
+        "students.csv",
+    ]
+    assert landing.find("staff.csv") is None
+
+
 def test_a_file_is_fetched_from_any_url(home: Path, settings: Settings, tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/landing-test/students.csv", b"a\n1\n")
