@@ -300,6 +300,18 @@ def test_canonical_tables_come_with_their_description(home, tmp_path, file_type)
         ]
 
 
+@pytest.mark.parametrize("source", ["clever", "dyknow"])
+def test_canonical_tables_are_those_of_one_feed(home, tmp_path, source):
+    write_sample(vendor("dyknow"), tmp_path / "dyknow", students=5, seed=3)
+    assert call("import", tmp_path / "dyknow", "--district", "lincoln", "--format", "dyknow", "--register", home=home).code == 0
+
+    exported(home, "canonical", tmp_path / "out", "--source", source)
+
+    rows = pq.read_table(tmp_path / "out" / "users.parquet")
+    assert {*rows.column("source").to_pylist()} == {source}
+    assert (rows.column("user_kind").to_pylist().count("student") == 5) == (source == "dyknow")
+
+
 @pytest.mark.parametrize("name", ["sds", "apple_school_manager", "edfi"])
 def test_formats_that_are_only_exported_are_written(home, tmp_path, name):
     more = ("--option", "school_id=organization_id", "--option", "student_id=user_id") if name == "edfi" else ()

@@ -79,7 +79,7 @@ def test_fixed_texts_follow_the_columns() -> None:
 def test_a_name_is_looked_up_without_regard_to_case() -> None:
     table = {"Lincoln High": "10", " Field House ": "a1"}
 
-    assert _list(looked_up(text_series(["LINCOLN high", "field house", "nowhere", None]), table)) == ["10", "a1", None, None]
+    assert _list(looked_up(text_series([" LINCOLN high ", "field house", "nowhere", None]), table)) == ["10", "a1", None, None]
     assert _list(looked_up(text_series(["x", None]), {})) == [None, None]
 
 

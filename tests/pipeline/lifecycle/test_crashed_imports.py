@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.lifecycle.crashed_imports import fail_import_of_run, fail_orphans_under_lock
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_import_of_run, fail_orphans_under_lock, fail_running_import
 from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.uploads.order import Order
@@ -120,3 +120,9 @@ def test_an_import_ends_with_its_run_unless_it_is_anothers_by_then(killed: Works
     assert fail_import_of_run(killed, 1, "run-a") is True
     assert killed.warehouse.ledger.import_(1)["summary"]["error"]["code"] == "abandoned"
     assert fail_import_of_run(killed, 1, "run-a") is False
+
+
+def test_an_import_that_has_ended_is_not_failed_afterwards(killed: Workspace) -> None:
+    assert fail_running_import(killed, 1, LandingNotFound(where="x")) is True
+    assert fail_running_import(killed, 1, LandingNotFound(where="x")) is False
+    assert killed.warehouse.ledger.import_(1)["status"] == "failed"

@@ -80,3 +80,15 @@ def test_a_row_is_looked_up_by_the_id_as_the_import_reads_it(tmp_path: Path, sec
         told = trace_record(workspace, "lincoln", "enrollments", {"section_id": section, "role": "student"}, field="course_id")
 
     assert course in [read["text"] for read in told["versions"][0]["fields"]["course_id"]["reads"]]
+
+
+def test_a_file_in_the_declared_encoding_is_read_back_in_it(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_bytes(text.replace("Ana", "Zoë").encode("cp1252"))
+    with closing(Workspace.open(tmp_path / "home")) as opened:
+        options = {"site_codes": '{"Ada Lovelace": "20"}', "encoding": "cp1252"}
+        opened.registry.add(District(id=WHO[0], feeds=(Feed(format=WHO[1], options=options),)))
+        import_upload(opened, Order(district_id=WHO[0], source=WHO[1], path=str(tmp_path)))
+        told = _traced(opened, "users", {"user_kind": "student", "user_id": "1"}, "first_name")
+
+    assert (told["value"], [cell["text"] for cell in told["reads"]]) == ("Zoë", ["Zoë"])

@@ -26,7 +26,7 @@ from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_i
 from roster_etl.pipeline.uploads.effective_uploads import without_undone
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import NoHold, Warehouse
@@ -402,3 +402,20 @@ def test_undos_however_they_ended_are_rebuilt_and_the_audit_has_a_line_of_each_d
     ]
     assert {row["district_id"] for row in twice.warehouse.ledger.audit()} == {"lincoln"}
     assert "Lee" not in str(twice.warehouse.ledger.audit())
+
+
+def test_the_plan_of_an_undo_says_by_school_what_comes_and_goes(tmp_path: Path) -> None:
+    write_sample(vendor("clever"), tmp_path / "a", students=30, seed=5)
+    write_next_day(vendor("clever"), tmp_path / "a", tmp_path / "b", seed=6)
+    workspace = Workspace.open(tmp_path / "home")
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+    for name in ("a", "b"):
+        import_upload(workspace, Order(district_id="lincoln", source="clever", path=str(tmp_path / name)))
+    plan = outcome(workspace, plan_undo(workspace, 2, "A. Steward"))["plan"]
+
+    changed = {name: plan[name] for name in ("sections", "enrollments") if plan[name]["created"] + plan[name]["deleted"]}
+    assert changed
+    for table in changed.values():
+        for what in ("created", "updated", "deleted"):
+            assert sum(school[what] for school in table["schools"].values()) == table[what]
+    workspace.close()

@@ -19,6 +19,7 @@ from roster_etl.pipeline.exports.export_roster import export_roster
 from roster_etl.pipeline.exports.order import ExportOrder
 from roster_etl.pipeline.maintenance.purge import PurgeTarget, purge
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district
+from roster_etl.pipeline.reporting.receipts import issue
 from roster_etl.pipeline.reporting.receipts.hand_out import NoOutcomes
 from roster_etl.pipeline.reporting.receipts.issue import issue_receipts, receipt_of, rotate_key
 from roster_etl.pipeline.reporting.receipts.rebuild import restore_receipt_rows
@@ -282,3 +283,21 @@ def test_after_a_rebuild_a_chain_goes_on_from_the_last_receipt_before_one_that_i
             numbers = [row["number"] for row in receipts.listing(*FEED)]
 
     assert (added, sorted(numbers)) == (kept, [*range(1, kept + 1)])
+
+
+@pytest.mark.parametrize("name", ["number", "kind", "status", "import_id", "export_id"])
+def test_an_envelope_that_a_killed_process_left_is_taken_over_only_if_it_states_the_same(signed: Workspace, name: str) -> None:
+    keys = KeyFolder(signed.settings).load()
+    first, second = sorted(rows(signed), key=lambda row: row["number"])[:2]
+    row = {column: second[column] for column in ("district_id", "source", "number", "kind", "status", "import_id", "export_id")}
+    place = ("lincoln", "clever", second["number"])
+
+    content = signed.archive.read_receipt(*place)
+    assert content is not None
+    assert issue._adopted(signed, keys, row, first["sha256"]) == content
+    assert issue._adopted(signed, keys, row, second["sha256"]) is None
+    other = {"number": 1, "kind": "decision", "status": "held", "import_id": 99, "export_id": 99}[name]
+    if name == "number":
+        signed.archive.write_receipt("lincoln", "clever", 99, content)
+        other = 99
+    assert issue._adopted(signed, keys, row | {name: other}, first["sha256"]) is None
