@@ -14,7 +14,7 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import UsageError
-from roster_etl.cli.options import DistrictOption, FormatOption, check_import_id, resolve_format
+from roster_etl.cli.options import DistrictOption, FormatOption, check_import_id, check_place, resolve_format
 from roster_etl.cli.text_tables import TextTable
 from roster_etl.pipeline.reporting.change_feed import changes_page
 from roster_etl.pipeline.reporting.prometheus import Metric, exposition
@@ -46,9 +46,14 @@ def changes(  # noqa: PLR0917 - typer's arguments are positional
         ),
     ] = None,
     to: Annotated[
-        str,
-        typer.Option("--to", metavar="URL", help="Write Parquet instead, a file an import: a folder, or an fsspec URL of one."),
-    ] = "",
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            callback=check_place,
+            help="Write Parquet instead, a file an import: a folder, or an fsspec URL of one.",
+        ),
+    ] = None,
 ) -> int:
     """Change feed (CDC) for downstream consumers: what imports created, updated and deleted after import IMPORT."""
     source = resolve_format(call.registry.get(district), format)

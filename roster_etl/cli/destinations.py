@@ -9,11 +9,11 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import VARIABLE_NAME, audited_change, registry_errors_as_usage_errors
-from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, split_words
+from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, parse_place, split_words
 from roster_etl.cli.exports import print_export
 from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions
-from roster_etl.store.files.urls import has_password, redact
+from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions, check_place
+from roster_etl.store.files.urls import redact
 from roster_etl.store.registry.district import Destination
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     name: _Name,
     district: DistrictOption,
     format: Annotated[str, typer.Option("--format", metavar="F", help="The format, such as oneroster.")],
-    to: Annotated[str, typer.Option("--to", metavar="PATH", help="A folder or a .zip: a path or an fsspec URL.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="PATH", callback=check_place, help="A folder or a .zip: a path or an fsspec URL.")
+    ],
     source: Annotated[str, typer.Option("--source", metavar="S", help="The feed, where the district has several.")] = "",
     option: FormatOptions = None,
     school: Schools = None,
@@ -56,7 +58,7 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     destination = Destination(
         name=name,
         format=format,
-        to=to,
+        to=parse_place(to, instead="use --password-env or --password-file"),
         source=source,
         options=parse_key_values(option or (), label="--option"),
         schools=tuple(school or ()),
@@ -88,10 +90,6 @@ def _check(destination: Destination) -> None:
     from roster_etl.pipeline.exports.order import export_options
     from roster_etl.vendors.export_formats import export_format
 
-    if has_password(destination.to):
-        raise UsageError(
-            problem="--to: a password does not belong into a URL; use --password-env or --password-file", code="password_in_path"
-        )
     if destination.password_env and not VARIABLE_NAME.fullmatch(destination.password_env):
         raise UsageError(problem="--password-env: the name of an environment variable, not the password")
     found = export_format(destination.format)

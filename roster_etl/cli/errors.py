@@ -12,6 +12,7 @@ from types import TracebackType
 
 import roster_etl
 from roster_etl.cli.exit_codes import FAILED, USAGE_ERROR
+from roster_etl.cli.global_options import UsageError
 from roster_etl.spec.errors import RosterError
 
 # Codes of usage errors: an argument is invalid, or refers to something that does not exist.
@@ -40,9 +41,8 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """Return the report of `error`: its message if the class is ours, else only its class and place."""
     if isinstance(error, RosterError):
-        return Failure(
-            code=error.code, message=error.message, exit_code=USAGE_ERROR if error.code in _USAGE_ERROR_CODES else FAILED
-        )
+        usage = isinstance(error, UsageError) or error.code in _USAGE_ERROR_CODES
+        return Failure(code=error.code, message=error.message, exit_code=USAGE_ERROR if usage else FAILED)
     where = error_location(error.__traceback__)
     return Failure(code="failed", message=f"{type(error).__name__} in {where}; {_bug_report_request()}", exit_code=FAILED)
 

@@ -10,9 +10,9 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import district_time_zone, find_district, require_known_district
 from roster_etl.cli.exit_codes import FAILED, HELD, OK
-from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, split_words
+from roster_etl.cli.export_options import AskedBy, EnrolledOnly, Formulas, LeaveOut, Schools, Strict, parse_place, split_words
 from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions, check_import_id
+from roster_etl.cli.options import DistrictFilter, DistrictOption, FormatOptions, check_import_id, check_place
 from roster_etl.cli.times import parse_moment
 
 _DEFAULT_LIMIT = 30
@@ -23,7 +23,12 @@ FORMULAS = ("guard", "keep", "refuse")
 def export(  # noqa: PLR0917 - typer's arguments are positional
     call: Call,
     district: DistrictOption,
-    to: Annotated[str, typer.Option("--to", metavar="PATH", help="A new or empty folder, a .zip, or an fsspec URL of one.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="PATH", callback=check_place, help="A new or empty folder, a .zip, or an fsspec URL of one."
+        ),
+    ],
     word: Annotated[str | None, typer.Argument(metavar="[FORMAT]", help="The format, such as oneroster or clever.")] = None,
     format: Annotated[str | None, typer.Option("--format", metavar="F", help="The same.")] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="S", help="The feed, where several were published.")] = None,
@@ -49,7 +54,7 @@ def export(  # noqa: PLR0917 - typer's arguments are positional
     order = ExportOrder(
         district_id=district,
         format=_chosen_format(word, format),
-        to=_without_password(to),
+        to=parse_place(to, instead="name it in the settings"),
         requested_by=by.strip() or os_user(),
         source=source,
         options=parse_key_values(option or (), label="--option"),
@@ -89,14 +94,6 @@ def _known_formulas(formulas: str) -> str:
     if formulas not in FORMULAS:
         raise UsageError(problem=f"--formulas: one of {', '.join(FORMULAS)}", code="bad_option")
     return formulas
-
-
-def _without_password(to: str) -> str:
-    from roster_etl.store.files.urls import has_password
-
-    if has_password(to):
-        raise UsageError(problem="--to: a password does not belong into a URL; name it in the settings", code="password_in_path")
-    return to
 
 
 def print_export(call: Call, document: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.options import check_place
 from roster_etl.pipeline.reporting.monitoring_files import generated_files as monitoring
 from roster_etl.projections.dbt_sources import generated_files as dbt
 from roster_etl.projections.docs import generated_files as documents
@@ -28,16 +29,17 @@ COMMANDS_FILE = "docs/commands.md"
 def sample(
     call: Call,
     format: Annotated[str, typer.Argument(metavar="FORMAT", help="Such as clever.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it; it is created.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", callback=check_place, help="Where to write it; it is created.")],
     students: Annotated[int, typer.Option("--students", metavar="N", min=1, help="About how many students.")] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed makes the same upload.")] = 1,
 ) -> int:
     """Write a synthetic, valid district upload. All people in it are invented."""
-    if folder.exists() and not folder.is_dir():
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
         raise UsageError(problem="DIR: a file has this name")
-    files = write_sample(vendor(format), folder, students=students, seed=seed)
+    files = write_sample(vendor(format), place, students=students, seed=seed)
     names = [file.name for file in files]
-    return call.show_result({"format": format, "folder": str(folder), "files": names}, f"{folder}: {', '.join(names)}")
+    return call.show_result({"format": format, "folder": str(place), "files": names}, f"{place}: {', '.join(names)}")
 
 
 def generate(

@@ -18,7 +18,7 @@ from roster_etl.cli.districts import audited_change, find_district, save_distric
 from roster_etl.cli.errors import failure_of
 from roster_etl.cli.exit_codes import HELD, USAGE_ERROR
 from roster_etl.cli.global_options import UsageError, parse_key_values
-from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, resolve_format
+from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, check_place, resolve_format
 from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError, UnknownFeed
 from roster_etl.spec.options import resolve_options
 from roster_etl.store.default_home import VARIABLE
@@ -29,7 +29,9 @@ from roster_etl.store.registry.registry import District, Feed
 if TYPE_CHECKING:
     from roster_etl.pipeline.uploads.order import Order
 
-_Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
+_Path = Annotated[
+    str, typer.Argument(metavar="PATH", callback=check_place, help="A folder, a zip, a CSV, or an fsspec URL of one.")
+]
 
 
 def import_(

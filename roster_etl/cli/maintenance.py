@@ -13,7 +13,7 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.exit_codes import FAILED
 from roster_etl.cli.global_options import UsageError
-from roster_etl.cli.options import DecidedBy, DistrictOption
+from roster_etl.cli.options import DecidedBy, DistrictOption, check_place
 from roster_etl.cli.times import parse_age
 from roster_etl.engine.reconcile.person_groups import PersonRecord
 from roster_etl.pipeline.maintenance.backup import (
@@ -30,17 +30,28 @@ from roster_etl.pipeline.maintenance.purge import purge as remove_for_good
 from roster_etl.pipeline.maintenance.rebuild import rebuild_district as replay
 from roster_etl.pipeline.reconciliation.people import same_person
 from roster_etl.pipeline.review.approve import validate_decider
+from roster_etl.store.warehouse import BadWarehouseUrl
 
 
 def rebuild(
     call: Call,
     district: DistrictOption,
-    to: Annotated[str, typer.Option("--to", metavar="URL", help="The target warehouse; it must have no import of the district.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="URL", callback=check_place, help="The target warehouse; it must have no import of the district."
+        ),
+    ],
 ) -> int:
     """Replay a district's archive into an empty warehouse: same roster, same history."""
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
-        rebuilt = replay(call.workspace, district, to, progress)
+        try:
+            rebuilt = replay(call.workspace, district, to, progress)
+        except BadWarehouseUrl as error:
+            raise UsageError(
+                problem=f"--to: {error.data['problem']}; use sqlite:///FILE or postgresql://…", code=error.code
+            ) from None
     text = f"{district}: {rebuilt.imports:,} imports replayed, {rebuilt.published:,} of them published."
     call.show_result(asdict(rebuilt), text)
     if rebuilt.differs:
@@ -128,7 +139,9 @@ def _purge_target(district: str, user: str | None, older_than: str | None) -> Pu
 
 def backup(
     call: Call,
-    to: Annotated[str, typer.Option("--to", metavar="DIR_OR_URL", help="A new folder: a path or an fsspec URL.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="DIR_OR_URL", callback=check_place, help="A new folder: a path or an fsspec URL.")
+    ],
 ) -> int:
     """Copy warehouse, archive, registry and settings into a new folder, while imports go on; PostgreSQL: all but the database."""
     done = back_up(call.workspace, to)
@@ -140,7 +153,9 @@ def backup(
 
 def restore(
     call: Call,
-    source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
+    source: Annotated[
+        str, typer.Option("--from", metavar="DIR_OR_URL", callback=check_place, help="A folder that `backup` has written.")
+    ],
     check: Annotated[bool, typer.Option("--check", help="Only verify the backup: read all of it.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,

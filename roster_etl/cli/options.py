@@ -24,6 +24,13 @@ def check_import_id(value: int | None) -> int | None:
     return value
 
 
+def check_place(value: str | None) -> str | None:
+    """Check that a path or URL is not empty: a variable of a script without a value would mean the present folder. Raises BadParameter."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("expected a path or a URL; it is empty")
+    return value
+
+
 DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", autocompletion=complete_district, help="The district.")]
 DistrictFilter = Annotated[
     str | None, typer.Option("--district", metavar="ID", autocompletion=complete_district, help="Only this district.")

@@ -70,6 +70,14 @@ def test_a_district_is_rebuilt_from_its_archive(home: Path, tmp_path: Path) -> N
     assert (second.code, second.document["error"]["code"]) == (2, "not_empty")
 
 
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "sqlite://"])
+def test_a_district_is_not_rebuilt_into_what_is_no_warehouse(url: str, home: Path) -> None:
+    answer = call("rebuild", "--district", "lincoln", "--to", url, "--json", home=home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "bad_warehouse_url")
+    assert "--to: " in answer.document["error"]["message"]
+
+
 def test_a_purge_says_what_it_removed(home: Path) -> None:
     wrong = [
         call("purge", "--district", "lincoln", "--by", "A. Steward", *words, home=home).code

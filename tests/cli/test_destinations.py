@@ -75,6 +75,8 @@ def test_a_destination_stands_in_the_districts_file_until_it_is_removed(home, tm
         (("--when", "at night"), "bad_words"),
         (("--formulas", "maybe"), "bad_words"),
         (("--to", "sftp://app:secret@sftp.example.org/in"), "password_in_path"),
+        (("--to", "nosuch://bucket/out"), "bad_option"),
+        (("--to", ""), "bad_words"),
     ],
 )
 def test_a_wrong_destination_is_refused_at_once(home, tmp_path, words, code):
@@ -167,17 +169,18 @@ def test_a_roster_is_sent_over_sftp_to_a_server_with_a_pinned_key(home, tmp_path
 
 
 @pytest.mark.sftp
-def test_a_folder_on_a_server_with_files_of_others_is_left_alone(home, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("place", "name"), [("/in", "thesis.txt"), ("/in/out.zip", "out.zip")])
+def test_what_others_left_on_a_server_is_left_alone(home, tmp_path, monkeypatch, place, name):
     monkeypatch.setenv("APP_PASSWORD", "open-Sesame-4711")
     with SftpServer(tmp_path / "sftp", [Account(user="app", password="open-Sesame-4711")]) as server:
-        add(home, server.url("app", "/in"), "--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
+        add(home, server.url("app", place), "--known-hosts", server.known_hosts, "--password-env", "APP_PASSWORD")
         (server.home("app") / "in").mkdir(exist_ok=True)
-        (server.home("app") / "in" / "thesis.txt").write_text("mine")
+        (server.home("app") / "in" / name).write_text("mine")
         answer = send(home)
-        there = [path.name for path in (server.home("app") / "in").iterdir()]
+        there = {path.name: path.read_text() for path in (server.home("app") / "in").iterdir()}
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "not_empty")
-    assert there == ["thesis.txt"]
+    assert there == {name: "mine"}
     assert call("exports", "--json", home=home).document == []
 
 

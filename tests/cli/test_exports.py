@@ -81,6 +81,8 @@ def test_the_same_call_gives_the_same_bytes_as_folder_and_as_zip(home, tmp_path)
         (("clever", "--leave-out", "users.last_name"), "needed"),
         (("clever", "--leave-out", "users"), "needed"),
         (("clever", "--formulas", "maybe"), "bad_option"),
+        (("clever", "--to", "nosuch://bucket/out"), "bad_option"),
+        (("clever", "--to", ""), "bad_words"),
     ],
 )
 def test_slips_of_the_call_are_told_and_leave_nothing(home, tmp_path, words, code):
@@ -129,6 +131,24 @@ def test_replace_exchanges_what_a_former_export_left(home, tmp_path):
     assert "Schools.csv" in {path.name for path in (tmp_path / "out").iterdir()}
     assert "schools.csv" not in {path.name for path in (tmp_path / "out").iterdir()}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_file_of_others_that_is_named_like_a_zip_is_not_replaced(home, tmp_path):
+    (tmp_path / "out.zip").write_text("mine")
+    answer = exported(home, "clever", tmp_path / "out.zip", "--replace")
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "not_empty")
+    assert (tmp_path / "out.zip").read_text() == "mine"
+    (tmp_path / "out.zip").unlink()
+    assert [exported(home, name, tmp_path / "out.zip", "--replace").code for name in ("clever", "dyknow")] == [0, 0]
+
+
+def test_a_relative_path_is_written_down_in_full(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = exported(home, "clever", "out").document
+
+    assert document["to"] == str(tmp_path / "out")
+    assert [row["destination"] for row in call("exports", "--json", home=home).document] == [str(tmp_path / "out")]
 
 
 def test_people_of_two_kinds_who_share_an_id_refuse_an_export_with_one_space_of_ids(home, tmp_path):
@@ -278,6 +298,18 @@ def test_canonical_tables_come_with_their_description(home, tmp_path, file_type)
         assert pq.read_table(tmp_path / "out" / "users.parquet").column_names == [
             c["name"] for c in described["users"]["columns"]
         ]
+
+
+@pytest.mark.parametrize("source", ["clever", "dyknow"])
+def test_canonical_tables_are_those_of_one_feed(home, tmp_path, source):
+    write_sample(vendor("dyknow"), tmp_path / "dyknow", students=5, seed=3)
+    assert call("import", tmp_path / "dyknow", "--district", "lincoln", "--format", "dyknow", "--register", home=home).code == 0
+
+    exported(home, "canonical", tmp_path / "out", "--source", source)
+
+    rows = pq.read_table(tmp_path / "out" / "users.parquet")
+    assert {*rows.column("source").to_pylist()} == {source}
+    assert (rows.column("user_kind").to_pylist().count("student") == 5) == (source == "dyknow")
 
 
 @pytest.mark.parametrize("name", ["sds", "apple_school_manager", "edfi"])

@@ -23,6 +23,7 @@ from roster_etl.store.files.object_store import ObjectFolder
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.files.urls import local_path, redact
 
+_FOREIGN_ZIP = "no former export left the file that is there; nothing of others is removed"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same files give the same zip
 
 
@@ -73,10 +74,10 @@ class LocalTarget:
         if path.is_symlink():
             raise ExportTargetNotEmpty(where=where, problem="it is a link; name the place itself")
         if is_zip(path.name):
-            if path.is_dir() or (path.exists() and not replace):
-                raise ExportTargetNotEmpty(
-                    where=where, problem="it exists; `--replace` exchanges what a former export left there"
-                )
+            if path.exists():
+                check_zip(where, replace=replace and path.is_file(), former=former)
+                if not _zip_names(path) <= former:
+                    raise ExportTargetNotEmpty(where=where, problem=_FOREIGN_ZIP)
             return
         if not path.exists():
             return
@@ -151,10 +152,8 @@ class ObjectTarget:
         """See ``ExportTarget``."""
         names = set(self._objects.names(""))
         if self._zip is not None:
-            if self._zip in names and not replace:
-                raise ExportTargetNotEmpty(
-                    where=self._where, problem="it exists; `--replace` exchanges what a former export left there"
-                )
+            if self._zip in names:
+                check_zip(self._where, replace=replace, former=former)
             return
         _check_names(self._where, names, replace=replace, former=former)
 
@@ -184,6 +183,23 @@ class ObjectTarget:
         for name in names:
             fault_point("export.part")
             self._objects.put(name, folder / name)
+
+
+def check_zip(where: str, *, replace: bool, former: frozenset[str]) -> None:
+    """Require that the zip that is there may be exchanged, since a former export left it. Raises ExportTargetNotEmpty."""
+    if not replace:
+        raise ExportTargetNotEmpty(where=where, problem="it exists; `--replace` exchanges what a former export left there")
+    if not former:
+        raise ExportTargetNotEmpty(where=where, problem=_FOREIGN_ZIP)
+
+
+def _zip_names(path: Path) -> frozenset[str]:
+    """Return the names in a zip; of a file that is none, its own name, which no export has as a member."""
+    try:
+        with zipfile.ZipFile(path) as found:
+            return frozenset(found.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return frozenset({path.name})
 
 
 def _check_names(where: str, there: set[str], *, replace: bool, former: frozenset[str]) -> None:

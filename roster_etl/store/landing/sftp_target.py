@@ -16,7 +16,7 @@ from typing import Any
 
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.export_target import ExportTargetNotEmpty, is_zip, write_zip
+from roster_etl.store.files.export_target import ExportTargetNotEmpty, check_zip, is_zip, write_zip
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.files.urls import join
 from roster_etl.store.landing.sftp import check_host_key, find_login, open_connection, parse_address, translate_sftp_errors
@@ -113,12 +113,15 @@ class SftpTarget:
             entries = server.ls(self._address.folder, detail=False)
         there = {entry.rstrip("/").rpartition("/")[2] for entry in entries}
         there = {name for name in there if not (name.startswith(".") and name.endswith(".part"))}
-        wanted = {self._zip} & there if self._zip is not None else there
-        if wanted and not replace:
+        if self._zip is not None:
+            if self._zip in there:
+                check_zip(self._address.url, replace=replace, former=former)
+            return there
+        if there and not replace:
             raise ExportTargetNotEmpty(
                 where=self._address.url, problem="it is not empty; `--replace` exchanges what a former export left there"
             )
-        if self._zip is None and (foreign := there - former):
+        if foreign := there - former:
             problem = f"files there that no former export left: {len(foreign)}; nothing of others is removed"
             raise ExportTargetNotEmpty(where=self._address.url, problem=problem)
         return there

@@ -11,7 +11,9 @@ import pytest
 
 from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors.notification_sensors import notify_run_failure, outbox_sensor, report_missed_since
+from roster_etl.pipeline.lifecycle.crashed_imports import fail_running_import
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import LandingNotFound
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended, in_transaction
 from tests.orchestration.conftest import Home
@@ -136,3 +138,14 @@ def test_a_held_import_is_told_by_its_own_run(published: Home, halved: Path, off
     tick(Workspace.open(published.path))
     assert [mail["Subject"] for mail in office.mail] == [f"lincoln: import {number} (clever) held"]
     assert hook.texts[0].startswith(f"lincoln/clever: import {number} is held.")
+
+
+def test_an_import_that_was_running_at_one_tick_is_told_of_at_a_later_one(workspace: Workspace) -> None:
+    running = ended(workspace, "running")
+    cursor, told = report_missed_since(workspace, None)
+    fail_running_import(workspace, running, LandingNotFound(where="/up"))
+
+    cursor, later = report_missed_since(workspace, cursor)
+
+    assert (told, later) == ([], [running])
+    assert report_missed_since(workspace, cursor)[1] == []

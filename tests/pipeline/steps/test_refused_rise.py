@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
-from roster_etl.pipeline.steps.refused_rise import rise_messages
+from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.steps.refused_rise import SUMMARY_KEY, rise_messages
+from roster_etl.pipeline.uploads.order import Order
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import COMMON_OPTIONS, parse_option
+from roster_etl.store.registry.registry import District, Feed
 
 VALUES = {option.name: parse_option(option, option.default) for option in COMMON_OPTIONS if option.name.startswith("refused_")}
 
@@ -46,3 +53,18 @@ def test_a_rise_says_both_shares() -> None:
 
 def test_a_hundred_points_are_off() -> None:
     assert rise_messages({"a": [75, 75]}, {"a": [75, 0]}, {**VALUES, "refused_rise_pct": 100.0}, "clever") == {}
+
+
+def test_rows_of_changes_that_could_not_be_applied_are_refused_rows_too(tmp_path: Path) -> None:
+    upload = tmp_path / "upload"
+    upload.mkdir()
+    (upload / "users.csv").write_text("user_id,login_id,status\nU1,ann,active\nU2,bob,gone\n", "utf-8")
+    (upload / "enrollments.csv").write_text(
+        "course_id,user_id,role,section_id,status\n,U1,student,S9,active\n,U1,student,S8,wrong\n,U1,teacher,S7,active\n", "utf-8"
+    )
+    with closing(Workspace.open(tmp_path / "home")) as workspace:
+        workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
+        number = import_upload(workspace, Order(district_id="lincoln", source="canvas", path=str(upload)))
+        summary = workspace.warehouse.ledger.import_(number)["summary"]
+
+    assert summary[SUMMARY_KEY] == {"users": [2, 1], "enrollments": [3, 3]}

@@ -57,6 +57,18 @@ def test_the_folder_itself_is_listed_and_nothing_below(home: Path) -> None:
     assert listing[2].size == 4
 
 
+def test_a_file_is_found_by_its_address_among_others(home: Path, settings: Settings) -> None:
+    memory = fsspec.filesystem("memory")
+    for name in ("aides.csv", "students.csv", "teachers.csv"):
+        (home / name).touch()
+        memory.pipe_file(f"/landing-find/{name}", b"a\n1\n")
+    for url in (str(home), "memory://landing-find"):
+        with open_folder(url, settings) as landing:
+            for entry in landing.listing():
+                assert landing.find(entry.address) == entry
+            assert landing.find("staff.csv") is None
+
+
 def test_a_file_is_fetched_from_any_url(home: Path, settings: Settings, tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/landing-test/students.csv", b"a\n1\n")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import LEFT_QUARANTINE
+from roster_etl.canonical.ledger import LEFT_QUARANTINE, WAITING_FOR
 from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, RELEASED_ROWS_SCHEMA, ImportFile, PurgeScope, Warehouse
 from tests.ledgers import in_transaction
 from tests.rosters import DISTRICT, SOURCE, begin, day, end, published
@@ -125,3 +125,15 @@ def test_a_purge_keeps_nothing_of_what_left_the_quarantine_of_its_district(wareh
 
     with warehouse.reading() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(LEFT_QUARANTINE)).scalar_one() == 0
+
+
+def test_of_a_row_that_leaves_nothing_is_kept_of_what_it_waited_for(warehouse: Warehouse) -> None:
+    first = rejecting(warehouse, (2, "bad_date"), (3, "bad_date"))
+    with warehouse.write(directly=True) as tx:
+        waits = [{"import_id": first, "file": FILE, "row": row, "awaits": awaits} for row in (2, 3) for awaits in (7, 8)]
+        tx._connection.execute(sa.insert(WAITING_FOR), waits)
+    releasing(warehouse, 2, (first, 2))
+
+    with warehouse.write(directly=True) as tx:
+        left = tx._connection.execute(sa.select(WAITING_FOR.c.row, WAITING_FOR.c.awaits).order_by(WAITING_FOR.c.awaits)).all()
+    assert [tuple(row) for row in left] == [(3, 7), (3, 8)]
