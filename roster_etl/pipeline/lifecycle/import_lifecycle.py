@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock, fail_running_import
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
+from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 
@@ -49,7 +51,8 @@ def fail_import_on_error(workspace: Workspace, import_id: int) -> Iterator[None]
     try:
         yield
     except Exception as error:
-        fail_running_import(workspace, import_id, error)
+        if fail_running_import(workspace, import_id, error):
+            refresh_manifest(workspace, read_import_summary(workspace, import_id))  # a rebuild reads there how it ended
         raise
     finally:
         release_import(workspace, import_id)

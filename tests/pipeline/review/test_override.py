@@ -11,6 +11,7 @@ import pytest
 
 from roster_etl.engine.transform.overrides import BadEdit
 from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review import override
@@ -177,6 +178,7 @@ def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed
 
     failed = workspace.warehouse.ledger.import_(3)
     assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "ConcurrentPublish")
+    assert is_manifest_outdated(workspace, failed) is False
     assert names(workspace)["U1"] == "Faster"
 
 
