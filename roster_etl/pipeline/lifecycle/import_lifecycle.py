@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock, fail_running_import
@@ -12,10 +12,18 @@ from roster_etl.spec.errors import RosterError
 
 
 def begin_import(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:
-    """Open an import, locked by this process, and return its number. Fails the district's imports whose process crashed."""
-    with workspace.import_locks.exclusive():
+    """Open an import, locked by this process, and return its number. Fails the district's imports whose process crashed.
+
+    Waits while a process of this machine purges the district: it writes manifests and reports anew until its end.
+    """
+    with lock_out_purges(workspace, district_id), workspace.import_locks.exclusive():
         fail_orphans_under_lock(workspace, district_id)
         return open_claimed_import(workspace, district_id, source, **columns)
+
+
+def lock_out_purges(workspace: Workspace, district_id: str) -> AbstractContextManager[None]:
+    """Wait until no process of this machine purges the district or begins an import of it, and keep others from it for the block."""
+    return workspace.run_locks.one_at_a_time(f"purge of {district_id}")
 
 
 def open_claimed_import(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:

@@ -19,7 +19,7 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
 from roster_etl.pipeline.lifecycle.close_superseded_holds import close_holds, close_named_holds
 from roster_etl.pipeline.lifecycle.crashed_imports import fail_orphans_under_lock
-from roster_etl.pipeline.lifecycle.import_lifecycle import open_claimed_import, release_import
+from roster_etl.pipeline.lifecycle.import_lifecycle import lock_out_purges, open_claimed_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.maintenance.rebuild_feeds import feeds_checkpoint
 from roster_etl.pipeline.one_connection import on_one_connection
@@ -119,7 +119,7 @@ def purge(workspace: Workspace, target: PurgeTarget, *, by: str, now: datetime |
     closed before, with uploads and findings of that time, but for the newest published upload of each feed.
     Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
     """
-    with _purge_imports(workspace, target, by) as numbers:
+    with lock_out_purges(workspace, target.district_id), _purge_imports(workspace, target, by) as numbers:
         removal, archived = _scope(workspace, target, tuple(numbers), frozenset(numbers.values()), now, store=True)
         about = {} if removal.before is None else {"age": str(target.age), "before": removal.before.isoformat()}
         return _execute_purge(workspace, numbers, target.what, by, removal, archived, **about)

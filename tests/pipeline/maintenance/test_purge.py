@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.maintenance.purge import (
     ImportUnderWay,
     NobodyToPurge,
@@ -323,6 +325,31 @@ def test_nothing_is_removed_while_an_import_is_under_way(lived: Workspace) -> No
 
     with pytest.raises(ImportUnderWay):
         purge(lived, PurgeTarget(district_id="lincoln"), by="A. Steward")
+
+
+def test_an_import_begins_when_the_purge_of_its_district_has_ended(lived: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Future[int]] = []
+
+    def begin() -> int:
+        own = Workspace(lived.settings)
+        try:
+            return begin_import(own, "lincoln", "clever", kind="upload", started_at=datetime.now(UTC))
+        finally:
+            own.close()
+
+    def meanwhile(point: str) -> None:
+        if point == "purge.bytes":
+            begun.append(another.submit(begin))
+            with pytest.raises(TimeoutError):
+                begun[0].result(timeout=1)
+
+    monkeypatch.setattr("roster_etl.pipeline.maintenance.purge.fault_point", meanwhile)
+    with ThreadPoolExecutor(1) as another:
+        result = purge(lived, PurgeTarget(district_id="lincoln"), by="A. Steward")
+        number = begun[0].result()
+
+    assert (number > max(result.imports), lived.archive.pending_removals()) == (True, ())
+    release_import(lived, number)
 
 
 def test_a_district_that_was_never_imported_has_nothing_to_remove(lived: Workspace) -> None:
