@@ -6,7 +6,7 @@ Belongs here: what a resource's object holds. Records are in the order of their 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -39,23 +39,37 @@ def _session(term: Record, school: int) -> Record:
 
 
 def session_records(work: ExportTables) -> Iterator[Record]:
-    """Yield one object for each term at each school that teaches in it; its days are counted, not known."""
-    pairs = {(term["term_id"], school): term for _, term, school in _offered(work)}
-    found: dict[tuple[int, int, str], Record] = {}
-    for (_, school), term in sorted(pairs.items(), key=lambda item: (item[0][1], str(item[0][0]))):
-        start, end = day_of(work, term["start_at"]), last_day_of(work, term["end_at"])
-        kind = _TERMS.get(term["type"], "Semester")
-        found[(school, term["school_year"], term["name"])] = {
+    """Yield one object for the terms of one name and year at each school that teaches in them; its days are counted, not known.
+
+    A session of several terms lasts from the first day to the last, and is of the kind of the first of them.
+    """
+    pairs = {(school, str(term["term_id"])): term for _, term, school in _offered(work)}
+    sessions: dict[tuple[int, int, str], list[Record]] = {}
+    for (school, _), term in sorted(pairs.items(), key=lambda item: item[0]):
+        sessions.setdefault((school, term["school_year"], term["name"]), []).append(term)
+    work.losses.add("value_made_up", "missing_required", len(sessions), table="terms", column=None, file="sessions.jsonl")
+    work.losses.add("rows_joined", "several_values", len(pairs) - len(sessions), table="terms")
+    for (school, year, name), terms in sessions.items():
+        start, end = min(_dates(work, terms, "start_at")), max(_dates(work, terms, "end_at"))
+        for column, said in (("start_at", start), ("end_at", end)):
+            changed = sum(day != said for day in _dates(work, terms, column))
+            work.losses.add("value_changed", "several_values", changed, table="terms", column=column)
+        changed = sum(term["type"] != terms[0]["type"] for term in terms)
+        work.losses.add("value_changed", "several_values", changed, table="terms", column="type")
+        yield {
             "schoolReference": {"schoolId": school},
-            "schoolYearTypeReference": {"schoolYear": term["school_year"]},
-            "sessionName": term["name"],
+            "schoolYearTypeReference": {"schoolYear": year},
+            "sessionName": name,
             "beginDate": start,
             "endDate": end,
-            "termDescriptor": descriptor(work, "Term", kind, f"term:{term['type']}"),
-            "totalInstructionalDays": _weekdays(str(start), str(end)),
+            "termDescriptor": descriptor(work, "Term", _TERMS.get(terms[0]["type"], "Semester"), f"term:{terms[0]['type']}"),
+            "totalInstructionalDays": _weekdays(start, end),
         }
-    work.losses.add("value_made_up", "missing_required", len(found), table="terms", column=None, file="sessions.jsonl")
-    yield from found.values()
+
+
+def _dates(work: ExportTables, terms: Sequence[Record], column: str) -> list[str]:
+    """Return the first day or the last of each of `terms`."""
+    return [str((day_of if column == "start_at" else last_day_of)(work, term[column])) for term in terms]
 
 
 def _weekdays(first: str, last: str) -> int:

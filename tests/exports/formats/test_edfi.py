@@ -17,7 +17,8 @@ FALL = {
 
 
 def edfi(options: dict[str, str] | None = None, **more: Any) -> tuple[dict[str, list[Record]], dict[Any, int]]:
-    found, work = prepared_records("edfi", small_district(terms=[FALL], **more), **(options or {}))
+    more.setdefault("terms", [FALL])
+    found, work = prepared_records("edfi", small_district(**more), **(options or {}))
     return found, counts(work)
 
 
@@ -182,3 +183,41 @@ def test_a_contact_of_a_student_needs_a_name_of_two_parts():
         "uri://ed-fi.org/RelationDescriptor#Mother", None
     ]  # fmt: skip
     assert losses["row_left_out", "contacts", None, "missing_required"] == 1
+
+
+def test_terms_of_one_name_and_year_are_one_session_at_a_school_from_the_first_day_to_the_last():
+    late = {**FALL, "term_id": "t2", "type": "semester", "start_at": datetime(2026, 9, 1, 5, tzinfo=UTC), "end_at": datetime(2027, 1, 16, 6, tzinfo=UTC)}  # fmt: skip
+    found, losses = edfi(
+        terms=[FALL, late],
+        sections=[
+            section("b4", term_id="t1"),
+            section("b2", term_id="t2"),
+            section("b3", term_id="t2"),
+        ],
+        enrollments=[enrolled("ana", "b2", "student")],
+    )
+
+    (fall,) = [one for one in found["sessions"] if one["sessionName"] == "Fall"]
+    assert (fall["beginDate"], fall["endDate"]) == ("2026-08-17", "2027-01-15")
+    assert fall["termDescriptor"].endswith("#Trimester")
+    assert losses["rows_joined", "terms", None, "several_values"] == 1
+    assert [losses["value_changed", "terms", column, "several_values"] for column in ("start_at", "end_at", "type")] == [1, 1, 1]
+    days = {
+        one["sectionReference"]["sectionIdentifier"]: (one["beginDate"], one["endDate"])
+        for one in found["studentSectionAssociations"]
+    }
+    assert days["b2"] == ("2026-09-01", "2027-01-15")
+
+
+def test_terms_of_one_name_in_two_years_or_at_two_schools_are_sessions_of_their_own():
+    next_fall = {**FALL, "term_id": "t2", "school_year": 2028}
+    found, losses = edfi(
+        terms=[FALL, next_fall],
+        sections=[section("b4", term_id="t1"), section("b2", term_id="t2"), section("b3", term_id="t1", organization_id="s2")],
+    )
+
+    falls = [one for one in found["sessions"] if one["sessionName"] == "Fall"]
+    assert [(one["schoolReference"]["schoolId"], one["schoolYearTypeReference"]["schoolYear"]) for one in falls] == [
+        (11, 2027), (11, 2028), (22, 2027)
+    ]  # fmt: skip
+    assert not [place for place in losses if place[0] == "rows_joined"]
