@@ -9,7 +9,7 @@ import pytest
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.files.secrets import read_secret
 
-SECRET = "s3cret-of-nobody"  # an invented password
+SECRET = "open sesame"
 
 
 def refused(**given: object) -> str:
