@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 
 import pyarrow as pa
@@ -17,12 +17,13 @@ BATCH = 65_536
 """Rows that are in memory as lines at one time."""
 
 
-def csv_bytes(cells: Mapping[str, Array], newline: str) -> Iterator[bytes]:
-    """Yield the bytes of a file: the header, then its rows in batches."""
+def csv_bytes(cells: Mapping[str, Array], newline: str, release: Callable[[], None] = lambda: None) -> Iterator[bytes]:
+    """Yield the bytes of a file: the header, then its rows in batches. ``release``: gives back what was read for a batch."""
     yield _header(list(cells), newline)
     rows = len(next(iter(cells.values()))) if cells else 0
     for start in range(0, rows, BATCH):
         yield _lines([values.slice(start, BATCH) for values in cells.values()], newline)
+        release()
 
 
 def _header(names: list[str], newline: str) -> bytes:

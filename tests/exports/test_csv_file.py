@@ -8,7 +8,7 @@ import io
 import pyarrow as pa
 import pytest
 
-from roster_etl.exports import arrays
+from roster_etl.exports import arrays, csv_file
 from roster_etl.exports.csv_file import csv_bytes
 
 CELLS = {
@@ -42,3 +42,12 @@ def test_a_column_without_values_is_as_empty_as_its_cells(names, piece, monkeypa
     sliced = {name: pa.array(["before", *cells], pa.string()).slice(1) for name, cells in zip(header, columns, strict=True)}
 
     assert b"".join(csv_bytes(sliced, "\r\n")) == expected(columns, header)
+
+
+def test_what_was_read_for_a_batch_of_rows_is_given_back_before_the_next(monkeypatch):
+    monkeypatch.setattr(csv_file, "BATCH", 2)
+    released = []
+    pieces = csv_bytes({"id": pa.array(["1", "2", "3"])}, "\n", lambda: released.append(1))
+
+    assert [(piece, len(released)) for piece in pieces] == [(b"id\n", 0), (b"1\n2\n", 0), (b"3\n", 1)]
+    assert len(released) == 2

@@ -283,6 +283,8 @@ class WorkingTable:
         return pa.concat_tables([rows, _mark_closing(self.original.take(pa.array(places)), words)]).combine_chunks()
 
     def _versions_to_close(self) -> tuple[np.ndarray, list[int]]:
+        if not self.original.num_rows:
+            return np.zeros(0, dtype=np.int64), []
         ended = np.flatnonzero(self.ended != _LIVES)
         made = key_text(self.rows.filter(pa.array(self.dirty)), self.target.key)
         back = pc.is_in(key_text(self.original.take(pa.array(ended)), self.target.key), value_set=made)

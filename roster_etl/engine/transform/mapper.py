@@ -29,6 +29,7 @@ from roster_etl.frames.arrow import (
     REFUSED,
     ROW,
     combine_chunks,
+    release_memory,
     repeated,
     row_codes,
     shares_code,
@@ -53,6 +54,8 @@ ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
 )
 __all__ = ["ORIGIN", "MappedTable", "SourceFile", "edited_name", "map_table", "source_records"]
+
+_MANY = 1 << 18  # rows of a table beside which the memory that was needed to make it counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,7 @@ def map_table(
 ) -> MappedTable:
     """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts.
 
-    ``compared``: the table is only compared, and needs no origin, no ``derived`` and no ``row_hash``. ``some``: the rows of the
+    ``compared``: the table is only compared, and needs no origin, no ``derived``, no ``row_hash``, and no word on rows that disagree. ``some``: the rows of the
     mappings' own file to map, if not all; look-ups see all.
     """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
@@ -111,12 +114,15 @@ def map_table(
     sizes = [part.num_rows for part in parts]
     table = pa.concat_tables(parts)
     parts.clear()
+    if compared and table.num_rows > _MANY:
+        release_memory()  # what evaluating needed, before keys are compared
     repeats = _repeats(target, table)
     if repeats is None:
         collisions = 0
     else:
         origin = np.repeat(np.arange(len(mappings)), sizes)
-        _report_conflicts(target, table, origin, repeats, mappings, findings)
+        if not compared:
+            _report_conflicts(target, table, origin, repeats, mappings, findings)
         collisions = _collisions(np.repeat([mapping.is_fallback for mapping in mappings], sizes), origin, repeats)
         table = table.filter(pa.array(repeats.counts))
     if not compared:

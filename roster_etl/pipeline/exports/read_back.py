@@ -74,6 +74,7 @@ def read_back(
     values = resolve_options(found.format, {"time_zone": zone})
     _require_manifest(found, folder, [*files], changes=False)
     judged = _validated(found, folder, files, values, store)
+    store.release()
     yield from _changed(found, judged, values).items() if found.change_plan is not None else _mapped(found, judged, values, store)
 
 

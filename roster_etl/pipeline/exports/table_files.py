@@ -125,7 +125,7 @@ def _write_csv(
     stored = store.keep(pa.table(cells))
     cells = {name: column(stored, name) for name in cells}
     built = BuiltFile(name=file, cells=cells)
-    written.write(folder, file, csv_bytes(cells, "\r\n"), table.num_rows)
+    written.write(folder, file, csv_bytes(cells, "\r\n", store.release), table.num_rows)
     compare_cells(folder, built, store)
     return built
 

@@ -56,8 +56,7 @@ def _write_files(
 def _write_file(
     resolved: ResolvedExport, folder: Path, written: ExportProgress, work: ExportTables, built: BuiltFile
 ) -> BuiltFile:
-    written.write(folder, built.name, csv_bytes(built.cells, resolved.format.newline), built.rows)
-    work.store.release()
+    written.write(folder, built.name, csv_bytes(built.cells, resolved.format.newline, work.store.release), built.rows)
     return built
 
 

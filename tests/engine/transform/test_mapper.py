@@ -303,6 +303,17 @@ def test_where_merged_rows_disagree_the_first_counts_with_one_warning_a_record()
     assert [row["name"] for row in accepted(result.table)] == ["a", "x"]
 
 
+def test_a_table_that_is_only_compared_has_the_same_records_and_says_nothing_of_rows_that_disagree() -> None:
+    source = _source({"Id": "1", "Name": "a"}, {"Id": "1", "Name": "b"}, {"Id": "2", "Name": "x"})
+    mapping = Mapping(source="new", to="pets", columns={"pet_id": From("Id"), "name": From("Name")}, merges=True)
+    told = map_table(PETS, [mapping], {"new": source}, {})
+    result = map_table(PETS, [mapping], {"new": source}, {}, compared=True)
+
+    assert found(told) == [("warning", "conflicting_rows", 3, "Name")]
+    assert found(result) == []
+    assert [row["name"] for row in result.table.to_pylist()] == [row["name"] for row in told.table.to_pylist()] == ["a", "x"]
+
+
 def test_rows_cannot_disagree_about_what_was_derived() -> None:
     source = _source({"Id": "1"}, {"Id": "1"})
     result = _mapped(
