@@ -97,8 +97,8 @@ def map_table(
 ) -> MappedTable:
     """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts.
 
-    ``compared``: the table is only compared, and needs no origin, no ``derived``, no ``row_hash``, and no word on rows that disagree. ``some``: the rows of the
-    mappings' own file to map, if not all; look-ups see all.
+    ``compared``: the table is only compared, and needs no origin, no ``derived``, no ``row_hash``, and no finding about rows that
+    disagree. ``some``: the rows of the mappings' own file to map, if not all; look-ups see all.
     """
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []

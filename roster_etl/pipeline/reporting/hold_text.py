@@ -65,7 +65,7 @@ def hold_headline(reason: str, summary: Mapping[str, Any]) -> str:
         return _meaning(reason)
     further = len(lines) - 1
     more = f"; {further:,} more threshold{'s are' if further > 1 else ' is'} exceeded" if further else ""
-    return f"{lines[0]}{more}"
+    return f"{'an undo was requested: ' if reason == 'undo' else ''}{lines[0]}{more}"
 
 
 def replaced_text(replaced: Mapping[str, int]) -> str:
